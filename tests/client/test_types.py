@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_provider_ringevents.client import types
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.types import REPORT_TYPES, check_choice, nearest
+from tests.contract import contract, enumeration, request_attributes
 
 MANY = tuple(f"value{number}" for number in range(31))
 
@@ -59,3 +62,52 @@ def test_nearest_ignores_case_and_keeps_its_limit() -> None:
         "registrationQrCreated",
     ]
     assert nearest("", types.SIGNALS) == []
+
+
+@pytest.mark.parametrize(
+    ("documented", "ours"),
+    [
+        (enumeration("reportType"), types.REPORT_TYPES),
+        (enumeration("reportVersion"), types.REPORT_VERSIONS),
+        (request_attributes("create_data_subscription")["properties"]["signals"]["items"]["enum"], types.SIGNALS),
+        (request_attributes("create_report")["properties"]["segmentType"]["enum"], types.SEGMENT_TYPES),
+        (
+            request_attributes("create_report")["properties"]["participationReportType"]["enum"],
+            types.PARTICIPATION_REPORT_TYPES,
+        ),
+        (request_attributes("create_event")["properties"]["eventType"]["enum"], types.EVENT_TYPES),
+        (request_attributes("duplicate_event")["properties"]["type"]["enum"], types.EVENT_TYPES),
+        (request_attributes("create_event")["properties"]["attendeesVisibility"]["enum"], types.ATTENDEES_VISIBILITIES),
+        (request_attributes("create_event")["properties"]["networkType"]["enum"], types.NETWORK_TYPES),
+    ],
+)
+def test_our_enumerations_are_those_of_the_reference(documented: list[str], ours: tuple[str, ...]) -> None:
+    assert tuple(documented) == ours
+
+
+@pytest.mark.parametrize(
+    ("name", "resource"),
+    [
+        ("organization", types.Organization),
+        ("template", types.Template),
+        ("event", types.Event),
+        ("registration", types.Registration),
+        ("ticket", types.Ticket),
+        ("magicLink", types.MagicLink),
+        ("booth", types.Booth),
+        ("stage", types.Stage),
+        ("session", types.Session),
+        ("scheduleItem", types.ScheduleItem),
+        ("tag", types.Tag),
+        ("report", types.Report),
+        ("dataSubscription", types.DataSubscription),
+    ],
+)
+def test_our_resources_are_those_of_the_reference(name: str, resource: Any) -> None:
+    attributes = contract()["components"]["schemas"][name]["properties"]["attributes"]
+    assert set(resource.__annotations__) == set(attributes["properties"])
+    # Annotations are strings here: what is marked as optional has to be found in their text.
+    optional = {field for field, kind in resource.__annotations__.items() if "NotRequired" in str(kind)}
+    assert optional == set(attributes["properties"]) - set(attributes["required"])
+    nullable = {field for field, kind in resource.__annotations__.items() if "None" in str(kind)}
+    assert nullable == {field for field, schema in attributes["properties"].items() if "null" in schema.get("type", ())}

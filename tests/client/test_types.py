@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -111,3 +113,12 @@ def test_our_resources_are_those_of_the_reference(name: str, resource: Any) -> N
     assert optional == set(attributes["properties"]) - set(attributes["required"])
     nullable = {field for field, kind in resource.__annotations__.items() if "None" in str(kind)}
     assert nullable == {field for field, schema in attributes["properties"].items() if "null" in schema.get("type", ())}
+
+
+def test_resources_are_made_only_when_asked_for() -> None:
+    code = (
+        "import sys; from airflow_provider_ringevents.client import types;"
+        "assert 'airflow_provider_ringevents.client.resources' not in sys.modules;"
+        "assert types.Event.__name__ == 'Event'; assert not hasattr(types, 'Evnt')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,20 @@
+"""Run operators, sensors and triggers in tests through Airflow's own machinery."""
+
+from __future__ import annotations
+
+from airflow_harness.engine import WorkerKilled
+from airflow_harness.result import Result, TriggerRow
+from airflow_harness.run import Run, make_killer
+from airflow_harness.versions import AIRFLOW_VERSION, HAS_RETRY_POLICY, HAS_STATE_STORE, HAS_TASK_SDK
+
+__all__ = [
+    "AIRFLOW_VERSION",
+    "HAS_RETRY_POLICY",
+    "HAS_STATE_STORE",
+    "HAS_TASK_SDK",
+    "Result",
+    "Run",
+    "TriggerRow",
+    "WorkerKilled",
+    "make_killer",
+]

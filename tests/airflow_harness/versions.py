@@ -1,0 +1,23 @@
+"""The one place of the test harness that knows Airflow versions."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+AIRFLOW_VERSION: tuple[int, ...] = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
+
+HAS_TASK_SDK = AIRFLOW_VERSION >= (3, 0)
+"""Workers talk to an Execution API, which the harness keeps in memory; before that they talk to a database."""
+
+HAS_STATE_STORE = AIRFLOW_VERSION >= (3, 3)
+"""`context["task_state_store"]` and `context["asset_state_store"]` exist."""
+
+HAS_RETRY_POLICY = AIRFLOW_VERSION >= (3, 3)
+"""Operators take `retry_policy`."""
+
+if AIRFLOW_VERSION >= (3, 1):
+    from airflow.serialization.decoders import smart_decode_trigger_kwargs
+elif HAS_TASK_SDK:
+    from airflow.serialization.serialized_objects import smart_decode_trigger_kwargs
+
+__all__ = ["AIRFLOW_VERSION", "HAS_RETRY_POLICY", "HAS_STATE_STORE", "HAS_TASK_SDK", "smart_decode_trigger_kwargs"]

@@ -1,0 +1,101 @@
+"""An Airflow of our own for the tests, and what they share.
+
+Airflow reads its configuration when it is first imported, so it is set here before anything imports it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+_HOME = tempfile.mkdtemp(prefix="ringevents-tests-")
+_FOREIGN = ("AIRFLOW", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_CONFIG = {
+    "AIRFLOW_HOME": _HOME,
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__DAGS_FOLDER": os.path.join(_HOME, "dags"),
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME}/airflow.db",
+    "AIRFLOW__LOGGING__BASE_LOG_FOLDER": os.path.join(_HOME, "logs"),
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+}
+_NO_SKIP = "RINGEVENTS_NO_SKIP"
+
+
+def _clean_environment() -> None:
+    for name in [name for name in os.environ if name.upper().startswith(_FOREIGN)]:
+        del os.environ[name]
+    os.environ.update(_CONFIG)
+
+
+_clean_environment()
+os.makedirs(_CONFIG["AIRFLOW__CORE__DAGS_FOLDER"], exist_ok=True)
+
+
+def pytest_unconfigure() -> None:
+    """Nothing is printed after pytest's summary line, not even by what Airflow does at exit."""
+    logging.disable(logging.CRITICAL)
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show the Airflow log of a failed test; with RINGEVENTS_NO_SKIP=1 a test that was skipped has failed."""
+    outcome: Any = yield
+    report: pytest.TestReport = outcome.get_result()
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get(_NO_SKIP) == "1":
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{_NO_SKIP}=1 and the test was skipped: {reason}"
+    if report.failed:
+        from airflow_harness.logs import LogBook
+
+        report.sections += [("Airflow log", book.text) for book in LogBook.of_this_test]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    """The same for a module that skips itself while it is collected."""
+    outcome: Any = yield
+    report: pytest.CollectReport = outcome.get_result()
+    if report.skipped and os.environ.get(_NO_SKIP) == "1":
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{_NO_SKIP}=1 and the module was skipped: {reason}"
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    """Whatever a test does to the environment and to the metadata database ends with it."""
+    from airflow_harness.database import empty_database
+    from airflow_harness.logs import LogBook
+
+    LogBook.of_this_test.clear()
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+    empty_database()
+
+
+@pytest.fixture
+def emulator() -> Iterator[Any]:
+    """A fresh emulator of the Events API on a free loopback port (see `emulator.Emulator`)."""
+    from airflow_provider_ringevents.emulator import Emulator
+
+    with Emulator(seed=1) as running:
+        yield running
+
+
+@pytest.fixture
+def ringevents_conn(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The connection id `ringevents_default`, which leads to the test's emulator."""
+    monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", emulator.connection_json())
+    return "ringevents_default"

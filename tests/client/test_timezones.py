@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from contract import enumeration
 
 from airflow_provider_ringevents.client import timezones
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.timezones import TIME_ZONES, check_timezone, iana_name, zone
-from tests.contract import enumeration
 
 DOCUMENTED = enumeration("timezone")
 TZDATA = frozenset((importlib.resources.files("tzdata") / "zones").read_text().split())

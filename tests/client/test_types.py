@@ -5,11 +5,11 @@ import sys
 from typing import Any
 
 import pytest
+from contract import contract, enumeration, request_attributes
 
 from airflow_provider_ringevents.client import types
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.types import REPORT_TYPES, check_choice, nearest
-from tests.contract import contract, enumeration, request_attributes
 
 MANY = tuple(f"value{number}" for number in range(31))
 

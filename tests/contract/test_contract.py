@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract import (
+from contract import (
     check_request,
     check_response,
     contract,

@@ -21,9 +21,8 @@ from airflow.providers.common.compat.sdk import (
     Variable,
 )
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
-
 from airflow_harness import HAS_RETRY_POLICY, HAS_STATE_STORE, HAS_TASK_SDK, Run, WorkerKilled, make_killer
+from asgiref.sync import sync_to_async
 
 CONNECTION = {"conn_type": "http", "host": "example.test", "password": "hunter22", "extra": {"region": "eu"}}
 
@@ -214,7 +213,7 @@ def test_deferral_goes_through_storage_and_back() -> None:
     assert deferred.state == "deferred"
     row = deferred.trigger_rows[0]
     assert row.classpath.endswith(".CountTrigger")
-    assert "execute_complete" == row.next_method
+    assert row.next_method == "execute_complete"
     assert "ticks" in str(row.kwargs)
     assert "started" in str(row.next_kwargs)
     payload = run.trigger()

@@ -20,11 +20,12 @@ import psutil
 import structlog
 from airflow.models.connection import Connection
 from airflow.models.trigger import Trigger, handle_event_submit
-from airflow.sdk.api.client import Client
+from airflow.sdk.api.client import Client, TaskInstanceOperations
 from airflow.sdk.api.datamodels._generated import DagRun, TaskInstance
 from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.execution_time import supervisor
 from airflow.sdk.execution_time.comms import MaskSecret
+from airflow.serialization.serialized_objects import BaseSerialization
 from airflow.triggers.base import BaseTaskEndEvent
 from airflow.utils.types import DagRunType
 from pydantic import TypeAdapter
@@ -34,7 +35,7 @@ from airflow_harness.engine import WorkerKilled
 from airflow_harness.execution_api import ExecutionApi
 from airflow_harness.result import TriggerRow
 from airflow_harness.spec import Spec
-from airflow_harness.versions import smart_decode_trigger_kwargs
+from airflow_harness.versions import SERDE_NEXT_KWARGS, smart_decode_trigger_kwargs
 
 
 class MemoryEngine:
@@ -78,7 +79,10 @@ class MemoryEngine:
         api.dead = False
         task = self._spec.build()
         started = datetime.now(UTC)
-        with patch.object(supervisor.InProcessTestSupervisor, "_api_client", lambda *_args, **_kwargs: self._client()):
+        with (
+            patch.object(supervisor.InProcessTestSupervisor, "_api_client", lambda *_args, **_kwargs: self._client()),
+            patch.object(TaskInstanceOperations, "get_reschedule_start_date", _reschedule_start),
+        ):
             done = supervisor.run_task_in_process(ti=self._task_instance(), task=task)
         api.resume = None
         api.reschedules = 0
@@ -163,18 +167,16 @@ class MemoryEngine:
                 self._api.xcoms[(self._api.task_id, self._api.map_index, key)] = BaseXCom.serialize_value(value)
             return None
         stored = self._stored_deferral()
-        row = SimpleNamespace(next_kwargs=stored.get("next_kwargs"))
+        row = SimpleNamespace(next_kwargs=_read_next_kwargs(stored.get("next_kwargs")))
         handle_event_submit(event, task_instance=row, session=SimpleNamespace(flush=lambda: None))
-        self._api.resume = {
-            "next_method": stored["next_method"],
-            "next_kwargs": json.loads(json.dumps(row.next_kwargs)),
-        }
+        self._api.resume = {"next_method": stored["next_method"], "next_kwargs": _store_next_kwargs(row.next_kwargs)}
         return json.loads(json.dumps(event.payload))
 
     def submit_failure(self, error: BaseException | None, timed_out: bool) -> None:
         reason = "Trigger timeout" if timed_out else "Trigger failure"
         lines = traceback.format_exception(error) if error is not None and not timed_out else None
-        self._api.resume = {"next_method": "__fail__", "next_kwargs": {"error": reason, "traceback": lines}}
+        kwargs = {"error": reason, "traceback": lines}
+        self._api.resume = {"next_method": "__fail__", "next_kwargs": _store_next_kwargs(kwargs)}
 
     def reschedule_seconds(self) -> float:
         return max(0.0, (self._reschedule_date - datetime.now(UTC)).total_seconds())
@@ -220,6 +222,15 @@ class MemoryEngine:
 
     def _client(self) -> Client:
         return Client(base_url=None, dry_run=True, token="", transport=httpx.MockTransport(self._api))
+
+
+_untyped_reschedule_start = TaskInstanceOperations.get_reschedule_start_date
+
+
+def _reschedule_start(self: TaskInstanceOperations, id: Any, try_number: int = 1) -> Any:
+    """Make the time a time: between processes it is parsed, and Airflow 3.0 does not do so inside one."""
+    answer = _untyped_reschedule_start(self, id, try_number)
+    return type(answer).model_validate(answer.model_dump(warnings=False))
 
 
 class TriggererComms(supervisor.InProcessSupervisorComms):
@@ -278,6 +289,15 @@ def _connection(conn_id: str, text: str) -> dict[str, Any]:
     conn = Connection.from_json(text, conn_id) if text.lstrip().startswith("{") else Connection(conn_id, uri=text)
     fields = ("conn_type", "host", "schema", "login", "password", "port")
     return {"conn_id": conn_id, **{name: getattr(conn, name) for name in fields}, "extra": conn.get_extra() or None}
+
+
+def _read_next_kwargs(stored: Any) -> Any:
+    return stored if SERDE_NEXT_KWARGS else BaseSerialization.deserialize(stored or {})
+
+
+def _store_next_kwargs(kwargs: Any) -> Any:
+    """What a worker gets to read: the JSON column of the metadata database."""
+    return json.loads(json.dumps(kwargs if SERDE_NEXT_KWARGS else BaseSerialization.serialize(kwargs)))
 
 
 def _asset_events(report: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ class TriggerRow:
 class Result:
     """The task instance as it stands, with all that happened to it since the `Run` was made.
 
-    :param state: `success`, `failed`, `up_for_retry`, `up_for_reschedule`, `skipped`, `deferred`, or `none` when cleared.
+    :param state: `success`, `failed`, `skipped`, `up_for_retry`, `up_for_reschedule`, `deferred`, or `none` (cleared).
     :param tries: number of the last try, from 1.
     :param sessions: how each worker session ended, oldest first: `["deferred", "success"]`.
     :param xcom: the return value (None when there is none).
@@ -42,7 +42,8 @@ class Result:
     :param rendered_fields: the rendered template fields as Airflow stored them.
     :param store: the task state store (always empty before Airflow 3.3).
     :param outlet_events: one mapping with `name`, `uri` and `extra` for each asset event of a successful task.
-    :param retry_delays: seconds that a retry policy asked for, one entry for each failed try that may be retried (None: not asked).
+    :param retry_delays: seconds that a retry policy asked for, one entry for each failed try that may be retried
+        (None where nothing was asked).
     """
 
     state: str

@@ -15,9 +15,19 @@ HAS_STATE_STORE = AIRFLOW_VERSION >= (3, 3)
 HAS_RETRY_POLICY = AIRFLOW_VERSION >= (3, 3)
 """Operators take `retry_policy`."""
 
-if AIRFLOW_VERSION >= (3, 1):
+SERDE_NEXT_KWARGS = AIRFLOW_VERSION >= (3, 2)
+"""`defer(kwargs=...)` is stored as serde writes it; before that as the older BaseSerialization does."""
+
+if AIRFLOW_VERSION >= (3, 2):
     from airflow.serialization.decoders import smart_decode_trigger_kwargs
 elif HAS_TASK_SDK:
     from airflow.serialization.serialized_objects import smart_decode_trigger_kwargs
 
-__all__ = ["AIRFLOW_VERSION", "HAS_RETRY_POLICY", "HAS_STATE_STORE", "HAS_TASK_SDK", "smart_decode_trigger_kwargs"]
+__all__ = [
+    "AIRFLOW_VERSION",
+    "HAS_RETRY_POLICY",
+    "HAS_STATE_STORE",
+    "HAS_TASK_SDK",
+    "SERDE_NEXT_KWARGS",
+    "smart_decode_trigger_kwargs",
+]

@@ -64,9 +64,7 @@ class RingEventsTransportError(RingEventsError):
 
     retryable = True
 
-    def __init__(
-        self, message: str, *, sent: bool, ambiguous: bool = False, retryable: bool | None = None
-    ) -> None:
+    def __init__(self, message: str, *, sent: bool, ambiguous: bool = False, retryable: bool | None = None) -> None:
         super().__init__(message, ambiguous=ambiguous, retryable=retryable)
         self.sent = sent
 
@@ -109,7 +107,7 @@ class RingEventsApiError(RingEventsError):
         retry_after: float | None = None,
         ambiguous: bool = False,
     ) -> None:
-        super().__init__(message, ambiguous=ambiguous, retryable=not 400 <= status < 500 or status in (408, 425, 429))
+        super().__init__(message, ambiguous=ambiguous, retryable=status >= 500 or status in (408, 425, 429))
         self.status = status
         self.errors = tuple(errors)
         self.request_id = request_id

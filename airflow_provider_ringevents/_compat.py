@@ -1,0 +1,44 @@
+"""The one place that knows Airflow versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow import __version__ as _airflow_version
+from airflow.providers.common.compat.connection import get_async_connection
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, BaseOperator, Connection
+
+AIRFLOW_VERSION = tuple(int(part) for part in _airflow_version.split(".")[:2])
+AIRFLOW_V_3_3_PLUS = AIRFLOW_VERSION >= (3, 3)
+
+
+async def get_connection_async(conn_id: str) -> Connection:
+    """Look a connection up from an event loop without blocking it.
+
+    The way that works in every triggerer fails under ``dag.test()``, whose supervisor cannot speak async; a thread
+    does there.
+    """
+    try:
+        return await get_async_connection(conn_id)
+    except AirflowNotFoundException:
+        from asgiref.sync import sync_to_async
+
+        return await sync_to_async(BaseHook.get_connection)(conn_id)
+
+
+def task_state_store(context: Mapping[str, Any]) -> Any | None:
+    """What is remembered over the tries of one task, on Airflow 3.3 and later; None before."""
+    return context.get("task_state_store")
+
+
+def carry_retry_after(operator: BaseOperator) -> None:
+    """On Airflow 3.3 and later let a long Retry-After set the retry's delay, unless the user has set a policy.
+
+    After the operator's own ``__init__``: a default given to it would beat the user's ``default_args``.
+    """
+    if not AIRFLOW_V_3_3_PLUS or operator.retry_policy is not None:
+        return
+    from airflow_provider_ringevents.retry_policy import RingEventsRetryPolicy
+
+    operator.retry_policy = RingEventsRetryPolicy()

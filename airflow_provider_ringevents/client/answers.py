@@ -1,0 +1,154 @@
+"""What came back -> an envelope or an error. Pure, shared by the sync and the async client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from airflow_provider_ringevents.client.endpoints import Call
+from airflow_provider_ringevents.client.errors import (
+    ErrorDetail,
+    RingEventsApiError,
+    RingEventsTransportError,
+    api_error_class,
+)
+from airflow_provider_ringevents.client.retrying import parse_retry_after
+
+_MAX_DETAILS = 10
+_MAX_DETAIL_CHARACTERS = 500
+
+_ADVICE: Mapping[int, str] = {
+    401: "Check the API key in the connection's password; a key may have been revoked or belong to another account.",
+    403: "The key is valid but may not do this; check what it was given access to.",
+    404: "Check the id, and that the key's organization can see it.",
+    429: "Too many requests; lower 'concurrency' or set 'rate_limit' in the connection's extra.",
+}
+
+
+class Envelope(dict[str, Any]):
+    """The JSON object of an answer, with what HTTP said around it.
+
+    :ivar status: the HTTP status code.
+    :ivar request_id: the service's own id of the request, if it gave one.
+    """
+
+    def __init__(self, body: Mapping[str, Any], *, status: int, request_id: str | None = None) -> None:
+        super().__init__(body)
+        self.status = status
+        self.request_id = request_id
+
+
+def read_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> Envelope:
+    """Turn an answer into its envelope.
+
+    :param body: all of it; for an error its beginning is enough.
+    :param secret: never repeated in a message, even where the service echoes it.
+    :raises RingEventsApiError: the status says that it failed.
+    :raises RingEventsTransportError: the status says success but the body is not what the API speaks.
+    """
+    request_id = headers.get("x-request-id")
+    if not 200 <= status < 300:
+        raise api_error(call, status, headers, body, secret=secret)
+    if not body.strip():
+        return Envelope({}, status=status, request_id=request_id)
+    try:
+        decoded = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        kind = headers.get("content-type", "no content type").split(";")[0]
+        raise RingEventsTransportError(
+            f"{_asked(call)}: the answer ({status}, {kind}, {len(body)} bytes) is no readable JSON ({error});"
+            " if this lasts, check the connection's host",
+            sent=True,
+            ambiguous=not call.repeatable,
+        ) from None
+    if not isinstance(decoded, dict):
+        raise RingEventsTransportError(
+            f"{_asked(call)}: the answer ({status}) is JSON but no object as the API documents",
+            sent=True,
+            ambiguous=not call.repeatable,
+        )
+    return Envelope(decoded, status=status, request_id=request_id)
+
+
+def api_error(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> RingEventsApiError:
+    """Build the error for a status that is no success."""
+    details = tuple(_details(body, secret))
+    listed = "; ".join(str(detail) for detail in details)
+    words = [f"{_asked(call)}: the service answered {status} {_reason(status)}{f': {listed}' if listed else ''}."]
+    if 300 <= status < 400:
+        host = urlsplit(headers.get("location", "")).hostname or "an unknown place"
+        words.append(f"It redirects to {host}, where the key is not sent; check the connection's host.")
+    elif status in _ADVICE:
+        words.append(_ADVICE[status])
+    ambiguous = not call.repeatable and (status == 408 or status >= 500)
+    if ambiguous:
+        words.append("The request may have been applied all the same.")
+    return api_error_class(status)(
+        " ".join(words),
+        status=status,
+        errors=details,
+        request_id=headers.get("x-request-id"),
+        retry_after=parse_retry_after(headers.get("retry-after")),
+        ambiguous=ambiguous,
+    )
+
+
+def transport_error(call: Call, error: Exception, *, sent: bool, retryable: bool = True) -> RingEventsTransportError:
+    """Build the error for an answer that never came whole; the cause's own text may hold a URL and is left out."""
+    ambiguous = sent and not call.repeatable
+    what = f"{_asked(call)}: no whole answer came ({type(error).__name__})"
+    if not sent:
+        what = f"{_asked(call)}: the service could not be reached ({type(error).__name__})"
+    return RingEventsTransportError(
+        f"{what}.{' The request may have been applied all the same.' if ambiguous else ''}",
+        sent=sent,
+        ambiguous=ambiguous,
+        retryable=retryable,
+    )
+
+
+def _asked(call: Call) -> str:
+    page = f", page {call.params['page']}" if "page" in call.params else ""
+    return f"{call.operation} ({call.method} {call.path}{page})"
+
+
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "(no standard status)"
+
+
+def _details(body: bytes, secret: str) -> list[ErrorDetail]:
+    """Read the documented error list; anything else gives nothing, since a page of HTML helps nobody."""
+    try:
+        decoded = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    listed = decoded.get("errors") if isinstance(decoded, dict) else None
+    if not isinstance(listed, list):
+        return []
+
+    def text(value: Any) -> str:
+        said = value if isinstance(value, str) else ""
+        return said.replace(secret, "***")[:_MAX_DETAIL_CHARACTERS]
+
+    details = []
+    for entry in listed[:_MAX_DETAILS]:
+        if isinstance(entry, dict):
+            source = entry.get("source")
+            source = source if isinstance(source, dict) else {}
+            details.append(
+                ErrorDetail(
+                    code=text(entry.get("code")),
+                    title=text(entry.get("title")),
+                    detail=text(entry.get("detail")),
+                    pointer=text(source.get("pointer")),
+                    parameter=text(source.get("parameter")),
+                )
+            )
+    return details

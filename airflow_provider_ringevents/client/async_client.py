@@ -1,0 +1,181 @@
+"""``AsyncClient``: the asynchronous driver, for triggers. Decides nothing that ``Client`` does not decide alike."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from tenacity import AsyncRetrying
+
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.answers import Envelope
+from airflow_provider_ringevents.client.core import Blocks, ClientCore, LimitedBody, OnRetry
+from airflow_provider_ringevents.client.downloading import DownloadPlan
+from airflow_provider_ringevents.client.endpoints import Call
+from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.paging import Page, PagePlan
+from airflow_provider_ringevents.client.retrying import RetryPolicy
+
+
+class AsyncClient(ClientCore):
+    """Speaks with the Events API from one event loop. Arguments as :class:`ClientCore`."""
+
+    def __init__(
+        self,
+        base_url: str = defaults.BASE_URL,
+        api_key: str = "",
+        *,
+        policy: RetryPolicy | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(base_url, api_key, policy=policy, **settings)
+        self._http = httpx.AsyncClient(**self._http_options())
+        # httpx slows down as requests queue up inside its pool: they wait here instead.
+        self._free = asyncio.Semaphore(defaults.MAX_CONNECTIONS)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def send(self, call: Call, *, max_attempts: int | None = None, on_retry: OnRetry | None = None) -> Envelope:
+        """Send a call, as :meth:`Client.send`."""
+        arguments = self.policy.tenacity(repeatable=call.repeatable, max_attempts=max_attempts, on_retry=on_retry)
+        return await AsyncRetrying(**arguments)(self._send_once, call)
+
+    async def _send_once(self, call: Call) -> Envelope:
+        request = self._request(self._http, call)
+        await self._pace()
+        async with self._free:
+            try:
+                response = await self._http.send(request, stream=True)
+                try:
+                    body = await self._read(call, response)
+                finally:
+                    await response.aclose()
+            except httpx.HTTPError as error:
+                raise self._transport_error(call, error) from error
+        return self._answer(call, response, body)
+
+    async def _pace(self) -> None:
+        if pause := self._pacer.reserve(time.monotonic()):
+            await asyncio.sleep(pause)
+
+    @staticmethod
+    async def _read(call: Call, response: httpx.Response) -> bytes:
+        body = LimitedBody(call, response)
+        async for part in response.aiter_bytes():
+            if not body.add(part):
+                break
+        return body.joined()
+
+    # --- lists
+
+    async def pages(self, call: Call, *, per_page: int | None = None) -> AsyncIterator[Page]:
+        """Read a list page by page, in order, one request at a time; otherwise as :meth:`Client.pages`."""
+        first, asked = self._first_page(call, per_page)
+        page = Page.of(await self.send(first), 1, operation=call.operation)
+        yield page
+        plan = PagePlan.after(page, asked)
+        seen: set[str] = set()
+        while following := self._next_page(first, page, plan, seen):
+            page = Page.of(await self.send(following), page.number + 1, operation=call.operation)
+            yield page
+
+    async def items(self, call: Call, *, per_page: int | None = None) -> AsyncIterator[dict[str, Any]]:
+        """The resources of a list, in order."""
+        async for page in self.pages(call, per_page=per_page):
+            for item in page.items:
+                yield item
+
+    # --- files
+
+    @asynccontextmanager
+    async def download(self, call: Call) -> AsyncIterator[AsyncDownload]:
+        """Open the file that a call leads to, as :meth:`Client.download`."""
+        plan = DownloadPlan(call, self.settings.base_url)
+        download = AsyncDownload(self, plan, await self._open_file(plan))
+        try:
+            yield download
+        finally:
+            await download.aclose()
+
+    async def _open_file(self, plan: DownloadPlan) -> httpx.Response:
+        while True:
+            if wanted := plan.wants_link:
+                plan.link_from(await self.send(wanted))
+            try:
+                retrying = AsyncRetrying(**self.policy.tenacity(repeatable=True))
+                response: httpx.Response = await retrying(self._file_head, plan)
+            except RingEventsError as error:
+                plan.refused(error)
+                continue
+            try:
+                if plan.answered(response.status_code, response.headers):
+                    return response
+            except BaseException:
+                await response.aclose()
+                raise
+            await response.aclose()
+
+    async def _file_head(self, plan: DownloadPlan) -> httpx.Response:
+        request = self._file_request(self._http, plan)
+        await self._pace()
+        try:
+            response = await self._http.send(request, stream=True)
+            if not response.is_error:
+                return response
+            try:
+                body = await self._read(plan.call, response)
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
+            raise self._transport_error(plan.call, error) from error
+        raise self._file_error(plan.call, response, body)
+
+
+class AsyncDownload:
+    """A file on its way, as :class:`~airflow_provider_ringevents.client.client.Download`."""
+
+    def __init__(self, client: AsyncClient, plan: DownloadPlan, response: httpx.Response) -> None:
+        self._client = client
+        self.plan = plan
+        self._response = response
+
+    async def aclose(self) -> None:
+        """Drop the connection."""
+        await self._response.aclose()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The file, block by block; errors as the synchronous form."""
+        plan = self.plan
+        while True:
+            blocks = Blocks()
+            try:
+                async for part in self._response.aiter_bytes() if plan.encoded else self._response.aiter_raw():
+                    if block := blocks.add(part):
+                        plan.received += len(block)
+                        yield block
+                if block := blocks.rest():
+                    plan.received += len(block)
+                    yield block
+                plan.ended(self._response.num_bytes_downloaded)
+                return
+            except httpx.HTTPError as error:
+                failure = self._client._transport_error(plan.call, error)
+            await self._response.aclose()
+            plan.cut(failure)
+            await asyncio.sleep(self._client.policy.backoff(plan.resumes))
+            self._response = await self._client._open_file(plan)

@@ -1,0 +1,237 @@
+"""``Client``: the synchronous driver. With ``async_client`` the only place that opens a socket."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from tenacity import Retrying
+
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.answers import Envelope
+from airflow_provider_ringevents.client.core import Blocks, ClientCore, LimitedBody, OnRetry
+from airflow_provider_ringevents.client.downloading import DownloadPlan
+from airflow_provider_ringevents.client.endpoints import Call
+from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsRateLimitError
+from airflow_provider_ringevents.client.paging import Page, PagePlan
+from airflow_provider_ringevents.client.retrying import RetryPolicy
+
+
+class Client(ClientCore):
+    """Speaks with the Events API; safe to use from several threads. Arguments as :class:`ClientCore`."""
+
+    def __init__(
+        self,
+        base_url: str = defaults.BASE_URL,
+        api_key: str = "",
+        *,
+        policy: RetryPolicy | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(base_url, api_key, policy=policy, **settings)
+        self._http = httpx.Client(**self._http_options())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def send(self, call: Call, *, max_attempts: int | None = None, on_retry: OnRetry | None = None) -> Envelope:
+        """Send a call, again where the retry policy says so.
+
+        :param max_attempts: requests at most; default: the client's.
+        :param on_retry: told of each error that is followed by another attempt.
+        :returns: the answer's JSON object, with ``.status``.
+        :raises RingEventsError: as the error tree says.
+        """
+        arguments = self.policy.tenacity(repeatable=call.repeatable, max_attempts=max_attempts, on_retry=on_retry)
+        return Retrying(**arguments)(self._send_once, call)
+
+    def _send_once(self, call: Call) -> Envelope:
+        request = self._request(self._http, call)
+        try:
+            response = self._opened(request)
+            try:
+                body = self._read(call, response)
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            raise self._transport_error(call, error) from error
+        return self._answer(call, response, body)
+
+    def _opened(self, request: httpx.Request) -> httpx.Response:
+        if pause := self._pacer.reserve(time.monotonic()):
+            time.sleep(pause)
+        return self._http.send(request, stream=True)
+
+    @staticmethod
+    def _read(call: Call, response: httpx.Response) -> bytes:
+        body = LimitedBody(call, response)
+        for part in response.iter_bytes():
+            if not body.add(part):
+                break
+        return body.joined()
+
+    # --- lists
+
+    def pages(self, call: Call, *, per_page: int | None = None, concurrency: int | None = None) -> Iterator[Page]:
+        """Read a list page by page, in order, with several requests in flight.
+
+        After the first page the others are planned from ``meta.count``; where that is missing, ``links.next`` is
+        followed. After a 429 the rest of the list is read one page at a time. Holds ``concurrency`` pages at most.
+
+        :param per_page: rows asked for in a page; default: the client's.
+        :param concurrency: pages in flight; default: the client's.
+        :raises RingEventsError: a page could not be read; the message names it.
+        """
+        first, asked = self._first_page(call, per_page)
+        page = Page.of(self.send(first), 1, operation=call.operation)
+        yield page
+        plan = PagePlan.after(page, asked) if call.paged else None
+        if plan and plan.last > 1:
+            for page in self._planned(first, plan, concurrency or self.settings.concurrency):
+                yield page
+                if not page.items:
+                    return
+        seen: set[str] = set()
+        while following := self._next_page(first, page, plan, seen):
+            page = Page.of(self.send(following), page.number + 1, operation=call.operation)
+            yield page
+
+    def _planned(self, call: Call, plan: PagePlan, concurrency: int) -> Iterator[Page]:
+        in_flight = concurrency
+        abandoned = False
+
+        def on_retry(error: BaseException) -> None:
+            nonlocal in_flight
+            if abandoned:
+                raise error
+            if isinstance(error, RingEventsRateLimitError):
+                in_flight = 1
+
+        def fetch(number: int) -> Page:
+            numbered = call.with_params(page=number, perPage=plan.per_page)
+            return Page.of(self.send(numbered, on_retry=on_retry), number, operation=call.operation)
+
+        numbers = iter(range(2, plan.last + 1))
+        waiting: deque[Future[Page]] = deque()
+        with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="ringevents-pages") as pool:
+            try:
+                while True:
+                    while len(waiting) < in_flight and (number := next(numbers, None)) is not None:
+                        waiting.append(pool.submit(fetch, number))
+                    if not waiting:
+                        return
+                    yield waiting.popleft().result()
+            finally:
+                abandoned = True
+                for future in waiting:
+                    future.cancel()
+
+    def items(
+        self, call: Call, *, per_page: int | None = None, concurrency: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The resources of a list, in order; arguments and errors as :meth:`pages`."""
+        for page in self.pages(call, per_page=per_page, concurrency=concurrency):
+            yield from page.items
+
+    # --- files
+
+    @contextmanager
+    def download(self, call: Call) -> Iterator[Download]:
+        """Open the file that a call leads to; iterate over what this gives for the file's bytes.
+
+        :raises RingEventsError: there is no way to the file.
+        """
+        plan = DownloadPlan(call, self.settings.base_url)
+        download = Download(self, plan, self._open_file(plan))
+        try:
+            yield download
+        finally:
+            download.close()
+
+    def _open_file(self, plan: DownloadPlan) -> httpx.Response:
+        while True:
+            if wanted := plan.wants_link:
+                plan.link_from(self.send(wanted))
+            try:
+                response = Retrying(**self.policy.tenacity(repeatable=True))(self._file_head, plan)
+            except RingEventsError as error:
+                plan.refused(error)
+                continue
+            try:
+                if plan.answered(response.status_code, response.headers):
+                    return response
+            except BaseException:
+                response.close()
+                raise
+            response.close()
+
+    def _file_head(self, plan: DownloadPlan) -> httpx.Response:
+        request = self._file_request(self._http, plan)
+        try:
+            response = self._opened(request)
+            if not response.is_error:
+                return response
+            try:
+                body = self._read(plan.call, response)
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            raise self._transport_error(plan.call, error) from error
+        raise self._file_error(plan.call, response, body)
+
+
+class Download:
+    """A file on its way: iterate over it once, for blocks of bytes in order.
+
+    :ivar plan: what is known of the file: ``size``, ``content_type``, ``file_name``, ``verified``, ``resumes``.
+    """
+
+    def __init__(self, client: Client, plan: DownloadPlan, response: httpx.Response) -> None:
+        self._client = client
+        self.plan = plan
+        self._response = response
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._response.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The file, block by block; taken up again after a cut where that is possible.
+
+        :raises RestartDownload: it has to begin again from nothing.
+        :raises RingEventsTransferError: it cannot be had whole.
+        """
+        plan = self.plan
+        while True:
+            blocks = Blocks()
+            try:
+                for part in self._response.iter_bytes() if plan.encoded else self._response.iter_raw():
+                    if block := blocks.add(part):
+                        plan.received += len(block)
+                        yield block
+                if block := blocks.rest():
+                    plan.received += len(block)
+                    yield block
+                plan.ended(self._response.num_bytes_downloaded)
+                return
+            except httpx.HTTPError as error:
+                failure = self._client._transport_error(plan.call, error)
+            self._response.close()
+            plan.cut(failure)
+            time.sleep(self._client.policy.backoff(plan.resumes))
+            self._response = self._client._open_file(plan)

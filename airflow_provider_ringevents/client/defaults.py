@@ -1,0 +1,80 @@
+"""Every default number, with its unit and its reason. A connection's extra or an argument overrides most of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+BASE_URL: Final = "https://api.events.ringcentral.com"
+"""Where the API lives, as its reference says."""
+AUTH_SCHEME: Final = "Bearer"
+"""The reference shows both a bare key and ``Bearer``; public clients in use send ``Bearer`` everywhere."""
+
+# --- time limits of one request, seconds
+CONNECT_TIMEOUT: Final = 10.0
+"""A handshake that takes longer will not come."""
+READ_TIMEOUT: Final = 60.0
+"""Silence between two reads: long enough for a slow list page, short enough that no task hangs for an hour."""
+WRITE_TIMEOUT: Final = 60.0
+"""The same for sending; bodies are small."""
+POOL_TIMEOUT: Final = 120.0
+"""Waiting for a free connection of the pool: our own queue, so more patient than the network."""
+
+# --- connections
+MAX_CONNECTIONS: Final = 16
+"""Requests in flight per client: httpx gets slower, not faster, beyond (685 requests/s at 10 in flight, 299 at 100)."""
+KEEPALIVE_SECONDS: Final = 5.0
+"""Idle connections are dropped before servers and proxies drop them: a POST on a dead one would be ambiguous."""
+
+# --- retries (full jitter: random(0, min(cap, base * 2^n)))
+MAX_ATTEMPTS: Final = 5
+"""Requests per call, the first one included."""
+BACKOFF_BASE: Final = 0.5
+"""Seconds."""
+BACKOFF_CAP: Final = 8.0
+"""Seconds: more attempts than five do not wait longer between two of them."""
+BACKOFF_TOTAL: Final = 60.0
+"""Seconds slept in all besides Retry-After: after that, Airflow's own retries are the better wait."""
+RETRY_AFTER_MAX: Final = 120.0
+"""Seconds: a longer Retry-After is carried up instead of slept, so that a worker slot is not held for it."""
+RETRY_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
+"""Answers that another attempt may better, for requests that are safe to repeat."""
+
+# --- lists
+PER_PAGE: Final = 100
+"""Rows asked for in a page. The largest allowed is not documented: a server that gives fewer is believed."""
+CONCURRENCY: Final = 4
+"""Pages of one list in flight: rate limits are not documented, so modest."""
+MAX_CONCURRENCY: Final = 16
+"""The most that may be asked for: as many as a client has connections."""
+
+# --- sizes, bytes
+MAX_JSON_BYTES: Final = 256 * 1024 * 1024
+"""A list page or a resource beyond this is no answer of this API."""
+MAX_ERROR_BYTES: Final = 256 * 1024
+"""Read of an error page; enough for any JSON error, and an endless page does not fill memory."""
+CHUNK_BYTES: Final = 256 * 1024
+"""Block handed on while downloading: larger is not faster, smaller is slower."""
+
+# --- downloads
+MAX_REDIRECTS: Final = 5
+"""From ``/download`` to the file. One is expected."""
+MAX_RESUMES: Final = 5
+"""Times that one download is taken up again after a cut, and times that it is begun again from nothing."""
+MAX_LINK_REFRESHES: Final = 3
+"""Times that an expired link is asked for anew: a link lives for a minute, a download starts within seconds."""
+
+# --- waits, seconds
+POLL_INTERVAL: Final = 60.0
+"""The longest pause between two polls."""
+POLL_FIRST: Final = 2.0
+"""The first pause: small reports are ready within seconds."""
+POLL_GROWTH: Final = 1.5
+"""Each pause is this many times the one before, up to the poll interval."""
+POLL_JITTER: Final = 0.1
+"""A pause is up to this fraction longer or shorter, so that many waits do not poll in step."""
+POLL_FAILURES: Final = 10
+"""Polls that fail in a row before a wait gives up: a blip never ends it."""
+WAIT_TIMEOUT: Final = 6 * 3600.0
+"""From the start of a wait to its deadline."""
+NOT_FOUND_GRACE: Final = 60.0
+"""A 404 on a report that we created less than this ago means that it is not visible yet."""

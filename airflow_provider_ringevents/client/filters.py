@@ -1,0 +1,126 @@
+"""Filters of lists: ``{"email": {"eq": ...}}`` -> ``filter[email][eq]=...``. Pure.
+
+How an object travels in a query is not said by the reference; the bracket form is the assumption, made here alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from difflib import get_close_matches
+from typing import Any, Final
+
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.times import api_time, to_utc
+
+Conditions = Mapping[str, Any]
+
+
+class Filter(dict[str, Conditions]):
+    """A filter of a list: field -> operator -> value.
+
+    ``Filter(email="ada@example.org")`` stands for ``{"email": {"eq": "ada@example.org"}}``, and
+    ``Filter(updatedAt={"gte": start, "lt": end})`` takes aware datetimes or ISO 8601 strings with an offset. Which
+    fields and operators a list knows is checked when it is used.
+    """
+
+    def __init__(self, fields: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        given = {**(fields or {}), **more}
+        super().__init__(
+            {name: value if isinstance(value, Mapping) else {"eq": value} for name, value in given.items()}
+        )
+
+
+FilterLike = Filter | Mapping[str, Any]
+
+_EQUALITY: Final = ("eq", "in")
+_RANGE: Final = ("eq", "in", "gt", "lt", "gte", "lte")
+_BOOLEAN: Final = ("eq",)
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """What one list documents: field -> (kind of value, operators)."""
+
+    collection: str
+    fields: Mapping[str, tuple[str, tuple[str, ...]]]
+
+    def params(self, filter: FilterLike | None) -> dict[str, str]:
+        """Render a filter as query parameters.
+
+        :raises RingEventsConfigError: a field, an operator or a value that the list does not document.
+        """
+        if not filter:
+            return {}
+        if not isinstance(filter, Mapping):
+            raise RingEventsConfigError(
+                f"filter: a mapping of field to conditions is wanted, got {type(filter).__name__}"
+            )
+        return {
+            f"filter[{field}][{operator}]": self._value(field, operator, value)
+            for field, conditions in Filter(filter).items()
+            for operator, value in conditions.items()
+        }
+
+    def _value(self, field: str, operator: str, value: Any) -> str:
+        if field not in self.fields:
+            raise _unknown("filter", f"field {field!r} of {self.collection}", field, tuple(self.fields))
+        kind, operators = self.fields[field]
+        where = f"filter[{field}][{operator}]"
+        if operator not in operators:
+            raise _unknown(f"filter[{field}]", f"operator {operator!r}", operator, operators)
+        if operator != "in":
+            return _scalar(where, kind, value)
+        values = value.split(",") if isinstance(value, str) else value
+        if not isinstance(values, Sequence) or not values:
+            raise RingEventsConfigError(f"{where}: a list with at least one value is wanted, got {value!r}")
+        rendered = [_scalar(where, kind, item) for item in values]
+        if any("," in item for item in rendered):
+            raise RingEventsConfigError(f"{where}: the API joins values by commas, so none may hold one: {value!r}")
+        return ",".join(rendered)
+
+
+def _scalar(where: str, kind: str, value: Any) -> str:
+    if kind == "boolean":
+        if isinstance(value, str) and value.lower() in ("true", "false"):
+            return value.lower()
+        if not isinstance(value, bool):
+            raise RingEventsConfigError(f"{where}: true or false is wanted, got {value!r}")
+        return "true" if value else "false"
+    if kind == "date-time":
+        if isinstance(value, date) and not isinstance(value, datetime):
+            raise RingEventsConfigError(f"{where}: a time with an offset is wanted, got the date {value.isoformat()}")
+        return api_time(to_utc(where, value, None))
+    if not isinstance(value, str) or not value:
+        raise RingEventsConfigError(f"{where}: a non-empty string is wanted, got {value!r}")
+    return value
+
+
+def _unknown(parameter: str, what: str, name: str, allowed: Sequence[str]) -> RingEventsConfigError:
+    close = get_close_matches(name, allowed, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return RingEventsConfigError(
+        f"{parameter}: the API documents no {what}{hint} (allowed: {', '.join(allowed) or 'none'})"
+    )
+
+
+REGISTRATIONS_FILTER: Final = ListFilter(
+    "registrations",
+    {
+        "email": ("string", _EQUALITY),
+        "createdAt": ("date-time", _RANGE),
+        "refunded": ("boolean", _BOOLEAN),
+        "updatedAt": ("date-time", _RANGE),
+        "userUpdatedAt": ("date-time", _RANGE),
+    },
+)
+MAGIC_LINKS_FILTER: Final = ListFilter(
+    "magic_links",
+    {
+        "email": ("string", _EQUALITY),
+        "updatedAt": ("date-time", _RANGE),
+        # In the schema, though not in the words of the 400 answer: allowed.
+        "includeConfirmAndJoin": ("boolean", _BOOLEAN),
+    },
+)

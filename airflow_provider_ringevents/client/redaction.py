@@ -1,0 +1,63 @@
+"""Keeps secrets out of what the HTTP libraries log.
+
+httpx logs whole URLs at INFO, httpcore response headers (redirect targets, cookies) at DEBUG. A filter on a logger
+sees only what that very logger is given, not what its children are, so it is put on each.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from urllib.parse import urlsplit
+
+_LOGGERS = (
+    "httpx",
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore.socks",
+)
+_URL = re.compile(r"https?://[^\s'\"<>\\)\]]+")
+_QUERY = re.compile(r"\?[^\s'\"<>\\)\]]+")
+_HEADER = re.compile(
+    r"(\(b?'(?:authorization|proxy-authorization|set-cookie|location)', b?)(?:'[^']*'|\"[^\"]*\")", re.IGNORECASE
+)
+
+
+def redact_url(url: str, trusted: frozenset[str] | set[str] = frozenset()) -> str:
+    """Strip a URL of what may be secret: user, query and fragment; elsewhere than on a trusted host the path too."""
+    parts = urlsplit(url)
+    try:
+        place = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+    except ValueError:
+        return "***"
+    path = parts.path if place in trusted else ("/***" if parts.path.strip("/") else parts.path)
+    return f"{place}{path}{'?***' if parts.query else ''}"
+
+
+class RedactingFilter(logging.Filter):
+    """Rewrites records so that URLs keep no query, and headers no credentials."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trusted: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        redacted = _HEADER.sub(r"\1'***'", message)
+        redacted = _URL.sub(lambda match: redact_url(match[0], self.trusted), redacted)
+        redacted = _QUERY.sub("?***", redacted)
+        if redacted != message:
+            record.msg, record.args = redacted, ()
+        return True
+
+
+_FILTER = RedactingFilter()
+
+
+def install(base_url: str) -> None:
+    """Put the filter on the HTTP libraries' loggers, once; paths below ``base_url``'s origin stay readable."""
+    _FILTER.trusted.add(redact_url(base_url).removesuffix("/***"))
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_FILTER)

@@ -1,0 +1,50 @@
+"""What Airflow reads about this provider. Imported at every start of Airflow: nothing heavy here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_PACKAGE = "airflow_provider_ringevents"
+_INTEGRATION = "RingCentral Events"
+
+
+def _modules(room: str, *names: str) -> list[dict[str, Any]]:
+    return [{"integration-name": _INTEGRATION, "python-modules": [f"{_PACKAGE}.{room}.{name}" for name in names]}]
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's metadata, in Airflow's own schema."""
+    from airflow_provider_ringevents import __version__
+    from airflow_provider_ringevents.hooks import form
+
+    return {
+        # Must equal the distribution's canonical name: a mismatch breaks provider discovery for the whole Airflow.
+        "package-name": "airflow-provider-ringevents",
+        "name": _INTEGRATION,
+        "description": "Report exports, event provisioning and registration syncs for RingCentral Events.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://events.ringcentral.com",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": _modules("hooks", "ringevents"),
+        "operators": _modules("operators", "reports"),
+        "sensors": _modules("sensors", "reports"),
+        "triggers": _modules("triggers", "reports"),
+        "connection-types": [
+            {
+                "connection-type": "ringevents",
+                "hook-name": _INTEGRATION,
+                "hook-class-name": f"{_PACKAGE}.hooks.ringevents.RingEventsHook",
+                "conn-fields": form.conn_fields(),
+                "ui-field-behaviour": {
+                    "hidden-fields": form.HIDDEN,
+                    "relabeling": form.RELABELED,
+                    "placeholders": form.PLACEHOLDERS,
+                },
+            }
+        ],
+    }

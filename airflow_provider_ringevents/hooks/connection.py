@@ -1,0 +1,139 @@
+"""An Airflow connection -> the settings of a client. Pure."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any, Protocol
+
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.settings import ClientSettings
+
+
+class ConnectionLike(Protocol):
+    """What is read of an Airflow connection."""
+
+    @property
+    def conn_id(self) -> str | None: ...
+    @property
+    def host(self) -> str | None: ...
+    @property
+    def schema(self) -> str | None: ...
+    @property
+    def port(self) -> int | None: ...
+    @property
+    def password(self) -> str | None: ...
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        if not isinstance(value, bool):
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    raise _unreadable(name, "a number", value)
+
+
+def _whole_number(name: str, value: Any) -> int:
+    number = _number(name, value)
+    if not number.is_integer():
+        raise _unreadable(name, "a whole number", value)
+    return int(number)
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _unreadable(name, "text", value)
+    return value
+
+
+def _verify(name: str, value: Any) -> bool | str:
+    if isinstance(value, bool):
+        return value
+    word = _text(name, value).strip()
+    return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(word.lower(), word)
+
+
+def _unreadable(name: str, wanted: str, value: Any) -> RingEventsConfigError:
+    return RingEventsConfigError(f"{name}: {wanted} is wanted in the connection's extra, got {value!r}")
+
+
+_READERS: Mapping[str, Callable[[str, Any], Any]] = {
+    "organization_id": _text,
+    "auth_scheme": _text,
+    "timeout": _number,
+    "max_attempts": _whole_number,
+    "per_page": _whole_number,
+    "concurrency": _whole_number,
+    "rate_limit": _number,
+    "verify": _verify,
+    "proxy": _text,
+}
+EXTRA_KEYS = tuple(_READERS)
+"""What the connection's extra may hold."""
+
+_EMPTY_MEANS_SOMETHING = ("auth_scheme",)
+_warned: set[tuple[str | None, str]] = set()
+
+
+def read_extra(conn_id: str | None, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a connection's extra; numbers and booleans may be strings, since a connection URI has no other.
+
+    A key that is not known warns once per connection and process.
+
+    :raises RingEventsConfigError: a value cannot be read; the message names its key.
+    """
+    values = {}
+    for name, value in extra.items():
+        reader = _READERS.get(name)
+        if reader is None:
+            _warn_unknown(conn_id, name)
+        elif value is not None and (value != "" or name in _EMPTY_MEANS_SOMETHING):
+            values[name] = reader(name, value)
+    return values
+
+
+def base_url(connection: ConnectionLike) -> str:
+    """The base URL: the host as it is when it is a URL, else put together from schema, host and port."""
+    host = (connection.host or "").strip()
+    if not host:
+        return defaults.BASE_URL
+    if "://" in host:
+        scheme, _, rest = host.partition("://")
+    else:
+        scheme, rest = (connection.schema or "https").strip(), host
+    place, slash, path = rest.partition("/")
+    has_port = place.rpartition("]")[2].count(":") == 1
+    if connection.port and not has_port:
+        place = f"{place}:{connection.port}"
+    return f"{scheme}://{place}{slash}{path}"
+
+
+def client_settings(
+    connection: ConnectionLike, extra: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> ClientSettings:
+    """Build a client's settings.
+
+    :param extra: the connection's extra, read as a dict; apart, since an event loop reads it in its own way.
+    :param overrides: fields of :class:`~airflow_provider_ringevents.client.settings.ClientSettings` that win over
+        the connection's.
+    :raises RingEventsConfigError: something cannot be used; the message names the connection and the field.
+    """
+    values: dict[str, Any] = {"base_url": base_url(connection), "api_key": connection.password or ""}
+    try:
+        values.update(read_extra(connection.conn_id, extra))
+        values.pop("organization_id", None)
+        return ClientSettings(**{**values, **overrides})
+    except RingEventsConfigError as error:
+        raise RingEventsConfigError(f"connection {connection.conn_id!r}: {error}") from None
+
+
+def _warn_unknown(conn_id: str | None, name: str) -> None:
+    if (conn_id, name) in _warned:
+        return
+    _warned.add((conn_id, name))
+    close = get_close_matches(name, EXTRA_KEYS, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(EXTRA_KEYS)}"
+    warnings.warn(f"connection {conn_id!r}: extra {name!r} is not known and has no effect; {hint}", stacklevel=2)

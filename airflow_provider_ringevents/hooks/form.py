@@ -1,0 +1,84 @@
+"""The connection form, declared once: Airflow 3.2 and later reads it as metadata, older versions ask the hook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_ringevents.client import defaults
+
+_FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "organization_id": (
+        "Organization ID",
+        "Default for tasks that work on an organization and name none.",
+        {"type": ["string", "null"]},
+    ),
+    "auth_scheme": (
+        "Authorization scheme",
+        f"The word before the key in the Authorization header; default {defaults.AUTH_SCHEME}.",
+        {"type": ["string", "null"]},
+    ),
+    "timeout": (
+        "Timeout (seconds)",
+        f"Silence after which a request is given up; default {defaults.READ_TIMEOUT:g}.",
+        {"type": ["number", "null"], "exclusiveMinimum": 0},
+    ),
+    "max_attempts": (
+        "Attempts",
+        f"Requests per call, the first one included; default {defaults.MAX_ATTEMPTS}.",
+        {"type": ["integer", "null"], "minimum": 1, "maximum": 20},
+    ),
+    "per_page": (
+        "Rows per page",
+        f"Asked for when reading lists; default {defaults.PER_PAGE}.",
+        {"type": ["integer", "null"], "minimum": 1},
+    ),
+    "concurrency": (
+        "Pages in flight",
+        f"Requests at the same time when reading a list; default {defaults.CONCURRENCY}.",
+        {"type": ["integer", "null"], "minimum": 1, "maximum": defaults.MAX_CONCURRENCY},
+    ),
+    "rate_limit": (
+        "Rate limit (requests per second)",
+        "Per process; empty: no limit besides the service's own.",
+        {"type": ["number", "null"], "exclusiveMinimum": 0},
+    ),
+    "verify": (
+        "Verify certificates",
+        "true, false, or the path of a CA bundle; default true.",
+        {"type": ["string", "null"]},
+    ),
+    "proxy": ("Proxy", "URL of a proxy; empty: the environment's.", {"type": ["string", "null"], "format": "password"}),
+}
+HIDDEN = ["login"]
+RELABELED = {"password": "API key", "host": "Base URL", "schema": "Scheme"}
+PLACEHOLDERS = {
+    "host": defaults.BASE_URL,
+    "password": "from Organization settings > API",
+    "schema": "https (when the base URL is a bare host name)",
+}
+
+
+def conn_fields() -> dict[str, Any]:
+    """The extra fields as provider metadata."""
+    return {
+        name: {"label": label, "description": description, "schema": schema}
+        for name, (label, description, schema) in _FIELDS.items()
+    }
+
+
+def widgets() -> dict[str, Any]:
+    """The extra fields as WTForms widgets; imported here, since a plain Airflow 3 has no WTForms."""
+    from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+    from wtforms import PasswordField, StringField
+
+    made = {}
+    for name, (label, description, schema) in _FIELDS.items():
+        secret = schema.get("format") == "password"
+        field, widget = (PasswordField, BS3PasswordFieldWidget) if secret else (StringField, BS3TextFieldWidget)
+        made[name] = field(label, widget=widget(), description=description)
+    return made
+
+
+def field_behaviour() -> dict[str, Any]:
+    """Labels and placeholders of the standard fields, for Airflow before 3.2."""
+    return {"hidden_fields": HIDDEN, "relabeling": RELABELED, "placeholders": PLACEHOLDERS}

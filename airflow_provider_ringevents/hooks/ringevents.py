@@ -1,0 +1,326 @@
+"""The hook: an Airflow connection -> a client, and one method per operation of the API."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from typing import Any
+
+from airflow.providers.common.compat.connection import get_async_extra_dejson
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+
+from airflow_provider_ringevents._compat import get_connection_async
+from airflow_provider_ringevents.client import AsyncClient, Client, Envelope, endpoints
+from airflow_provider_ringevents.client.client import Download
+from airflow_provider_ringevents.client.endpoints import Call
+from airflow_provider_ringevents.client.errors import RingEventsAuthError, RingEventsConfigError, RingEventsError
+from airflow_provider_ringevents.client.filters import FilterLike
+from airflow_provider_ringevents.client.paging import resource
+from airflow_provider_ringevents.hooks import form
+from airflow_provider_ringevents.hooks.connection import client_settings, read_extra
+
+_SHOWN_ORGANIZATIONS = 5
+
+
+class RingEventsHook(BaseHook):
+    """Speaks with RingCentral Events.
+
+    Resources come back as plain dicts of their attributes with ``id``; lists as iterators that hold a few pages at a
+    time. Every method raises :class:`~airflow_provider_ringevents.client.errors.RingEventsError` or one of its kinds.
+
+    :param ringevents_conn_id: the Airflow connection, of type ``ringevents``.
+    :param overrides: fields of :class:`~airflow_provider_ringevents.client.settings.ClientSettings` that win over the
+        connection's, such as ``timeout`` (seconds) or ``concurrency``.
+    """
+
+    conn_name_attr = "ringevents_conn_id"
+    default_conn_name = "ringevents_default"
+    conn_type = "ringevents"
+    hook_name = "RingCentral Events"
+
+    def __init__(self, ringevents_conn_id: str = default_conn_name, **overrides: Any) -> None:
+        super().__init__()
+        self.ringevents_conn_id = ringevents_conn_id
+        self._overrides = overrides
+
+    # --- connection
+
+    def get_conn(self) -> Client:
+        """A new client for the connection; close it, or use it in a ``with`` statement.
+
+        :raises RingEventsConfigError: the connection cannot be used; the message names the field.
+        """
+        with self._found():
+            connection = self.get_connection(self.ringevents_conn_id)
+        return Client.from_settings(client_settings(connection, connection.extra_dejson, self._overrides))
+
+    async def get_async_conn(self) -> AsyncClient:
+        """A new asynchronous client; the connection is looked up without blocking the event loop."""
+        with self._found():
+            connection = await get_connection_async(self.ringevents_conn_id)
+        extra = await get_async_extra_dejson(connection)
+        return AsyncClient.from_settings(client_settings(connection, extra, self._overrides))
+
+    @contextmanager
+    def _found(self) -> Iterator[None]:
+        try:
+            yield
+        except AirflowNotFoundException as error:
+            raise RingEventsConfigError(
+                f"ringevents_conn_id: there is no connection {self.ringevents_conn_id!r}; make one of type 'ringevents'"
+            ) from error
+
+    @cached_property
+    def client(self) -> Client:
+        """The client that the methods below share; closed with the hook."""
+        return self.get_conn()
+
+    def poll(self, call: Call) -> Envelope:
+        """Send a reading call, one attempt; where the key is refused, look the connection up once more.
+
+        For waits, whose next poll is the retry: keys are rotated while they last.
+        """
+        try:
+            return self.client.send(call, max_attempts=1)
+        except RingEventsAuthError as error:
+            if error.status != 401 or not self._reread():
+                raise
+            return self.client.send(call, max_attempts=1)
+
+    def _reread(self) -> bool:
+        """Take the connection's settings of now; False where they are still the same."""
+        fresh = self.get_conn()
+        if fresh.settings == self.client.settings:
+            fresh.close()
+            return False
+        self.close()
+        self.__dict__["client"] = fresh
+        return True
+
+    def close(self) -> None:
+        """Close the connections that the methods below opened."""
+        if client := self.__dict__.pop("client", None):
+            client.close()
+
+    def __enter__(self) -> RingEventsHook:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @cached_property
+    def default_organization_id(self) -> str | None:
+        """``organization_id`` of the connection's extra, if it has one."""
+        with self._found():
+            extra = self.get_connection(self.ringevents_conn_id).extra_dejson
+        return read_extra(self.ringevents_conn_id, extra).get("organization_id")
+
+    def organization_id(self, given: str | None = None) -> str:
+        """The organization to work on: the one given, else the connection's.
+
+        :raises RingEventsConfigError: neither is there.
+        """
+        found = given or self.default_organization_id
+        if not found:
+            raise RingEventsConfigError(
+                "organization_id: none is given, and the connection"
+                f" {self.ringevents_conn_id!r} has no 'organization_id' in its extra"
+            )
+        return found
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Read what the key can see; what the Test button of the connection form shows."""
+        try:
+            with self.get_conn() as client:
+                page = next(client.pages(endpoints.list_organizations(), per_page=_SHOWN_ORGANIZATIONS))
+        except RingEventsAuthError as error:
+            return False, f"The key was refused ({error.status}): {error}"
+        except RingEventsError as error:
+            return False, str(error)
+        count = page.count if page.count is not None else len(page.items)
+        named = ", ".join(f"{item.get('name')} (id {item['id']})" for item in page.items[:_SHOWN_ORGANIZATIONS])
+        more = ", ..." if count > len(page.items) else ""
+        organizations = "organization" if count == 1 else "organizations"
+        return True, f"Key accepted; sees {count} {organizations}{f': {named}{more}' if named else ''}"
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The form's extra fields, for Airflow before 3.2, which does not read them from the provider's metadata."""
+        return form.widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """The form's labels, for Airflow before 3.2."""
+        return form.field_behaviour()
+
+    # --- how an answer is handed on
+
+    def _one(self, call: Call) -> dict[str, Any]:
+        data = self.client.send(call).get("data")
+        return resource(data) if isinstance(data, Mapping) else {}
+
+    def _many(self, call: Call) -> Iterator[dict[str, Any]]:
+        return self.client.items(call)
+
+    # --- health, organizations, templates
+
+    def health(self) -> dict[str, Any]:
+        """``GET /v1/health``"""
+        return dict(self.client.send(endpoints.health()))
+
+    def list_organizations(self) -> Iterator[dict[str, Any]]:
+        """``GET /v1/organizations``"""
+        return self._many(endpoints.list_organizations())
+
+    def get_organization(self, organization_id: str | None = None) -> dict[str, Any]:
+        """``GET /v1/organizations/{organizationId}``"""
+        return self._one(endpoints.get_organization(self.organization_id(organization_id)))
+
+    def list_templates(self, organization_id: str | None = None) -> Iterator[dict[str, Any]]:
+        """``GET /v1/organizations/{organizationId}/templates``"""
+        return self._many(endpoints.list_templates(self.organization_id(organization_id)))
+
+    # --- events
+
+    def list_events(self, organization_id: str | None = None) -> Iterator[dict[str, Any]]:
+        """``GET /v1/organizations/{organizationId}/events``"""
+        return self._many(endpoints.list_events(self.organization_id(organization_id)))
+
+    def get_event(self, event_id: str) -> dict[str, Any]:
+        """``GET /v1/events/{eventId}``"""
+        return self._one(endpoints.get_event(event_id))
+
+    def create_event(self, organization_id: str | None, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """``POST /v1/organizations/{organizationId}/events``"""
+        return self._one(endpoints.create_event(self.organization_id(organization_id), attributes))
+
+    def create_event_from_template(self, template_id: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """``POST /v1/templates/{templateID}/event``: the event, whose templating job goes on in the background"""
+        return self._one(endpoints.create_event_from_template(template_id, attributes))
+
+    def duplicate_event(self, event_id: str, attributes: Mapping[str, Any] | None = None) -> None:
+        """``POST /v1/events/{eventId}/duplications``: answers nothing; the copy appears later"""
+        self.client.send(endpoints.duplicate_event(event_id, attributes))
+
+    # --- registrations
+
+    def list_registrations(self, event_id: str, filter: FilterLike | None = None) -> Iterator[dict[str, Any]]:
+        """``GET /v1/events/{eventId}/registrations``"""
+        return self._many(endpoints.list_registrations(event_id, filter))
+
+    def get_registration(self, registration_id: str) -> dict[str, Any]:
+        """``GET /v1/registrations/{registrationId}``"""
+        return self._one(endpoints.get_registration(registration_id))
+
+    def update_registration(self, registration_id: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+        """``PATCH /v1/registrations/{registrationId}``: sends the metadata as given"""
+        return self._one(endpoints.update_registration(registration_id, metadata))
+
+    # --- reports
+
+    def create_report(
+        self,
+        event_id: str,
+        report_type: str,
+        report_version: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        allow_undocumented: bool = False,
+    ) -> dict[str, Any]:
+        """``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``"""
+        return self._one(
+            endpoints.create_report(
+                event_id, report_type, report_version, attributes, allow_undocumented=allow_undocumented
+            )
+        )
+
+    def list_reports(self, event_id: str) -> Iterator[dict[str, Any]]:
+        """``GET /v1/events/{eventId}/reports``; a ``url`` in a row is a signed link, good for a minute"""
+        return self._many(endpoints.list_reports(event_id))
+
+    def get_report(self, report_id: str) -> dict[str, Any]:
+        """``GET /v1/reports/{reportId}``; a ``url`` is a signed link, good for a minute"""
+        return self._one(endpoints.get_report(report_id))
+
+    def download_report(self, report_id: str) -> AbstractContextManager[Download]:
+        """``GET /v1/reports/{reportId}/download``: in a ``with`` statement; iterate over it for blocks of bytes"""
+        return self.client.download(endpoints.download_report(report_id))
+
+    # --- the rooms of an event
+
+    def list_schedule_items(self, event_id: str) -> Iterator[dict[str, Any]]:
+        """``GET /v1/events/{eventId}/scheduleItems``"""
+        return self._many(endpoints.list_schedule_items(event_id))
+
+    def get_schedule_item(self, schedule_item_id: str) -> dict[str, Any]:
+        """``GET /v1/scheduleItems/{scheduleItemId}``"""
+        return self._one(endpoints.get_schedule_item(schedule_item_id))
+
+    def list_schedule_item_tags(self, schedule_item_id: str) -> Iterator[dict[str, Any]]:
+        """``GET /v1/scheduleItems/{scheduleId}/tags``"""
+        return self._many(endpoints.list_schedule_item_tags(schedule_item_id))
+
+    def list_booths(self, event_id: str) -> Iterator[dict[str, Any]]:
+        """``GET /v1/events/{eventId}/booths``"""
+        return self._many(endpoints.list_booths(event_id))
+
+    def list_booth_tags(self, booth_id: str) -> Iterator[dict[str, Any]]:
+        """``GET /v1/booths/{boothId}/tags``"""
+        return self._many(endpoints.list_booth_tags(booth_id))
+
+    def list_sessions(self, event_id: str) -> Iterator[dict[str, Any]]:
+        """``GET /v1/events/{eventId}/sessions``"""
+        return self._many(endpoints.list_sessions(event_id))
+
+    def list_stages(self, event_id: str) -> Iterator[dict[str, Any]]:
+        """``GET /v1/events/{eventId}/stages``"""
+        return self._many(endpoints.list_stages(event_id))
+
+    # --- tickets and magic links
+
+    def list_tickets(self, event_id: str) -> Iterator[dict[str, Any]]:
+        """``GET /v1/events/{eventId}/tickets``"""
+        return self._many(endpoints.list_tickets(event_id))
+
+    def create_ticket(self, event_id: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """``POST /v1/events/{eventId}/tickets``"""
+        return self._one(endpoints.create_ticket(event_id, attributes))
+
+    def get_ticket(self, ticket_id: str) -> dict[str, Any]:
+        """``GET /v1/tickets/{ticketId}``"""
+        return self._one(endpoints.get_ticket(ticket_id))
+
+    def list_magic_links(self, ticket_id: str, filter: FilterLike | None = None) -> Iterator[dict[str, Any]]:
+        """``GET /v1/tickets/{ticketId}/magicLinks``"""
+        return self._many(endpoints.list_magic_links(ticket_id, filter))
+
+    def create_magic_link(self, ticket_id: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """``POST /v1/tickets/{ticketId}/magicLinks``; its ``magicLink`` lets anyone in"""
+        return self._one(endpoints.create_magic_link(ticket_id, attributes))
+
+    def get_magic_link(self, magic_link_id: str) -> dict[str, Any]:
+        """``GET /v1/magicLinks/{magicLinkId}``"""
+        return self._one(endpoints.get_magic_link(magic_link_id))
+
+    def delete_magic_link(self, magic_link_id: str) -> None:
+        """``DELETE /v1/magicLinks/{magicLinkId}``"""
+        self.client.send(endpoints.delete_magic_link(magic_link_id))
+
+    # --- data subscriptions
+
+    def create_data_subscription(
+        self, event_id: str, configuration: Mapping[str, Any], signals: Sequence[str]
+    ) -> dict[str, Any]:
+        """``POST /v1/events/{eventId}/dataSubscriptions``"""
+        return self._one(endpoints.create_data_subscription(event_id, configuration, signals))
+
+    # --- deprecated
+
+    def create_redeem_code(
+        self, ticket_id: str, first_name: str, last_name: str, email: str, created_at: str | None = None
+    ) -> dict[str, Any]:
+        """``POST /v1/magic_link``, deprecated by the API: use :meth:`create_magic_link`"""
+        warnings.warn("the API has deprecated redeem codes; use create_magic_link", DeprecationWarning, stacklevel=2)
+        return self._one(endpoints.create_redeem_code(ticket_id, first_name, last_name, email, created_at))

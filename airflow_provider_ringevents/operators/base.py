@@ -1,0 +1,91 @@
+"""What all operators share: the connection, the hook, and how an error reaches Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+
+from airflow_provider_ringevents import _compat
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Self = TypeVar("Self")
+
+
+@contextmanager
+def task_errors() -> Iterator[None]:
+    """Errors that a retry cannot mend fail the task at once; the others are left to Airflow's retries."""
+    try:
+        yield
+    except RingEventsError as error:
+        if error.retryable:
+            raise
+        raise AirflowFailException(str(error)) from error
+
+
+def at_the_edge(method: Callable[Concatenate[Self, P], R]) -> Callable[Concatenate[Self, P], R]:
+    """:func:`task_errors` around a method that Airflow calls."""
+
+    @wraps(method)
+    def guarded(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with task_errors():
+            return method(self, *args, **kwargs)
+
+    return guarded
+
+
+def is_known_now(value: Any) -> bool:
+    """Whether an argument can be checked at parse time: it holds no Jinja and comes from no other task."""
+    if isinstance(value, str):
+        return "{{" not in value and "{%" not in value
+    if isinstance(value, dict):
+        return all(is_known_now(item) for pair in value.items() for item in pair)
+    if isinstance(value, (list, tuple)):
+        return all(is_known_now(item) for item in value)
+    # An XComArg, a mapped value: anything that Airflow resolves when the task runs.
+    return not hasattr(value, "resolve") and not hasattr(value, "iter_references")
+
+
+def is_known(value: Any) -> bool:
+    """Whether an argument can be checked when the task runs: always."""
+    return True
+
+
+def check_seconds(parameter: str, value: Any) -> None:
+    """Refuse what is no positive number of seconds."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise RingEventsConfigError(f"{parameter}: a number of seconds above 0 is wanted, got {value!r}")
+
+
+class RingEventsBaseOperator(BaseOperator):
+    """Base of the operators.
+
+    :param ringevents_conn_id: the Airflow connection, of type ``ringevents`` (templated).
+    """
+
+    template_fields: Sequence[str] = ("ringevents_conn_id",)
+    ui_color = "#ff7a00"
+    ui_fgcolor = "#ffffff"
+
+    def __init__(self, *, ringevents_conn_id: str = "ringevents_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ringevents_conn_id = ringevents_conn_id
+        _compat.carry_retry_after(self)
+
+    @property
+    def hook(self) -> RingEventsHook:
+        """A new hook for the connection; close it, or use it in a ``with`` statement.
+
+        Imported here, since importing it costs more than parsing a DAG.
+        """
+        from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+
+        return RingEventsHook(self.ringevents_conn_id)

@@ -1,0 +1,80 @@
+"""What the sensors share: Airflow's own vocabulary in both modes, and how errors reach Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+)
+
+from airflow_provider_ringevents.client.defaults import POLL_FAILURES
+from airflow_provider_ringevents.client.errors import (
+    RingEventsAuthError,
+    RingEventsConfigError,
+    RingEventsError,
+    RingEventsWaitTimeoutError,
+)
+from airflow_provider_ringevents.operators.base import task_errors
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+
+
+class RingEventsBaseSensor(BaseSensorOperator):
+    """Base of the sensors.
+
+    :param ringevents_conn_id: the Airflow connection, of type ``ringevents`` (templated).
+    """
+
+    ui_color = "#ffd9b3"
+
+    def __init__(self, *, ringevents_conn_id: str = "ringevents_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ringevents_conn_id = ringevents_conn_id
+        self._failed_pokes = 0
+
+    @property
+    def hook(self) -> RingEventsHook:
+        """A new hook for the connection."""
+        from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+
+        return RingEventsHook(self.ringevents_conn_id)
+
+    def tolerate(self, error: RingEventsError) -> None:
+        """Take a poke that failed; returns when that is to be lived with.
+
+        :raises RingEventsError: the key was refused, or too many pokes failed in a row.
+        """
+        self._failed_pokes += 1
+        if isinstance(error, (RingEventsAuthError, RingEventsConfigError)) or self._failed_pokes >= POLL_FAILURES:
+            raise error
+        self.log.warning("A poke failed (%d in a row so far): %s", self._failed_pokes, error)
+
+    def poked(self) -> None:
+        """Take a poke that was answered."""
+        self._failed_pokes = 0
+
+    @contextmanager
+    def deferred_outcome(self) -> Iterator[None]:
+        """Raise what went wrong in the trigger as the same thing that a poke would have raised."""
+        try:
+            with task_errors():
+                yield
+        except RingEventsWaitTimeoutError as error:
+            if self.soft_fail:
+                raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
+            raise AirflowSensorTimeout(str(error)) from error
+        except AirflowFailException as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(f"Skipping although it failed: {error}") from error
+            raise
+        except RingEventsError as error:
+            if self.never_fail:
+                raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
+            raise

@@ -1,0 +1,126 @@
+"""Waits for reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
+from airflow.triggers.base import StartTriggerArgs
+
+from airflow_provider_ringevents import _compat
+from airflow_provider_ringevents.client.endpoints import get_report, path_segment
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
+from airflow_provider_ringevents.operators.base import is_known_now, task_errors
+from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
+from airflow_provider_ringevents.triggers.outcome import checked_event
+
+_TRIGGER = "airflow_provider_ringevents.triggers.reports.RingEventsReportTrigger"
+
+
+class RingEventsReportSensor(RingEventsBaseSensor):
+    """Waits until a report is ready. ``GET /v1/reports/{reportId}``
+
+    Speaks Airflow's own words: ``timeout``, ``poke_interval`` (deferred: the longest pause between polls), ``mode``,
+    ``soft_fail``, ``never_fail``; the timeout is :class:`AirflowSensorTimeout` deferred, too.
+
+    :param report_id: which report (templated).
+    :param deferrable: wait in the triggerer; default: Airflow's ``[operators] default_deferrable``.
+    :param start_from_trigger: start in the triggerer at once, without a worker slot (Airflow 3.3 and later; needs
+        ``deferrable`` and a report id that is literal or Jinja). Pools do not limit such tasks.
+    :param ringevents_conn_id: the Airflow connection (templated).
+    :returns: the report's id.
+    :raises RingEventsReportFailedError: the service could not make the report (fails the task without retries).
+    """
+
+    template_fields: Sequence[str] = ("report_id", "ringevents_conn_id")
+    start_from_trigger = False
+
+    def __init__(
+        self,
+        *,
+        report_id: str,
+        deferrable: bool | None = None,
+        start_from_trigger: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.report_id = report_id
+        self.deferrable = (
+            conf.getboolean("operators", "default_deferrable", fallback=False) if deferrable is None else deferrable
+        )
+        if is_known_now(report_id):
+            path_segment("report_id", report_id)
+        if start_from_trigger:
+            self._start_from_trigger()
+
+    def _start_from_trigger(self) -> None:
+        if not self.deferrable:
+            raise RingEventsConfigError("start_from_trigger: needs deferrable=True")
+        if not _compat.AIRFLOW_V_3_3_PLUS:
+            raise RingEventsConfigError(
+                "start_from_trigger: needs Airflow 3.3 or later; leave it out to defer from a worker"
+            )
+        for name in self.template_fields:
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                raise RingEventsConfigError(
+                    f"{name}: with start_from_trigger a literal or Jinja string is wanted, got"
+                    f" {type(value).__name__}; write \"{{{{ ti.xcom_pull('the task before') }}}}\" instead"
+                )
+        self.start_from_trigger = True
+        self.start_trigger_args = StartTriggerArgs(
+            trigger_cls=_TRIGGER,
+            trigger_kwargs={
+                "report_id": self.report_id,
+                "ringevents_conn_id": self.ringevents_conn_id,
+                "poll_interval": self.poke_interval,
+            },
+            next_method="execute_complete",
+            next_kwargs=None,
+            # The deadline cannot be known before the start; Airflow's own timeout of the trigger holds it instead.
+            timeout=timedelta(seconds=self.timeout),
+        )
+
+    def execute(self, context: Context) -> str:
+        """Wait here or, deferrable, in the triggerer."""
+        with task_errors():
+            path_segment("report_id", self.report_id)
+        if self.deferrable:
+            from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
+
+            self.defer(
+                trigger=RingEventsReportTrigger(
+                    self.report_id, self.ringevents_conn_id, self.poke_interval, time.time() + self.timeout
+                ),
+                method_name="execute_complete",
+            )
+        super().execute(context)
+        return self.report_id
+
+    def poke(self, context: Context) -> bool | PokeReturnValue:
+        """Whether the report is ready."""
+        from airflow_provider_ringevents.client.reports import ReportState, report_status
+        from airflow_provider_ringevents.waiting import report_failed, report_said
+
+        with task_errors():
+            try:
+                with self.hook as hook:
+                    status = report_status(hook.client.send(get_report(self.report_id)))
+            except RingEventsError as error:
+                self.tolerate(error)
+                return False
+            self.poked()
+            if status.state is ReportState.FAILED:
+                raise report_failed(self.report_id, status)
+        self.log.info("Report %s: %s", self.report_id, report_said(status))
+        return status.state is ReportState.READY
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
+        """Take the trigger's event."""
+        with self.deferred_outcome():
+            report_id: str = checked_event(event)["report_id"]
+        self.log.info("Report %s is ready", report_id)
+        return report_id

@@ -1,0 +1,91 @@
+"""One client per event loop and connection, shared by all triggers that wait there.
+
+A client of its own for each wait would cost 20 ms of blocked event loop and a TCP connection each; a connection looked
+up for each poll would cost a call to the API server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from airflow_provider_ringevents.client.answers import Envelope
+from airflow_provider_ringevents.client.async_client import AsyncClient
+from airflow_provider_ringevents.client.endpoints import Call
+from airflow_provider_ringevents.client.errors import RingEventsAuthError
+from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+
+
+class SharedClient:
+    """A client that several triggers use. Made by :func:`shared_client` alone."""
+
+    def __init__(self, conn_id: str) -> None:
+        self._hook = RingEventsHook(conn_id)
+        self._client: AsyncClient | None = None
+        self._lock = asyncio.Lock()
+        self.users = 0
+
+    async def poll(self, call: Call) -> Envelope:
+        """Send a reading call, one attempt: the next poll is its retry, so that an outage is not multiplied.
+
+        Where the key is refused, the connection is looked up once more, since keys are rotated.
+
+        :raises RingEventsError: as the client raises.
+        """
+        client = await self._current()
+        try:
+            return await client.send(call, max_attempts=1)
+        except RingEventsAuthError as error:
+            if error.status != 401:
+                raise
+            fresh = await self._reread(client)
+            if fresh is None:
+                raise
+            return await fresh.send(call, max_attempts=1)
+
+    async def _current(self) -> AsyncClient:
+        if self._client is None:
+            async with self._lock:
+                if self._client is None:
+                    self._client = await self._hook.get_async_conn()
+        return self._client
+
+    async def _reread(self, refused: AsyncClient) -> AsyncClient | None:
+        """A client with other settings than the one that was refused; None where they are still the same."""
+        async with self._lock:
+            if self._client is not None and self._client is not refused:
+                return self._client  # another wait has found the new key already
+            fresh = await self._hook.get_async_conn()
+            if fresh.settings == refused.settings:
+                await fresh.aclose()
+                return None
+            self._client = fresh
+        await refused.aclose()
+        return fresh
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+
+
+_CLIENTS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedClient]] = weakref.WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def shared_client(conn_id: str) -> AsyncIterator[SharedClient]:
+    """The client of a connection in this event loop; closed when the last user leaves."""
+    clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
+    shared = clients.setdefault(conn_id, SharedClient(conn_id))
+    shared.users += 1
+    try:
+        yield shared
+    finally:
+        shared.users -= 1
+        if shared.users == 0:
+            # Out of the table before anything is awaited: who comes now gets a client of its own.
+            if clients.get(conn_id) is shared:
+                del clients[conn_id]
+            await shared.aclose()

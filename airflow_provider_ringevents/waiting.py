@@ -1,0 +1,185 @@
+"""How a wait goes: when to poll again, what a failed poll means, when to give up.
+
+The worker's loop and the trigger drive the same :class:`ReportWait`, so that both modes end alike.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.endpoints import get_report
+from airflow_provider_ringevents.client.errors import (
+    RingEventsAuthError,
+    RingEventsConfigError,
+    RingEventsError,
+    RingEventsNotFoundError,
+    RingEventsReportFailedError,
+    RingEventsWaitTimeoutError,
+)
+from airflow_provider_ringevents.client.reports import ReportState, ReportStatus, report_status
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.client.answers import Envelope
+    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+
+_LOG_EVERY = 60.0
+
+
+@dataclass(slots=True)
+class Wait:
+    """One wait.
+
+    :ivar what: names what is waited for, in messages.
+    :ivar deadline: seconds since the epoch; None: no end.
+    :ivar poll_interval: the longest pause between polls, in seconds.
+    :ivar visible_from: seconds since the epoch until which a 404 means "not visible yet"; None: never.
+    :ivar polls: polls made so far.
+    """
+
+    what: str
+    deadline: float | None
+    poll_interval: float = defaults.POLL_INTERVAL
+    visible_from: float | None = None
+    first_pause: float = defaults.POLL_FIRST
+    draw: Callable[[float, float], float] = field(default=random.uniform, repr=False)
+    polls: int = 0
+    _failures: int = 0
+    _said: str = ""
+
+    def pause(self, now: float) -> float:
+        """Seconds to sleep before the next poll: short at first, longer each time, never beyond the deadline."""
+        steady = min(self.poll_interval, self.first_pause * defaults.POLL_GROWTH ** min(self.polls, 64))
+        self.polls += 1
+        pause = self.draw(steady * (1 - defaults.POLL_JITTER), steady * (1 + defaults.POLL_JITTER))
+        return pause if self.deadline is None else max(0.0, min(pause, self.deadline - now))
+
+    def unfinished(self, now: float, said: str = "") -> None:
+        """A poll was answered, and what is waited for has not happened.
+
+        :param said: what the service says of it, for the timeout's message.
+        :raises RingEventsWaitTimeoutError: the deadline has passed.
+        """
+        self._failures = 0
+        self._said = said
+        self._check_deadline(now)
+
+    def failed(self, error: RingEventsError, now: float) -> None:
+        """A poll failed; returns when that is to be lived with.
+
+        :raises RingEventsError: it ends the wait: the key was refused, or too many polls failed in a row.
+        """
+        if isinstance(error, (RingEventsAuthError, RingEventsConfigError)):
+            raise error
+        not_visible_yet = (
+            isinstance(error, RingEventsNotFoundError) and self.visible_from is not None and now < self.visible_from
+        )
+        if not not_visible_yet:
+            self._failures += 1
+            if self._failures >= defaults.POLL_FAILURES:
+                raise error
+        self._said = f"the last poll failed: {error}"
+        self._check_deadline(now)
+
+    def _check_deadline(self, now: float) -> None:
+        if self.deadline is not None and now >= self.deadline:
+            raise RingEventsWaitTimeoutError(
+                f"{self.what} did not happen in time ({self.polls} polls){f'; {self._said}' if self._said else ''}"
+            )
+
+
+class ReportWait:
+    """A wait for a report: what each poll's outcome means.
+
+    :param report_id: which report.
+    :param deadline: seconds since the epoch; None: no end.
+    :param poll_interval: the longest pause between polls, in seconds.
+    :param visible_from: seconds since the epoch until which a 404 means "not visible yet"; None: never.
+    :param say: told how it goes, once a minute at most; takes a message and its arguments, as ``log.info`` does.
+    """
+
+    def __init__(
+        self,
+        report_id: str,
+        deadline: float | None,
+        poll_interval: float,
+        visible_from: float | None,
+        say: Callable[..., None],
+    ) -> None:
+        self.call = get_report(report_id)
+        self._report_id = report_id
+        self._wait = Wait(f"report {report_id} being ready", deadline, poll_interval, visible_from)
+        self._say_it = say
+        self._started = time.monotonic()
+        self._logged = self._started - _LOG_EVERY
+
+    def pause(self) -> float:
+        """Seconds to sleep before the next poll."""
+        return self._wait.pause(time.time())
+
+    def answered(self, envelope: Envelope) -> bool:
+        """Take an answer; True when the report is ready.
+
+        :raises RingEventsReportFailedError: the service could not make it.
+        :raises RingEventsWaitTimeoutError: the deadline has passed.
+        """
+        status = report_status(envelope)
+        if status.state is ReportState.FAILED:
+            raise report_failed(self._report_id, status)
+        if status.state is ReportState.READY:
+            waited = time.monotonic() - self._started
+            self._say_it("Report %s is ready after %.0f s (%d polls)", self._report_id, waited, self._wait.polls)
+            return True
+        said = report_said(status)
+        self._wait.unfinished(time.time(), said)
+        self._say(said)
+        return False
+
+    def failed(self, error: RingEventsError) -> None:
+        """Take a poll that failed; returns when that is to be lived with.
+
+        :raises RingEventsError: it ends the wait.
+        """
+        self._wait.failed(error, time.time())
+        self._say(f"a poll failed: {error}")
+
+    def _say(self, said: str) -> None:
+        if time.monotonic() - self._logged >= _LOG_EVERY:
+            self._logged = time.monotonic()
+            self._say_it("Report %s is not ready yet: %s", self._report_id, said)
+
+
+def wait_for_report(hook: RingEventsHook, wait: ReportWait) -> None:
+    """Wait on the worker until a report is ready: what the trigger does, with pauses that hold the worker.
+
+    :raises RingEventsError: as :class:`ReportWait`.
+    """
+    while True:
+        time.sleep(wait.pause())
+        try:
+            envelope = hook.poll(wait.call)
+        except RingEventsError as error:
+            wait.failed(error)
+        else:
+            if wait.answered(envelope):
+                return
+
+
+def report_said(status: ReportStatus) -> str:
+    """What the service says of a report that is not ready, in words."""
+    if status.word is None:
+        return "the service says that it is in progress"
+    hint = "" if status.known else " (not a word that we know, so not taken for success)"
+    return f"the service says {status.word!r}{hint}"
+
+
+def report_failed(report_id: str, status: ReportStatus) -> RingEventsReportFailedError:
+    """The error for a report that the service could not make."""
+    return RingEventsReportFailedError(
+        f"report {report_id}: the service could not make it (status {status.word!r}); ask for a new one, and if that"
+        " fails too, try it in the Events web application"
+    )

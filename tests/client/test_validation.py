@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import math
+import warnings
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from contract import check_request, enumeration, operation, operations, request_attributes
+
+from airflow_provider_ringevents.client import kinds
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.validation import TABLES, checked_attributes
+
+OPERATIONS = sorted(TABLES)
+EVENT: dict[str, Any] = {
+    "name": "Summit",
+    "timeStart": "2026-05-01T09:00:00",
+    "timeEnd": "2026-05-01T17:00:00",
+    "timezone": "Eastern Time (US & Canada)",
+    "currency": "EUR",
+}
+
+
+def problems(name: str, attributes: Any, **options: bool) -> list[str]:
+    with pytest.raises(RingEventsConfigError) as caught:
+        checked_attributes(name, attributes, **options)
+    first, *lines = str(caught.value).split("\n")
+    assert first.startswith(f"{name}: {len(lines)} problem")
+    return [line.removeprefix("- ") for line in lines]
+
+
+def schema_of(kind: kinds.Kind) -> dict[str, Any]:
+    """What the reference has to say of an attribute of this kind."""
+    match kind:
+        case kinds.Secret():
+            return {"type": "string"}
+        case kinds.Choice():
+            return {"type": "string", "enum": list(kind.allowed)}
+        case kinds.Choices():
+            return {"type": "array", "items": {"type": "string", "enum": list(kind.allowed)}}
+        case kinds.Zone():
+            return {"$ref": "#/components/schemas/timezone"}
+        case kinds.Time():
+            return {"type": "string", "format": "date-time"}
+        case kinds.Flag():
+            return {"type": "boolean"}
+        case kinds.Integer():
+            return {"type": "integer"}
+        case kinds.Number():
+            return {"type": "number"}
+        case kinds.Object():
+            return {"type": "object", "additionalProperties": {"type": "string"} if kind.strings else True}
+        case kinds.Record():
+            properties = {name: schema_of(known) for name, known in kind.table.items()}
+            return {"type": "object", "properties": properties, "additionalProperties": False}
+        case _:
+            return {"type": "string"}
+
+
+def body_of(name: str, attributes: dict[str, Any]) -> dict[str, Any]:
+    schema = operation(name)["requestBody"]["content"]["application/json"]["schema"]
+    if "data" not in schema["properties"]:
+        return attributes
+    kind = schema["properties"]["data"]["properties"].get("type")
+    return {"data": {"attributes": attributes, **({"type": kind["enum"][0]} if kind else {})}}
+
+
+def request(name: str, attributes: dict[str, Any]) -> str:
+    path = operation(name)["paths"][-1].replace("{reportType}", "all").replace("{", "").replace("}", "")
+    return check_request(operation(name)["method"], path, body=body_of(name, attributes))
+
+
+def sample(name: str, schema: dict[str, Any]) -> Any:
+    if "$ref" in schema:
+        return enumeration("timezone")[0]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if name == "email":
+        return "ada@example.org"
+    if name == "color":
+        return "#aBc123"
+    if schema.get("format") == "date-time":
+        return "2026-05-02T09:00:00+02:00" if name == "timeEnd" else "2026-05-01T09:00:00+02:00"
+    if schema["type"] == "array":
+        return [sample(name, schema["items"])]
+    if schema["type"] == "object":
+        known = {key: sample(key, value) for key, value in schema.get("properties", {}).items()}
+        return known or {"row": "17"}
+    return {"string": "text", "boolean": True, "integer": 3, "number": 9.5}[schema["type"]]
+
+
+def full(name: str) -> dict[str, Any]:
+    properties = request_attributes(name)["properties"]
+    return {key: sample(key, schema) for key, schema in properties.items() if key != "attendeesVisiblity"}
+
+
+ATTRIBUTES = [(name, attribute) for name in OPERATIONS for attribute in full(name)]
+
+
+def test_every_operation_with_a_body_has_a_table() -> None:
+    assert {name for name, described in operations().items() if "requestBody" in described} == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_tables_are_those_of_the_reference(name: str) -> None:
+    documented = request_attributes(name)
+    properties = {
+        key: {word: value for word, value in schema.items() if (word, value) != ("format", "password")}
+        for key, schema in documented["properties"].items()
+    }
+    assert {key: schema_of(kind) for key, kind in TABLES[name].items()} == properties
+    assert {key for key, kind in TABLES[name].items() if kind.required} == set(documented.get("required", ()))
+    secret = {key for key, kind in TABLES[name].items() if isinstance(kind, kinds.Secret)}
+    assert secret == {key for key in documented["properties"] if key == "password"}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_everything_documented_passes_and_is_what_the_reference_allows(name: str) -> None:
+    checked = checked_attributes(name, full(name))
+    assert set(checked) == set(full(name))
+    assert request(name, checked) == name
+
+
+@pytest.mark.parametrize(("name", "attribute"), ATTRIBUTES)
+def test_missing_and_mistyped_attributes_are_refused(name: str, attribute: str) -> None:
+    given = full(name)
+    del given[attribute]
+    if TABLES[name][attribute].required:
+        assert f"{attribute}: is required and missing" in problems(name, given)
+        assert f"{attribute}: is required and missing" in problems(name, {**given, attribute: None})
+        assert [line for line in problems(name, {**given, attribute: ""}) if line.startswith(attribute)]
+    elif attribute != "timezone":
+        assert attribute not in checked_attributes(name, {**given, attribute: None})
+    # A set is no type of JSON, so it is wrong everywhere.
+    for allow in (True, False):
+        lines = problems(name, {**given, attribute: {1}}, allow_undocumented=allow)
+        assert any(line.startswith(f"{attribute}: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "word"),
+    [
+        ("name", 5, "name: expected a string, got 5"),
+        ("name", "  ", "name: is required and empty"),
+        ("timerLength", True, "timerLength: expected an integer, got True"),
+        ("timerLength", 5.0, "timerLength: expected an integer, got 5.0"),
+        ("timerLength", "5", "timerLength: expected an integer, got '5'"),
+        ("hidePeopleArea", 1, "hidePeopleArea: expected true or false, got 1"),
+        ("hidePeopleArea", "true", "hidePeopleArea: expected true or false, got 'true'"),
+        ("color", "fff", "color: expected a colour in HEX format"),
+        ("color", "#ffff", "color: expected a colour"),
+        ("color", "#ggg", "color: expected a colour"),
+        ("color", "#fff\n", "color: expected a colour"),
+        ("eventType", "Hidden_Event", "Did you mean 'hidden_event'"),
+        ("networkType", "all", "everyone, ticket_holder"),
+        ("timezone", "Eastern Time (US and Canada)", "Did you mean 'Eastern Time (US & Canada)'"),
+        ("timeStart", "soon", "timeStart: cannot read 'soon' as a time"),
+        ("timeStart", "2026-03-08T02:30:00", "timeStart: '2026-03-08 02:30:00' does not exist"),
+        ("timeEnd", "2026-11-01T01:30:00", "timeEnd: '2026-11-01 01:30:00' happens twice"),
+        ("description", "x" * 90_000 + "\n", None),
+    ],
+)
+def test_one_wrong_value_is_one_problem(attribute: str, value: Any, word: str | None) -> None:
+    if word is None:
+        assert checked_attributes("create_event", {**EVENT, attribute: value})[attribute] == value
+        return
+    lines = problems("create_event", {**EVENT, attribute: value})
+    assert len(lines) == 1
+    assert word in lines[0]
+
+
+def test_all_problems_come_together_one_a_line() -> None:
+    wrong = {"name": None, "colour": "#fff", "color": "white\nblack", "timerLength": "x" * 500, "timezone": "Berln"}
+    lines = problems("create_event", {**EVENT, **wrong})
+    assert sorted(line.partition(":")[0] for line in lines) == ["color", "colour", "name", "timerLength", "timezone"]
+    assert max(map(len, lines)) < 250
+
+
+def test_unknown_attribute_names_the_nearest() -> None:
+    assert "did you mean timeStart" in problems("duplicate_event", {"time_start": "2026-05-01T09:00:00Z"})[0]
+    assert "allowed: count, description, name, price, private." in problems("create_ticket", {"zzz": 1})[0]
+    assert problems("create_ticket", {"\ufeffname": "x"})[0].startswith("'\\ufeffname': is not a documented attribute")
+    assert problems("create_ticket", {3: "x"}, allow_undocumented=True)[0].startswith("3: is not")
+
+
+def test_times_are_sent_in_utc() -> None:
+    checked = checked_attributes("create_event", EVENT)
+    assert (checked["timeStart"], checked["timeEnd"]) == ("2026-05-01T13:00:00Z", "2026-05-01T21:00:00Z")
+    checked = checked_attributes("duplicate_event", {"timeStart": datetime(2026, 5, 1, 9, tzinfo=UTC)})
+    assert checked == {"timeStart": "2026-05-01T09:00:00Z"}
+
+
+def test_times_without_offset_need_the_zone_in_the_same_call() -> None:
+    assert "has no offset" in problems("duplicate_event", {"timeStart": "2026-05-01T09:00:00"})[0]
+    configuration = {"expiresAt": "2026-05-01T09:00:00"}
+    lines = problems("create_data_subscription", {"configuration": configuration})
+    assert lines[0].startswith("configuration.expiresAt: '2026-05-01 09:00:00' has no offset")
+
+
+@pytest.mark.parametrize("end", ["2026-05-01T09:00:00-04:00", "2026-05-01T12:59:59Z"])
+def test_end_is_after_start(end: str) -> None:
+    lines = problems("create_event", {**EVENT, "timeEnd": end})
+    assert len(lines) == 1
+    assert lines[0].startswith("timeEnd: 2026-05-01T")
+    assert lines[0].endswith("is not after timeStart, 2026-05-01T13:00:00Z")
+
+
+def test_start_and_end_are_compared_as_instants() -> None:
+    later = {**EVENT, "timeStart": "2026-05-01T23:00:00+09:00", "timeEnd": "2026-05-01T15:00:00Z"}
+    assert checked_attributes("create_event", later)["timeStart"] == "2026-05-01T14:00:00Z"
+
+
+@pytest.mark.parametrize("value", [True, "9.50", math.nan, math.inf, -math.inf, [1]])
+def test_price_is_a_finite_number(value: Any) -> None:
+    assert problems("create_ticket", {"price": value})[0].startswith("price: expected a finite number, got")
+
+
+@pytest.mark.parametrize("value", [0, 9, 9.5, 10**400])
+def test_any_finite_number_is_a_price(value: Any) -> None:
+    assert checked_attributes("create_ticket", {"price": value}) == {"price": value}
+
+
+@pytest.mark.parametrize("email", ["ada", "ada@", "@example.org", "ada@example", "a b@example.org", "a@b@c.org", 5, ""])
+@pytest.mark.parametrize("name", ["create_magic_link", "create_redeem_code"])
+def test_email_looks_like_an_address(name: str, email: Any) -> None:
+    assert problems(name, {**full(name), "email": email})[0].startswith("email: expected an e-mail address, got")
+
+
+def test_metadata_of_links_and_registrations_holds_strings() -> None:
+    for name in ("update_registration", "create_magic_link"):
+        lines = problems(name, {**full(name), "metadata": {"seat": 5, "row": "a", "gate": None}})
+        assert lines == [
+            "metadata['seat']: expected a string, got int",
+            "metadata['gate']: expected a string, got NoneType",
+        ]
+
+
+def test_metadata_of_events_holds_what_json_holds() -> None:
+    metadata = {"rows": [1, {"a": None}], "on": True}
+    assert checked_attributes("duplicate_event", {"metadata": metadata}) == {"metadata": metadata}
+    lines = problems("duplicate_event", {"metadata": {"when": datetime(2026, 1, 1), "nan": [math.nan]}})
+    assert [line.partition(":")[0] for line in lines] == ["metadata['when']", "metadata['nan']"]
+    assert problems("duplicate_event", {"metadata": {1: "x"}})[0].startswith(
+        "metadata: expected an object with strings"
+    )
+    assert problems("duplicate_event", {"metadata": "{}"})[0].startswith("metadata: expected an object")
+
+
+def test_data_subscription() -> None:
+    given = {
+        "configuration": {"url": "https://example.org/in", "type": None, "expiresAt": "2026-05-01T09:00:00+02:00"},
+        "signals": ("attendance", "registrationQrCreated"),
+    }
+    assert checked_attributes("create_data_subscription", given) == {
+        "configuration": {"url": "https://example.org/in", "expiresAt": "2026-05-01T07:00:00Z"},
+        "signals": ["attendance", "registrationQrCreated"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"signals": "attendance"}, "signals: expected a list"),
+        ({"signals": []}, "signals: expected a list with at least one string"),
+        (
+            {"signals": ["attendance", "atendance"]},
+            "signals[1]: 'atendance' is not a documented value. Did you mean 'attendance'",
+        ),
+        ({"configuration": {"uri": "x"}}, "configuration.uri: is not a documented attribute; did you mean url?"),
+        ({"configuration": '{"url": "https://u:canary@h"}'}, "configuration: expected an object, got str"),
+    ],
+)
+def test_wrong_data_subscription_is_refused(given: dict[str, Any], word: str) -> None:
+    line = problems("create_data_subscription", given)[0]
+    assert line.startswith(word)
+    assert "canary" not in line
+
+
+def test_password_and_metadata_are_never_shown() -> None:
+    given = {"password": ["canary-1"], "metadata": {"token": {"canary-2"}}, "timezone": "nowhere"}
+    text = "\n".join(problems("duplicate_event", given))
+    assert "password: expected a string, got list (not shown)" in text
+    assert "canary" not in text
+
+
+def test_undocumented_attributes_and_values_pass_when_asked() -> None:
+    given = {**EVENT, "eventType": "hologram", "mood": {"level": 3}, "timezone": "America/Coyhaique"}
+    checked = checked_attributes("create_event", given, allow_undocumented=True)
+    assert (checked["eventType"], checked["mood"]) == ("hologram", {"level": 3})
+    assert checked["timeStart"] == "2026-05-01T12:00:00Z"
+
+
+def test_undocumented_attributes_are_still_json_and_types_still_checked() -> None:
+    given = {**EVENT, "mood": {1, 2}, "hidePeopleArea": "yes", "timeStart": "soon", "eventType": 4}
+    lines = problems("create_event", given, allow_undocumented=True)
+    assert {line.partition(":")[0] for line in lines} == {"mood", "hidePeopleArea", "timeStart", "eventType"}
+
+
+def test_misspelt_attribute_passes_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match="attendeesVisiblity is deprecated, use attendeesVisibility") as caught:
+        checked = checked_attributes("create_event", {**EVENT, "attendeesVisiblity": "show_all"})
+    assert checked["attendeesVisiblity"] == "show_all"
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        checked_attributes("create_event", {**EVENT, "attendeesVisibility": "show_all", "attendeesVisiblity": None})
+
+
+def test_what_was_given_stays_as_it_was() -> None:
+    given = {**EVENT, "description": None, "timeStart": "2026-05-01T09:00:00Z"}
+    before = dict(given)
+    assert "description" not in checked_attributes("create_event", given)
+    assert given == before
+
+
+@pytest.mark.parametrize("attributes", [None, [], "name=x"])
+def test_no_mapping_is_refused(attributes: Any) -> None:
+    with pytest.raises(RingEventsConfigError, match="create_ticket: expected an object of attributes, got"):
+        checked_attributes("create_ticket", attributes)

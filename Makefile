@@ -1,0 +1,56 @@
+# What a contributor types. `make` alone lists it.
+VENV ?= .venv
+CONSTRAINTS ?= constraints/airflow-3.3.txt
+EXTRAS ?= amazon,emulator
+PYTHON_IN_VENV := $(VENV)/bin/python
+ARGS ?=
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint format types docs bench constraints clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(VENV)/.installed ## the virtual environment of all other targets, in $(VENV)
+
+# Only when what is installed has changed; an editable install follows the source by itself.
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS) .ci/venv
+	@echo "Installing into $(VENV) ..."
+	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev
+	@touch $@
+
+demo: venv ## a real DAG run against the emulator, from nothing to a file
+	@$(PYTHON_IN_VENV) scripts/demo.py $(ARGS)
+
+test: venv ## all tests; ARGS="-k name" for some
+	@$(PYTHON_IN_VENV) -m pytest $(ARGS)
+
+lint: venv ## ruff: rules and layout
+	@$(PYTHON_IN_VENV) -m ruff check --quiet .
+	@$(PYTHON_IN_VENV) -m ruff format --quiet --check .
+
+format: venv ## let ruff mend what it can
+	@$(PYTHON_IN_VENV) -m ruff check --quiet --fix .
+	@$(PYTHON_IN_VENV) -m ruff format --quiet .
+
+types: venv ## mypy, strict
+	@$(PYTHON_IN_VENV) -m mypy --no-error-summary
+
+docs: venv ## the documentation, as HTML in docs/_build/html
+	@$(PYTHON_IN_VENV) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
+
+bench: venv ## speed and memory, as a table
+	@$(PYTHON_IN_VENV) -m benchmarks $(ARGS)
+
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --upgrade pyproject.toml \
+	$(addprefix --extra ,$(subst $(comma), ,$(EXTRAS)))
+comma := ,
+
+constraints: ## newest versions that fit together, written to constraints/ (needs uv)
+	@$(LOCK) --group dev --output-file constraints/airflow-3.3.txt
+	@echo 'apache-airflow~=2.11.0' | $(LOCK) --group test --constraints - --output-file constraints/airflow-2.11.txt
+
+clean: ## remove what make and the tools made
+	@rm -rf $(VENV) .venv-* .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist docs/_build
+	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

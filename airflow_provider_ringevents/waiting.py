@@ -9,10 +9,10 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.endpoints import get_report
+from airflow_provider_ringevents.client.endpoints import Call, get_report
 from airflow_provider_ringevents.client.errors import (
     RingEventsAuthError,
     RingEventsConfigError,
@@ -153,10 +153,25 @@ class ReportWait:
             self._say_it("Report %s is not ready yet: %s", self._report_id, said)
 
 
-def wait_for_report(hook: RingEventsHook, wait: ReportWait) -> None:
-    """Wait on the worker until a report is ready: what the trigger does, with pauses that hold the worker.
+class Waiting(Protocol):
+    """What is polled until it has happened: :class:`ReportWait` and its like."""
 
-    :raises RingEventsError: as :class:`ReportWait`.
+    call: Call
+
+    def pause(self) -> float:
+        """Seconds to sleep before the next poll."""
+
+    def answered(self, envelope: Envelope) -> bool:
+        """Take an answer; True when it has happened."""
+
+    def failed(self, error: RingEventsError) -> None:
+        """Take a poll that failed; returns when that is to be lived with."""
+
+
+def wait_for(hook: RingEventsHook, wait: Waiting) -> None:
+    """Wait on the worker: what a trigger does, with pauses that hold the worker.
+
+    :raises RingEventsError: what ends the wait.
     """
     while True:
         time.sleep(wait.pause())

@@ -30,7 +30,7 @@ from airflow_provider_ringevents.transfers.publish_report import (
 )
 from airflow_provider_ringevents.transfers.remembered import RememberedReport, fingerprint
 from airflow_provider_ringevents.triggers.outcome import checked_event
-from airflow_provider_ringevents.waiting import ReportWait, wait_for_report
+from airflow_provider_ringevents.waiting import ReportWait, wait_for
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
@@ -209,7 +209,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
                     method_name="execute_complete",
                 )
             with memory.dropped_on(RingEventsReportFailedError, RingEventsNotFoundError):
-                wait_for_report(hook, ReportWait(report_id, deadline, self.poll_interval, visible_from, self.log.info))
+                wait_for(hook, ReportWait(report_id, deadline, self.poll_interval, visible_from, self.log.info))
             return self._publish(hook, report_id, destination, memory)
 
     @at_the_edge

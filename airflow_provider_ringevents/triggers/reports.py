@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +9,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.triggers.shared_client import shared_client
+from airflow_provider_ringevents.triggers.shared_client import poll_until
 from airflow_provider_ringevents.waiting import ReportWait
 
 
@@ -59,21 +58,11 @@ class RingEventsReportTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the report is ready, has failed, or the deadline has passed."""
         try:
-            await self._wait()
+            await poll_until(
+                ReportWait(self.report_id, self.deadline, self.poll_interval, self.visible_from, self.log.info),
+                self.ringevents_conn_id,
+            )
             event = {"status": "ready", "report_id": self.report_id}
         except RingEventsError as error:
             event = {"status": "error", "report_id": self.report_id, **error.to_event()}
         yield TriggerEvent(event)
-
-    async def _wait(self) -> None:
-        wait = ReportWait(self.report_id, self.deadline, self.poll_interval, self.visible_from, self.log.info)
-        async with shared_client(self.ringevents_conn_id) as client:
-            while True:
-                await asyncio.sleep(wait.pause())
-                try:
-                    envelope = await client.poll(wait.call)
-                except RingEventsError as error:
-                    wait.failed(error)
-                else:
-                    if wait.answered(envelope):
-                        return

@@ -14,8 +14,9 @@ from contextlib import asynccontextmanager
 from airflow_provider_ringevents.client.answers import Envelope
 from airflow_provider_ringevents.client.async_client import AsyncClient
 from airflow_provider_ringevents.client.endpoints import Call
-from airflow_provider_ringevents.client.errors import RingEventsAuthError
+from airflow_provider_ringevents.client.errors import RingEventsAuthError, RingEventsError
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+from airflow_provider_ringevents.waiting import Waiting
 
 
 class SharedClient:
@@ -89,3 +90,20 @@ async def shared_client(conn_id: str) -> AsyncIterator[SharedClient]:
             if clients.get(conn_id) is shared:
                 del clients[conn_id]
             await shared.aclose()
+
+
+async def poll_until(wait: Waiting, conn_id: str) -> None:
+    """Wait in the triggerer.
+
+    :raises RingEventsError: what ends the wait.
+    """
+    async with shared_client(conn_id) as client:
+        while True:
+            await asyncio.sleep(wait.pause())
+            try:
+                envelope = await client.poll(wait.call)
+            except RingEventsError as error:
+                wait.failed(error)
+            else:
+                if wait.answered(envelope):
+                    return

@@ -1,0 +1,107 @@
+"""``python -m airflow_provider_ringevents.emulator``"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_ringevents.emulator.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.emulator.server import Emulator
+
+_DEFAULTS: Final = {field.name: field.default for field in fields(Settings) if field.default is not MISSING}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_ringevents.emulator",
+        description="The RingCentral Events API on this machine, to try DAGs without an account. It listens on "
+        "127.0.0.1 only, keeps everything in memory, and ends with Ctrl-C. The first line that it prints is an "
+        "Airflow connection to copy.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--port", type=int, default=8765, help="port of the API; 0 for a free one")
+    parser.add_argument("--host", choices=["127.0.0.1"], default="127.0.0.1", help="the only address there is")
+
+    def setting(name: str, kind: type, text: str) -> None:
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, dest=name, type=kind, default=_DEFAULTS[name], help=text)
+
+    setting("seed", int, "same seed, same ids and content")
+    setting("api_key", str, "the key that is accepted")
+    setting("registrations", int, "registrations of each published event; a million is fine")
+    setting("events", int, "events of the first organization, at least 8")
+    setting("report_seconds", float, "seconds until a report is ready")
+    setting("report_bytes", int, "size of report files in bytes; None: as their rows make them")
+    setting("link_seconds", float, "seconds that a signed link works")
+    setting("template_seconds", float, "seconds that an event from a template takes")
+    setting("duplicate_seconds", float, "seconds until a copy of an event appears")
+    setting("latency", float, "seconds before every answer")
+    setting("rate_limit", float, "requests per second; more are answered with 429")
+    setting("max_per_page", int, "largest page of a list")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGINT or SIGTERM; returns the exit code."""
+    parser = _parser()
+    values: dict[str, Any] = vars(parser.parse_args(arguments))
+    port = values.pop("port")
+    values.pop("host")
+    if not 0 <= port <= 65535:
+        parser.error(f"argument --port: {port} is not a port (0 to 65535)")
+    ending = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ending.set())
+    try:
+        from airflow_provider_ringevents.emulator import Emulator
+
+        emulator = Emulator(port=port, **values)
+    except ImportError as error:
+        return _failed(str(error))
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        emulator.start()
+    except OSError as error:
+        return _failed(f"port {port} cannot be used: {error.strerror}. Another one: --port N, any free one: --port 0")
+    try:
+        sys.stdout.write(_greeting(emulator))
+        sys.stdout.flush()
+        ending.wait()
+    finally:
+        emulator.stop()
+    return 0
+
+
+def _greeting(emulator: Emulator) -> str:
+    faults = f"{emulator.url}/_emulator/faults"
+    return "\n".join(
+        [
+            f"AIRFLOW_CONN_RINGEVENTS_DEFAULT={emulator.connection_json()}",
+            "",
+            f"The Events API is at {emulator.url} (signed links at {emulator.links_url}); Ctrl-C ends it.",
+            f"  organization        {emulator.organization_id}",
+            f"  event that ended    {emulator.event_id}",
+            f"  template            {emulator.template_id}",
+            "To copy the connection: the first line, after `export` and with single quotes around what follows the =.",
+            f'Make it fail: curl -d \'{{"kind": "status", "status": 503, "times": 3}}\' {faults}',
+            f"What it has seen: curl {emulator.url}/_emulator/state",
+            "",
+        ]
+    )
+
+
+def _failed(message: str) -> int:
+    sys.stderr.write(f"emulator: {message}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Time as the emulator sees it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+Clock = Callable[[], float]
+"""Says the time in seconds since the epoch."""
+
+DAY: Final = 86400.0
+
+
+class ManualClock:
+    """A clock that stands still until it is moved, so that a test waits for nothing.
+
+    :param now: seconds since the epoch.
+    """
+
+    def __init__(self, now: float = 1_790_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Move on by ``seconds``."""
+        if seconds < 0:
+            raise ValueError(f"seconds: {seconds!r} would turn time back")
+        self.now += seconds
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def iso(milliseconds: int) -> str:
+    """Milliseconds since the epoch as ``2026-11-22T08:06:01.250Z``."""
+    moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def iso_seconds(seconds: float) -> str:
+    """Seconds since the epoch as ``2026-11-22T08:06:01Z``."""
+    return (_EPOCH + timedelta(seconds=int(seconds))).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_instant(text: str) -> int | None:
+    """Read an ISO 8601 time with an offset: milliseconds since the epoch, or None when it is no such thing."""
+    if "T" not in text.upper():
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return None
+    return round((moment - _EPOCH) / timedelta(milliseconds=1))
+
+
+def system_clock() -> float:
+    """The machine's own time."""
+    return time.time()

@@ -1,0 +1,101 @@
+"""Switches over HTTP for those who run the emulator from the command line: ``/_emulator``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from airflow_provider_ringevents.emulator.faults import Fault
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.emulator.server import Emulator
+
+
+def control_application(emulator: Emulator) -> Starlette:
+    """What is under ``/_emulator``: state, faults, settings, reset. Errors are 400 with a message."""
+
+    async def state(request: Request) -> Response:
+        return JSONResponse(_summary(emulator))
+
+    async def show_faults(request: Request) -> Response:
+        return JSONResponse([fault.to_json() for fault in emulator.faults])
+
+    async def add_faults(request: Request) -> Response:
+        def act(given: Any) -> Any:
+            faults = [Fault.from_json(each) for each in (given if isinstance(given, list) else [given])]
+            return [emulator.faults.add(fault).to_json() for fault in faults]
+
+        return await _with_json(request, act, 201)
+
+    async def clear_faults(request: Request) -> Response:
+        emulator.faults.clear()
+        return Response(status_code=204)
+
+    async def show_settings(request: Request) -> Response:
+        return JSONResponse(_settings(emulator))
+
+    async def change_settings(request: Request) -> Response:
+        def act(given: Any) -> Any:
+            emulator.settings.change(**given)
+            return _settings(emulator)
+
+        return await _with_json(request, act, 200)
+
+    async def reset(request: Request) -> Response:
+        emulator.reset()
+        return Response(status_code=204)
+
+    return Starlette(
+        routes=[
+            Route("/_emulator/state", state),
+            Route("/_emulator/faults", show_faults),
+            Route("/_emulator/faults", add_faults, methods=["POST"]),
+            Route("/_emulator/faults", clear_faults, methods=["DELETE"]),
+            Route("/_emulator/settings", show_settings),
+            Route("/_emulator/settings", change_settings, methods=["PATCH"]),
+            Route("/_emulator/reset", reset, methods=["POST"]),
+        ]
+    )
+
+
+async def _with_json(request: Request, act: Callable[[Any], Any], status: int) -> Response:
+    try:
+        return JSONResponse(act(json.loads(await request.body())), status)
+    except (ValueError, TypeError) as error:
+        return JSONResponse({"error": str(error)}, 400)
+
+
+def _settings(emulator: Emulator) -> dict[str, Any]:
+    return {name: value for name, value in asdict(emulator.settings).items() if name != "api_key"}
+
+
+def _summary(emulator: Emulator) -> dict[str, Any]:
+    state = emulator.state
+    with state.lock:
+        return {
+            "organizations": [owner.attributes for owner in state.visible_organizations()],
+            "templates": len(state.templates),
+            "events": len(state.events),
+            "registrations": sum(len(event.registrations) for event in state.events.values()),
+            "tickets": sum(len(event.tickets) for event in state.events.values()),
+            "magic_links": sum(len(event.magic_links) for event in state.events.values()),
+            "reports": len(list(emulator.reports)),
+            "requests": len(emulator.requests.entries),
+            "requests_by_status": _by_status(emulator),
+            "leaked_authorizations": emulator.leaked_authorizations,
+        }
+
+
+def _by_status(emulator: Emulator) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for seen in list(emulator.requests.entries):
+        key = str(seen.status) if seen.status else "none"
+        counts[key] = counts.get(key, 0) + 1
+    return counts

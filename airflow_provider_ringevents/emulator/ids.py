@@ -1,0 +1,115 @@
+"""Ids that look random, come from the seed, and can be read back.
+
+An id holds what it stands for (kind, parent, index), scrambled by a keyed one-to-one function. So a million
+registrations need no table: their ids are computed, and an id that is asked for says which registration it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+LENGTH: Final = 25
+_BITS: Final = 125
+_MASK: Final = (1 << _BITS) - 1
+_BASE32: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_LETTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+# Kind (5 bits), parent (32), index (40); the rest is zero, so that a made-up id is recognized as such.
+_PARENT_SHIFT: Final = 40
+_KIND_SHIFT: Final = 72
+_USED: Final = (1 << 77) - 1
+
+
+class Kind(IntEnum):
+    """What an id stands for; the parent of its key is in brackets."""
+
+    ORGANIZATION = 1  # (none)
+    TEMPLATE = 2  # (organization)
+    EVENT = 3  # (none)
+    TICKET = 4  # (event)
+    REGISTRATION = 5  # (event)
+    MAGIC_LINK = 6  # (event)
+    BOOTH = 7  # (event)
+    STAGE = 8  # (event)
+    SESSION = 9  # (event)
+    SCHEDULE_ITEM = 10  # (event)
+    BOOTH_TAG = 11  # (event)
+    SCHEDULE_TAG = 12  # (event)
+    REPORT = 13  # (event)
+    SUBSCRIPTION = 14  # (event)
+    USER = 15  # (none)
+    QUESTION = 16  # (event)
+    REDEEM_CODE = 17  # (event)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What an id was made from."""
+
+    kind: Kind
+    parent: int
+    index: int
+
+
+class Ids:
+    """The ids of one seed."""
+
+    def __init__(self, seed: int) -> None:
+        digest = hashlib.blake2b(f"ids of {seed}".encode(), digest_size=64).digest()
+        self._first = int.from_bytes(digest[:16]) & _MASK | 1
+        self._second = int.from_bytes(digest[16:32]) & _MASK | 1
+        self._add = int.from_bytes(digest[32:48]) & _MASK
+        self._first_back = pow(self._first, -1, 1 << _BITS)
+        self._second_back = pow(self._second, -1, 1 << _BITS)
+        letters = bytearray(_LETTERS)
+        for place, byte in enumerate(digest[:32]):
+            other = place + byte % (len(letters) - place)
+            letters[place], letters[other] = letters[other], letters[place]
+        self._to_id = bytes.maketrans(_BASE32, bytes(letters[:32]))
+        self._from_id = bytes.maketrans(bytes(letters[:32]), _BASE32)
+        self._alphabet = frozenset(letters[:32].decode())
+
+    def make(self, kind: Kind, parent: int, index: int) -> str:
+        """The id of the ``index``-th thing of ``kind`` under ``parent``: always the same 25 characters."""
+        word = kind << _KIND_SHIFT | parent << _PARENT_SHIFT | index
+        word = (word * self._first + self._add) & _MASK
+        word ^= word >> 63
+        word = word * self._second & _MASK
+        word ^= word >> 63
+        return base64.b32encode((word << 3).to_bytes(16)).translate(self._to_id)[:LENGTH].decode()
+
+    def read(self, text: str) -> Key | None:
+        """What ``text`` stands for, or None when no id of this seed reads so."""
+        if len(text) != LENGTH or not self._alphabet.issuperset(text):
+            return None
+        plain = text.encode().translate(self._from_id) + b"A======"
+        word = int.from_bytes(base64.b32decode(plain)) >> 3
+        # 63 is more than half of the bits, so one shift undoes the mixing.
+        word ^= word >> 63
+        word = word * self._second_back & _MASK
+        word ^= word >> 63
+        word = (word - self._add) * self._first_back & _MASK
+        if word & ~_USED:
+            return None
+        kind = word >> _KIND_SHIFT
+        if kind not in Kind.__members__.values():
+            return None
+        return Key(Kind(kind), word >> _PARENT_SHIFT & 0xFFFFFFFF, word & 0xFFFFFFFFFF)
+
+
+class Dice:
+    """Numbers that depend on the seed and on what they are asked for, and on nothing else."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = int.from_bytes(hashlib.blake2b(f"dice of {seed}".encode(), digest_size=8).digest())
+
+    def throw(self, kind: int, parent: int, index: int) -> int:
+        """A number of 64 bits."""
+        word = self._seed + kind * 0x9E3779B97F4A7C15 + parent * 0xBF58476D1CE4E5B9 + index * 0x94D049BB133111EB
+        word &= 0xFFFFFFFFFFFFFFFF
+        word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
+        word = (word ^ word >> 27) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
+        return word ^ word >> 31

@@ -1,0 +1,86 @@
+"""Error answers in the API's own shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+_TITLES: Final = {
+    400: ("bad_request", "Bad Request"),
+    401: ("unauthorized", "Unauthorized"),
+    403: ("forbidden", "Forbidden"),
+    404: ("not_found", "Not Found"),
+    405: ("method_not_allowed", "Method Not Allowed"),
+    408: ("request_timeout", "Request Timeout"),
+    409: ("conflict", "Conflict"),
+    413: ("content_too_large", "Content Too Large"),
+    422: ("unprocessable_entity", "Unprocessable Entity"),
+    425: ("too_early", "Too Early"),
+    429: ("too_many_requests", "Too Many Requests"),
+    500: ("internal_server_error", "Internal Server Error"),
+    502: ("bad_gateway", "Bad Gateway"),
+    503: ("service_unavailable", "Service Unavailable"),
+    504: ("gateway_timeout", "Gateway Timeout"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One thing that is wrong with a request.
+
+    :ivar pointer: JSON pointer to the part of the body, if it is in the body.
+    :ivar parameter: name of the query parameter, if it is there.
+    """
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+
+class Problem(Exception):
+    """A request is answered with an error status and one entry in ``errors`` for each flaw."""
+
+    def __init__(self, status: int, flaws: str | Sequence[Flaw]) -> None:
+        self.status = status
+        self.flaws = (Flaw(flaws),) if isinstance(flaws, str) else tuple(flaws)
+        super().__init__(f"{status}: {'; '.join(flaw.detail for flaw in self.flaws)}")
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body."""
+        return {"errors": [_entry(self.status, flaw) for flaw in self.flaws]}
+
+
+def _entry(status: int, flaw: Flaw) -> dict[str, Any]:
+    code, title = _TITLES.get(status, ("error", "Error"))
+    source = {}
+    if flaw.pointer is not None:
+        source["pointer"] = flaw.pointer
+    if flaw.parameter is not None:
+        source["parameter"] = flaw.parameter
+    return {"code": code, "detail": flaw.detail, "status": str(status), "title": title, "source": source}
+
+
+def unauthorized() -> Problem:
+    """401: no key, or a wrong one."""
+    return Problem(401, "authentication failed")
+
+
+def forbidden() -> Problem:
+    """403: it is there, but not for this key."""
+    return Problem(403, "forbidden")
+
+
+def not_found(what: str) -> Problem:
+    """404: there is no such ``what`` (a word such as ``event``)."""
+    return Problem(404, f"{what} not found")
+
+
+def invalid(pointer: str, detail: str) -> Problem:
+    """422 with one flaw in the body."""
+    return Problem(422, [Flaw(detail, pointer=pointer)])
+
+
+def bad_parameter(parameter: str, detail: str) -> Problem:
+    """400 with one flaw in the query."""
+    return Problem(400, [Flaw(detail, parameter=parameter)])

@@ -1,0 +1,61 @@
+"""What the emulator does below HTTP: uvicorn's protocol, made to hand out its connection."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+if TYPE_CHECKING:
+    from starlette.types import Receive
+
+_TRANSPORT: Final = "transport"
+ORIGIN: Final = "origin"
+
+
+class Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type] # uvicorn picks the class at run time
+    """Uvicorn's protocol; applications find the connection in ``scope["state"]``."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        # Uvicorn copies this into the scope of every request of the connection.
+        self.app_state: dict[str, Any] = {**self.app_state, _TRANSPORT: transport}
+
+
+def transport_of(scope: Mapping[str, Any]) -> asyncio.Transport:
+    """The connection that a request came in on."""
+    transport: asyncio.Transport = scope["state"][_TRANSPORT]
+    return transport
+
+
+def origin_of(scope: Mapping[str, Any]) -> str:
+    """``api`` or ``links``: which of the two servers was asked."""
+    origin: str = scope["state"][ORIGIN]
+    return origin
+
+
+async def reset(scope: Mapping[str, Any], receive: Receive) -> None:
+    """End the connection with a TCP reset; what was not sent yet is lost."""
+    transport = transport_of(scope)
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        # Lingering for no time makes the kernel send RST instead of FIN.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+    await until_gone(receive)
+
+
+async def close(scope: Mapping[str, Any], receive: Receive) -> None:
+    """Send what is waiting, then end the connection the orderly way, whatever was promised."""
+    transport_of(scope).close()
+    await until_gone(receive)
+
+
+async def until_gone(receive: Receive) -> None:
+    """Wait until the connection has ended; uvicorn would answer for an application that returns before."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -18,6 +18,7 @@ from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsAuthError, RingEventsConfigError, RingEventsError
 from airflow_provider_ringevents.client.filters import FilterLike
 from airflow_provider_ringevents.client.paging import resource
+from airflow_provider_ringevents.client.validation import checked_attributes
 from airflow_provider_ringevents.hooks import form
 from airflow_provider_ringevents.hooks.connection import client_settings, read_extra
 
@@ -28,7 +29,8 @@ class RingEventsHook(BaseHook):
     """Speaks with RingCentral Events.
 
     Resources come back as plain dicts of their attributes with ``id``; lists as iterators that hold a few pages at a
-    time. Every method raises :class:`~airflow_provider_ringevents.client.errors.RingEventsError` or one of its kinds.
+    time. What is written is checked before it is sent; ``allow_undocumented=True`` lets attributes and enumeration
+    values through that the API does not document. Every method raises :class:`~airflow_provider_ringevents.client.errors.RingEventsError` or one of its kinds.
 
     :param ringevents_conn_id: the Airflow connection, of type ``ringevents``.
     :param overrides: fields of :class:`~airflow_provider_ringevents.client.settings.ClientSettings` that win over the
@@ -192,17 +194,26 @@ class RingEventsHook(BaseHook):
         """``GET /v1/events/{eventId}``"""
         return self._one(endpoints.get_event(event_id))
 
-    def create_event(self, organization_id: str | None, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    def create_event(
+        self, organization_id: str | None, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
+    ) -> dict[str, Any]:
         """``POST /v1/organizations/{organizationId}/events``"""
-        return self._one(endpoints.create_event(self.organization_id(organization_id), attributes))
+        checked = checked_attributes("create_event", attributes, allow_undocumented=allow_undocumented)
+        return self._one(endpoints.create_event(self.organization_id(organization_id), checked))
 
-    def create_event_from_template(self, template_id: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    def create_event_from_template(
+        self, template_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
+    ) -> dict[str, Any]:
         """``POST /v1/templates/{templateID}/event``: the event, whose templating job goes on in the background"""
-        return self._one(endpoints.create_event_from_template(template_id, attributes))
+        checked = checked_attributes("create_event_from_template", attributes, allow_undocumented=allow_undocumented)
+        return self._one(endpoints.create_event_from_template(template_id, checked))
 
-    def duplicate_event(self, event_id: str, attributes: Mapping[str, Any] | None = None) -> None:
+    def duplicate_event(
+        self, event_id: str, attributes: Mapping[str, Any] | None = None, *, allow_undocumented: bool = False
+    ) -> None:
         """``POST /v1/events/{eventId}/duplications``: answers nothing; the copy appears later"""
-        self.client.send(endpoints.duplicate_event(event_id, attributes))
+        checked = checked_attributes("duplicate_event", attributes or {}, allow_undocumented=allow_undocumented)
+        self.client.send(endpoints.duplicate_event(event_id, checked))
 
     # --- registrations
 
@@ -216,7 +227,8 @@ class RingEventsHook(BaseHook):
 
     def update_registration(self, registration_id: str, metadata: Mapping[str, str]) -> dict[str, Any]:
         """``PATCH /v1/registrations/{registrationId}``: sends the metadata as given"""
-        return self._one(endpoints.update_registration(registration_id, metadata))
+        checked = checked_attributes("update_registration", {"metadata": metadata})
+        return self._one(endpoints.update_registration(registration_id, checked["metadata"]))
 
     # --- reports
 
@@ -230,9 +242,10 @@ class RingEventsHook(BaseHook):
         allow_undocumented: bool = False,
     ) -> dict[str, Any]:
         """``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``"""
+        checked = checked_attributes("create_report", attributes or {}, allow_undocumented=allow_undocumented)
         return self._one(
             endpoints.create_report(
-                event_id, report_type, report_version, attributes, allow_undocumented=allow_undocumented
+                event_id, report_type, report_version, checked, allow_undocumented=allow_undocumented
             )
         )
 
@@ -284,9 +297,12 @@ class RingEventsHook(BaseHook):
         """``GET /v1/events/{eventId}/tickets``"""
         return self._many(endpoints.list_tickets(event_id))
 
-    def create_ticket(self, event_id: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    def create_ticket(
+        self, event_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
+    ) -> dict[str, Any]:
         """``POST /v1/events/{eventId}/tickets``"""
-        return self._one(endpoints.create_ticket(event_id, attributes))
+        checked = checked_attributes("create_ticket", attributes, allow_undocumented=allow_undocumented)
+        return self._one(endpoints.create_ticket(event_id, checked))
 
     def get_ticket(self, ticket_id: str) -> dict[str, Any]:
         """``GET /v1/tickets/{ticketId}``"""
@@ -296,9 +312,12 @@ class RingEventsHook(BaseHook):
         """``GET /v1/tickets/{ticketId}/magicLinks``"""
         return self._many(endpoints.list_magic_links(ticket_id, filter))
 
-    def create_magic_link(self, ticket_id: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    def create_magic_link(
+        self, ticket_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
+    ) -> dict[str, Any]:
         """``POST /v1/tickets/{ticketId}/magicLinks``; its ``magicLink`` lets anyone in"""
-        return self._one(endpoints.create_magic_link(ticket_id, attributes))
+        checked = checked_attributes("create_magic_link", attributes, allow_undocumented=allow_undocumented)
+        return self._one(endpoints.create_magic_link(ticket_id, checked))
 
     def get_magic_link(self, magic_link_id: str) -> dict[str, Any]:
         """``GET /v1/magicLinks/{magicLinkId}``"""
@@ -311,10 +330,20 @@ class RingEventsHook(BaseHook):
     # --- data subscriptions
 
     def create_data_subscription(
-        self, event_id: str, configuration: Mapping[str, Any], signals: Sequence[str]
+        self,
+        event_id: str,
+        configuration: Mapping[str, Any],
+        signals: Sequence[str],
+        *,
+        allow_undocumented: bool = False,
     ) -> dict[str, Any]:
         """``POST /v1/events/{eventId}/dataSubscriptions``"""
-        return self._one(endpoints.create_data_subscription(event_id, configuration, signals))
+        checked = checked_attributes(
+            "create_data_subscription",
+            {"configuration": configuration, "signals": signals},
+            allow_undocumented=allow_undocumented,
+        )
+        return self._one(endpoints.create_data_subscription(event_id, checked["configuration"], checked["signals"]))
 
     # --- deprecated
 

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.client.endpoints import create_report
+from airflow_provider_ringevents.client.validation import checked_attributes
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
@@ -29,11 +30,12 @@ def check_report_request(
 
     :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
     """
+    if known(attributes):
+        checked_attributes("create_report", attributes or {}, allow_undocumented=allow_undocumented)
     create_report(
         event_id if known(event_id) else "later",
         report_type if known(report_type) else "all",
         report_version if known(report_version) else None,
-        attributes if known(attributes) else None,
         allow_undocumented=allow_undocumented,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -21,7 +22,7 @@ from airflow.providers.common.compat.sdk import (
     Variable,
 )
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from airflow_harness import HAS_RETRY_POLICY, HAS_STATE_STORE, HAS_TASK_SDK, Run, WorkerKilled, make_killer
+from airflow_harness import HAS_RETRY_POLICY, HAS_STATE_STORE, HAS_TASK_SDK, Run, WorkerKilled, make_killer, run_dag
 from asgiref.sync import sync_to_async
 
 CONNECTION = {"conn_type": "http", "host": "example.test", "password": "hunter22", "extra": {"region": "eu"}}
@@ -450,3 +451,47 @@ def test_retry_policy_is_obeyed() -> None:
 
     result = Run(lambda: Calls(task_id="t", action=fail, retry_policy=Policy()), retries=5).to_end()
     assert (result.state, result.tries, result.retry_delays) == ("failed", 2, (90.0,))
+
+
+MAPPED_DAG = """
+from __future__ import annotations
+
+import datetime
+
+from airflow.providers.common.compat.sdk import DAG, BaseHook, Param, task
+
+with DAG(
+    "mapped",
+    schedule=None,
+    start_date=datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc),
+    params={"count": Param(1, type="integer")},
+) as dag:
+
+    @task
+    def numbers(params=None):
+        return list(range(params["count"]))
+
+    @task
+    def with_host(number):
+        return [number, BaseHook.get_connection("api").host]
+
+    with_host.expand(number=numbers())
+"""
+
+
+def test_dag_file_runs_to_the_end(tmp_path: Path) -> None:
+    file = tmp_path / "mapped_dag.py"
+    file.write_text(MAPPED_DAG)
+    outcome = run_dag(file, connections={"api": "http://h.test"}, run_conf={"count": 2})
+    assert outcome.state == "success"
+    assert outcome.task("numbers").xcom == [0, 1]
+    assert [outcome.task("with_host", index).xcom for index in (0, 1)] == [[0, "h.test"], [1, "h.test"]]
+    with pytest.raises(LookupError, match="mapped"):
+        run_dag(file, dag_id="another")
+
+
+def test_dag_file_that_does_not_import_raises(tmp_path: Path) -> None:
+    file = tmp_path / "broken_dag.py"
+    file.write_text("import no_such_module")
+    with pytest.raises(ModuleNotFoundError):
+        run_dag(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_harness.dags import DagOutcome, TaskOutcome, run_dag
 from airflow_harness.engine import WorkerKilled
 from airflow_harness.result import Result, TriggerRow
 from airflow_harness.run import Run, make_killer
@@ -12,9 +13,12 @@ __all__ = [
     "HAS_RETRY_POLICY",
     "HAS_STATE_STORE",
     "HAS_TASK_SDK",
+    "DagOutcome",
     "Result",
     "Run",
+    "TaskOutcome",
     "TriggerRow",
     "WorkerKilled",
     "make_killer",
+    "run_dag",
 ]

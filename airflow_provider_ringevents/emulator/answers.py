@@ -48,7 +48,11 @@ Routes = Iterable[tuple[str, str, Handler]]
 
 def answer(body: Any, status: int = 200) -> Response:
     """JSON."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return json_answer(json.dumps(body, ensure_ascii=False, separators=(",", ":")), status)
+
+
+def json_answer(text: str, status: int = 200) -> Response:
+    """JSON that has been written already."""
     return Response(text.encode(), status, media_type="application/json")
 
 
@@ -70,6 +74,12 @@ def one(word: str, attributes: dict[str, Any], status: int = 200) -> Response:
 def paged(page: Page, word: str, rows: Iterable[dict[str, Any]], total: int) -> Response:
     """An answer with one page; ``rows`` are those of the page, ``total`` counts all."""
     return answer(page.envelope([resource(word, row) for row in rows], total))
+
+
+def written(page: Page, rows: Iterable[str], total: int) -> Response:
+    """The same as :func:`paged` for resources that are JSON already."""
+    empty = json.dumps(page.envelope([], total))
+    return json_answer(empty.replace("[]", f"[{','.join(rows)}]", 1))
 
 
 def listed(call: Call, word: str, rows: Iterable[dict[str, Any]]) -> Response:

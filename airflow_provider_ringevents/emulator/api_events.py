@@ -7,7 +7,17 @@ from typing import Any
 from starlette.responses import Response
 
 from airflow_provider_ringevents.emulator import filters, validation
-from airflow_provider_ringevents.emulator.answers import Call, Routes, answer, listed, one, paged, resource
+from airflow_provider_ringevents.emulator.answers import (
+    Call,
+    Routes,
+    answer,
+    json_answer,
+    listed,
+    one,
+    paged,
+    resource,
+    written,
+)
 from airflow_provider_ringevents.emulator.filters import read_filter
 from airflow_provider_ringevents.emulator.model import Event
 from airflow_provider_ringevents.emulator.state import State
@@ -94,17 +104,17 @@ class EventsApi:
             indexes = found.slice(page.start, page.stop)
         else:
             indexes = found.slice(max(0, found.total - page.stop), max(0, found.total - page.start))[::-1]
-        return paged(page, "registration", map(book.attributes, indexes), found.total)
+        return written(page, map(book.write, indexes), found.total)
 
     def get_registration(self, call: Call) -> Response:
         event, index = self._state.registration(call.path("registration_id"))
-        return one("registration", event.registrations.attributes(index))
+        return json_answer(f'{{"data":{event.registrations.write(index)}}}')
 
     def update_registration(self, call: Call) -> Response:
         event, index = self._state.registration(call.path("registration_id"))
         book = event.registrations
         attributes = validation.read_attributes(call.body, validation.REGISTRATION, optional=True)
         if "metadata" in attributes:
-            kept = book.metadata(index) if self._state.settings.patch_metadata == "merge" else {}
+            kept = book.attributes(index)["metadata"] if self._state.settings.patch_metadata == "merge" else {}
             book.patch(index, {**kept, **attributes["metadata"]}, self._state.now())
-        return one("registration", book.attributes(index))
+        return json_answer(f'{{"data":{book.write(index)}}}')

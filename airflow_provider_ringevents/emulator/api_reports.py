@@ -95,8 +95,9 @@ async def signed_file(request: Request, reports: Reports, signer: Signer, settin
 
 
 async def _file(request: Request, report: Report, settings: Settings) -> Response:
-    content = report.content
-    if content is None:
-        # Writing a large report out takes seconds, and others want to be answered meanwhile.
-        content = await asyncio.get_running_loop().run_in_executor(None, report.file)
-    return FileResponse(report, content, settings, request.headers.get("range"), request.headers.get("if-range"))
+    def make() -> Response:
+        wanted, condition = request.headers.get("range"), request.headers.get("if-range")
+        return FileResponse(report, report.file(), settings, wanted, condition)
+
+    # Writing a large report out, or its checksum, takes seconds, and others want to be answered meanwhile.
+    return await asyncio.get_running_loop().run_in_executor(None, make)

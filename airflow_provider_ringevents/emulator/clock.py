@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 Clock = Callable[[], float]
@@ -37,8 +38,13 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 def iso(milliseconds: int) -> str:
     """Milliseconds since the epoch as ``2026-11-22T08:06:01.250Z``."""
-    moment = _EPOCH + timedelta(milliseconds=milliseconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_minute(seconds // 60)}{seconds % 60:02d}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _minute(number: int) -> str:
+    return (_EPOCH + timedelta(minutes=number)).strftime("%Y-%m-%dT%H:%M:")
 
 
 def iso_seconds(seconds: float) -> str:

@@ -84,8 +84,6 @@ def _summary(emulator: Emulator) -> dict[str, Any]:
             "templates": len(state.templates),
             "events": len(state.events),
             "registrations": sum(len(event.registrations) for event in state.events.values()),
-            "tickets": sum(len(event.tickets) for event in state.events.values()),
-            "magic_links": sum(len(event.magic_links) for event in state.events.values()),
             "reports": len(list(emulator.reports)),
             "requests": len(emulator.requests.entries),
             "requests_by_status": _by_status(emulator),

@@ -21,6 +21,7 @@ Kind = Literal[
     "endless",
     "headers",
     "content_type",
+    "gzip",
     "truncated_json",
     "wrong_count",
     "missing_count",
@@ -57,11 +58,11 @@ class Fault:
     - the request is applied, the answer is lost: ``applied_then_cut`` (TCP reset), ``applied_then_status`` (status,
       500), ``applied_then_hang`` (seconds), ``applied_late`` (TCP reset at once, applied after ``seconds``);
     - the answer comes, but: ``delay`` (seconds before it is made), ``headers``, ``content_type`` (body: the type),
-      ``truncated_json``, ``wrong_count`` (value), ``missing_count``, ``next_loop``, ``next_foreign`` (url: the other
-      origin), ``expired_link`` (on the API: links in it have expired; on the links' origin: 403 as for one that has),
-      ``cut_body`` (after, rst), ``truncate_chunked`` (the same without a Content-Length), ``close_delimited`` (neither
-      length nor chunks; ends early if ``after`` is set), ``slow_body`` (rate), ``stall`` (after, seconds),
-      ``flip_byte`` (after: its place).
+      ``gzip`` (compressed whatever was asked for), ``truncated_json``, ``wrong_count`` (value), ``missing_count``,
+      ``next_loop``, ``next_foreign`` (url: the other origin), ``expired_link`` (on the API: links in the answer have
+      expired; on the links' origin: 403 as for one that has), ``cut_body`` (after, rst), ``truncate_chunked`` (the same
+      without a Content-Length), ``close_delimited`` (neither length nor chunks; ends early if ``after`` is set),
+      ``slow_body`` (rate), ``stall`` (after, seconds), ``flip_byte`` (after: its place).
 
     :ivar method: HTTP method, or None for all.
     :ivar path: regular expression that is searched for in the path, or None for all.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Final, Protocol
 
@@ -35,6 +36,7 @@ class RowsContent:
         # Read from the event loop and from tests' threads: a seek and its read belong together.
         self._lock = threading.Lock()
         self._file = tempfile.SpooledTemporaryFile(max_size=8 * 1024 * 1024)  # noqa: SIM115 - kept open to be read
+        weakref.finalize(self, self._file.close)
         for piece in pieces:
             self._file.write(piece)
         self.size = self._file.tell()
@@ -82,9 +84,9 @@ class BlocksContent:
             yield piece
 
 
-def sha256(content: Content) -> str:
-    """The SHA-256 of all bytes, in hexadecimal digits."""
-    digest = hashlib.sha256()
+def digest(content: Content, algorithm: str) -> bytes:
+    """A digest of all bytes, in constant memory; ``algorithm`` is a name that :mod:`hashlib` knows."""
+    result = hashlib.new(algorithm)
     for piece in content.read(0, content.size):
-        digest.update(piece)
-    return digest.hexdigest()
+        result.update(piece)
+    return result.digest()

@@ -54,9 +54,7 @@ class Selection:
     times: dict[str, Spans] = field(default_factory=dict)
     booleans: dict[str, bool] = field(default_factory=dict)
 
-    def accepts(
-        self, *, strings: Mapping[str, str], times: Mapping[str, int], booleans: Mapping[str, bool]
-    ) -> bool:
+    def accepts(self, *, strings: Mapping[str, str], times: Mapping[str, int], booleans: Mapping[str, bool]) -> bool:
         """Whether a row with these values is wanted."""
         return (
             all(strings[name] in wanted for name, wanted in self.strings.items())

@@ -7,6 +7,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_ringevents.emulator import breaking, losing, rewriting
@@ -31,6 +32,7 @@ CONTROL: Final = "/_emulator"
 class Seen:
     """A request in the log.
 
+    :ivar id: what the answer's ``X-Request-Id`` says.
     :ivar origin: ``api`` or ``links``.
     :ivar status: of the answer; None while there is none, and when none came.
     :ivar scheme: of the ``Authorization`` header (``Bearer``); empty for a bare key, None for no header.
@@ -39,6 +41,7 @@ class Seen:
     :ivar fault: the kind of the fault that hit it.
     """
 
+    id: str
     origin: str
     method: str
     path: str
@@ -125,6 +128,7 @@ class Gate:
         self._apps = apps
         self._control = control
         self._bucket = _Bucket(clock)
+        self._numbers = count(1)
         self._background: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,6 +142,7 @@ class Gate:
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
+                message = {**message, "headers": [*message["headers"], (b"x-request-id", seen.id.encode())]}
             await send(message)
 
         if origin == "api" and self._settings.rate_limit is not None:
@@ -169,7 +174,8 @@ class Gate:
             self._log.leaked += 1
         scheme = None if authorization is None else authorization.rpartition(" ")[0]
         query = scope["query_string"].decode("latin-1")
-        seen = Seen(origin, scope["method"], scope["path"], query, scheme, headers, self._clock())
+        identifier = f"request-{next(self._numbers)}"
+        seen = Seen(identifier, origin, scope["method"], scope["path"], query, scheme, headers, self._clock())
         self._log.entries.append(seen)
         return seen
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_provider_ringevents.emulator.clock import iso_seconds
-from airflow_provider_ringevents.emulator.registrations import TICKETS, Registrations
+from airflow_provider_ringevents.emulator.registrations import Registrations
+from airflow_provider_ringevents.emulator.rows import TICKETS
 
 
 @dataclass(slots=True)
@@ -114,6 +116,8 @@ class Event:
     :ivar listed: from when on the list of its organization has it.
     :ivar ready: until then its status is ``templating``.
     :ivar content: whether it has booths, stages and so on.
+    :ivar stock: makes the seeded tickets and magic links; called once, when they are first asked for.
+    :ivar request: the attributes that it was made with; empty for a seeded one.
     """
 
     number: int
@@ -136,11 +140,29 @@ class Event:
     ready: int = 0
     content: bool = False
     status: str | None = None
-    password: str | None = None
-    tickets: dict[str, Ticket] = field(default_factory=dict)
-    magic_links: dict[str, MagicLink] = field(default_factory=dict)
+    stock: Callable[[Event], None] | None = None
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
-    extras: dict[str, Any] = field(default_factory=dict)
+    request: dict[str, Any] = field(default_factory=dict)
+    _tickets: dict[str, Ticket] = field(default_factory=dict)
+    _magic_links: dict[str, MagicLink] = field(default_factory=dict)
+
+    @property
+    def tickets(self) -> dict[str, Ticket]:
+        """By id, in the order in which they were made."""
+        self._fill()
+        return self._tickets
+
+    @property
+    def magic_links(self) -> dict[str, MagicLink]:
+        """By id, in the order in which they were made."""
+        self._fill()
+        return self._magic_links
+
+    def _fill(self) -> None:
+        # Thousands of events are cheap as long as nobody asks for what each of them sells.
+        stock, self.stock = self.stock, None
+        if stock is not None:
+            stock(self)
 
     def status_at(self, now: int) -> str:
         """The status word: ``templating``, ``published`` or ``draft``, unless one was set."""

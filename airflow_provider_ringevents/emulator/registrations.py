@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from airflow_provider_ringevents.emulator import people
-from airflow_provider_ringevents.emulator.clock import iso
 from airflow_provider_ringevents.emulator.filters import Selection, Spans
 from airflow_provider_ringevents.emulator.ids import Dice, Ids, Kind
+from airflow_provider_ringevents.emulator.rows import Rows, email_of
 from airflow_provider_ringevents.emulator.selecting import EVERYONE, PERIOD, Matches, Span, indexes_between
 
 _DAY: Final = 86_400_000
@@ -20,11 +20,6 @@ _REFUNDED: Final = 1 << 19  # one of the late ones: a refund is an update
 _BY_USER: Final = sum(1 << place for place in range(PERIOD) if place % 16 == 11)
 _CLASSES: Final = (EVERYONE & ~_LATE & ~_BY_USER, _LATE & ~_REFUNDED, _REFUNDED, _BY_USER)
 _NUMBER: Final = re.compile(r"(\d{1,12})@")
-
-TICKETS: Final = 3
-"""Tickets that each seeded event sells."""
-MAGIC_LINKS: Final = 30
-"""Magic links that each seeded event has given out; the seventh part of the first registrations came by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +61,9 @@ class Registrations:
         self._batches: list[_Batch] = []
         self._deleted: set[int] = set()
         self._patches: dict[int, _Patch] = {}
-        self._tickets = [ids.make(Kind.TICKET, event, index) for index in range(TICKETS)]
-        self._questions = [ids.make(Kind.QUESTION, event, index) for index in range(6)]
+        self._rows: Rows | None = None
         self.size = size
         """One more than the last index that was ever used."""
-        self.version = 0
-        """Grows with every change."""
 
     def __len__(self) -> int:
         return self.size - len(self._deleted)
@@ -83,7 +75,6 @@ class Registrations:
         last = self._batches[-1].created if self._batches else self._closed
         self._batches.append(_Batch(self.size, number, max(now, last)))
         self.size += number
-        self.version += 1
         return range(self.size - number, self.size)
 
     def delete(self, index: int) -> None:
@@ -91,7 +82,6 @@ class Registrations:
         if not self.exists(index):
             raise KeyError(index)
         self._deleted.add(index)
-        self.version += 1
 
     def patch(self, index: int, metadata: dict[str, Any], now: int) -> None:
         """Give a registration other metadata.
@@ -101,7 +91,6 @@ class Registrations:
         if not self.exists(index):
             raise KeyError(index)
         self._patches[index] = _Patch(metadata, max(now, self.updated(index)))
-        self.version += 1
 
     # --- times
 
@@ -212,84 +201,26 @@ class Registrations:
 
     def email(self, index: int) -> str:
         """The registered address: the same person at the same place of every event."""
-        throw = self._dice.throw(Kind.USER, 0, index)
-        first = people.FIRST_NAMES[throw % len(people.FIRST_NAMES)][1]
-        last = people.LAST_NAMES[(throw >> 8) % len(people.LAST_NAMES)][1]
-        return f"{first}.{last}.{index}@example.org"
+        return email_of(self._dice.throw(Kind.USER, 0, index), index)
 
-    def metadata(self, index: int) -> dict[str, Any]:
-        """The registration's metadata, as the last update left it."""
+    def write(self, index: int) -> str:
+        """One registration as the API shows it, in JSON."""
+        if self._rows is None:
+            self._rows = Rows(self._ids, self._dice, self._event, self._seeded)
+        created = self.created(index)
+        refunded = self.refunded(index)
+        came = self._began and not refunded and index % 3 != 0
         patch = self._patches.get(index)
-        if patch is not None:
-            return patch.metadata
-        return {"crmId": f"CRM-{index:06d}", "tier": ("gold", "silver")[index % 2]} if index % 5 == 4 else {}
+        return self._rows.write(
+            index,
+            created=created,
+            updated=self.updated(index),
+            check_in=min(created + 2 * _DAY, self._closed) if came else None,
+            refunded=refunded,
+            metadata=None if patch is None else patch.metadata,
+        )
 
     def attributes(self, index: int) -> dict[str, Any]:
         """All attributes of one registration."""
-        throw = self._dice.throw(Kind.REGISTRATION, self._event, index)
-        person = self._dice.throw(Kind.USER, 0, index)
-        first, first_mail = people.FIRST_NAMES[person % len(people.FIRST_NAMES)]
-        last, last_mail = people.LAST_NAMES[(person >> 8) % len(people.LAST_NAMES)]
-        created = self.created(index)
-        came = self._began and throw % 3 != 0 and not self.refunded(index)
-        identifier = self.id(index)
-        invited = index % 7 == 2 and index // 7 < MAGIC_LINKS and index < self._seeded
-        return {
-            "attended": came,
-            "bio": "Likes long walks,\nshort talks and \"quotes\"." if throw % 13 == 0 else None,
-            "createdAt": iso(created),
-            "customRegistrationFields": self._answers(throw),
-            "email": f"{first_mail}.{last_mail}.{index}@example.org",
-            "firstCheckIn": iso(min(created + 2 * _DAY, self._closed)) if came else None,
-            "firstName": first,
-            "headline": people.TITLES[throw % len(people.TITLES)] if throw >> 5 & 1 else None,
-            "id": identifier,
-            "lastName": last,
-            "linkedin": f"https://linkedin.example/in/{last_mail}-{index}" if throw >> 6 & 1 else None,
-            "magicLinkId": self._ids.make(Kind.MAGIC_LINK, self._event, index // 7) if invited else None,
-            "metadata": self.metadata(index),
-            "phoneNumber": people.PHONES[throw >> 9 & 3] if throw >> 7 & 1 else None,
-            "qrCodeData": f"ringevents:{identifier}" if throw >> 8 & 1 else None,
-            "qrCodeImageUrl": f"https://qr.example/{identifier}.png" if throw >> 8 & 1 else None,
-            "questionBankEnabled": throw >> 10 & 1 == 1,
-            "refunded": self.refunded(index),
-            "registeredThrough": "magic_link" if invited else people.SOURCES[(throw >> 11) % len(people.SOURCES)],
-            "ticketId": self._tickets[index % TICKETS],
-            "timezone": people.ZONES[(person >> 16) % len(people.ZONES)],
-            "twitter": f"@{first_mail}{index}" if throw >> 14 & 3 == 0 else None,
-            "updatedAt": iso(self.updated(index)),
-            "userId": self._ids.make(Kind.USER, 0, index),
-            "utm": _utm(throw >> 16),
-            "website": f"https://{last_mail}.example/?id={index}&ref=bio" if throw >> 18 & 7 == 0 else None,
-        }
-
-    def _answers(self, throw: int) -> list[dict[str, Any]] | None:
-        kind = throw >> 20 & 7
-        if kind < 2:
-            return None if kind == 0 else []
-        ids = self._questions
-        company = people.COMPANIES[(throw >> 24) % len(people.COMPANIES)]
-        answers: list[dict[str, Any]] = [_answer(ids[0], "Company", company, "singleLineText")]
-        if kind > 2:
-            picked = [choice for bit, choice in enumerate(people.CHOICES) if throw >> (28 + bit) & 1]
-            answers.append(_answer(ids[1], "What brings you here?", picked, "multiSelect"))
-        if kind > 4:
-            day = f"{1950 + (throw >> 34) % 55}-{1 + (throw >> 40) % 12:02d}-{1 + (throw >> 44) % 28:02d}"
-            answers.append(_answer(ids[2], "Date of birth", day, "date"))
-        if kind > 5:
-            child = _answer(ids[4], "Which diet?", ("vegan", "halal", "no nuts, please")[throw % 3], "singleSelect")
-            answers.append({**_answer(ids[3], "Any diet?", "Yes", "conditional"), "childQuestions": [child]})
-        return answers
-
-
-def _answer(identifier: str, name: str, value: str | list[str], kind: str) -> dict[str, Any]:
-    return {"id": identifier, "name": name, "value": value, "type": kind, "childQuestions": None}
-
-
-def _utm(throw: int) -> dict[str, str]:
-    if throw & 3:
-        return {}
-    utm = {"utmSource": "newsletter", "utmCampaign": f"week-{throw % 52}"}
-    if throw & 4:
-        utm |= {"utmMedium": "email", "utmContent": "header", "utmTerm": "events & more"}
-    return utm
+        attributes: dict[str, Any] = json.loads(self.write(index))["attributes"]
+        return attributes

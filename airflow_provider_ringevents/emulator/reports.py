@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from airflow_provider_ringevents.emulator.files import BlocksContent, Content, RowsContent, sha256
+from airflow_provider_ringevents.emulator.files import BlocksContent, Content, RowsContent, digest
 from airflow_provider_ringevents.emulator.filters import Selection
 from airflow_provider_ringevents.emulator.ids import Kind
 from airflow_provider_ringevents.emulator.model import Event
@@ -42,7 +42,7 @@ class Report:
     size: int | None
     revision: int = 0
     content: Content | None = None
-    sha256: str | None = None
+    digests: dict[str, bytes] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -71,12 +71,12 @@ class Report:
             return BlocksContent(self.size, f"{self.id}.{self.revision}")
         return RowsContent(csv_pieces(self.type, self.event.registrations, self.people))
 
-    def digest(self) -> str:
-        """SHA-256 of the file, in hexadecimal digits."""
+    def digest(self, algorithm: str) -> bytes:
+        """A digest of the file, computed once; takes a second or so for each GiB."""
         content = self.file()
-        if self.sha256 is None:
-            self.sha256 = sha256(content)
-        return self.sha256
+        if algorithm not in self.digests:
+            self.digests[algorithm] = digest(content, algorithm)
+        return self.digests[algorithm]
 
 
 class Reports:
@@ -141,4 +141,4 @@ class Reports:
             with report.lock:
                 report.revision += 1
                 report.content = None
-                report.sha256 = None
+                report.digests = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,13 @@ async def truncated_json(exchange: Exchange) -> None:
     """Half of the body, with a Content-Length that fits the half."""
     answer = await exchange.collect()
     await exchange.reply(Answer(answer.status, answer.headers, answer.body[: len(answer.body) // 2]))
+
+
+async def gzipped(exchange: Exchange) -> None:
+    """The whole body, compressed."""
+    answer = await exchange.collect()
+    headers = with_header(answer.headers, b"content-encoding", b"gzip")
+    await exchange.reply(Answer(answer.status, headers, gzip.compress(answer.body, mtime=0)))
 
 
 async def expired_link(exchange: Exchange) -> None:
@@ -103,6 +111,7 @@ def _next_foreign(exchange: Exchange, body: Any) -> None:
 ACTIONS: dict[str, Action] = {
     "headers": headers,
     "content_type": headers,
+    "gzip": gzipped,
     "truncated_json": truncated_json,
     "expired_link": expired_link,
     "wrong_count": _rewriting(_wrong_count),

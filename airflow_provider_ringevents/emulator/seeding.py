@@ -10,7 +10,8 @@ from airflow_provider_ringevents.emulator import people
 from airflow_provider_ringevents.emulator.clock import iso_seconds
 from airflow_provider_ringevents.emulator.ids import Dice, Ids, Kind
 from airflow_provider_ringevents.emulator.model import Event, MagicLink, Organization, Template, Ticket
-from airflow_provider_ringevents.emulator.registrations import MAGIC_LINKS, Registrations
+from airflow_provider_ringevents.emulator.registrations import Registrations
+from airflow_provider_ringevents.emulator.rows import MAGIC_LINKS
 
 _DAY: Final = 86_400_000
 _HOUR: Final = 3_600_000
@@ -105,7 +106,7 @@ class Seeder:
         end = None if plan.days is None else start + round(plan.days * _DAY)
         created = min(start, self._today) - 60 * _DAY
         closed = self._today if end is None else min(end, self._today)
-        event = Event(
+        return Event(
             number=number,
             id=self._ids.make(Kind.EVENT, 0, number),
             organization=organization,
@@ -130,10 +131,8 @@ class Seeder:
                 attended=start < self._today,
             ),
             content=True,
+            stock=self._sell if plan.published else None,
         )
-        if plan.published:
-            self._sell(event)
-        return event
 
     def _sell(self, event: Event) -> None:
         claimed = len(event.registrations)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -48,6 +49,10 @@ class FileResponse(Response):
             headers["content-disposition"] = disposition
         if settings.etag:
             headers["etag"] = etag
+        if settings.checksum == "content-md5":
+            headers["content-md5"] = base64.b64encode(report.digest("md5")).decode()
+        elif settings.checksum == "repr-digest":
+            headers["repr-digest"] = f"sha-256=:{base64.b64encode(report.digest('sha256')).decode()}:"
         if settings.ranges:
             headers["accept-ranges"] = "bytes"
             current = if_range is None or (settings.etag and if_range == etag)

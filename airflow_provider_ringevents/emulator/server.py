@@ -52,8 +52,7 @@ class Emulator:
         self.settings.change(**settings)
         self._initial = asdict(self.settings)
         self._clock = clock
-        self._port = port
-        self._origins = {"api": "", "links": ""}
+        self._ports = {"api": port, "links": 0}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
@@ -64,7 +63,7 @@ class Emulator:
     def _build(self) -> None:
         self.state = State(self.settings, self._clock)
         self.reports = Reports(self.state)
-        signer = Signer(self.settings.seed, self._clock, lambda: self._origins["links"])
+        signer = Signer(self.settings.seed, self._clock, lambda: self.links_url)
         self._gate = Gate(
             self.settings,
             self._clock,
@@ -72,7 +71,7 @@ class Emulator:
             self.faults,
             signer,
             {
-                "api": api_application(self.state, self.reports, signer, lambda: self._origins["api"]),
+                "api": api_application(self.state, self.reports, signer, lambda: self.url),
                 "links": links_application(self.state, self.reports, signer),
             },
             control_application(self),
@@ -90,14 +89,21 @@ class Emulator:
         self.stop()
 
     def start(self) -> None:
-        """Listen.
+        """Listen; after :meth:`stop`, on the same ports again and with all that was there.
 
         :raises OSError: the port is taken.
         """
         if self._thread is not None:
             raise RuntimeError("the emulator is running already")
-        sockets = {"api": _listen(self._port), "links": _listen(0)}
-        self._origins = {name: f"http://{HOST}:{sock.getsockname()[1]}" for name, sock in sockets.items()}
+        sockets: dict[str, socket.socket] = {}
+        try:
+            for name, port in self._ports.items():
+                sockets[name] = _listen(port)
+        except OSError:
+            for sock in sockets.values():
+                sock.close()
+            raise
+        self._ports = {name: sock.getsockname()[1] for name, sock in sockets.items()}
         ready = threading.Event()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(sockets, ready)), name="ringevents-emulator", daemon=True
@@ -107,7 +113,7 @@ class Emulator:
             raise RuntimeError(f"the emulator did not start within {_START_SECONDS:.0f} s")
 
     def stop(self) -> None:
-        """End all connections and stop listening; nothing happens if it does not run."""
+        """End all connections and stop listening, as in an outage; nothing happens if it does not run."""
         if self._thread is None or self._loop is None or self._ending is None:
             return
         self._loop.call_soon_threadsafe(self._ending.set)
@@ -142,19 +148,24 @@ class Emulator:
         await _end(connections)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._gate(scope, receive, send)
+        try:
+            await self._gate(scope, receive, send)
+        except asyncio.CancelledError:
+            # Uvicorn would log it as an error; it is only the end.
+            if self._ending is None or not self._ending.is_set():
+                raise
 
     # --- handles
 
     @property
     def url(self) -> str:
         """Scheme, host and port of the API."""
-        return self._origins["api"]
+        return f"http://{HOST}:{self._ports['api']}"
 
     @property
     def links_url(self) -> str:
         """Scheme, host and port of the signed links."""
-        return self._origins["links"]
+        return f"http://{HOST}:{self._ports['links']}"
 
     @property
     def api_key(self) -> str:
@@ -226,7 +237,7 @@ class Emulator:
 
     def report_sha256(self, report_id: str) -> str:
         """SHA-256 of a report's file in hexadecimal digits, in constant memory."""
-        return self.report(report_id).digest()
+        return self.report(report_id).digest("sha256").hex()
 
     def reset(self, **settings: Any) -> None:
         """Start over: seeded things only, no requests, no faults, the first settings (but for those given)."""
@@ -256,5 +267,8 @@ async def _end(connections: ServerState) -> None:
         await asyncio.wait(list(connections.tasks), timeout=_GRACE)
     for connection in list(connections.connections):
         connection.transport.abort()
-    # An aborted connection ends the waiting of its task, and what still runs after that is cancelled by asyncio.run.
     await asyncio.sleep(0)
+    for task in connections.tasks:
+        task.cancel()
+    if connections.tasks:
+        await asyncio.wait(list(connections.tasks), timeout=_GRACE)

@@ -29,6 +29,8 @@ class Settings:
     """Registrations of each seeded event that is published. Any number: none is held in memory."""
     events: int = 12
     """Seeded events of the first organization; at least 8 (each of them shows something else)."""
+    events_order: Literal["shuffled", "created"] = "shuffled"
+    """The order of the list of events; the API documents none."""
     registrations_order: RegistrationsOrder = "created"
     """``newest_first`` shifts all pages when somebody registers, as many services do."""
 
@@ -63,6 +65,8 @@ class Settings:
     """Whether files have an ETag."""
     ranges: bool = True
     """Whether files can be asked for in parts (Range, If-Range)."""
+    checksum: Literal["none", "content-md5", "repr-digest"] = "none"
+    """Which header of files says what their bytes should be."""
     chunked: bool = False
     """Send files without a Content-Length."""
     disposition: str | None = None
@@ -114,6 +118,8 @@ class Settings:
             ("auth", get_args(AuthForm)),
             ("registrations_order", get_args(RegistrationsOrder)),
             ("download", ("file", "redirect")),
+            ("events_order", ("shuffled", "created")),
+            ("checksum", ("none", "content-md5", "repr-digest")),
             ("patch_metadata", ("replace", "merge")),
             ("report_pending_code", (200, 202)),
         ):

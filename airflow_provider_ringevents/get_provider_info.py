@@ -31,9 +31,10 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": _modules("hooks", "ringevents"),
-        "operators": _modules("operators", "reports"),
-        "sensors": _modules("sensors", "reports"),
-        "triggers": _modules("triggers", "reports"),
+        "operators": _modules("operators", "events", "reports"),
+        "sensors": _modules("sensors", "events", "reports"),
+        "triggers": _modules("triggers", "events", "reports"),
+        "extra-links": [f"{_PACKAGE}.links.EventLink"],
         "connection-types": [
             {
                 "connection-type": "ringevents",

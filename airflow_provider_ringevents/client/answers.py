@@ -97,7 +97,9 @@ def api_error(call: Call, status: int, headers: Mapping[str, str], body: bytes, 
     )
 
 
-def transport_error(call: Call, error: Exception, *, sent: bool, retryable: bool = True) -> RingEventsTransportError:
+def transport_error(
+    call: Call, error: Exception, *, sent: bool, timed_out: bool = False, retryable: bool = True
+) -> RingEventsTransportError:
     """Build the error for an answer that never came whole; the cause's own text may hold a URL and is left out."""
     ambiguous = sent and not call.repeatable
     what = f"{_asked(call)}: no whole answer came ({type(error).__name__})"
@@ -106,6 +108,7 @@ def transport_error(call: Call, error: Exception, *, sent: bool, retryable: bool
     return RingEventsTransportError(
         f"{what}.{' The request may have been applied all the same.' if ambiguous else ''}",
         sent=sent,
+        timed_out=timed_out,
         ambiguous=ambiguous,
         retryable=retryable,
     )

@@ -130,7 +130,12 @@ class ClientCore:
                 sent=False,
                 retryable=False,
             )
-        return transport_error(call, error, sent=not isinstance(error, _NEVER_LEFT))
+        return transport_error(
+            call,
+            error,
+            sent=not isinstance(error, _NEVER_LEFT),
+            timed_out=isinstance(error, httpx.TimeoutException),
+        )
 
     def _answer(self, call: Call, response: httpx.Response, body: bytes) -> Envelope:
         return read_answer(call, response.status_code, response.headers, body, secret=self.settings.api_key)

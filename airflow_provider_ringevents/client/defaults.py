@@ -78,3 +78,5 @@ WAIT_TIMEOUT: Final = 6 * 3600.0
 """From the start of a wait to its deadline."""
 NOT_FOUND_GRACE: Final = 60.0
 """A 404 on a report that we created less than this ago means that it is not visible yet."""
+EVENT_RECHECK: Final = 6 * 3600.0
+"""Longest sleep towards the known start or end of an event: one that was moved forward is noticed by then."""

@@ -60,13 +60,23 @@ class RingEventsTransportError(RingEventsError):
     """No usable answer: refused, cut, timed out, or not what the API speaks.
 
     :ivar sent: at least one byte of the request may have reached the service.
+    :ivar timed_out: the service was silent for too long; it may still be at work on the request.
     """
 
     retryable = True
 
-    def __init__(self, message: str, *, sent: bool, ambiguous: bool = False, retryable: bool | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        sent: bool,
+        timed_out: bool = False,
+        ambiguous: bool = False,
+        retryable: bool | None = None,
+    ) -> None:
         super().__init__(message, ambiguous=ambiguous, retryable=retryable)
         self.sent = sent
+        self.timed_out = timed_out
 
     def to_event(self) -> dict[str, Any]:
         return {**super().to_event(), "sent": self.sent}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ class Check:
 
     allow_undocumented: bool
     timezone: Any = None
+    known: Callable[[Any], bool] = lambda value: True
     moments: dict[str, datetime] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -208,9 +209,11 @@ def read_all(
             check.refuse(f"{prefix}{name}", "is required and missing")
     checked = {}
     for name, value in given.items():
-        known = table.get(name)
-        if known is not None:
-            checked[name] = known.read(f"{prefix}{name}", value, check)
+        kind_of_it = table.get(name)
+        if not check.known(value) or (isinstance(kind_of_it, Time) and not check.known(check.timezone)):
+            checked[name] = value
+        elif kind_of_it is not None:
+            checked[name] = kind_of_it.read(f"{prefix}{name}", value, check)
         elif not isinstance(name, str) or not check.allow_undocumented:
             close = nearest(str(name), table)
             hint = f"did you mean {' or '.join(close)}?" if close else f"allowed: {', '.join(table)}."

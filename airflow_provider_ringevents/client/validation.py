@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
@@ -126,7 +126,11 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
 
 
 def checked_attributes(
-    operation: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
+    operation: str,
+    attributes: Mapping[str, Any],
+    *,
+    allow_undocumented: bool = False,
+    known: Callable[[Any], bool] = lambda value: True,
 ) -> dict[str, Any]:
     """Check the attributes of one call and give them as they are to be sent.
 
@@ -136,12 +140,13 @@ def checked_attributes(
     :param attributes: under the API's own names.
     :param allow_undocumented: let unknown attributes and new enumeration values through; types and times of the known
         ones are checked all the same.
+    :param known: tells whether a value is known already; one that is not counts as given and is not looked at.
     :raises RingEventsConfigError: with everything that is wrong, one problem a line.
     """
     table = TABLES[operation]
     if not isinstance(attributes, Mapping):
         raise RingEventsConfigError(f"{operation}: expected an object of attributes, got {type(attributes).__name__}")
-    check = Check(allow_undocumented, attributes.get("timezone") if "timezone" in table else None)
+    check = Check(allow_undocumented, attributes.get("timezone") if "timezone" in table else None, known)
     checked = read_all(table, attributes, check)
     start, end = check.moments.get("timeStart"), check.moments.get("timeEnd")
     if start is not None and end is not None and start >= end:

@@ -30,7 +30,8 @@ class RingEventsHook(BaseHook):
 
     Resources come back as plain dicts of their attributes with ``id``; lists as iterators that hold a few pages at a
     time. What is written is checked before it is sent; ``allow_undocumented=True`` lets attributes and enumeration
-    values through that the API does not document. Every method raises :class:`~airflow_provider_ringevents.client.errors.RingEventsError` or one of its kinds.
+    values through that the API does not document. Every method raises
+    :class:`~airflow_provider_ringevents.client.errors.RingEventsError` or one of its kinds.
 
     :param ringevents_conn_id: the Airflow connection, of type ``ringevents``.
     :param overrides: fields of :class:`~airflow_provider_ringevents.client.settings.ClientSettings` that win over the

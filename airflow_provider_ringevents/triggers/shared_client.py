@@ -7,15 +7,18 @@ up for each poll would cost a call to the API server.
 from __future__ import annotations
 
 import asyncio
+import time
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from airflow_provider_ringevents.client.answers import Envelope
 from airflow_provider_ringevents.client.async_client import AsyncClient
-from airflow_provider_ringevents.client.endpoints import Call
-from airflow_provider_ringevents.client.errors import RingEventsAuthError, RingEventsError
+from airflow_provider_ringevents.client.endpoints import Call, list_events
+from airflow_provider_ringevents.client.errors import RingEventsAuthError, RingEventsError, RingEventsValidationError
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+from airflow_provider_ringevents.provisioning import LOOK_PER_PAGE
 from airflow_provider_ringevents.waiting import Waiting
 
 
@@ -26,6 +29,7 @@ class SharedClient:
         self._hook = RingEventsHook(conn_id)
         self._client: AsyncClient | None = None
         self._lock = asyncio.Lock()
+        self._listings: dict[str, tuple[float, asyncio.Future[list[dict[str, Any]]]]] = {}
         self.users = 0
 
     async def poll(self, call: Call) -> Envelope:
@@ -66,10 +70,38 @@ class SharedClient:
         await refused.aclose()
         return fresh
 
+    async def events(self, organization_id: str, fresh_since: float) -> list[dict[str, Any]]:
+        """All events of an organization; whoever asks while a listing is under way waits for that one.
+
+        :param fresh_since: ``time.monotonic()`` after which a listing must have begun to be good enough.
+        :raises RingEventsError: as the client raises.
+        """
+        begun, listing = self._listings.get(organization_id, (float("-inf"), None))
+        if listing is None or begun < fresh_since or (listing.done() and _failed(listing)):
+            listing = asyncio.ensure_future(self._list(organization_id))
+            self._listings[organization_id] = (time.monotonic(), listing)
+        # Shielded: a wait that is cancelled must not take the listing from the others.
+        return await asyncio.shield(listing)
+
+    async def _list(self, organization_id: str) -> list[dict[str, Any]]:
+        client = await self._current()
+        call = list_events(organization_id)
+        try:
+            return [event async for event in client.items(call, per_page=LOOK_PER_PAGE)]
+        except RingEventsValidationError:  # so large a page is not taken
+            return [event async for event in client.items(call)]
+
     async def aclose(self) -> None:
         """Close the connections."""
+        for _begun, listing in self._listings.values():
+            listing.cancel()
+        await asyncio.gather(*(listing for _begun, listing in self._listings.values()), return_exceptions=True)
         if self._client is not None:
             await self._client.aclose()
+
+
+def _failed(listing: asyncio.Future[list[dict[str, Any]]]) -> bool:
+    return listing.cancelled() or listing.exception() is not None
 
 
 _CLIENTS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedClient]] = weakref.WeakKeyDictionary()

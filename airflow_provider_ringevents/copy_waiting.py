@@ -1,0 +1,95 @@
+"""Waits for the copy of an event to appear: a duplication answers nothing. Pure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
+from airflow_provider_ringevents.marking import MARK_FIELD, Wanted
+from airflow_provider_ringevents.waiting import Wait
+
+UNMARKED_AFTER: Final = 30.0
+"""Seconds for which a copy must have been seen without its mark before it is taken: the mark may come later."""
+CLOCK_SKEW: Final = 60.0
+"""Seconds that the service's clock may be behind ours."""
+_LOG_EVERY = 60.0
+
+
+class CopyWait:
+    """A wait for the copy that a key stands for.
+
+    :param wanted: what it must carry and look like.
+    :param asked_at: when the duplication was asked for, in seconds since the epoch.
+    :param deadline: seconds since the epoch; None: no end.
+    :param poll_interval: the longest pause between looks, in seconds.
+    :param say: told how it goes, once a minute at most.
+    """
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        asked_at: float,
+        deadline: float | None,
+        poll_interval: float,
+        say: Callable[..., None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._wanted = wanted
+        self._asked_at = asked_at
+        self._wait = Wait(f"the copy of event {wanted.source_id} appearing", deadline, poll_interval)
+        self._say_it = say
+        self._clock = clock
+        self._logged = float("-inf")
+        self._unmarked_since: float | None = None
+
+    def pause(self) -> float:
+        """Seconds to sleep before the next look."""
+        return self._wait.pause(self._clock())
+
+    def looked(self, events: Sequence[Mapping[str, Any]]) -> str | None:
+        """Take the organization's events; gives the copy's id when it is there.
+
+        :raises RingEventsConfigError: several events may be the copy.
+        :raises RingEventsWaitTimeoutError: the deadline has passed.
+        """
+        found = self._wanted.find(events) or self._unmarked(events)
+        if found:
+            self._say_it("Event %s is the copy of %s", found["id"], self._wanted.source_id)
+            return str(found["id"])
+        self._wait.unfinished(self._clock(), f"it is not among the {len(events)} events of the organization")
+        if time.monotonic() - self._logged >= _LOG_EVERY:
+            self._logged = time.monotonic()
+            self._say_it("The copy of event %s is not there yet", self._wanted.source_id)
+        return None
+
+    def failed(self, error: RingEventsError) -> None:
+        """Take a look that failed; returns when that is to be lived with.
+
+        :raises RingEventsError: it ends the wait.
+        """
+        self._wait.failed(error, self._clock())
+
+    def _unmarked(self, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        candidates = self._wanted.unmarked_copies(events, self._asked_at - CLOCK_SKEW)
+        now = self._clock()
+        if not candidates:
+            self._unmarked_since = None
+            return None
+        self._unmarked_since = self._unmarked_since or now
+        if now - self._unmarked_since < UNMARKED_AFTER:
+            return None
+        if len(candidates) > 1:
+            named = ", ".join(f"{event['id']} ({event.get('name')!r})" for event in candidates)
+            raise RingEventsConfigError(
+                f"event_id: the service does not keep the mark of a copy, and several events may be the copy of"
+                f" {self._wanted.source_id}: {named}; ask for a name that no other event has"
+            )
+        self._say_it(
+            "Event %s looks like the copy but does not carry its mark (metadata %r): create-once is degraded, since a"
+            " copy cannot be told from another one with the same name and times",
+            candidates[0]["id"],
+            MARK_FIELD,
+        )
+        return candidates[0]

@@ -1,0 +1,158 @@
+"""Waits for something to become true of an event; driven as the other waits are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.endpoints import get_event
+from airflow_provider_ringevents.client.errors import (
+    RingEventsConfigError,
+    RingEventsError,
+    RingEventsNotFoundError,
+)
+from airflow_provider_ringevents.client.paging import resource
+from airflow_provider_ringevents.client.times import read_time
+from airflow_provider_ringevents.client.types import check_choice
+from airflow_provider_ringevents.waiting import Wait
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.client.answers import Envelope
+
+EventConditionName = Literal["exists", "published", "status", "started", "ended"]
+
+_TIME_FIELDS: Final = {"started": "timeStart", "ended": "timeEnd"}
+_LOG_EVERY = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class EventCondition:
+    """What is waited for.
+
+    :ivar name: ``exists``, ``published``, ``status``, ``started`` or ``ended``.
+    :ivar status: the status word for ``status``; upper and lower case are the same.
+    :ivar offset: seconds after (or, negative, before) the start or the end.
+    :raises RingEventsConfigError: a name that is not one of these, or a status or offset where it makes no sense.
+    """
+
+    name: str
+    status: str | None = None
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_choice("condition", self.name, get_args(EventConditionName))
+        if self.name == "status" and not (isinstance(self.status, str) and self.status.strip()):
+            raise RingEventsConfigError(f"status: condition 'status' needs a status word, got {self.status!r}")
+        if self.name != "status" and self.status is not None:
+            raise RingEventsConfigError(f"status: {self.status!r} is for condition 'status' alone, not {self.name!r}")
+        if self.offset and self.name not in _TIME_FIELDS:
+            raise RingEventsConfigError(f"offset: is for conditions 'started' and 'ended' alone, not {self.name!r}")
+
+    def moment(self, event: Mapping[str, Any]) -> float | None:
+        """When a condition of time is met, in seconds since the epoch; None while that is not known."""
+        when = read_time(event.get(_TIME_FIELDS[self.name]), event.get("timezone"))
+        return when.timestamp() + self.offset if when else None
+
+    def met(self, event: Mapping[str, Any], now: float) -> bool:
+        """Whether it is true of an event as read just now."""
+        if self.name == "exists":
+            return True
+        if self.name == "published":
+            return event.get("published") is True
+        if self.name == "status":
+            return str(event.get("status") or "").strip().lower() == str(self.status).strip().lower()
+        moment = self.moment(event)
+        return moment is not None and now >= moment
+
+    def unmet(self, event: Mapping[str, Any]) -> str:
+        """How far an event is from it, in words."""
+        if self.name not in _TIME_FIELDS:
+            return f"its status is {event.get('status')!r}, published: {event.get('published')}"
+        field = _TIME_FIELDS[self.name]
+        moment = self.moment(event)
+        if moment is None:
+            return f"it has no {field}"
+        return (
+            f"its {field} is {event.get(field)}; waiting until {datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%SZ}"
+        )
+
+
+class EventWait:
+    """A wait for a condition of an event; a known moment is slept towards, then confirmed, since events get moved.
+
+    :param deadline: seconds since the epoch; None: no end.
+    :param poll_interval: the longest pause between polls, in seconds, while no moment is known.
+    :param say: told how it goes, once a minute at most.
+    """
+
+    def __init__(
+        self,
+        event_id: str,
+        condition: EventCondition,
+        deadline: float | None,
+        poll_interval: float,
+        say: Callable[..., None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.call = get_event(event_id)
+        self._event_id = event_id
+        self._condition = condition
+        self._wait = Wait(f"event {event_id}: condition {condition.name!r}", deadline, poll_interval)
+        self._deadline = deadline
+        self._clock = clock
+        self._say_it = say
+        self._said = ""
+        self._logged = float("-inf")
+        self._moment: float | None = None
+
+    def pause(self) -> float:
+        """Seconds to sleep before the next poll; none before the first."""
+        now = self._clock()
+        usual = self._wait.pause(now)
+        if self._wait.polls == 1:
+            return 0.0
+        if self._moment is None or self._moment <= now:
+            return usual
+        until = min(self._moment, now + defaults.EVENT_RECHECK)
+        return max(0.0, (until if self._deadline is None else min(until, self._deadline)) - now)
+
+    def answered(self, envelope: Envelope) -> bool:
+        """Take an answer; True when the condition is met.
+
+        :raises RingEventsWaitTimeoutError: the deadline has passed; says where the event stands.
+        """
+        data = envelope.get("data")
+        event = resource(data) if isinstance(data, Mapping) else {}
+        now = self._clock()
+        if self._condition.met(event, now):
+            self._say_it("Event %s: condition %r is met", self._event_id, self._condition.name)
+            return True
+        self._moment = self._condition.moment(event) if self._condition.name in _TIME_FIELDS else None
+        said = self._condition.unmet(event)
+        self._wait.unfinished(now, said)
+        self._say(said)
+        return False
+
+    def failed(self, error: RingEventsError) -> None:
+        """Take a poll that failed; returns when that is to be lived with.
+
+        :raises RingEventsError: it ends the wait.
+        """
+        now = self._clock()
+        self._moment = None
+        if self._condition.name == "exists" and isinstance(error, RingEventsNotFoundError):
+            self._wait.unfinished(now, "there is no such event")
+            self._say("there is no such event yet")
+        else:
+            self._wait.failed(error, now)
+            self._say(f"a poll failed: {error}")
+
+    def _say(self, said: str) -> None:
+        now = time.monotonic()
+        if said != self._said or now - self._logged >= _LOG_EVERY:
+            self._said, self._logged = said, now
+            self._say_it("Event %s: %s", self._event_id, said)

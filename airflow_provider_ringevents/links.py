@@ -1,0 +1,34 @@
+"""Links from a task to the service's web pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+
+if TYPE_CHECKING:
+    from airflow.models.taskinstancekey import TaskInstanceKey
+    from airflow.providers.common.compat.sdk import BaseOperator, Context
+
+EVENT_PAGE: Final = "https://events.ringcentral.com/events/{slug}"
+"""Where an event's page is. The API's reference does not say: this is what the web application's address bar shows."""
+
+_SLUG = "ringevents_event_slug"
+
+
+class EventLink(BaseOperatorLink):
+    """The event's page, once the task knows its event."""
+
+    name = "RingCentral Events"
+
+    @staticmethod
+    def keep(context: Context, event: Mapping[str, Any]) -> None:
+        """Keep what the link needs, also while the task is deferred."""
+        if slug := event.get("slug"):
+            context["ti"].xcom_push(key=_SLUG, value=slug)
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address; empty while there is no event."""
+        slug = XCom.get_value(key=_SLUG, ti_key=ti_key)
+        return EVENT_PAGE.format(slug=slug) if slug else ""

@@ -1,0 +1,369 @@
+"""Creating events, each once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import Context, conf
+
+from airflow_provider_ringevents.client.endpoints import (
+    create_event,
+    create_event_from_template,
+    duplicate_event,
+    path_segment,
+)
+from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.event_waiting import EventCondition, EventWait
+from airflow_provider_ringevents.links import EventLink
+from airflow_provider_ringevents.marking import Wanted, readable_slug, with_mark
+from airflow_provider_ringevents.operators.base import at_the_edge, is_known, is_known_now
+from airflow_provider_ringevents.operators.provision import ProvisioningOperator, Time, WaitingOperator
+from airflow_provider_ringevents.triggers.outcome import checked_event
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.provisioning import CreateOnce
+
+_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
+
+
+class RingEventsCreateEventOperator(ProvisioningOperator):
+    """Creates an event, once. ``POST /v1/organizations/{organizationId}/events``
+
+    A plain event carries its key in its ``slug``: a readable name and a short hash, unless ``attributes`` has a
+    ``slug``, which then is what the event is known by.
+
+    :param name: the event's name (templated).
+    :param time_start: ISO 8601 or a datetime; without an offset it is local in ``timezone`` (templated).
+    :param time_end: likewise, after the start (templated).
+    :param timezone: one of the 746 names that the API documents, e.g. ``Europe/Berlin`` (templated).
+    :param currency: e.g. ``USD`` (templated).
+    :param organization_id: the organization; default: the connection's (templated).
+    :param attributes: any other documented attribute, under the API's own name, e.g. ``{"eventType":
+        "hidden_event"}`` (templated).
+    :param idempotency_key: what makes two requests the same one. A key of your own, such as a row's id, is looked for
+        before anything is sent, and so holds across runs and backfills; None: this task in this run (templated).
+    :param settle_timeout: seconds within which the service is taken to show an event that it created.
+    :param allow_undocumented: let attributes and values through that the API does not document.
+    :param ringevents_conn_id: the Airflow connection (templated).
+    :returns: the event, a dict with ``id``.
+    """
+
+    operation = "create_event"
+    template_fields: Sequence[str] = ("currency", *ProvisioningOperator.template_fields)
+    operator_extra_links = (EventLink(),)
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        time_start: Time,
+        time_end: Time,
+        timezone: str,
+        currency: str,
+        organization_id: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            name=name,
+            time_start=time_start,
+            time_end=time_end,
+            timezone=timezone,
+            organization_id=organization_id,
+            attributes=attributes,
+            idempotency_key=idempotency_key,
+            **kwargs,
+        )
+        self.currency = currency
+        self.check_arguments(is_known_now)
+
+    def own_attributes(self) -> dict[str, Any]:
+        """The arguments under the API's names."""
+        return {**super().own_attributes(), "currency": self.currency}
+
+    @at_the_edge
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Create the event, or find it."""
+        self.check_arguments(is_known)
+        key = self.key(context)
+        attributes = self.request_attributes()
+        attributes.setdefault("slug", readable_slug(attributes["name"], key))
+        wanted = Wanted(
+            key,
+            slug=attributes["slug"],
+            name=attributes["name"],
+            time_start=attributes["timeStart"],
+            time_end=attributes["timeEnd"],
+        )
+        with self.hook as hook:
+            organization_id = hook.organization_id(self.organization_id)
+            call = create_event(organization_id, attributes)
+            event = self.create_once(context, hook, call, wanted, organization_id).run()
+        if event is None:
+            raise RingEventsError("create_event: the service answered without the event that it created")
+        EventLink.keep(context, event)
+        return event
+
+
+class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
+    """Creates an event from a template, once. ``POST /v1/templates/{templateID}/event``
+
+    The service fills the event in the background; ``wait_for`` says which state to wait for.
+
+    :param template_id: the template (templated).
+    :param name: the event's name (templated).
+    :param time_start: ISO 8601 or a datetime; without an offset it is local in ``timezone`` (templated).
+    :param time_end: likewise, after the start (templated).
+    :param timezone: one of the 746 names that the API documents (templated).
+    :param organization_id: the organization; default: the connection's (templated).
+    :param attributes: ``auto_publish``, ``metadata``, ``password`` or ``type`` (templated).
+    :param idempotency_key: what makes two requests the same one. A key of your own, such as a row's id, is looked for
+        before anything is sent, and so holds across runs and backfills; None: this task in this run (templated).
+    :param wait_for: ``published``, or a status word to wait for; None: do not wait (templated).
+    :param settle_timeout: seconds within which the service is taken to show an event that it created.
+    :param poll_interval: the longest pause between polls, in seconds.
+    :param wait_timeout: seconds from the start of the wait to its deadline, the same in both modes.
+    :param deferrable: wait in the triggerer; default: Airflow's ``[operators] default_deferrable``.
+    :param allow_undocumented: let attributes and values through that the API does not document.
+    :param ringevents_conn_id: the Airflow connection (templated).
+    :returns: the event, a dict with ``id``.
+    """
+
+    operation = "create_event_from_template"
+    template_fields: Sequence[str] = ("template_id", "wait_for", *ProvisioningOperator.template_fields)
+    operator_extra_links = (EventLink(),)
+
+    def __init__(
+        self,
+        *,
+        template_id: str,
+        name: str,
+        time_start: Time,
+        time_end: Time,
+        timezone: str,
+        organization_id: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        wait_for: str | None = None,
+        deferrable: bool = _DEFERRABLE,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            name=name,
+            time_start=time_start,
+            time_end=time_end,
+            timezone=timezone,
+            organization_id=organization_id,
+            attributes=attributes,
+            idempotency_key=idempotency_key,
+            deferrable=deferrable,
+            **kwargs,
+        )
+        self.template_id = template_id
+        self.wait_for = wait_for
+        self.check_arguments(is_known_now)
+
+    def check_arguments(self, known: Callable[[Any], bool]) -> None:
+        """As the base, and the template's id."""
+        if known(self.template_id):
+            path_segment("template_id", self.template_id)
+        super().check_arguments(known)
+
+    def own_attributes(self) -> dict[str, Any]:
+        """The arguments under the API's names; which organization is known when the task runs."""
+        own = super().own_attributes()
+        if "organizationId" not in (self.attributes or {}):
+            own["organizationId"] = self.organization_id or "the connection's"
+        return own
+
+    @at_the_edge
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Create the event, or find it; wait here, or defer the wait."""
+        self.check_arguments(is_known)
+        key = self.key(context)
+        condition = self._condition()
+        with self.hook as hook:
+            given = self.organization_id or (self.attributes or {}).get("organizationId")
+            organization_id = hook.organization_id(given)
+            attributes = with_mark({**self.request_attributes(), "organizationId": organization_id}, key)
+            wanted = Wanted(
+                key,
+                name=attributes["name"],
+                time_start=attributes["timeStart"],
+                time_end=attributes["timeEnd"],
+            )
+            call = create_event_from_template(self.template_id, attributes)
+            event = self.create_once(context, hook, call, wanted, organization_id).run()
+            if event is None:
+                raise RingEventsError("create_event_from_template: the service answered without the event")
+            event_id: str = event["id"]
+            EventLink.keep(context, event)
+            if condition is None or condition.met(event, time.time()):
+                return event
+            if self.deferrable:
+                from airflow_provider_ringevents.triggers.events import RingEventsEventTrigger
+
+                self.defer(
+                    trigger=RingEventsEventTrigger(
+                        event_id,
+                        self.ringevents_conn_id,
+                        condition.name,
+                        condition.status,
+                        poll_interval=self.poll_interval,
+                        deadline=self.deadline(),
+                    ),
+                    method_name="execute_complete",
+                )
+            from airflow_provider_ringevents.waiting import wait_for
+
+            wait_for(hook, EventWait(event_id, condition, self.deadline(), self.poll_interval, self.log.info))
+            return hook.get_event(event_id)
+
+    def _condition(self) -> EventCondition | None:
+        if self.wait_for is None:
+            return None
+        if self.wait_for == "published":
+            return EventCondition("published")
+        return EventCondition("status", self.wait_for)
+
+    @at_the_edge
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Take the trigger's event and read the event as it is now."""
+        event_id: str = checked_event(event, "event_id")["event_id"]
+        with self.hook as hook:
+            return hook.get_event(event_id)
+
+
+class RingEventsDuplicateEventOperator(WaitingOperator):
+    """Copies an event, once, and waits until the copy appears. ``POST /v1/events/{eventId}/duplications``
+
+    :param event_id: the event to copy (templated).
+    :param name: the copy's name; None: the service's choice (templated).
+    :param time_start: ISO 8601 or a datetime; without an offset it is local in ``timezone`` (templated).
+    :param time_end: likewise, after the start (templated).
+    :param timezone: one of the 746 names that the API documents (templated).
+    :param organization_id: where the copy goes; sent only if given. None: where the source is (templated).
+    :param attributes: ``auto_publish``, ``metadata``, ``password`` or ``type`` (templated).
+    :param idempotency_key: what makes two requests the same one. A key of your own, such as a row's id, is looked for
+        before anything is sent, and so holds across runs and backfills; None: this task in this run (templated).
+    :param settle_timeout: seconds within which the service is taken to show an event that it created.
+    :param poll_interval: the longest pause between looks, in seconds.
+    :param wait_timeout: seconds from the start of the wait to its deadline, the same in both modes.
+    :param deferrable: wait in the triggerer; default: Airflow's ``[operators] default_deferrable``.
+    :param allow_undocumented: let attributes and values through that the API does not document.
+    :param ringevents_conn_id: the Airflow connection (templated).
+    :returns: the copy, a dict with ``id``.
+    """
+
+    operation = "duplicate_event"
+    template_fields: Sequence[str] = ("event_id", *ProvisioningOperator.template_fields)
+    operator_extra_links = (EventLink(),)
+
+    def __init__(
+        self,
+        *,
+        event_id: str,
+        name: str | None = None,
+        time_start: Time | None = None,
+        time_end: Time | None = None,
+        timezone: str | None = None,
+        organization_id: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        deferrable: bool = _DEFERRABLE,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            name=name,
+            time_start=time_start,
+            time_end=time_end,
+            timezone=timezone,
+            organization_id=organization_id,
+            attributes=attributes,
+            idempotency_key=idempotency_key,
+            deferrable=deferrable,
+            **kwargs,
+        )
+        self.event_id = event_id
+        self.check_arguments(is_known_now)
+
+    def check_arguments(self, known: Callable[[Any], bool]) -> None:
+        """As the base, and the source's id."""
+        if known(self.event_id):
+            path_segment("event_id", self.event_id)
+        super().check_arguments(known)
+
+    def own_attributes(self) -> dict[str, Any]:
+        """The arguments under the API's names."""
+        return {**super().own_attributes(), "organizationId": self.organization_id}
+
+    @at_the_edge
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Ask for the copy, or find it; wait here, or defer the wait."""
+        self.check_arguments(is_known)
+        attributes = with_mark(self.request_attributes(), self.key(context))
+        wanted = self._wanted(context, attributes)
+        with self.hook as hook:
+            call = duplicate_event(self.event_id, attributes)
+            once = self.create_once(context, hook, call, wanted, attributes.get("organizationId"))
+            event = once.run() or self._wait(hook, once)
+        EventLink.keep(context, event)
+        return event
+
+    def _wanted(self, context: Context, attributes: Mapping[str, Any]) -> Wanted:
+        return Wanted(
+            self.key(context),
+            name=attributes.get("name"),
+            time_start=attributes.get("timeStart"),
+            time_end=attributes.get("timeEnd"),
+            source_id=self.event_id,
+        )
+
+    def _wait(self, hook: RingEventsHook, once: CreateOnce) -> dict[str, Any]:
+        asked_at = once.memory.get().get("time", time.time())
+        wanted = once.wanted
+        if self.deferrable:
+            from airflow_provider_ringevents.triggers.events import RingEventsCopyTrigger
+
+            self.defer(
+                trigger=RingEventsCopyTrigger(
+                    once.organization(),
+                    self.event_id,
+                    wanted.key,
+                    asked_at,
+                    wanted.name,
+                    wanted.time_start,
+                    wanted.time_end,
+                    self.ringevents_conn_id,
+                    self.poll_interval,
+                    self.deadline(),
+                ),
+                method_name="execute_complete",
+            )
+        from airflow_provider_ringevents.copy_waiting import CopyWait
+
+        wait = CopyWait(wanted, asked_at, self.deadline(), self.poll_interval, self.log.info)
+        while True:
+            time.sleep(wait.pause())
+            try:
+                events = once.events()
+            except RingEventsError as error:
+                wait.failed(error)
+                continue
+            if copy_id := wait.looked(events):
+                once.memory.accepted(copy_id)
+                return hook.get_event(copy_id)
+
+    @at_the_edge
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Take the trigger's event, remember the copy and read it."""
+        copy_id: str = checked_event(event, "event_id")["event_id"]
+        self.memory(context).accepted(copy_id)
+        with self.hook as hook:
+            copy = hook.get_event(copy_id)
+        EventLink.keep(context, copy)
+        return copy

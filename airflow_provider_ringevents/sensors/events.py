@@ -1,0 +1,114 @@
+"""Waits for events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
+
+from airflow_provider_ringevents.client.endpoints import get_event, path_segment
+from airflow_provider_ringevents.client.errors import (
+    RingEventsConfigError,
+    RingEventsError,
+    RingEventsNotFoundError,
+)
+from airflow_provider_ringevents.client.paging import resource
+from airflow_provider_ringevents.event_waiting import EventCondition
+from airflow_provider_ringevents.operators.base import is_known_now, task_errors
+from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
+from airflow_provider_ringevents.triggers.outcome import checked_event
+
+
+class RingEventsEventSensor(RingEventsBaseSensor):
+    """Waits until an event exists, is published, has a status, has started or has ended. ``GET /v1/events/{eventId}``
+
+    Speaks Airflow's own words: ``timeout``, ``poke_interval``, ``mode``, ``soft_fail``, ``never_fail``. Deferred, a
+    known start or end is slept towards, then confirmed, since events get moved.
+
+    :param event_id: which event (templated).
+    :param condition: ``exists``, ``published``, ``status``, ``started`` or ``ended`` (templated).
+    :param status: the status word that condition ``status`` waits for (templated).
+    :param offset: how long after the start or the end; negative: before.
+    :param deferrable: wait in the triggerer; default: Airflow's ``[operators] default_deferrable``.
+    :param ringevents_conn_id: the Airflow connection (templated).
+    :returns: the event's id.
+    """
+
+    template_fields: Sequence[str] = ("event_id", "condition", "status", "ringevents_conn_id")
+
+    def __init__(
+        self,
+        *,
+        event_id: str,
+        condition: str = "exists",
+        status: str | None = None,
+        offset: timedelta = timedelta(0),
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.event_id = event_id
+        self.condition = condition
+        self.status = status
+        self.offset = offset
+        self.deferrable = deferrable
+        if not isinstance(offset, timedelta):
+            raise RingEventsConfigError(f"offset: a timedelta is wanted, got {offset!r}")
+        if is_known_now(event_id):
+            path_segment("event_id", event_id)
+        if is_known_now(condition) and is_known_now(status):
+            self._condition()
+
+    def _condition(self) -> EventCondition:
+        return EventCondition(self.condition, self.status, self.offset.total_seconds())
+
+    def execute(self, context: Context) -> str:
+        """Wait here or, deferrable, in the triggerer."""
+        with task_errors():
+            path_segment("event_id", self.event_id)
+            condition = self._condition()
+        if self.deferrable:
+            from airflow_provider_ringevents.triggers.events import RingEventsEventTrigger
+
+            self.defer(
+                trigger=RingEventsEventTrigger(
+                    self.event_id,
+                    self.ringevents_conn_id,
+                    condition.name,
+                    condition.status,
+                    condition.offset,
+                    self.poke_interval,
+                    time.time() + self.timeout,
+                ),
+                method_name="execute_complete",
+            )
+        super().execute(context)
+        return self.event_id
+
+    def poke(self, context: Context) -> bool | PokeReturnValue:
+        """Whether the condition is met."""
+        condition = self._condition()
+        with task_errors():
+            try:
+                with self.hook as hook:
+                    event = resource(hook.client.send(get_event(self.event_id)).get("data") or {})
+            except RingEventsError as error:
+                if condition.name == "exists" and isinstance(error, RingEventsNotFoundError):
+                    self.log.info("Event %s is not there yet", self.event_id)
+                else:
+                    self.tolerate(error)
+                return False
+        self.poked()
+        met = condition.met(event, time.time())
+        self.log.info("Event %s: %s", self.event_id, "condition met" if met else condition.unmet(event))
+        return met
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
+        """Take the trigger's event."""
+        with self.deferred_outcome():
+            event_id: str = checked_event(event, "event_id")["event_id"]
+        self.log.info("Event %s: condition %r is met", event_id, self.condition)
+        return event_id

@@ -1,0 +1,165 @@
+"""Waits for events in the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.copy_waiting import CopyWait
+from airflow_provider_ringevents.event_waiting import EventCondition, EventWait
+from airflow_provider_ringevents.marking import Wanted
+from airflow_provider_ringevents.triggers.shared_client import poll_until, shared_client
+
+
+class RingEventsEventTrigger(BaseTrigger):
+    """Waits until something is true of an event; only reads, and carries nothing but ids, words and numbers.
+
+    Its one event holds ``status`` (``ready`` or ``error``) and ``event_id``; an error says itself in plain values.
+
+    :param event_id: which event.
+    :param ringevents_conn_id: the Airflow connection.
+    :param condition: ``exists``, ``published``, ``status``, ``started`` or ``ended``.
+    :param status: the status word for ``status``.
+    :param offset: seconds after (or, negative, before) the start or the end.
+    :param poll_interval: the longest pause between polls, in seconds, while no moment to sleep towards is known.
+    :param deadline: when to give up, in seconds since the epoch; None: never.
+    """
+
+    def __init__(
+        self,
+        event_id: str,
+        ringevents_conn_id: str = "ringevents_default",
+        condition: str = "exists",
+        status: str | None = None,
+        offset: float = 0.0,
+        poll_interval: float = defaults.POLL_INTERVAL,
+        deadline: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.event_id = event_id
+        self.ringevents_conn_id = ringevents_conn_id
+        self.condition = condition
+        self.status = status
+        self.offset = offset
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Class path and arguments, as stored in the metadata database."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "event_id": self.event_id,
+                "ringevents_conn_id": self.ringevents_conn_id,
+                "condition": self.condition,
+                "status": self.status,
+                "offset": self.offset,
+                "poll_interval": self.poll_interval,
+                "deadline": self.deadline,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait until the condition is met or the deadline has passed."""
+        try:
+            condition = EventCondition(self.condition, self.status, self.offset)
+            wait = EventWait(self.event_id, condition, self.deadline, self.poll_interval, self.log.info)
+            await poll_until(wait, self.ringevents_conn_id)
+            event = {"status": "ready", "event_id": self.event_id}
+        except RingEventsError as error:
+            event = {"status": "error", "event_id": self.event_id, **error.to_event()}
+        yield TriggerEvent(event)
+
+
+class RingEventsCopyTrigger(BaseTrigger):
+    """Waits until the copy of an event appears. Waits of one organization in one triggerer share their looks.
+
+    :param organization_id: whose list is searched.
+    :param source_id: the event that is copied.
+    :param key: what the copy carries in its metadata.
+    :param asked_at: when the duplication was asked for, in seconds since the epoch.
+    :param name: the name that was asked for, if any.
+    :param time_start: the start that was asked for, ISO 8601 with an offset, if any.
+    :param time_end: the end that was asked for, likewise.
+    :param ringevents_conn_id: the Airflow connection.
+    :param poll_interval: the longest pause between looks, in seconds.
+    :param deadline: when to give up, in seconds since the epoch; None: never.
+    """
+
+    def __init__(
+        self,
+        organization_id: str,
+        source_id: str,
+        key: str,
+        asked_at: float,
+        name: str | None = None,
+        time_start: str | None = None,
+        time_end: str | None = None,
+        ringevents_conn_id: str = "ringevents_default",
+        poll_interval: float = defaults.POLL_INTERVAL,
+        deadline: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.organization_id = organization_id
+        self.source_id = source_id
+        self.key = key
+        self.asked_at = asked_at
+        self.name = name
+        self.time_start = time_start
+        self.time_end = time_end
+        self.ringevents_conn_id = ringevents_conn_id
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Class path and arguments, as stored in the metadata database."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "organization_id": self.organization_id,
+                "source_id": self.source_id,
+                "key": self.key,
+                "asked_at": self.asked_at,
+                "name": self.name,
+                "time_start": self.time_start,
+                "time_end": self.time_end,
+                "ringevents_conn_id": self.ringevents_conn_id,
+                "poll_interval": self.poll_interval,
+                "deadline": self.deadline,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until the copy is there or the deadline has passed."""
+        try:
+            event = {"status": "ready", "event_id": await self._copy()}
+        except RingEventsError as error:
+            event = {"status": "error", "event_id": self.source_id, **error.to_event()}
+        yield TriggerEvent(event)
+
+    async def _copy(self) -> str:
+        wanted = Wanted(
+            self.key,
+            name=self.name,
+            time_start=self.time_start,
+            time_end=self.time_end,
+            source_id=self.source_id,
+        )
+        wait = CopyWait(wanted, self.asked_at, self.deadline, self.poll_interval, self.log.info)
+        async with shared_client(self.ringevents_conn_id) as client:
+            while True:
+                await asyncio.sleep(wait.pause())
+                try:
+                    # Half a pause old is fresh enough: what matters is that waits of one organization meet.
+                    events = await client.events(self.organization_id, time.monotonic() - self.poll_interval / 2)
+                except RingEventsError as error:
+                    wait.failed(error)
+                else:
+                    if found := wait.looked(events):
+                        return found

@@ -31,7 +31,9 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": _modules("hooks", "ringevents"),
-        "operators": _modules("operators", "events", "reports"),
+        "operators": _modules(
+            "operators", "data_subscriptions", "events", "magic_links", "registrations", "reports", "tickets"
+        ),
         "sensors": _modules("sensors", "events", "reports"),
         "triggers": _modules("triggers", "events", "reports"),
         "extra-links": [f"{_PACKAGE}.links.EventLink"],

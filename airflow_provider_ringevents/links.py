@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 
 if TYPE_CHECKING:
-    from airflow.models.taskinstancekey import TaskInstanceKey
     from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 EVENT_PAGE: Final = "https://events.ringcentral.com/events/{slug}"
@@ -28,7 +27,7 @@ class EventLink(BaseOperatorLink):
         if slug := event.get("slug"):
             context["ti"].xcom_push(key=_SLUG, value=slug)
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """The address; empty while there is no event."""
         slug = XCom.get_value(key=_SLUG, ti_key=ti_key)
         return EVENT_PAGE.format(slug=slug) if slug else ""

@@ -1,0 +1,83 @@
+"""Creating tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from airflow.providers.common.compat.sdk import Context
+
+from airflow_provider_ringevents.client.endpoints import path_segment
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.validation import checked_attributes
+from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, at_the_edge, is_known, is_known_now
+
+
+class RingEventsCreateTicketOperator(RingEventsBaseOperator):
+    """Creates a virtual ticket of an event (beta in the API). ``POST /v1/events/{eventId}/tickets``
+
+    At least once: the API gives a ticket nothing to be known again by, so a try that broke off may have made one.
+
+    :param event_id: the event (templated).
+    :param name: the ticket's name (templated).
+    :param price: in the event's currency (templated).
+    :param count: how many there are (templated).
+    :param attributes: ``description`` or ``private``, under the API's own names (templated).
+    :param allow_undocumented: let attributes through that the API does not document.
+    :param ringevents_conn_id: the Airflow connection (templated).
+    :returns: the ticket, a dict with ``id``.
+    """
+
+    template_fields: Sequence[str] = (
+        "event_id",
+        "name",
+        "price",
+        "count",
+        "attributes",
+        *RingEventsBaseOperator.template_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        event_id: str,
+        name: str | None = None,
+        price: float | None = None,
+        count: int | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        allow_undocumented: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.event_id = event_id
+        self.name = name
+        self.price = price
+        self.count = count
+        self.attributes = attributes
+        self.allow_undocumented = allow_undocumented
+        self._checked(is_known_now)
+
+    def _checked(self, known: Callable[[Any], bool]) -> dict[str, Any]:
+        if known(self.event_id):
+            path_segment("event_id", self.event_id)
+        own = {"name": self.name, "price": self.price, "count": self.count}
+        given = {name: value for name, value in own.items() if value is not None}
+        if self.attributes is not None and not isinstance(self.attributes, Mapping):
+            if not known(self.attributes):
+                return given
+            raise RingEventsConfigError(f"attributes: a mapping is wanted, got {type(self.attributes).__name__}")
+        more = dict(self.attributes or {})
+        if twice := sorted(given.keys() & more.keys()):
+            raise RingEventsConfigError(f"attributes: {', '.join(twice)} given twice, as argument and in attributes")
+        return checked_attributes(
+            "create_ticket", {**given, **more}, allow_undocumented=self.allow_undocumented, known=known
+        )
+
+    @at_the_edge
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Create the ticket."""
+        attributes = self._checked(is_known)
+        with self.hook as hook:
+            ticket = hook.create_ticket(self.event_id, attributes, allow_undocumented=self.allow_undocumented)
+        self.log.info("Created ticket %s (%s) of event %s", ticket["id"], ticket.get("name"), self.event_id)
+        return ticket

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from airflow_provider_ringevents.client.errors import (
 
 REPEATABLE_METHODS = frozenset({"GET", "DELETE", "PATCH"})
 """Sending these twice is the same as once: the only PATCH of the API sets the values that its body holds."""
+# float() would take "1_0", "1e3" and digits of other scripts, too.
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
@@ -33,17 +36,16 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
     text = (value or "").strip()
     if not text:
         return None
-    try:
+    if _SECONDS.fullmatch(text):
         seconds = float(text)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+        return seconds if math.isfinite(seconds) else None
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -57,6 +57,13 @@ def is_known_now(value: Any) -> bool:
 def is_known(value: Any) -> bool:
     """Whether an argument can be checked when the task runs: always."""
     return True
+
+
+def as_mapping(parameter: str, value: Any) -> dict[str, Any]:
+    """A mapping argument as a dict; None: empty."""
+    if value is not None and not isinstance(value, Mapping):
+        raise RingEventsConfigError(f"{parameter}: a mapping is wanted, got {type(value).__name__}")
+    return dict(value or {})
 
 
 def check_seconds(parameter: str, value: Any) -> None:

@@ -65,7 +65,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
             self._checked(is_known_now)
 
     def _checked(self, known: Callable[[Any], bool]) -> list[dict[str, Any]]:
-        rows = [self.attendees] if isinstance(self.attendees, Mapping) else self.attendees
+        rows: Any = [self.attendees] if isinstance(self.attendees, Mapping) else self.attendees
         if isinstance(rows, str) or not isinstance(rows, Sequence):
             raise RingEventsConfigError(f"attendees: a mapping or a list of them is wanted, got {type(rows).__name__}")
         checked, seen, problems = [], dict[str, int](), list[str]()

@@ -14,7 +14,7 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.validation import checked_attributes
 from airflow_provider_ringevents.marking import Wanted, check_key, default_key
-from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, check_seconds, is_known
+from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, as_mapping, check_seconds, is_known
 from airflow_provider_ringevents.provisioning import SETTLE_TIMEOUT, CreateOnce, Memory
 
 if TYPE_CHECKING:
@@ -95,10 +95,8 @@ class ProvisioningOperator(RingEventsBaseOperator):
             self._request_attributes(known, self.own_attributes())
 
     def _request_attributes(self, known: Callable[[Any], bool], own: Mapping[str, Any]) -> dict[str, Any]:
-        if self.attributes is not None and not isinstance(self.attributes, Mapping):
-            raise RingEventsConfigError(f"attributes: a mapping is wanted, got {type(self.attributes).__name__}")
         given = {name: value for name, value in own.items() if value is not None}
-        more = dict(self.attributes or {})
+        more = as_mapping("attributes", self.attributes)
         if twice := sorted(given.keys() & more.keys()):
             raise RingEventsConfigError(f"attributes: {', '.join(twice)} given twice, as argument and in attributes")
         return checked_attributes(

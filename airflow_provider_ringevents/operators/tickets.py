@@ -10,7 +10,13 @@ from airflow.providers.common.compat.sdk import Context
 from airflow_provider_ringevents.client.endpoints import path_segment
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.validation import checked_attributes
-from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, at_the_edge, is_known, is_known_now
+from airflow_provider_ringevents.operators.base import (
+    RingEventsBaseOperator,
+    as_mapping,
+    at_the_edge,
+    is_known,
+    is_known_now,
+)
 
 
 class RingEventsCreateTicketOperator(RingEventsBaseOperator):
@@ -62,11 +68,9 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
             path_segment("event_id", self.event_id)
         own = {"name": self.name, "price": self.price, "count": self.count}
         given = {name: value for name, value in own.items() if value is not None}
-        if self.attributes is not None and not isinstance(self.attributes, Mapping):
-            if not known(self.attributes):
-                return given
-            raise RingEventsConfigError(f"attributes: a mapping is wanted, got {type(self.attributes).__name__}")
-        more = dict(self.attributes or {})
+        if not known(self.attributes):
+            return given
+        more = as_mapping("attributes", self.attributes)
         if twice := sorted(given.keys() & more.keys()):
             raise RingEventsConfigError(f"attributes: {', '.join(twice)} given twice, as argument and in attributes")
         return checked_attributes(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,7 +24,16 @@ from airflow.providers.common.compat.sdk import (
     Variable,
 )
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from airflow_harness import HAS_RETRY_POLICY, HAS_STATE_STORE, HAS_TASK_SDK, Run, WorkerKilled, make_killer, run_dag
+from airflow_harness import (
+    HAS_RETRY_POLICY,
+    HAS_STATE_STORE,
+    HAS_TASK_SDK,
+    ErrorInChild,
+    Run,
+    WorkerKilled,
+    make_killer,
+    run_dag,
+)
 from asgiref.sync import sync_to_async
 
 CONNECTION = {"conn_type": "http", "host": "example.test", "password": "hunter22", "extra": {"region": "eu"}}
@@ -279,6 +290,53 @@ def test_killed_worker_leaves_nothing_and_is_retried() -> None:
 
 def test_killed_worker_without_retries_is_a_failure() -> None:
     assert Run(lambda: Calls(task_id="t", action=make_killer())).to_end().state == "failed"
+
+
+@pytest.mark.skipif(not HAS_TASK_SDK, reason="Airflow 2 gives the task a database, not an API that can be cut off")
+def test_killed_worker_cannot_write_in_finally() -> None:
+    def act(_op: Any, context: Any) -> None:
+        try:
+            make_killer()()
+        finally:
+            context["ti"].xcom_push(key="late", value=1)
+
+    assert Run(lambda: Linked(task_id="t", action=act)).to_end().xcoms == {}
+
+
+def test_worker_is_killed_for_real() -> None:
+    def act(_op: Any, context: Any) -> str:
+        context["ti"].xcom_push(key="before", value=1)
+        if (store := context.get("task_state_store")) is not None:
+            store.set("id", "r1")
+        logging.getLogger("httpx").info("last words")
+        if context["ti"].try_number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "alive"
+
+    run = Run(lambda: Calls(task_id="t", action=act), retries=1)
+    first = run.attempt(in_child=True)
+    assert first.state == "up_for_retry"
+    assert isinstance(first.exception, WorkerKilled)
+    assert first.xcoms == {"before": 1}
+    assert first.store == ({"id": "r1"} if HAS_STATE_STORE else {})
+    assert "last words" in first.log_text
+    last = run.attempt(in_child=True)
+    assert (last.state, last.tries, last.xcom) == ("success", 2, "alive")
+
+
+def test_child_defers_and_fails_like_any_worker() -> None:
+    run = Run(lambda: Waits(task_id="t"))
+    assert run.attempt(in_child=True).state == "deferred"
+    run.trigger()
+    assert run.attempt(in_child=True).xcom["event"]["ticks"] == 3
+
+    def fail(*_: Any) -> None:
+        raise ValueError("in the child")
+
+    failed = Run(lambda: Calls(task_id="t", action=fail), dag_id="other").attempt(in_child=True)
+    assert failed.state == "failed"
+    assert isinstance(failed.exception, ErrorInChild)
+    assert str(failed.exception) == "ValueError: in the child"
 
 
 def test_clear_runs_the_task_again_with_all_its_retries() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_harness.child import ErrorInChild
 from airflow_harness.dags import DagOutcome, TaskOutcome, run_dag
 from airflow_harness.engine import WorkerKilled
 from airflow_harness.result import Result, TriggerRow
@@ -14,6 +15,7 @@ __all__ = [
     "HAS_STATE_STORE",
     "HAS_TASK_SDK",
     "DagOutcome",
+    "ErrorInChild",
     "Result",
     "Run",
     "TaskOutcome",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -21,8 +21,10 @@ from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunType
 
+from airflow_harness.child import Channel, ErrorInChild, run_in_child
 from airflow_harness.database import ensure_database
 from airflow_harness.engine import WorkerKilled
+from airflow_harness.logs import LogBook
 from airflow_harness.result import TriggerRow
 from airflow_harness.spec import Spec
 
@@ -80,6 +82,27 @@ class DatabaseEngine:
         if self.state == "up_for_retry":
             self._retry_delays.append(None)
         return error
+
+    def work_in_child(self, log: Callable[[str], None]) -> BaseException | None:
+        errors: list[BaseException | None] = []
+
+        def child(channel: Channel) -> None:
+            from airflow import settings
+
+            settings.engine.dispose(close=False)  # the parent's connections are not ours
+            LogBook.divert(lambda line: channel.ask({"log": line}))
+            error = self.work()
+            channel.ask({"error": None if error is None else f"{type(error).__name__}: {error}"})
+
+        def answer(message: Any) -> Any:
+            if "log" in message:
+                return log(message["log"])
+            return errors.append(message["error"] and ErrorInChild(message["error"]))
+
+        ended = run_in_child(child, answer)
+        if ended and self.state == "up_for_retry":
+            self._retry_delays.append(None)
+        return errors[0] if ended else WorkerKilled("SIGKILL")
 
     def _run(self, ti: TaskInstance, session: Any) -> BaseException | None:
         with patch.object(TaskInstance, "handle_failure", _unless_killed(TaskInstance.handle_failure)):

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from airflow_harness.result import TriggerRow
 
 
 class WorkerKilled(BaseException):
-    """Raise it inside a worker session to play a worker that dies there: nothing that it does afterwards counts."""
+    """Raise it inside a worker session to play a worker that dies there.
+
+    From that moment on nothing that the worker still does (`finally` blocks, callbacks) reaches Airflow 3. On Airflow 2
+    the task's state is kept from changing.
+    """
+
+    on_raise: ClassVar[list[Callable[[], None]]] = []
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        for act in self.on_raise:
+            act()
 
 
 class Engine(Protocol):
@@ -23,6 +35,9 @@ class Engine(Protocol):
 
     def work(self) -> BaseException | None:
         """One worker session: from queued to whatever the task ends as. Returns what it raised."""
+
+    def work_in_child(self, log: Callable[[str], None]) -> BaseException | None:
+        """The same in a process of its own; `log` gets its log lines. Returns WorkerKilled when SIGKILL ended it."""
 
     def fail_over(self) -> None:
         """The worker died: decide between retry and failure as the scheduler does."""

@@ -10,6 +10,8 @@ from urllib.parse import unquote
 
 import httpx
 
+from airflow_harness.child import Channel
+
 XComKey = tuple[str, int, str]
 """Task id, map index (-1: not mapped), key."""
 
@@ -137,6 +139,25 @@ class ExecutionApi:
                 del self.asset_store[entry]
             return httpx.Response(204)
         return _key_value(self.asset_store, (asset, request.url.params["key"]), request.method, body)
+
+
+class ChannelTransport(httpx.BaseTransport):
+    """Carries requests from a child process to the API in its parent."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        message = {"method": request.method, "url": str(request.url), "content": request.read().decode()}
+        answer = self._channel.ask(message)
+        return httpx.Response(answer["status"], headers=answer["headers"], text=answer["text"])
+
+
+def answer_over_channel(api: ExecutionApi, message: Mapping[str, Any]) -> dict[str, Any]:
+    """The parent's half of `ChannelTransport`."""
+    response = api(httpx.Request(message["method"], message["url"], content=message["content"]))
+    counted = {name: value for name, value in response.headers.items() if name == "content-range"}
+    return {"status": response.status_code, "headers": counted, "text": response.text}
 
 
 def _key_value(store: dict[Any, Any], key: Any, method: str, body: Any) -> httpx.Response:

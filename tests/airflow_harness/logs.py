@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -19,12 +19,20 @@ class LogBook:
     of_this_test: ClassVar[list[LogBook]] = []
     """Shown by pytest when the test fails."""
 
+    _elsewhere: ClassVar[Callable[[str], None] | None] = None
+
     def __init__(self) -> None:
         self._lines: list[str] = []
         self.of_this_test.append(self)
 
+    @classmethod
+    def divert(cls, write: Callable[[str], None]) -> None:
+        """Send all lines of this process to `write` from now on."""
+        cls._elsewhere = staticmethod(write)
+
     def add(self, line: str) -> None:
-        self._lines.append(line)
+        write = self._elsewhere or self._lines.append
+        write(line)
 
     @property
     def text(self) -> str:

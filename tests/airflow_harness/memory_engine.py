@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import json
 import os
 import pkgutil
-import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -18,21 +17,22 @@ from unittest.mock import patch
 import httpx
 import psutil
 import structlog
-from airflow.models.connection import Connection
 from airflow.models.trigger import Trigger, handle_event_submit
 from airflow.sdk.api.client import Client, TaskInstanceOperations
-from airflow.sdk.api.datamodels._generated import DagRun, TaskInstance
+from airflow.sdk.api.datamodels._generated import TaskInstance
 from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.execution_time import supervisor
-from airflow.sdk.execution_time.comms import MaskSecret
 from airflow.serialization.serialized_objects import BaseSerialization
 from airflow.triggers.base import BaseTaskEndEvent
-from airflow.utils.types import DagRunType
 from pydantic import TypeAdapter
 from uuid6 import uuid7
 
+from airflow_harness.bodies import asset_events, connection_body, dag_run_body
+from airflow_harness.child import Channel, ErrorInChild, run_in_child
+from airflow_harness.comms import TriggererComms, reschedule_start
 from airflow_harness.engine import WorkerKilled
-from airflow_harness.execution_api import ExecutionApi
+from airflow_harness.execution_api import ChannelTransport, ExecutionApi, answer_over_channel
+from airflow_harness.logs import LogBook
 from airflow_harness.result import TriggerRow
 from airflow_harness.spec import Spec
 from airflow_harness.versions import SERDE_NEXT_KWARGS, smart_decode_trigger_kwargs
@@ -48,16 +48,16 @@ class MemoryEngine:
         self._retries = int(task.retries or 0)
         self._state = "none"
         self._started = False
-        self._reschedule_date = datetime.now(UTC)
+        self._session_start = self._reschedule_date = datetime.now(UTC)
         self._deferred: dict[str, Any] | None = None
         self._retry_delays: list[float | None] = []
         self._outlet_events: list[dict[str, Any]] = []
         self._api = ExecutionApi(
-            dag_run=_dag_run(spec),
+            dag_run=dag_run_body(spec),
             task_id=task.task_id,
             map_index=spec.map_index,
             max_tries=self._retries,
-            connections={conn_id: _connection(conn_id, text) for conn_id, text in spec.connection_texts().items()},
+            connections={conn_id: connection_body(conn_id, text) for conn_id, text in spec.connection_texts().items()},
             variables=dict(spec.variables),
             store=dict(spec.store),
             xcoms={
@@ -74,25 +74,59 @@ class MemoryEngine:
         return self._api.try_number if self._started else 0
 
     def work(self) -> BaseException | None:
-        self._started = True
-        api = self._api
-        api.dead = False
-        task = self._spec.build()
-        started = datetime.now(UTC)
-        with (
-            patch.object(supervisor.InProcessTestSupervisor, "_api_client", lambda *_args, **_kwargs: self._client()),
-            patch.object(TaskInstanceOperations, "get_reschedule_start_date", _reschedule_start),
-        ):
-            done = supervisor.run_task_in_process(ti=self._task_instance(), task=task)
-        api.resume = None
-        api.reschedules = 0
-        if isinstance(done.error, WorkerKilled):
-            return done.error
-        self._state = str(done.state.value)
-        self._take_report(started)
-        return done.error
+        with self._session():
+            state, error = self._run_task(httpx.MockTransport(self._api))
+            return self._ended(state, error)
 
-    def _take_report(self, started: datetime) -> None:
+    def work_in_child(self, log: Callable[[str], None]) -> BaseException | None:
+        ended: list[tuple[str, BaseException | None]] = []
+
+        def child(channel: Channel) -> None:
+            LogBook.divert(lambda line: channel.ask({"log": line}))
+            state, error = self._run_task(ChannelTransport(channel))
+            channel.ask({"state": state, "error": None if error is None else f"{type(error).__name__}: {error}"})
+
+        def answer(message: Any) -> Any:
+            if "log" in message:
+                return log(message["log"])
+            if "state" in message:
+                return ended.append((message["state"], message["error"] and ErrorInChild(message["error"])))
+            return answer_over_channel(self._api, message)
+
+        with self._session():
+            if not run_in_child(child, answer):
+                return WorkerKilled("SIGKILL")
+            return self._ended(*ended[0])
+
+    @contextmanager
+    def _session(self) -> Iterator[None]:
+        self._started = True
+        self._session_start = datetime.now(UTC)
+        self._api.dead = False
+        die = functools.partial(setattr, self._api, "dead", True)
+        WorkerKilled.on_raise.append(die)
+        try:
+            yield
+        finally:
+            WorkerKilled.on_raise.remove(die)
+            self._api.resume = None
+
+    def _run_task(self, transport: httpx.BaseTransport) -> tuple[str, BaseException | None]:
+        client = _client(transport)
+        with (
+            patch.object(supervisor.InProcessTestSupervisor, "_api_client", lambda *_args, **_kwargs: client),
+            patch.object(TaskInstanceOperations, "get_reschedule_start_date", reschedule_start),
+        ):
+            done = supervisor.run_task_in_process(ti=self._task_instance(), task=self._spec.build())
+        return str(done.state.value), done.error
+
+    def _ended(self, state: str, error: BaseException | None) -> BaseException | None:
+        if not isinstance(error, WorkerKilled):
+            self._state = state
+            self._take_report()
+        return error
+
+    def _take_report(self) -> None:
         report = self._api.reported.pop()
         if self._state == "deferred":
             self._deferred = report
@@ -100,14 +134,19 @@ class MemoryEngine:
             self._retry_delays.append(report.get("retry_delay_seconds"))
         elif self._state == "up_for_reschedule":
             self._api.reschedules += 1
-            self._api.reschedule_start = self._api.reschedule_start or started.isoformat()
+            self._api.reschedule_start = self._api.reschedule_start or self._session_start.isoformat()
             self._reschedule_date = datetime.fromisoformat(report["reschedule_date"])
         elif self._state == "success":
-            self._outlet_events += _asset_events(report)
+            self._outlet_events += asset_events(report)
         if self._state != "up_for_reschedule":
-            self._api.reschedule_start = None
+            self._forget_reschedules()
+
+    def _forget_reschedules(self) -> None:
+        self._api.reschedules = 0
+        self._api.reschedule_start = None
 
     def fail_over(self) -> None:
+        self._forget_reschedules()
         may_retry = self._api.max_tries > 0 and self._api.try_number <= self._api.max_tries
         self._state = "up_for_retry" if may_retry else "failed"
         if may_retry:
@@ -154,7 +193,7 @@ class MemoryEngine:
             pid=os.getpid(),
             process=psutil.Process(),
             process_log=structlog.get_logger(logger_name="task").bind(),
-            client=self._client(),
+            client=_client(httpx.MockTransport(self._api)),
         )
         runner.comms = TriggererComms(supervisor=runner)
         with supervisor.set_supervisor_comms(runner.comms):
@@ -220,75 +259,9 @@ class MemoryEngine:
             dag_version_id=uuid7(),
         )
 
-    def _client(self) -> Client:
-        return Client(base_url=None, dry_run=True, token="", transport=httpx.MockTransport(self._api))
 
-
-_untyped_reschedule_start = TaskInstanceOperations.get_reschedule_start_date
-
-
-def _reschedule_start(self: TaskInstanceOperations, id: Any, try_number: int = 1) -> Any:
-    """Make the time a time: between processes it is parsed, and Airflow 3.0 does not do so inside one."""
-    answer = _untyped_reschedule_start(self, id, try_number)
-    return type(answer).model_validate(answer.model_dump(warnings=False))
-
-
-class TriggererComms(supervisor.InProcessSupervisorComms):
-    """The way from a trigger to the API: awaited from the event loop, or called from another thread.
-
-    A plain call from the event loop's own thread raises, as it does in the triggerers of Airflow 3.0 to 3.2.
-    """
-
-    _lock = threading.Lock()
-
-    def send(self, msg: Any) -> Any:
-        if not isinstance(msg, MaskSecret) and _in_event_loop():
-            raise RuntimeError(f"{type(msg).__name__} was asked for with a blocking call inside the event loop")
-        return self._ask(msg)
-
-    async def asend(self, msg: Any) -> Any:
-        return self._ask(msg)
-
-    def _ask(self, msg: Any) -> Any:
-        with self._lock:
-            return super().send(msg)
-
-
-def _in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _dag_run(spec: Spec) -> dict[str, Any]:
-    start, end = spec.data_interval or (None, None)
-    logical_date = spec.logical_date if spec.data_interval is not None else None
-    wanted = {
-        "dag_id": spec.dag_id,
-        "run_id": spec.run_id,
-        "logical_date": logical_date,
-        "data_interval_start": start,
-        "data_interval_end": end,
-        "run_after": spec.logical_date,
-        "start_date": spec.logical_date,
-        "end_date": None,
-        "run_type": DagRunType.from_run_id(spec.run_id).value,
-        "state": "running",
-        "conf": dict(spec.conf),
-        "consumed_asset_events": [],
-        "partition_key": None,
-    }
-    known = {name: value for name, value in wanted.items() if name in DagRun.model_fields}
-    body: dict[str, Any] = TypeAdapter(dict[str, Any]).dump_python(known, mode="json")
-    return body
-
-
-def _connection(conn_id: str, text: str) -> dict[str, Any]:
-    conn = Connection.from_json(text, conn_id) if text.lstrip().startswith("{") else Connection(conn_id, uri=text)
-    fields = ("conn_type", "host", "schema", "login", "password", "port")
-    return {"conn_id": conn_id, **{name: getattr(conn, name) for name in fields}, "extra": conn.get_extra() or None}
+def _client(transport: httpx.BaseTransport) -> Client:
+    return Client(base_url=None, dry_run=True, token="", transport=transport)
 
 
 def _read_next_kwargs(stored: Any) -> Any:
@@ -298,18 +271,3 @@ def _read_next_kwargs(stored: Any) -> Any:
 def _store_next_kwargs(kwargs: Any) -> Any:
     """What a worker gets to read: the JSON column of the metadata database."""
     return json.loads(json.dumps(kwargs if SERDE_NEXT_KWARGS else BaseSerialization.serialize(kwargs)))
-
-
-def _asset_events(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One entry for each event that the API server would write: every outlet, and what aliases resolved to."""
-    told = [event for event in report.get("outlet_events") or [] if event.get("dest_asset_key")]
-    events: list[dict[str, Any]] = []
-    for outlet in report.get("task_outlets") or []:
-        if outlet.get("uri"):
-            direct = [event for event in told if event["dest_asset_key"]["uri"] == outlet["uri"]]
-            events += [_asset_event(outlet, event) for event in direct or [{}]]
-    return events + [_asset_event(event["dest_asset_key"], event) for event in told if event.get("source_alias_name")]
-
-
-def _asset_event(asset: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": asset["name"], "uri": asset["uri"], "extra": event.get("extra") or {}}

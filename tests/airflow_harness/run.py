@@ -108,11 +108,15 @@ class Run:
             retry_delays=tuple(engine.retry_delays()),
         )
 
-    def attempt(self) -> Result:
+    def attempt(self, *, in_child: bool = False) -> Result:
         """One worker session: `execute`, or the method named at deferral when an event has come.
 
         After a failed try that may be repeated this is the next try. Raises RuntimeError when the task is finished
         (`clear()` it first) or waits for its trigger (`trigger()` first).
+
+        :param in_child: run it in a process of its own, which may be killed for real: after `os.kill(os.getpid(), 9)`
+            in the task the outcome is that of a worker that was lost. `exception` is then `WorkerKilled`, and for
+            other errors an `ErrorInChild` with the error in words. What the task changes in memory stays in the child.
         """
         state = self._engine.state
         if state in FINISHED:
@@ -122,7 +126,7 @@ class Run:
         with self._log.open(), _untouched_process():
             if state == "up_for_retry":
                 self._engine.next_try()
-            self._exception = self._engine.work()
+            self._exception = self._engine.work_in_child(self._log.add) if in_child else self._engine.work()
             if isinstance(self._exception, WorkerKilled):
                 self._engine.fail_over()
         self._sessions.append(self._engine.state)

@@ -16,6 +16,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
     api_error_class,
 )
+from airflow_provider_ringevents.client.paging import resource
 from airflow_provider_ringevents.client.retrying import parse_retry_after
 
 _MAX_DETAILS = 10
@@ -72,6 +73,23 @@ def read_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes
             ambiguous=not call.repeatable,
         )
     return Envelope(decoded, status=status, request_id=request_id)
+
+
+def read_resource(call: Call, envelope: Envelope) -> dict[str, Any]:
+    """Take the one resource out of an envelope: a flat dict with ``id``; empty where 202 or 204 came without one.
+
+    :raises RingEventsTransportError: there is none where the API documents one.
+    """
+    data = envelope.get("data")
+    if isinstance(data, Mapping) and isinstance(data.get("attributes") or {}, Mapping):
+        return resource(data)
+    if envelope.status in (202, 204) and not data:
+        return {}
+    raise RingEventsTransportError(
+        f"{_asked(call)}: the answer ({envelope.status}) came without the resource that the API documents under 'data'",
+        sent=True,
+        ambiguous=not call.repeatable,
+    )
 
 
 def api_error(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> RingEventsApiError:

@@ -21,8 +21,12 @@ def origin(url: str) -> tuple[str, str, int | None]:
 
 
 def resource(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Flatten one ``{"id", "type", "attributes"}`` into its attributes, with the id."""
-    return {"id": data.get("id"), **(data.get("attributes") or {})}
+    """Flatten one ``{"id", "type", "attributes"}`` into its attributes, with the id first."""
+    attributes = data.get("attributes")
+    flat = {"id": None, **attributes} if isinstance(attributes, Mapping) else {"id": None}
+    if data.get("id") is not None:
+        flat["id"] = data["id"]
+    return flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,11 @@ class Page:
             raise RingEventsTransportError(
                 f"{operation}: page {number} came without the list that the API documents under 'data'", sent=True
             )
-        count = (envelope.get("meta") or {}).get("count")
+        meta, links = envelope.get("meta"), envelope.get("links")
+        count = meta.get("count") if isinstance(meta, Mapping) else None
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             count = None
-        next_link = (envelope.get("links") or {}).get("next")
+        next_link = links.get("next") if isinstance(links, Mapping) else None
         return cls(
             number,
             [resource(item) for item in data],

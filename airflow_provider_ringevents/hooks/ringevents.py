@@ -13,11 +13,11 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_ringevents._compat import get_connection_async
 from airflow_provider_ringevents.client import AsyncClient, Client, Envelope, endpoints
+from airflow_provider_ringevents.client.answers import read_resource
 from airflow_provider_ringevents.client.client import Download
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsAuthError, RingEventsConfigError, RingEventsError
 from airflow_provider_ringevents.client.filters import FilterLike
-from airflow_provider_ringevents.client.paging import resource
 from airflow_provider_ringevents.client.validation import checked_attributes
 from airflow_provider_ringevents.hooks import form
 from airflow_provider_ringevents.hooks.connection import client_settings, read_extra
@@ -161,8 +161,7 @@ class RingEventsHook(BaseHook):
     # --- how an answer is handed on
 
     def _one(self, call: Call) -> dict[str, Any]:
-        data = self.client.send(call).get("data")
-        return resource(data) if isinstance(data, Mapping) else {}
+        return read_resource(call, self.client.send(call))
 
     def _many(self, call: Call) -> Iterator[dict[str, Any]]:
         return self.client.items(call)

@@ -1,0 +1,36 @@
+"""Connections to a server of the test's own."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from drivers import KEY
+
+Connect = Callable[..., str]
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Makes an Airflow connection of type `ringevents`: fields as in its JSON form; returns its id."""
+
+    def make(conn_id: str = "ringevents_default", **fields: Any) -> str:
+        described = {"conn_type": "ringevents", "password": KEY, **fields}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(described))
+        return conn_id
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _quiet_http() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in ("httpcore", "httpx", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)

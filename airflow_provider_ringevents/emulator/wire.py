@@ -22,6 +22,8 @@ class Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type] # uvicorn pi
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
+        # Whoever sets up logging anew turns uvicorn's access log on again, and signed links do not belong there.
+        self.access_log = False
         # Uvicorn copies this into the scope of every request of the connection.
         self.app_state: dict[str, Any] = {**self.app_state, _TRANSPORT: transport}
 

@@ -159,9 +159,7 @@ def test_redeem_code(emulator: Emulator, api: Api) -> None:
         ("GET", "/v1/events/..%2Fhealth", 404),
     ],
 )
-def test_unknown_paths_and_methods_are_errors_in_the_same_shape(
-    method: str, path: str, status: int, api: Api
-) -> None:
+def test_unknown_paths_and_methods_are_errors_in_the_same_shape(method: str, path: str, status: int, api: Api) -> None:
     response = api.http.request(method, path)
     assert response.status_code == status
     assert response.headers["content-type"] == "application/json"

@@ -17,10 +17,12 @@ from airflow_provider_ringevents.client.errors import (
     api_error_class,
 )
 from airflow_provider_ringevents.client.paging import resource
+from airflow_provider_ringevents.client.redaction import redact_text
 from airflow_provider_ringevents.client.retrying import parse_retry_after
 
 _MAX_DETAILS = 10
 _MAX_DETAIL_CHARACTERS = 500
+_MAX_READ_CHARACTERS = 10 * _MAX_DETAIL_CHARACTERS
 
 _ADVICE: Mapping[int, str] = {
     401: "Check the API key in the connection's password; a key may have been revoked or belong to another account.",
@@ -51,7 +53,7 @@ def read_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes
     :raises RingEventsApiError: the status says that it failed.
     :raises RingEventsTransportError: the status says success but the body is not what the API speaks.
     """
-    request_id = headers.get("x-request-id")
+    request_id = _request_id(headers, secret)
     if not 200 <= status < 300:
         raise api_error(call, status, headers, body, secret=secret)
     if not body.strip():
@@ -59,7 +61,7 @@ def read_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes
     try:
         decoded = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        kind = headers.get("content-type", "no content type").split(";")[0]
+        kind = _harmless(headers.get("content-type", "no content type").split(";")[0], secret)
         raise RingEventsTransportError(
             f"{_asked(call)}: the answer ({status}, {kind}, {len(body)} bytes) is no readable JSON ({error});"
             " if this lasts, check the connection's host",
@@ -98,7 +100,7 @@ def api_error(call: Call, status: int, headers: Mapping[str, str], body: bytes, 
     listed = "; ".join(str(detail) for detail in details)
     words = [f"{_asked(call)}: the service answered {status} {_reason(status)}{f': {listed}' if listed else ''}."]
     if 300 <= status < 400:
-        host = urlsplit(headers.get("location", "")).hostname or "an unknown place"
+        host = _host(headers.get("location", "")) or "an unknown place"
         words.append(f"It redirects to {host}, where the key is not sent; check the connection's host.")
     elif status in _ADVICE:
         words.append(_ADVICE[status])
@@ -109,7 +111,7 @@ def api_error(call: Call, status: int, headers: Mapping[str, str], body: bytes, 
         " ".join(words),
         status=status,
         errors=details,
-        request_id=headers.get("x-request-id"),
+        request_id=_request_id(headers, secret),
         retry_after=parse_retry_after(headers.get("retry-after")),
         ambiguous=ambiguous,
     )
@@ -144,6 +146,25 @@ def _reason(status: int) -> str:
         return "(no standard status)"
 
 
+def _request_id(headers: Mapping[str, str], secret: str) -> str | None:
+    said = headers.get("x-request-id")
+    return _harmless(said, secret) if said is not None else None
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _harmless(text: str, secret: str) -> str:
+    """What the service wrote, without the key and without links, on one line."""
+    said = redact_text(text.replace(secret, "***")[:_MAX_READ_CHARACTERS])
+    printable = "".join(character if character.isprintable() else " " for character in said)
+    return printable[:_MAX_DETAIL_CHARACTERS]
+
+
 def _details(body: bytes, secret: str) -> list[ErrorDetail]:
     """Read the documented error list; anything else gives nothing, since a page of HTML helps nobody."""
     try:
@@ -155,8 +176,7 @@ def _details(body: bytes, secret: str) -> list[ErrorDetail]:
         return []
 
     def text(value: Any) -> str:
-        said = value if isinstance(value, str) else ""
-        return said.replace(secret, "***")[:_MAX_DETAIL_CHARACTERS]
+        return _harmless(value if isinstance(value, str) else "", secret)
 
     details = []
     for entry in listed[:_MAX_DETAILS]:

@@ -18,22 +18,30 @@ _LOGGERS = (
     "httpcore.proxy",
     "httpcore.socks",
 )
-_URL = re.compile(r"https?://[^\s'\"<>\\)\]]+")
-_QUERY = re.compile(r"\?[^\s'\"<>\\)\]]+")
+# Up to white space or what no URL holds: brackets and quotes may stand in the middle of a signed query.
+_URL = re.compile(r"https?://[^\s\"<>]+", re.IGNORECASE)
+_QUERY = re.compile(r"\?[^\s\"<>]+")
 _HEADER = re.compile(
-    r"(\(b?'(?:authorization|proxy-authorization|set-cookie|location)', b?)(?:'[^']*'|\"[^\"]*\")", re.IGNORECASE
+    r"(\(b?'(?:authorization|proxy-authorization|set-cookie|location)', b?)(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")",
+    re.IGNORECASE,
 )
 
 
 def redact_url(url: str, trusted: frozenset[str] | set[str] = frozenset()) -> str:
     """Strip a URL of what may be secret: user, query and fragment; elsewhere than on a trusted host the path too."""
-    parts = urlsplit(url)
     try:
-        place = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+        parts = urlsplit(url)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        place = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
     except ValueError:
         return "***"
     path = parts.path if place in trusted else ("/***" if parts.path.strip("/") else parts.path)
     return f"{place}{path}{'?***' if parts.query else ''}"
+
+
+def redact_text(text: str, trusted: frozenset[str] | set[str] = frozenset()) -> str:
+    """Redact every URL in a text, and what looks like the query of one."""
+    return _QUERY.sub("?***", _URL.sub(lambda match: redact_url(match[0], trusted), text))
 
 
 class RedactingFilter(logging.Filter):
@@ -45,9 +53,7 @@ class RedactingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        redacted = _HEADER.sub(r"\1'***'", message)
-        redacted = _URL.sub(lambda match: redact_url(match[0], self.trusted), redacted)
-        redacted = _QUERY.sub("?***", redacted)
+        redacted = redact_text(_HEADER.sub(r"\1'***'", message), self.trusted)
         if redacted != message:
             record.msg, record.args = redacted, ()
         return True

@@ -1,0 +1,301 @@
+"""What a caller is told when an answer is an error, or not what the API speaks."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from typing import Any
+
+import pytest
+from drivers import KEY, SyncDriver
+from wire import NO_ANSWER, Answer, WireServer, closed_port, json_answer, problem
+
+from airflow_provider_ringevents.client import defaults, endpoints
+from airflow_provider_ringevents.client.errors import (
+    ErrorDetail,
+    RingEventsApiError,
+    RingEventsAuthError,
+    RingEventsError,
+    RingEventsTransportError,
+    RingEventsValidationError,
+)
+
+GET = endpoints.get_event("e1")
+POST = endpoints.create_event("o1", {"name": "n"})
+SIGNED = "https://files.example.org/r/1.csv?X-Amz-Signature=deadbeef&X-Amz-Credential=AKIA"
+
+
+def failure(driver: type[SyncDriver], answer: Answer, call: endpoints.Call = GET, **options: Any) -> RingEventsError:
+    with WireServer(lambda seen: answer) as server:
+        with pytest.raises(RingEventsError) as caught:
+            driver(server.url, **{"max_attempts": 1, **options}).send(call)
+        return caught.value
+
+
+# --- what a message says
+
+
+def test_the_message_names_operation_path_status_details_and_advice(driver: type[SyncDriver]) -> None:
+    error = failure(
+        driver,
+        problem(
+            422,
+            {
+                "code": "invalid",
+                "title": "Invalid",
+                "detail": "must be after timeStart",
+                "source": {"pointer": "/data/attributes/timeEnd"},
+            },
+            {"title": "Too long", "source": {"parameter": "filter"}},
+            {"code": "odd"},
+            {},
+            X_Request_Id="req-77",
+        ),
+        POST,
+    )
+    assert isinstance(error, RingEventsValidationError)
+    assert str(error) == (
+        "create_event (POST /v1/organizations/o1/events): the service answered 422 Unprocessable Entity: must be after"
+        " timeStart (at /data/attributes/timeEnd); Too long (at filter); odd; no detail given."
+    )
+    assert error.errors[0] == ErrorDetail(
+        code="invalid",
+        title="Invalid",
+        detail="must be after timeStart",
+        pointer="/data/attributes/timeEnd",
+    )
+    assert error.request_id == "req-77"
+    assert error.retry_after is None
+    assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (401, "API key"),
+        (403, "may not do this"),
+        (404, "Check the id"),
+        (429, "rate_limit"),
+    ],
+)
+def test_the_message_says_what_to_do(driver: type[SyncDriver], status: int, advice: str) -> None:
+    assert advice in str(failure(driver, problem(status)))
+
+
+def test_the_message_names_the_page_of_a_list(driver: type[SyncDriver]) -> None:
+    with WireServer(lambda seen: problem(403)) as server, pytest.raises(RingEventsAuthError, match="page 1"):
+        driver(server.url).items(endpoints.list_tickets("e"))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 304, 300])
+def test_a_redirect_is_not_followed_with_the_key_and_names_the_host_alone(
+    driver: type[SyncDriver], status: int
+) -> None:
+    with WireServer(lambda seen: json_answer({})) as elsewhere:
+        location = f"{elsewhere.url}/login?token=hunter2"
+        error = failure(driver, Answer(status, headers={"Location": location}))
+        assert elsewhere.seen == []
+    assert isinstance(error, RingEventsApiError)
+    assert error.status == status
+    assert "127.0.0.1" in str(error)
+    assert "hunter2" not in str(error)
+
+
+@pytest.mark.parametrize("location", ["", "http://[::1", "https://host:99999999/", "//", "\x7f"])
+def test_a_redirect_to_nowhere_is_an_ordinary_error(driver: type[SyncDriver], location: str) -> None:
+    error = failure(driver, Answer(302, headers={"Location": location}))
+    # httpx itself refuses what is no URL at all, and gives no answer then.
+    assert isinstance(error, RingEventsApiError | RingEventsTransportError)
+
+
+def test_a_transport_error_says_whether_anything_may_have_happened(driver: type[SyncDriver]) -> None:
+    assert "may have been applied" in str(failure(driver, NO_ANSWER, POST))
+    assert "may have been applied" not in str(failure(driver, NO_ANSWER, GET))
+    with pytest.raises(RingEventsTransportError, match=r"create_event \(POST .*could not be reached") as caught:
+        driver(f"http://127.0.0.1:{closed_port()}", max_attempts=1).send(POST)
+    assert "may have been applied" not in str(caught.value)
+
+
+# --- what a message never says
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429, 500])
+def test_the_key_is_not_repeated_even_if_the_server_echoes_it(driver: type[SyncDriver], status: int) -> None:
+    echo = f"no such key: {KEY} (Authorization: Bearer {KEY})"
+    answer = problem(
+        status,
+        {"code": KEY, "title": echo, "detail": echo, "source": {"pointer": f"/{KEY}", "parameter": KEY}},
+        X_Request_Id=KEY,
+    )
+    error = failure(driver, answer)
+    assert KEY not in str(error)
+    assert KEY not in repr(error.__dict__)
+    assert KEY not in json.dumps(error.to_event())
+    assert KEY not in "".join(traceback.format_exception(error))
+    assert "***" in str(error)
+
+
+def test_a_key_at_the_edge_of_a_shortened_detail_is_not_shown_in_part(driver: type[SyncDriver]) -> None:
+    for offset in range(480, 500, 3):
+        error = failure(driver, problem(400, {"detail": "x" * offset + KEY}))
+        assert KEY[:8] not in str(error)
+
+
+def test_a_link_in_an_error_keeps_its_host_alone(driver: type[SyncDriver]) -> None:
+    error = failure(driver, problem(400, {"detail": f"cannot read {SIGNED}: expired"}))
+    assert "deadbeef" not in str(error)
+    assert "AKIA" not in str(error)
+    assert "files.example.org" in str(error)
+    assert "expired" in str(error)
+
+
+def test_a_filter_is_not_repeated(driver: type[SyncDriver]) -> None:
+    call = endpoints.list_registrations("e", {"email": "ada@example.org"})
+    assert "ada" not in str(failure(driver, problem(500), call))
+    assert "ada" not in str(failure(driver, NO_ANSWER, call))
+
+
+def test_a_body_is_not_repeated(driver: type[SyncDriver]) -> None:
+    call = endpoints.create_event("o", {"name": "n", "password": "hunter2"})
+    for answer in (problem(422), NO_ANSWER, Answer(body=b"<html>")):
+        error = failure(driver, answer, call)
+        assert "hunter2" not in "".join(traceback.format_exception(error))
+
+
+def test_lines_and_control_characters_in_a_detail_cannot_forge_log_lines(driver: type[SyncDriver]) -> None:
+    error = failure(driver, problem(400, {"detail": "a\r\nINFO - all is well\x1b[2J\x00\u2028b"}))
+    assert str(error).isprintable()
+    assert "INFO - all is well" in str(error)
+
+
+# --- answers that are not what the API speaks
+
+HTML = b"<!doctype html><title>Sign in</title>" + b"<p>hunter2</p>" * 100
+NOT_JSON = {
+    "html": Answer(body=HTML, headers={"Content-Type": "text/html; charset=utf-8"}),
+    "cut": Answer(body=b'{"data": {"id": "e1", "attr', headers={"Content-Type": "application/json"}),
+    "array": Answer(body=b"[1, 2]", headers={"Content-Type": "application/json"}),
+    "string": Answer(body=b'"hello"'),
+    "null": Answer(body=b"null"),
+    "two": Answer(body=b"{}{}"),
+    "not utf-8": Answer(body=b'{"a": "\xff\xfe"}'),
+    "nested": Answer(body=b'{"a":' * 200_000),
+    "nested and whole": Answer(body=b'{"a":' * 50_000 + b"1" + b"}" * 50_000),
+}
+
+
+@pytest.mark.parametrize("answer", NOT_JSON.values(), ids=NOT_JSON)
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_a_success_that_is_no_json_object_is_an_error(driver: type[SyncDriver], status: int, answer: Answer) -> None:
+    odd = Answer(status, answer.body, answer.headers)
+    for call in (GET, POST):
+        error = failure(driver, odd, call)
+        assert isinstance(error, RingEventsTransportError)
+        assert error.ambiguous == (call is POST)
+        assert f"({status}" in str(error)
+        assert call.operation in str(error)
+        assert "hunter2" not in str(error)
+        assert len(str(error)) < 500
+
+
+@pytest.mark.parametrize("answer", NOT_JSON.values(), ids=NOT_JSON)
+@pytest.mark.parametrize("status", [400, 401, 404, 500, 503])
+def test_an_error_whose_body_is_no_json_keeps_its_status(driver: type[SyncDriver], status: int, answer: Answer) -> None:
+    error = failure(driver, Answer(status, answer.body, answer.headers))
+    assert isinstance(error, RingEventsApiError)
+    assert error.status == status
+    assert error.errors == ()
+    assert "hunter2" not in str(error)
+    assert len(str(error)) < 500
+
+
+def test_an_unreadable_answer_to_a_get_is_asked_for_again(driver: type[SyncDriver]) -> None:
+    answers = iter([NOT_JSON["html"], NOT_JSON["cut"], json_answer({"data": {"id": "e1"}})])
+    with WireServer(lambda seen: next(answers)) as server:
+        assert driver(server.url).send(GET)["data"]["id"] == "e1"
+        assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize("body", [b"", b"  \r\n"])
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_an_empty_success_is_an_empty_envelope(driver: type[SyncDriver], status: int, body: bytes) -> None:
+    with WireServer(lambda seen: Answer(status, body)) as server:
+        envelope = driver(server.url).send(GET)
+    assert envelope == {}
+    assert envelope.status == status
+
+
+def test_an_envelope_keeps_all_that_came(driver: type[SyncDriver]) -> None:
+    body = {"data": {"id": "1", "type": "x", "attributes": {"new": None}}, "brandNew": [1.5, "ü"], "meta": {}}
+    with WireServer(lambda seen: json_answer(body, 202, X_Request_Id="r")) as server:
+        envelope = driver(server.url).send(GET)
+    assert envelope == body
+    assert (envelope.status, envelope.request_id) == (202, "r")
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [None, "x", 5, {}, [], [1, "x", None], [{"source": 1, "detail": [1], "code": 5, "title": None}], [[[]]]],
+    ids=repr,
+)
+def test_odd_error_lists_do_not_hide_the_status(driver: type[SyncDriver], errors: Any) -> None:
+    error = failure(driver, json_answer({"errors": errors}, 422))
+    assert isinstance(error, RingEventsValidationError)
+    assert len(str(error)) < 400
+
+
+def test_a_huge_error_stays_short(driver: type[SyncDriver]) -> None:
+    many = [{"detail": f"{number} " + "x" * 5_000, "source": {"pointer": "/p" * 5_000}} for number in range(500)]
+    error = failure(driver, json_answer({"errors": many}, 400))
+    assert isinstance(error, RingEventsApiError)
+    # 500 entries are more than is read of an error page: what is left of it is no JSON.
+    assert len(error.errors) <= 10
+    assert len(str(error)) < 15_000
+    few = failure(driver, json_answer({"errors": many[:12]}, 400))
+    assert isinstance(few, RingEventsApiError)
+    assert len(few.errors) == 10
+    assert len(str(few)) < 15_000
+
+
+def test_an_endless_error_page_is_left_early(driver: type[SyncDriver]) -> None:
+    error = failure(driver, Answer(500, b"x" * 65_536, {"Content-Type": "text/html"}, framing="close", endless=True))
+    assert isinstance(error, RingEventsApiError)
+    assert error.status == 500
+
+
+def test_an_endless_success_is_left_at_the_limit(driver: type[SyncDriver], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(defaults, "MAX_JSON_BYTES", 1_000_000)
+    answer = Answer(200, b" " * 65_536, framing="close", endless=True)
+    for call in (GET, POST):
+        error = failure(driver, answer, call, max_attempts=3)
+        assert isinstance(error, RingEventsTransportError)
+        assert "longer than 1000000 bytes" in str(error)
+        assert error.ambiguous == (call is POST)
+        assert not error.retryable
+
+
+def test_compressed_answers_are_read(driver: type[SyncDriver]) -> None:
+    import gzip
+
+    body = gzip.compress(b'{"data": {"id": "e1"}}')
+    with WireServer(lambda seen: Answer(body=body, headers={"Content-Encoding": "gzip"})) as server:
+        assert driver(server.url).send(GET)["data"]["id"] == "e1"
+    error = failure(driver, Answer(body=b"no gzip", headers={"Content-Encoding": "gzip"}))
+    assert isinstance(error, RingEventsTransportError)
+
+
+def test_an_error_crosses_to_the_task_and_back(driver: type[SyncDriver]) -> None:
+    from airflow_provider_ringevents.client.errors import error_from_event
+
+    for error in (
+        failure(driver, problem(429, Retry_After="300", X_Request_Id="r")),
+        failure(driver, problem(500), POST),
+        failure(driver, problem(404)),
+        failure(driver, NO_ANSWER, POST),
+        failure(driver, NO_ANSWER),
+    ):
+        again = error_from_event(json.loads(json.dumps(error.to_event())))
+        assert type(again) is type(error)
+        assert str(again) == str(error)
+        for name in ("ambiguous", "retryable", "status", "request_id", "retry_after", "sent"):
+            assert getattr(again, name, None) == getattr(error, name, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+from airflow.providers.common.compat.sdk import BaseOperatorLink
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context
@@ -29,5 +29,7 @@ class EventLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """The address; empty while there is no event."""
+        from airflow.providers.common.compat.sdk import XCom
+
         slug = XCom.get_value(key=_SLUG, ti_key=ti_key)
         return EVENT_PAGE.format(slug=slug) if slug else ""

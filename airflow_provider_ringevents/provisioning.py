@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import Call, list_events
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
@@ -34,8 +35,6 @@ LOOK_PAUSES: Final = (2.0, 5.0, 10.0, 20.0)
 """Seconds before each look for an event whose creation ended ambiguously."""
 SLOW_LOOK_PAUSE: Final = 30.0
 """Seconds before each further look, where the service may still be at work on the request."""
-SETTLE_TIMEOUT: Final = 600.0
-"""Seconds within which the service is taken to show an event that it created, and to drop a request that it lost."""
 LOOK_PER_PAGE: Final = 1000
 """Rows asked for when looking: the largest page is not documented, so much is asked and what comes is believed."""
 MAX_POSTS: Final = 2
@@ -94,7 +93,7 @@ class CreateOnce:
     :ivar memory: what earlier tries have remembered.
     :ivar key_given: the user gave the key, so that it holds across runs: look before anything is sent.
     :ivar first_try: no earlier try of this task can have sent anything.
-    :ivar settle_timeout: see :data:`SETTLE_TIMEOUT`.
+    :ivar settle_timeout: seconds; see ``defaults.SETTLE_TIMEOUT``.
     :ivar sleep: waits some seconds.
     """
 
@@ -105,7 +104,7 @@ class CreateOnce:
     memory: Memory
     key_given: bool
     first_try: bool
-    settle_timeout: float = SETTLE_TIMEOUT
+    settle_timeout: float = defaults.SETTLE_TIMEOUT
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     def run(self) -> dict[str, Any] | None:

@@ -63,6 +63,10 @@ MAX_RESUMES: Final = 5
 MAX_LINK_REFRESHES: Final = 3
 """Times that an expired link is asked for anew: a link lives for a minute, a download starts within seconds."""
 
+# --- create once
+SETTLE_TIMEOUT: Final = 600.0
+"""Seconds within which the service is taken to show an event that it created, and to drop a request that it lost."""
+
 # --- waits, seconds
 POLL_INTERVAL: Final = 60.0
 """The longest pause between two polls."""

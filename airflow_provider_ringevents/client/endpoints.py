@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER, FilterLike
+from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.client.retrying import REPEATABLE_METHODS
 from airflow_provider_ringevents.client.types import REPORT_TYPES, REPORT_VERSIONS, check_choice
 
@@ -45,18 +44,6 @@ class Call:
     def with_params(self, **params: str | int) -> Call:
         """The same call with more query parameters."""
         return replace(self, params={**self.params, **{name: str(value) for name, value in params.items()}})
-
-
-def path_segment(parameter: str, value: str) -> str:
-    """Quote an id as one path segment.
-
-    :raises RingEventsConfigError: it is no string, empty, ``.`` or ``..``, or holds control characters.
-    """
-    if not isinstance(value, str) or not value.strip():
-        raise RingEventsConfigError(f"{parameter}: an id is wanted (a non-empty string), got {value!r}")
-    if value in (".", "..") or not value.isprintable():
-        raise RingEventsConfigError(f"{parameter}: {value!r} cannot be an id")
-    return quote(value, safe="")
 
 
 def _body(type_: str, attributes: Mapping[str, Any]) -> dict[str, Any]:

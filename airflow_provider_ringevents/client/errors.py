@@ -21,8 +21,7 @@ No message holds the API key, a signed link or a request's body.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class RingEventsError(Exception):
@@ -82,8 +81,7 @@ class RingEventsTransportError(RingEventsError):
         return {**super().to_event(), "sent": self.sent}
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorDetail:
+class ErrorDetail(NamedTuple):
     """One entry of an error answer's ``errors`` list, as the API documents it."""
 
     code: str = ""

@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context, conf
 
-from airflow_provider_ringevents.client.endpoints import (
-    create_event,
-    create_event_from_template,
-    duplicate_event,
-    path_segment,
-)
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.event_waiting import EventCondition, EventWait
+from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.links import EventLink
-from airflow_provider_ringevents.marking import Wanted, readable_slug, with_mark
 from airflow_provider_ringevents.operators.base import at_the_edge, is_known, is_known_now
 from airflow_provider_ringevents.operators.provision import ProvisioningOperator, Time, WaitingOperator
 from airflow_provider_ringevents.triggers.outcome import checked_event
 
 if TYPE_CHECKING:
+    from airflow_provider_ringevents.event_waiting import EventCondition
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.marking import Wanted
     from airflow_provider_ringevents.provisioning import CreateOnce
 
 _DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
@@ -88,6 +83,9 @@ class RingEventsCreateEventOperator(ProvisioningOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the event, or find it."""
+        from airflow_provider_ringevents.client.endpoints import create_event
+        from airflow_provider_ringevents.marking import Wanted, readable_slug
+
         self.check_arguments(is_known)
         key = self.key(context)
         attributes = self.request_attributes()
@@ -183,6 +181,9 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the event, or find it; wait here, or defer the wait."""
+        from airflow_provider_ringevents.client.endpoints import create_event_from_template
+        from airflow_provider_ringevents.marking import Wanted, with_mark
+
         self.check_arguments(is_known)
         key = self.key(context)
         condition = self._condition()
@@ -218,12 +219,15 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
                     ),
                     method_name="execute_complete",
                 )
+            from airflow_provider_ringevents.event_waiting import EventWait
             from airflow_provider_ringevents.waiting import wait_for
 
             wait_for(hook, EventWait(event_id, condition, self.deadline(), self.poll_interval, self.log.info))
             return hook.get_event(event_id)
 
     def _condition(self) -> EventCondition | None:
+        from airflow_provider_ringevents.event_waiting import EventCondition
+
         if self.wait_for is None:
             return None
         if self.wait_for == "published":
@@ -304,6 +308,9 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask for the copy, or find it; wait here, or defer the wait."""
+        from airflow_provider_ringevents.client.endpoints import duplicate_event
+        from airflow_provider_ringevents.marking import with_mark
+
         self.check_arguments(is_known)
         attributes = with_mark(self.request_attributes(), self.key(context))
         wanted = self._wanted(context, attributes)
@@ -315,6 +322,8 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
         return event
 
     def _wanted(self, context: Context, attributes: Mapping[str, Any]) -> Wanted:
+        from airflow_provider_ringevents.marking import Wanted
+
         return Wanted(
             self.key(context),
             name=attributes.get("name"),

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.endpoints import list_magic_links, path_segment
 from airflow_provider_ringevents.client.errors import (
     RingEventsAuthError,
     RingEventsConfigError,
     RingEventsError,
     RingEventsNotFoundError,
 )
-from airflow_provider_ringevents.client.validation import checked_attributes
+from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, at_the_edge, is_known, is_known_now
 
 if TYPE_CHECKING:
@@ -65,6 +64,8 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
             self._checked(is_known_now)
 
     def _checked(self, known: Callable[[Any], bool]) -> list[dict[str, Any]]:
+        from airflow_provider_ringevents.client.validation import checked_attributes
+
         rows: Any = [self.attendees] if isinstance(self.attendees, Mapping) else self.attendees
         if isinstance(rows, str) or not isinstance(rows, Sequence):
             raise RingEventsConfigError(f"attendees: a mapping or a list of them is wanted, got {type(rows).__name__}")
@@ -107,6 +108,8 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
 
     def _existing(self, hook: RingEventsHook, attendees: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """The attendees' links that there are, by identity; the whole list is read, since a filter may mind case."""
+        from airflow_provider_ringevents.client.endpoints import list_magic_links
+
         wanted = {_identity(attendee["email"]) for attendee in attendees}
         links: dict[str, dict[str, Any]] = {}
         for link in hook.client.items(list_magic_links(self.ticket_id)):

@@ -12,14 +12,13 @@ from airflow.providers.common.compat.sdk import Context, mask_secret
 from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.validation import checked_attributes
-from airflow_provider_ringevents.marking import Wanted, check_key, default_key
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, as_mapping, check_seconds, is_known
-from airflow_provider_ringevents.provisioning import SETTLE_TIMEOUT, CreateOnce, Memory
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.endpoints import Call
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.marking import Wanted
+    from airflow_provider_ringevents.provisioning import CreateOnce, Memory
 
 Time = str | datetime
 
@@ -59,7 +58,7 @@ class ProvisioningOperator(RingEventsBaseOperator):
         organization_id: str | None = None,
         attributes: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
-        settle_timeout: float = SETTLE_TIMEOUT,
+        settle_timeout: float = defaults.SETTLE_TIMEOUT,
         allow_undocumented: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -88,6 +87,8 @@ class ProvisioningOperator(RingEventsBaseOperator):
 
         :raises RingEventsConfigError: with everything that is wrong.
         """
+        from airflow_provider_ringevents.marking import check_key
+
         check_seconds("settle_timeout", self.settle_timeout)
         if self.idempotency_key is not None and known(self.idempotency_key):
             check_key(self.idempotency_key)
@@ -95,6 +96,8 @@ class ProvisioningOperator(RingEventsBaseOperator):
             self._request_attributes(known, self.own_attributes())
 
     def _request_attributes(self, known: Callable[[Any], bool], own: Mapping[str, Any]) -> dict[str, Any]:
+        from airflow_provider_ringevents.client.validation import checked_attributes
+
         given = {name: value for name, value in own.items() if value is not None}
         more = as_mapping("attributes", self.attributes)
         if twice := sorted(given.keys() & more.keys()):
@@ -112,6 +115,8 @@ class ProvisioningOperator(RingEventsBaseOperator):
 
     def key(self, context: Context) -> str:
         """The key of this task: the user's, or this task instance's own."""
+        from airflow_provider_ringevents.marking import check_key, default_key
+
         if self.idempotency_key is not None:
             check_key(self.idempotency_key)
             return self.idempotency_key
@@ -121,12 +126,16 @@ class ProvisioningOperator(RingEventsBaseOperator):
 
     def memory(self, context: Context) -> Memory:
         """What earlier tries of this task have remembered."""
+        from airflow_provider_ringevents.provisioning import Memory
+
         return Memory(task_state_store(context), self.key(context))
 
     def create_once(
         self, context: Context, hook: RingEventsHook, call: Call, wanted: Wanted, organization_id: str | None
     ) -> CreateOnce:
         """The mechanism, set up for this try of this task."""
+        from airflow_provider_ringevents.provisioning import CreateOnce
+
         return CreateOnce(
             hook,
             call,

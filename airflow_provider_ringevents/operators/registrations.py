@@ -7,8 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.endpoints import path_segment
-from airflow_provider_ringevents.client.validation import checked_attributes
+from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, at_the_edge, is_known, is_known_now
 
 
@@ -35,6 +34,8 @@ class RingEventsUpdateRegistrationOperator(RingEventsBaseOperator):
         self._check(is_known_now)
 
     def _check(self, known: Callable[[Any], bool]) -> None:
+        from airflow_provider_ringevents.client.validation import checked_attributes
+
         if known(self.registration_id):
             path_segment("registration_id", self.registration_id)
         checked_attributes("update_registration", {"metadata": self.metadata}, known=known)

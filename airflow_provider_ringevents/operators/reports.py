@@ -7,8 +7,6 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.endpoints import create_report
-from airflow_provider_ringevents.client.validation import checked_attributes
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
@@ -30,6 +28,9 @@ def check_report_request(
 
     :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
     """
+    from airflow_provider_ringevents.client.endpoints import create_report
+    from airflow_provider_ringevents.client.validation import checked_attributes
+
     if known(attributes):
         checked_attributes("create_report", attributes or {}, allow_undocumented=allow_undocumented)
     create_report(

@@ -7,9 +7,8 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.endpoints import path_segment
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.validation import checked_attributes
+from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     as_mapping,
@@ -64,6 +63,8 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
         self._checked(is_known_now)
 
     def _checked(self, known: Callable[[Any], bool]) -> dict[str, Any]:
+        from airflow_provider_ringevents.client.validation import checked_attributes
+
         if known(self.event_id):
             path_segment("event_id", self.event_id)
         own = {"name": self.name, "price": self.price, "count": self.count}

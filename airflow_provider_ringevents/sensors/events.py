@@ -5,21 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
 
-from airflow_provider_ringevents.client.endpoints import get_event, path_segment
 from airflow_provider_ringevents.client.errors import (
     RingEventsConfigError,
     RingEventsError,
     RingEventsNotFoundError,
 )
-from airflow_provider_ringevents.client.paging import resource
-from airflow_provider_ringevents.event_waiting import EventCondition
+from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.operators.base import is_known_now, task_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
 from airflow_provider_ringevents.triggers.outcome import checked_event
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.event_waiting import EventCondition
 
 
 class RingEventsEventSensor(RingEventsBaseSensor):
@@ -63,6 +64,8 @@ class RingEventsEventSensor(RingEventsBaseSensor):
             self._condition()
 
     def _condition(self) -> EventCondition:
+        from airflow_provider_ringevents.event_waiting import EventCondition
+
         return EventCondition(self.condition, self.status, self.offset.total_seconds())
 
     def execute(self, context: Context) -> str:
@@ -90,6 +93,9 @@ class RingEventsEventSensor(RingEventsBaseSensor):
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Whether the condition is met."""
+        from airflow_provider_ringevents.client.endpoints import get_event
+        from airflow_provider_ringevents.client.paging import resource
+
         condition = self._condition()
         with task_errors():
             try:

@@ -8,11 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
-from airflow.triggers.base import StartTriggerArgs
 
 from airflow_provider_ringevents import _compat
-from airflow_provider_ringevents.client.endpoints import get_report, path_segment
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
+from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.operators.base import is_known_now, task_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
 from airflow_provider_ringevents.triggers.outcome import checked_event
@@ -70,6 +69,8 @@ class RingEventsReportSensor(RingEventsBaseSensor):
                     f"{name}: with start_from_trigger a literal or Jinja string is wanted, got"
                     f" {type(value).__name__}; write \"{{{{ ti.xcom_pull('the task before') }}}}\" instead"
                 )
+        from airflow.triggers.base import StartTriggerArgs
+
         self.start_from_trigger = True
         self.start_trigger_args = StartTriggerArgs(
             trigger_cls=_TRIGGER,
@@ -102,6 +103,7 @@ class RingEventsReportSensor(RingEventsBaseSensor):
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Whether the report is ready."""
+        from airflow_provider_ringevents.client.endpoints import get_report
         from airflow_provider_ringevents.client.reports import ReportState, report_status
         from airflow_provider_ringevents.waiting import report_failed, report_said
 

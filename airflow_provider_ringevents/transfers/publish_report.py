@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args
+from collections.abc import Callable
+from typing import Any
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.client import Client
 from airflow_provider_ringevents.client.downloading import RestartDownload
 from airflow_provider_ringevents.client.endpoints import download_report
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.types import check_choice
 from airflow_provider_ringevents.storage import Destination, safe_file_name
-
-IfExists = Literal["overwrite", "skip", "fail"]
+from airflow_provider_ringevents.transfers.arguments import IfExists
 
 log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY = 10.0
-
-
-def check_if_exists(value: Any) -> None:
-    """Refuse an unknown ``if_exists``."""
-    check_choice("if_exists", value, get_args(IfExists))
 
 
 def already_there(destination: Destination, if_exists: IfExists) -> bool:
@@ -127,21 +120,3 @@ def human_bytes(number: float) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1024
     raise AssertionError("the loop returns")
-
-
-def manifest(
-    published: Mapping[str, Any],
-    *,
-    report_id: str | None,
-    event_id: str | None,
-    report_type: str | None,
-    title: str | None,
-) -> dict[str, Any]:
-    """What a transfer returns: what was published, and what it is."""
-    return {
-        **published,
-        "report_id": report_id,
-        "event_id": event_id,
-        "report_type": report_type,
-        "title": title,
-    }

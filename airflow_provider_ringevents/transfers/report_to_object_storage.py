@@ -10,8 +10,8 @@ from airflow.providers.common.compat.sdk import Context, conf
 
 from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.endpoints import path_segment
 from airflow_provider_ringevents.client.errors import RingEventsNotFoundError, RingEventsReportFailedError
+from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
@@ -20,20 +20,13 @@ from airflow_provider_ringevents.operators.base import (
     is_known_now,
 )
 from airflow_provider_ringevents.operators.reports import check_report_request
-from airflow_provider_ringevents.storage import Destination, check_destination
-from airflow_provider_ringevents.transfers.publish_report import (
-    IfExists,
-    already_there,
-    check_if_exists,
-    manifest,
-    publish_report,
-)
-from airflow_provider_ringevents.transfers.remembered import RememberedReport, fingerprint
+from airflow_provider_ringevents.transfers.arguments import IfExists, check_target, manifest
 from airflow_provider_ringevents.triggers.outcome import checked_event
-from airflow_provider_ringevents.waiting import ReportWait, wait_for
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.storage import Destination
+    from airflow_provider_ringevents.transfers.remembered import RememberedReport
 
 
 class RingEventsDownloadReportOperator(RingEventsBaseOperator):
@@ -75,15 +68,16 @@ class RingEventsDownloadReportOperator(RingEventsBaseOperator):
         self._check(is_known_now)
 
     def _check(self, known: Callable[[Any], bool]) -> None:
-        check_if_exists(self.if_exists)
+        check_target(known, self.destination, self.if_exists)
         if known(self.report_id):
             path_segment("report_id", self.report_id)
-        if known(self.destination):
-            check_destination(self.destination)
 
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
         """Download and publish."""
+        from airflow_provider_ringevents.storage import Destination
+        from airflow_provider_ringevents.transfers.publish_report import already_there, publish_report
+
         self._check(is_known)
         destination = Destination.resolve(self.destination, self.object_storage_conn_id)
         if already_there(destination, self.if_exists):
@@ -175,7 +169,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
     def _check(self, known: Callable[[Any], bool]) -> None:
         check_seconds("poll_interval", self.poll_interval)
         check_seconds("wait_timeout", self.wait_timeout)
-        check_if_exists(self.if_exists)
+        check_target(known, self.destination, self.if_exists)
         check_report_request(
             known,
             self.event_id,
@@ -184,12 +178,14 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
             self.attributes,
             allow_undocumented=self.allow_undocumented,
         )
-        if known(self.destination):
-            check_destination(self.destination)
 
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask for the report; wait and publish here, or defer the wait."""
+        from airflow_provider_ringevents.storage import Destination
+        from airflow_provider_ringevents.transfers.publish_report import already_there
+        from airflow_provider_ringevents.waiting import ReportWait, wait_for
+
         self._check(is_known)
         destination = Destination.resolve(self.destination, self.object_storage_conn_id)
         if already_there(destination, self.if_exists):
@@ -215,6 +211,8 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
     @at_the_edge
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Take the trigger's event and publish the report."""
+        from airflow_provider_ringevents.storage import Destination
+
         memory = self._memory(context)
         with memory.dropped_on(RingEventsReportFailedError, RingEventsNotFoundError):
             report_id: str = checked_event(event)["report_id"]
@@ -223,6 +221,8 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
             return self._publish(hook, report_id, destination, memory)
 
     def _memory(self, context: Context) -> RememberedReport:
+        from airflow_provider_ringevents.transfers.remembered import RememberedReport, fingerprint
+
         asked_for = (self.ringevents_conn_id, self.event_id, self.report_type, self.report_version, self.attributes)
         return RememberedReport(task_state_store(context), fingerprint(*asked_for), self.wait_timeout)
 
@@ -247,6 +247,8 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
     def _publish(
         self, hook: RingEventsHook, report_id: str, destination: Destination, memory: RememberedReport
     ) -> dict[str, Any]:
+        from airflow_provider_ringevents.transfers.publish_report import publish_report
+
         with memory.dropped_on(RingEventsNotFoundError):
             title = hook.get_report(report_id).get("title")
             published = publish_report(

@@ -26,6 +26,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_harness import (
     HAS_RETRY_POLICY,
+    HAS_START_FROM_TRIGGER,
     HAS_STATE_STORE,
     HAS_TASK_SDK,
     ErrorInChild,
@@ -269,6 +270,35 @@ def test_restarted_triggerer_starts_the_trigger_again() -> None:
     run.restart_triggerer()
     assert CountTrigger.cleaned == [""]
     assert run.to_end().state == "success"
+
+
+@pytest.mark.skipif(not HAS_START_FROM_TRIGGER, reason="templates in a trigger's arguments came with Airflow 3.3")
+def test_start_from_trigger_needs_no_worker_before_the_event() -> None:
+    from airflow.triggers.base import StartTriggerArgs
+
+    class Starts(Waits):
+        template_fields = ("mood",)
+        start_from_trigger = True
+
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.start_trigger_args = StartTriggerArgs(
+                trigger_cls=f"{__name__}.CountTrigger",
+                trigger_kwargs={"ticks": 2, "mood": self.mood},
+                next_method="execute_complete",
+                next_kwargs=None,
+                timeout=None,
+            )
+
+        def execute(self, context: Any) -> None:
+            raise AssertionError("no worker should have come here")
+
+    run = Run(lambda: Starts(task_id="t", mood="{{ params.mood }}"), params={"mood": "quick"})
+    CountTrigger.cleaned.clear()
+    result = run.to_end()
+    assert (result.state, result.sessions) == ("success", ("success",))
+    assert result.xcom["event"]["ticks"] == 2
+    assert CountTrigger.cleaned == ["quick"]
 
 
 def test_killed_worker_leaves_nothing_and_is_retried() -> None:

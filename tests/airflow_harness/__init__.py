@@ -7,11 +7,18 @@ from airflow_harness.dags import DagOutcome, TaskOutcome, run_dag
 from airflow_harness.engine import WorkerKilled
 from airflow_harness.result import Result, TriggerRow
 from airflow_harness.run import Run, make_killer
-from airflow_harness.versions import AIRFLOW_VERSION, HAS_RETRY_POLICY, HAS_STATE_STORE, HAS_TASK_SDK
+from airflow_harness.versions import (
+    AIRFLOW_VERSION,
+    HAS_RETRY_POLICY,
+    HAS_START_FROM_TRIGGER,
+    HAS_STATE_STORE,
+    HAS_TASK_SDK,
+)
 
 __all__ = [
     "AIRFLOW_VERSION",
     "HAS_RETRY_POLICY",
+    "HAS_START_FROM_TRIGGER",
     "HAS_STATE_STORE",
     "HAS_TASK_SDK",
     "DagOutcome",

@@ -112,6 +112,9 @@ class DatabaseEngine:
                 return error
         return None
 
+    def start_in_triggerer(self) -> bool:
+        return False
+
     def fail_over(self) -> None:
         with create_session() as session:
             ti = self._row(session)

@@ -39,6 +39,9 @@ class Engine(Protocol):
     def work_in_child(self, log: Callable[[str], None]) -> BaseException | None:
         """The same in a process of its own; `log` gets its log lines. Returns WorkerKilled when SIGKILL ended it."""
 
+    def start_in_triggerer(self) -> bool:
+        """Defer a task that is to start in the triggerer. Returns whether this is such a task."""
+
     def fail_over(self) -> None:
         """The worker died: decide between retry and failure as the scheduler does."""
 

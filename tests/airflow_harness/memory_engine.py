@@ -35,7 +35,8 @@ from airflow_harness.execution_api import ChannelTransport, ExecutionApi, answer
 from airflow_harness.logs import LogBook
 from airflow_harness.result import TriggerRow
 from airflow_harness.spec import Spec
-from airflow_harness.versions import SERDE_NEXT_KWARGS, smart_decode_trigger_kwargs
+from airflow_harness.start_in_triggerer import StartInTriggerer
+from airflow_harness.versions import HAS_START_FROM_TRIGGER, SERDE_NEXT_KWARGS, smart_decode_trigger_kwargs
 
 
 class MemoryEngine:
@@ -52,6 +53,7 @@ class MemoryEngine:
         self._deferred: dict[str, Any] | None = None
         self._retry_delays: list[float | None] = []
         self._outlet_events: list[dict[str, Any]] = []
+        self._start = _start_in_triggerer(spec, task)
         self._api = ExecutionApi(
             dag_run=dag_run_body(spec),
             task_id=task.task_id,
@@ -145,6 +147,14 @@ class MemoryEngine:
         self._api.reschedules = 0
         self._api.reschedule_start = None
 
+    def start_in_triggerer(self) -> bool:
+        if self._start is None:
+            return False
+        self._started = True
+        self._state = "deferred"
+        self._deferred = self._start.deferral()
+        return True
+
     def fail_over(self) -> None:
         self._forget_reschedules()
         may_retry = self._api.max_tries > 0 and self._api.try_number <= self._api.max_tries
@@ -182,9 +192,11 @@ class MemoryEngine:
     def trigger(self) -> Any:
         stored = self._stored_deferral()
         kwargs = Trigger._decrypt_kwargs(json.dumps(stored["trigger_kwargs"]))
-        return pkgutil.resolve_name(stored["classpath"])(
-            **{name: smart_decode_trigger_kwargs(value) for name, value in kwargs.items()}
-        )
+        decoded = {name: smart_decode_trigger_kwargs(value) for name, value in kwargs.items()}
+        trigger = pkgutil.resolve_name(stored["classpath"])(**decoded)
+        if self._start is not None:
+            self._start.render(trigger, self._task_instance(), dict(self._api.dag_run))
+        return trigger
 
     @contextmanager
     def triggerer(self) -> Iterator[None]:
@@ -258,6 +270,13 @@ class MemoryEngine:
             map_index=self._spec.map_index,
             dag_version_id=uuid7(),
         )
+
+
+def _start_in_triggerer(spec: Spec, task: Any) -> StartInTriggerer | None:
+    if not (HAS_START_FROM_TRIGGER and task.start_from_trigger):
+        return None
+    start = StartInTriggerer(spec, task.task_id)
+    return start if start.wanted else None
 
 
 def _client(transport: httpx.BaseTransport) -> Client:

@@ -111,6 +111,7 @@ class Run:
     def attempt(self, *, in_child: bool = False) -> Result:
         """One worker session: `execute`, or the method named at deferral when an event has come.
 
+        A task with `start_from_trigger` (Airflow 3.3) is deferred without a session, as its scheduler does.
         After a failed try that may be repeated this is the next try. Raises RuntimeError when the task is finished
         (`clear()` it first) or waits for its trigger (`trigger()` first).
 
@@ -126,14 +127,20 @@ class Run:
         with self._log.open(), _untouched_process():
             if state == "up_for_retry":
                 self._engine.next_try()
+            if state in ("none", "up_for_retry") and self._engine.start_in_triggerer():
+                self._wait()
+                return self.result
             self._exception = self._engine.work_in_child(self._log.add) if in_child else self._engine.work()
             if isinstance(self._exception, WorkerKilled):
                 self._engine.fail_over()
         self._sessions.append(self._engine.state)
         if self._engine.state == "deferred":
-            self._rows.append(self._engine.deferral())
-            self._waiting = True
+            self._wait()
         return self.result
+
+    def _wait(self) -> None:
+        self._rows.append(self._engine.deferral())
+        self._waiting = True
 
     def trigger(self, *, limit: float = 60) -> Any:
         """Run the trigger of a deferred task until its first event; returns the payload as the task will get it.

@@ -15,6 +15,9 @@ HAS_STATE_STORE = AIRFLOW_VERSION >= (3, 3)
 HAS_RETRY_POLICY = AIRFLOW_VERSION >= (3, 3)
 """Operators take `retry_policy`."""
 
+HAS_START_FROM_TRIGGER = AIRFLOW_VERSION >= (3, 3)
+"""A task may start in the triggerer with templates in its trigger's arguments."""
+
 SERDE_NEXT_KWARGS = AIRFLOW_VERSION >= (3, 2)
 """`defer(kwargs=...)` is stored as serde writes it; before that as the older BaseSerialization does."""
 
@@ -26,6 +29,7 @@ elif HAS_TASK_SDK:
 __all__ = [
     "AIRFLOW_VERSION",
     "HAS_RETRY_POLICY",
+    "HAS_START_FROM_TRIGGER",
     "HAS_STATE_STORE",
     "HAS_TASK_SDK",
     "SERDE_NEXT_KWARGS",

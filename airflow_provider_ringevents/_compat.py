@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow import __version__ as _airflow_version
-from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, BaseOperator, Connection
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator, Connection
 
 AIRFLOW_VERSION = tuple(int(part) for part in _airflow_version.split(".")[:2])
 AIRFLOW_V_3_3_PLUS = AIRFLOW_VERSION >= (3, 3)
@@ -19,11 +20,13 @@ async def get_connection_async(conn_id: str) -> Connection:
     The way that works in every triggerer fails under ``dag.test()``, whose supervisor cannot speak async; a thread
     does there.
     """
+    from airflow.providers.common.compat.connection import get_async_connection
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+    from asgiref.sync import sync_to_async
+
     try:
         return await get_async_connection(conn_id)
     except AirflowNotFoundException:
-        from asgiref.sync import sync_to_async
-
         return await sync_to_async(BaseHook.get_connection)(conn_id)
 
 

@@ -35,9 +35,9 @@ def __getattr__(name: str) -> Any:
     try:
         module = import_module(f"{__name__}.{_HOMES[name]}")
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
+        missing = (error.name or "").partition(".")[0]
+        if missing not in ("starlette", "uvicorn"):
             raise
-        raise ImportError(
-            f"the emulator needs {error.name}: pip install 'airflow-provider-ringevents[emulator]'", name=error.name
-        ) from error
+        hint = "pip install 'airflow-provider-ringevents[emulator]'"
+        raise ImportError(f"the emulator needs {missing}: {hint}", name=missing) from error
     return getattr(module, name)

@@ -56,9 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     values.pop("host")
     if not 0 <= port <= 65535:
         parser.error(f"argument --port: {port} is not a port (0 to 65535)")
-    ending = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ending.set())
     try:
         from airflow_provider_ringevents.emulator import Emulator
 
@@ -71,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         emulator.start()
     except OSError as error:
         return _failed(f"port {port} cannot be used: {error.strerror}. Another one: --port N, any free one: --port 0")
+    ending = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ending.set())
     try:
         sys.stdout.write(_greeting(emulator))
         sys.stdout.flush()

@@ -23,7 +23,7 @@ from airflow_provider_ringevents.emulator.wire import origin_of
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_ACTIONS: Final = {**breaking.ACTIONS, **losing.ACTIONS, **rewriting.ACTIONS}
+ACTIONS: Final = {**breaking.ACTIONS, **losing.ACTIONS, **rewriting.ACTIONS}
 _LOGGED: Final = 100_000
 CONTROL: Final = "/_emulator"
 
@@ -161,7 +161,7 @@ class Gate:
             return
         seen.fault = fault.kind
         exchange = await Exchange.read(fault, self._signer, app, scope, receive, noted)
-        await _ACTIONS[fault.kind](exchange)
+        await ACTIONS[fault.kind](exchange)
         if fault.kind == "applied_late":
             task = asyncio.ensure_future(_later(exchange, fault.seconds or 0.0))
             self._background.add(task)

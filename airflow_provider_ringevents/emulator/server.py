@@ -9,7 +9,7 @@ import threading
 from dataclasses import asdict
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from uvicorn import Config
 from uvicorn.server import ServerState
@@ -23,10 +23,12 @@ from airflow_provider_ringevents.emulator.reports import Report, Reports
 from airflow_provider_ringevents.emulator.routes import api_application, links_application
 from airflow_provider_ringevents.emulator.settings import Settings
 from airflow_provider_ringevents.emulator.state import State
-from airflow_provider_ringevents.emulator.wire import ORIGIN, Protocol
+from airflow_provider_ringevents.emulator.wire import ORIGIN, speaking
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
+
+Http = Literal["auto", "h11", "httptools"]
 
 HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 10.0
@@ -42,16 +44,18 @@ class Emulator:
 
     :param port: port of the API, 0 for a free one. Signed links have a free port of their own.
     :param clock: says the time in seconds since the epoch.
+    :param http: which of uvicorn's implementations of HTTP: ``httptools``, ``h11``, or ``auto``.
     :param settings: see :class:`~airflow_provider_ringevents.emulator.settings.Settings`: its fields as arguments.
     :raises ValueError: a setting that cannot be.
     :raises OSError: the port is taken (when the ``with`` block is entered).
     """
 
-    def __init__(self, *, port: int = 0, clock: Clock = system_clock, **settings: Any) -> None:
+    def __init__(self, *, port: int = 0, clock: Clock = system_clock, http: Http = "auto", **settings: Any) -> None:
         self.settings = Settings()
         self.settings.change(**settings)
         self._initial = asdict(self.settings)
         self._clock = clock
+        self._http = http
         self._ports = {"api": port, "links": 0}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
@@ -125,6 +129,7 @@ class Emulator:
         self._ending = asyncio.Event()
         config = Config(
             self._answer,
+            http=self._http,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -137,8 +142,9 @@ class Emulator:
         )
         config.load()
         connections = ServerState()
+        protocol = speaking(config.http_protocol_class)
         servers = [
-            await self._loop.create_server(partial(Protocol, config, connections, {ORIGIN: name}), sock=sock)
+            await self._loop.create_server(partial(protocol, config, connections, {ORIGIN: name}), sock=sock)
             for name, sock in sockets.items()
         ]
         ready.set()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
-
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 if TYPE_CHECKING:
     from starlette.types import Receive
@@ -17,15 +15,20 @@ _TRANSPORT: Final = "transport"
 ORIGIN: Final = "origin"
 
 
-class Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type] # uvicorn picks the class at run time
-    """Uvicorn's protocol; applications find the connection in ``scope["state"]``."""
+def speaking(base: type[asyncio.Protocol]) -> Callable[..., asyncio.Protocol]:
+    """One of uvicorn's HTTP protocols, made so that applications find the connection in ``scope["state"]``."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
-        # Whoever sets up logging anew turns uvicorn's access log on again, and signed links do not belong there.
-        self.access_log = False
-        # Uvicorn copies this into the scope of every request of the connection.
-        self.app_state: dict[str, Any] = {**self.app_state, _TRANSPORT: transport}
+    class Protocol(base):  # type: ignore[misc, valid-type] # which one it is depends on what is installed
+        app_state: dict[str, Any]
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            # Whoever sets up logging anew turns uvicorn's access log on again, and signed links do not belong there.
+            self.access_log = False
+            # Uvicorn copies this into the scope of every request of the connection.
+            self.app_state = {**self.app_state, _TRANSPORT: transport}
+
+    return Protocol
 
 
 def transport_of(scope: Mapping[str, Any]) -> asyncio.Transport:

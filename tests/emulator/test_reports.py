@@ -16,7 +16,7 @@ from contract import check_response
 from airflow_provider_ringevents.client.types import REPORT_TYPES
 from airflow_provider_ringevents.emulator import Emulator, ManualClock
 from airflow_provider_ringevents.emulator.files import BLOCK, BlocksContent
-from emulator.conftest import Api
+from emulator.conftest import Api, fetch
 
 
 def _create(api: Api, event_path: str, kind: str = "registrations") -> str:
@@ -30,11 +30,6 @@ def _ready(api: Api, event_path: str, clock: ManualClock, kind: str = "registrat
     clock.advance(60)
     url: str = api.get(f"/v1/reports/{report}")["data"]["attributes"]["url"]
     return report, url
-
-
-def _fetch(url: str, **headers: str) -> httpx.Response:
-    with httpx.Client(verify=False) as client:
-        return client.get(url, headers=headers)
 
 
 def test_report_takes_its_time(event_path: str, emulator: Emulator, api: Api, clock: ManualClock) -> None:
@@ -55,7 +50,7 @@ def test_report_takes_its_time(event_path: str, emulator: Emulator, api: Api, cl
 
 def test_file_is_the_same_everywhere(event_path: str, emulator: Emulator, api: Api, clock: ManualClock) -> None:
     report, url = _ready(api, event_path, clock)
-    linked = _fetch(url)
+    linked = fetch(url)
     direct = api.call("GET", f"/v1/reports/{report}/download")
     assert linked.status_code == 200
     assert linked.content == direct.content == emulator.report_content(report)
@@ -108,16 +103,16 @@ def test_file_holds_who_had_registered_when_it_was_asked_for(
 def test_link_expires(event_path: str, emulator: Emulator, api: Api, clock: ManualClock) -> None:
     _, url = _ready(api, event_path, clock)
     clock.advance(60)
-    assert _fetch(url).status_code == 200
+    assert fetch(url).status_code == 200
     clock.advance(0.01)
-    refused = _fetch(url)
+    refused = fetch(url)
     assert refused.status_code == 403
     assert refused.headers["content-type"] == "application/xml"
     assert b"<Code>AccessDenied</Code><Message>Request has expired</Message>" in refused.content
     emulator.settings.change(link_seconds=5)
     _, url = _ready(api, event_path, clock)
     clock.advance(6)
-    assert _fetch(url).status_code == 403
+    assert fetch(url).status_code == 403
 
 
 def test_link_cannot_be_made_up(event_path: str, api: Api, clock: ManualClock) -> None:
@@ -130,18 +125,18 @@ def test_link_cannot_be_made_up(event_path: str, api: Api, clock: ManualClock) -
         url.partition("&")[0],
         url.partition("?")[0],
     ):
-        refused = _fetch(wrong)
+        refused = fetch(wrong)
         assert refused.status_code == 403
         assert b"SignatureDoesNotMatch" in refused.content
-    nothing = _fetch(url.partition("/reports/")[0] + "/elsewhere")
+    nothing = fetch(url.partition("/reports/")[0] + "/elsewhere")
     assert (nothing.status_code, nothing.headers["content-type"]) == (404, "application/xml")
 
 
 def test_leaked_keys_are_counted(event_path: str, emulator: Emulator, api: Api, clock: ManualClock) -> None:
     _, url = _ready(api, event_path, clock)
-    _fetch(url)
+    fetch(url)
     assert emulator.leaked_authorizations == 0
-    assert _fetch(url, Authorization="Bearer secret").status_code == 200
+    assert fetch(url, Authorization="Bearer secret").status_code == 200
     assert emulator.leaked_authorizations == 1
     assert "secret" not in repr(emulator.requests.entries)
 
@@ -151,7 +146,7 @@ def test_download_may_redirect(event_path: str, emulator: Emulator, api: Api, cl
     report, _ = _ready(api, event_path, clock)
     response = api.http.get(f"/v1/reports/{report}/download")
     assert response.status_code == 302
-    assert _fetch(response.headers["location"]).content == emulator.report_content(report)
+    assert fetch(response.headers["location"]).content == emulator.report_content(report)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +209,7 @@ def test_parts(
 ) -> None:
     report, url = _ready(api, event_path, clock)
     content = emulator.report_content(report)
-    response = _fetch(url, Range=header)
+    response = fetch(url, Range=header)
     assert response.status_code == 206
     assert response.content == content[start:stop]
     first = start % len(content)
@@ -225,25 +220,25 @@ def test_parts(
 @pytest.mark.parametrize("header", ["bytes=5-2", "bytes=", "bytes=-", "bytes=0-1,4-5", "rows=0-1", "bytes=x-y"])
 def test_ranges_that_mean_nothing_are_ignored(header: str, event_path: str, api: Api, clock: ManualClock) -> None:
     _, url = _ready(api, event_path, clock)
-    assert _fetch(url, Range=header).status_code == 200
+    assert fetch(url, Range=header).status_code == 200
 
 
 def test_a_part_behind_the_end_is_416(event_path: str, emulator: Emulator, api: Api, clock: ManualClock) -> None:
     report, url = _ready(api, event_path, clock)
     size = len(emulator.report_content(report))
     for header in (f"bytes={size}-", "bytes=-0"):
-        response = _fetch(url, Range=header)
+        response = fetch(url, Range=header)
         assert (response.status_code, response.content) == (416, b"")
         assert response.headers["content-range"] == f"bytes */{size}"
 
 
 def test_if_range(event_path: str, emulator: Emulator, api: Api, clock: ManualClock) -> None:
     report, url = _ready(api, event_path, clock)
-    etag = _fetch(url).headers["etag"]
+    etag = fetch(url).headers["etag"]
     assert etag.startswith('"')
-    assert _fetch(url, **{"Range": "bytes=5-", "If-Range": etag}).status_code == 206
+    assert fetch(url, **{"Range": "bytes=5-", "If-Range": etag}).status_code == 206
     emulator.reports.change_file(report)
-    changed = _fetch(url, **{"Range": "bytes=5-", "If-Range": etag})
+    changed = fetch(url, **{"Range": "bytes=5-", "If-Range": etag})
     assert changed.status_code == 200
     assert changed.headers["etag"] != etag
     assert changed.content == emulator.report_content(report)
@@ -252,7 +247,7 @@ def test_if_range(event_path: str, emulator: Emulator, api: Api, clock: ManualCl
 def test_parts_and_etag_can_be_switched_off(event_path: str, emulator: Emulator, api: Api, clock: ManualClock) -> None:
     emulator.settings.change(ranges=False, etag=False)
     _, url = _ready(api, event_path, clock)
-    response = _fetch(url, Range="bytes=5-")
+    response = fetch(url, Range="bytes=5-")
     assert response.status_code == 200
     assert not response.headers.keys() & {"etag", "accept-ranges", "content-range"}
 
@@ -261,14 +256,14 @@ def test_headers_of_files(event_path: str, emulator: Emulator, api: Api, clock: 
     report, url = _ready(api, event_path, clock)
     content = emulator.report_content(report)
     emulator.settings.change(chunked=True, disposition="", content_type="text/plain", checksum="content-md5")
-    response = _fetch(url)
+    response = fetch(url)
     assert response.headers["transfer-encoding"] == "chunked"
     assert not response.headers.keys() & {"content-length", "content-disposition"}
     assert response.headers["content-type"] == "text/plain"
     assert response.headers["content-md5"] == base64.b64encode(hashlib.md5(content).digest()).decode()
     assert response.content == content
     emulator.settings.change(disposition='attachment; filename="../x"', checksum="repr-digest")
-    response = _fetch(url)
+    response = fetch(url)
     assert response.headers["content-disposition"] == 'attachment; filename="../x"'
     digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
     assert response.headers["repr-digest"] == f"sha-256=:{digest}:"
@@ -339,7 +334,7 @@ def test_many_rows_are_written_beside_other_answers(clock: ManualClock) -> None:
     with Emulator(seed=1, clock=clock, registrations=20_000) as emulator:
         api = Api(emulator)
         _, url = _ready(api, f"/v1/events/{emulator.event_id}", clock)
-        content = _fetch(url).content
+        content = fetch(url).content
         api.http.close()
     rows: list[Any] = list(csv.reader(io.StringIO(content.decode(), newline="")))
     assert len(rows) == 20_001

@@ -1,0 +1,63 @@
+"""Names of objects: a server's file name made safe, and the name of what is not published yet."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+MAX_NAME_BYTES = 200
+"""Longest name that :func:`safe_file_name` gives, in UTF-8: file systems take 255, and a part file's name is longer."""
+
+_FILE_SYSTEM_LIMIT = 255
+_PART_SUFFIX = ".ringevents-part"
+_SUFFIX = re.compile(r"(?:\.[A-Za-z0-9]{1,10}){1,2}$")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(?:\.|$)", re.IGNORECASE)
+_FORBIDDEN = re.compile(r'[<>:"|?*]')
+_JOINERS = "\u200c\u200d"  # invisible, but emoji and several scripts are spelled with them
+
+
+def safe_file_name(name: str, fallback: str) -> str:
+    """Make a name from outside safe to be the last part of a path, on any store and any operating system.
+
+    Only what follows the last slash or backslash is kept, without control and formatting characters, without leading
+    dots, and not as one of the names that Windows reserves. Letters of any script are kept. A name longer than
+    200 bytes of UTF-8 is cut before its suffix.
+
+    :param name: the name as it came.
+    :param fallback: used, equally made safe, where nothing is left of ``name``.
+    :return: a name that is never empty.
+    """
+    return _clean(name) or _clean(fallback) or "download"
+
+
+def _clean(name: str) -> str:
+    last = name.replace("\\", "/").rpartition("/")[2]
+    visible = "".join(c for c in last if c in _JOINERS or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
+    # A "#" or "?" at the end would be lost: ObjectStoragePath takes it for an empty fragment or query.
+    cleaned = _FORBIDDEN.sub("_", visible).lstrip(". ").rstrip(". #")
+    if not cleaned.strip("_"):
+        return ""
+    if _RESERVED.match(cleaned):
+        cleaned = "_" + cleaned
+    return _shortened(cleaned)
+
+
+def _shortened(name: str) -> str:
+    if len(name.encode()) <= MAX_NAME_BYTES:
+        return name
+    found = _SUFFIX.search(name)
+    suffix = found.group() if found else ""
+    stem = name[: len(name) - len(suffix)].encode()[: MAX_NAME_BYTES - len(suffix)]
+    return stem.decode(errors="ignore").rstrip(". ") + suffix
+
+
+def part_name(name: str) -> str:
+    """Return the hidden name under which an object is written beside its place until it is whole.
+
+    The same name gives the same part name, so that an attempt finds what a killed one left.
+    """
+    part = f".{name}{_PART_SUFFIX}"
+    if len(part.encode()) <= _FILE_SYSTEM_LIMIT:
+        return part
+    return f".{hashlib.sha256(name.encode()).hexdigest()}{_PART_SUFFIX}"

@@ -1,0 +1,157 @@
+"""Reading a destination as the user wrote it: pure, so that it can run whenever a DAG file is parsed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os.path
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+
+LOCAL_SCHEMES = frozenset({"file", "local"})
+S3_SCHEMES = frozenset({"s3", "s3a", "s3n"})
+GCS_SCHEMES = frozenset({"gs", "gcs"})
+AZURE_SCHEMES = frozenset({"abfs", "abfss", "adl"})
+
+_ALLOWED = "an absolute path or a URI such as s3://bucket/report.csv, or one that ends in / to take the file's own name"
+_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Packages:
+    """What must be installed before Airflow knows a scheme."""
+
+    extra: str
+    provider: str
+    filesystem: str
+
+
+_AMAZON = _Packages("amazon", "airflow.providers.amazon", "s3fs")
+_GOOGLE = _Packages("google", "airflow.providers.google", "gcsfs")
+_AZURE = _Packages("azure", "airflow.providers.microsoft.azure", "adlfs")
+_PACKAGES = {
+    **dict.fromkeys(S3_SCHEMES, _AMAZON),
+    **dict.fromkeys(GCS_SCHEMES, _GOOGLE),
+    **dict.fromkeys(AZURE_SCHEMES, _AZURE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedUri:
+    """A destination taken apart.
+
+    :ivar scheme: in small letters; ``file`` for a plain path.
+    :ivar conn_id: the connection that the URI itself names, if it does.
+    :ivar rest: what follows ``://``, without the connection.
+    """
+
+    scheme: str
+    conn_id: str | None
+    rest: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file of the machine that runs the task."""
+        return self.scheme in LOCAL_SCHEMES
+
+    @property
+    def uri(self) -> str:
+        """The URI without the connection."""
+        return f"{'file' if self.is_local else self.scheme}://{self.rest}"
+
+
+def check_destination(uri: str, *, parameter: str = "destination") -> None:
+    """Refuse at parse time what could never be published to. Imports no filesystem and looks no connection up.
+
+    A value with Jinja in it can only be judged when it is rendered: here it just must not be empty. A scheme that is
+    not known here is left to execution, where Airflow may know it from another provider.
+
+    :param uri: the destination as the user gave it.
+    :param parameter: the argument's name, for the error.
+    :raises RingEventsConfigError: it is not a string, is empty, or cannot name an object; or the filesystem package
+        for its scheme is not installed (the error names the extra that has it).
+    """
+    if isinstance(uri, str) and uri.strip() and ("{{" in uri or "{%" in uri):
+        return
+    require_packages(parse(uri, parameter), parameter)
+
+
+def parse(uri: str, parameter: str) -> ParsedUri:
+    """Take a rendered destination apart.
+
+    :raises RingEventsConfigError: it can name no object.
+    """
+    if not isinstance(uri, str):
+        raise RingEventsConfigError(f"{parameter} is a {type(uri).__name__}: it must be a string, {_ALLOWED}.")
+    if not uri.strip():
+        raise RingEventsConfigError(f"{parameter} is empty: give {_ALLOWED}.")
+    if any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in uri):
+        raise RingEventsConfigError(f"{parameter} {uri!r} holds a line break or another control character.")
+    if uri != uri.strip() or uri.endswith(("?", "#")):
+        raise RingEventsConfigError(f"{parameter} {uri!r} starts or ends with a blank, or ends with '?' or '#'.")
+    scheme, rest = "file", uri
+    if found := _URI.fullmatch(uri):
+        scheme, rest = found.group(1).lower(), found.group(2)
+    authority = re.match(r"[^/?#]*", rest)
+    head = authority.group() if authority else ""
+    conn_id, at, host = head.rpartition("@")
+    if ":" in conn_id:
+        raise RingEventsConfigError(
+            f"{parameter} holds a user name and a password before its '@'. Only the id of an Airflow connection goes "
+            "there; put the credentials into that connection."
+        )
+    parsed = ParsedUri(scheme, conn_id or None, host + rest[len(head) :] if at else rest)
+    _require_place(parsed, uri, parameter)
+    return parsed
+
+
+def _require_place(parsed: ParsedUri, uri: str, parameter: str) -> None:
+    if parsed.is_local:
+        if not os.path.isabs(parsed.rest):
+            raise RingEventsConfigError(
+                f"{parameter} {uri!r} is not absolute, and the working folder of a task is not known beforehand: "
+                f"give {_ALLOWED}. A local file has three slashes: file:///data/report.csv."
+            )
+    elif parsed.scheme in _PACKAGES:
+        container, _, key = parsed.rest.partition("/")
+        if not container:
+            raise RingEventsConfigError(f"{parameter} {uri!r} names no bucket: give {_ALLOWED}.")
+        if not key and not parsed.rest.endswith("/"):
+            raise RingEventsConfigError(
+                f"{parameter} {uri!r} names a bucket but no key: add one, or end it in / to take the file's own name."
+            )
+        if {".", ".."} & set(key.split("/")):
+            raise RingEventsConfigError(
+                f"{parameter} {uri!r} has a part '.' or '..': object stores have no such thing."
+            )
+
+
+def require_packages(parsed: ParsedUri, parameter: str) -> None:
+    """Check that the filesystem package of a known scheme is installed, without importing it.
+
+    :raises RingEventsConfigError: it is not; the error names the extra that has it.
+    """
+    packages = _PACKAGES.get(parsed.scheme)
+    if packages and not (_installed(packages.filesystem) and _installed(packages.provider)):
+        raise RingEventsConfigError(
+            f"{parameter} {parsed.uri!r}: the filesystem for {parsed.scheme}:// is not installed. "
+            f"{install_hint(parsed.scheme)}"
+        )
+
+
+def install_hint(scheme: str) -> str:
+    """Say what to install for a scheme, as far as it is known."""
+    if packages := _PACKAGES.get(scheme):
+        return f"Install it with: pip install 'airflow-provider-ringevents[{packages.extra}]'"
+    return "Install the Airflow provider that has it, or use s3://, gs://, abfs:// or file://."
+
+
+@cache
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # a parent package is missing
+        return False

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
 from airflow_provider_ringevents.marking import MARK_FIELD, Wanted
 from airflow_provider_ringevents.waiting import Wait
@@ -34,19 +34,17 @@ class CopyWait:
         deadline: float | None,
         poll_interval: float,
         say: Callable[..., None],
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._wanted = wanted
         self._asked_at = asked_at
         self._wait = Wait(f"the copy of event {wanted.source_id} appearing", deadline, poll_interval)
         self._say_it = say
-        self._clock = clock
         self._logged = float("-inf")
         self._unmarked_since: float | None = None
 
     def pause(self) -> float:
         """Seconds to sleep before the next look."""
-        return self._wait.pause(self._clock())
+        return self._wait.pause(clock.now())
 
     def looked(self, events: Sequence[Mapping[str, Any]]) -> str | None:
         """Take the organization's events; gives the copy's id when it is there.
@@ -58,9 +56,9 @@ class CopyWait:
         if found:
             self._say_it("Event %s is the copy of %s", found["id"], self._wanted.source_id)
             return str(found["id"])
-        self._wait.unfinished(self._clock(), f"it is not among the {len(events)} events of the organization")
-        if time.monotonic() - self._logged >= _LOG_EVERY:
-            self._logged = time.monotonic()
+        self._wait.unfinished(clock.now(), f"it is not among the {len(events)} events of the organization")
+        if clock.steady() - self._logged >= _LOG_EVERY:
+            self._logged = clock.steady()
             self._say_it("The copy of event %s is not there yet", self._wanted.source_id)
         return None
 
@@ -69,11 +67,11 @@ class CopyWait:
 
         :raises RingEventsError: it ends the wait.
         """
-        self._wait.failed(error, self._clock())
+        self._wait.failed(error, clock.now())
 
     def _unmarked(self, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         candidates = self._wanted.unmarked_copies(events, self._asked_at - CLOCK_SKEW)
-        now = self._clock()
+        now = clock.now()
         if not candidates:
             self._unmarked_since = None
             return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import get_event
 from airflow_provider_ringevents.client.errors import (
@@ -96,14 +96,12 @@ class EventWait:
         deadline: float | None,
         poll_interval: float,
         say: Callable[..., None],
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self.call = get_event(event_id)
         self._event_id = event_id
         self._condition = condition
         self._wait = Wait(f"event {event_id}: condition {condition.name!r}", deadline, poll_interval)
         self._deadline = deadline
-        self._clock = clock
         self._say_it = say
         self._said = ""
         self._logged = float("-inf")
@@ -111,7 +109,7 @@ class EventWait:
 
     def pause(self) -> float:
         """Seconds to sleep before the next poll; none before the first."""
-        now = self._clock()
+        now = clock.now()
         usual = self._wait.pause(now)
         if self._wait.polls == 1:
             return 0.0
@@ -127,7 +125,7 @@ class EventWait:
         """
         data = envelope.get("data")
         event = resource(data) if isinstance(data, Mapping) else {}
-        now = self._clock()
+        now = clock.now()
         if self._condition.met(event, now):
             self._say_it("Event %s: condition %r is met", self._event_id, self._condition.name)
             return True
@@ -142,7 +140,7 @@ class EventWait:
 
         :raises RingEventsError: it ends the wait.
         """
-        now = self._clock()
+        now = clock.now()
         self._moment = None
         if self._condition.name == "exists" and isinstance(error, RingEventsNotFoundError):
             self._wait.unfinished(now, "there is no such event")
@@ -152,7 +150,7 @@ class EventWait:
             self._say(f"a poll failed: {error}")
 
     def _say(self, said: str) -> None:
-        now = time.monotonic()
+        now = clock.steady()
         if said != self._said or now - self._logged >= _LOG_EVERY:
             self._said, self._logged = said, now
             self._say_it("Event %s: %s", self._event_id, said)

@@ -8,12 +8,12 @@ again.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.endpoints import Call, list_events
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
@@ -66,11 +66,11 @@ class Memory:
 
     def posting(self) -> None:
         """A creating request is about to be sent."""
-        self._set(state="posting", time=time.time())
+        self._set(state="posting", time=clock.now())
 
     def accepted(self, event_id: str | None = None) -> None:
         """The service took it; its id, once it is known."""
-        self._set(state="accepted", time=self.get().get("time", time.time()), id=event_id)
+        self._set(state="accepted", time=self.get().get("time", clock.now()), id=event_id)
 
     def refused(self) -> None:
         """The service did not take it, or it never left."""
@@ -94,7 +94,6 @@ class CreateOnce:
     :ivar key_given: the user gave the key, so that it holds across runs: look before anything is sent.
     :ivar first_try: no earlier try of this task can have sent anything.
     :ivar settle_timeout: seconds; see ``defaults.SETTLE_TIMEOUT``.
-    :ivar sleep: waits some seconds.
     """
 
     hook: RingEventsHook
@@ -105,7 +104,6 @@ class CreateOnce:
     key_given: bool
     first_try: bool
     settle_timeout: float = defaults.SETTLE_TIMEOUT
-    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     def run(self) -> dict[str, Any] | None:
         """Create, or find.
@@ -118,7 +116,7 @@ class CreateOnce:
         if remembered.get("state") == "accepted":
             return self._accepted_before(remembered)
         if remembered:
-            found = self._look_until_settled(time.time() - remembered["time"])
+            found = self._look_until_settled(clock.now() - remembered["time"])
         elif not self.first_try and not self.memory.lasting:
             # Nothing tells whether an earlier try has sent its request, perhaps a moment ago.
             found = self._look_until_settled(0.0)
@@ -213,7 +211,7 @@ class CreateOnce:
 
     def _look_through(self, pauses: list[float]) -> dict[str, Any] | None:
         for pause in pauses:
-            self.sleep(pause)
+            clock.sleep(pause)
             try:
                 found = self.look()
             except RingEventsError as error:

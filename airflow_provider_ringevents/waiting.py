@@ -6,11 +6,11 @@ The worker's loop and the trigger drive the same :class:`ReportWait`, so that bo
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import Call, get_report
 from airflow_provider_ringevents.client.errors import (
@@ -114,12 +114,12 @@ class ReportWait:
         self._report_id = report_id
         self._wait = Wait(f"report {report_id} being ready", deadline, poll_interval, visible_from)
         self._say_it = say
-        self._started = time.monotonic()
+        self._started = clock.steady()
         self._logged = self._started - _LOG_EVERY
 
     def pause(self) -> float:
         """Seconds to sleep before the next poll."""
-        return self._wait.pause(time.time())
+        return self._wait.pause(clock.now())
 
     def answered(self, envelope: Envelope) -> bool:
         """Take an answer; True when the report is ready.
@@ -131,11 +131,11 @@ class ReportWait:
         if status.state is ReportState.FAILED:
             raise report_failed(self._report_id, status)
         if status.state is ReportState.READY:
-            waited = time.monotonic() - self._started
+            waited = clock.steady() - self._started
             self._say_it("Report %s is ready after %.0f s (%d polls)", self._report_id, waited, self._wait.polls)
             return True
         said = report_said(status)
-        self._wait.unfinished(time.time(), said)
+        self._wait.unfinished(clock.now(), said)
         self._say(said)
         return False
 
@@ -144,12 +144,12 @@ class ReportWait:
 
         :raises RingEventsError: it ends the wait.
         """
-        self._wait.failed(error, time.time())
+        self._wait.failed(error, clock.now())
         self._say(f"a poll failed: {error}")
 
     def _say(self, said: str) -> None:
-        if time.monotonic() - self._logged >= _LOG_EVERY:
-            self._logged = time.monotonic()
+        if clock.steady() - self._logged >= _LOG_EVERY:
+            self._logged = clock.steady()
             self._say_it("Report %s is not ready yet: %s", self._report_id, said)
 
 
@@ -174,7 +174,7 @@ def wait_for(hook: RingEventsHook, wait: Waiting) -> None:
     :raises RingEventsError: what ends the wait.
     """
     while True:
-        time.sleep(wait.pause())
+        clock.sleep(wait.pause())
         try:
             envelope = hook.poll(wait.call)
         except RingEventsError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +82,8 @@ class RingEventsCreateEventOperator(ProvisioningOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the event, or find it."""
-        from airflow_provider_ringevents.client.endpoints import create_event
+        from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client.endpoints import create_event
         from airflow_provider_ringevents.marking import Wanted, readable_slug
 
         self.check_arguments(is_known)
@@ -181,7 +181,8 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the event, or find it; wait here, or defer the wait."""
-        from airflow_provider_ringevents.client.endpoints import create_event_from_template
+        from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client.endpoints import create_event_from_template
         from airflow_provider_ringevents.marking import Wanted, with_mark
 
         self.check_arguments(is_known)
@@ -203,7 +204,7 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
                 raise RingEventsError("create_event_from_template: the service answered without the event")
             event_id: str = event["id"]
             EventLink.keep(context, event)
-            if condition is None or condition.met(event, time.time()):
+            if condition is None or condition.met(event, clock.now()):
                 return event
             if self.deferrable:
                 from airflow_provider_ringevents.triggers.events import RingEventsEventTrigger
@@ -308,7 +309,8 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask for the copy, or find it; wait here, or defer the wait."""
-        from airflow_provider_ringevents.client.endpoints import duplicate_event
+        from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client.endpoints import duplicate_event
         from airflow_provider_ringevents.marking import with_mark
 
         self.check_arguments(is_known)
@@ -333,7 +335,7 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
         )
 
     def _wait(self, hook: RingEventsHook, once: CreateOnce) -> dict[str, Any]:
-        asked_at = once.memory.get().get("time", time.time())
+        asked_at = once.memory.get().get("time", clock.now())
         wanted = once.wanted
         if self.deferrable:
             from airflow_provider_ringevents.triggers.events import RingEventsCopyTrigger
@@ -357,7 +359,7 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
 
         wait = CopyWait(wanted, asked_at, self.deadline(), self.poll_interval, self.log.info)
         while True:
-            time.sleep(wait.pause())
+            clock.sleep(wait.pause())
             try:
                 events = once.events()
             except RingEventsError as error:

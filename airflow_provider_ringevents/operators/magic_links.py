@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,7 +97,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
                 self.log.info("%d of %d attendees have their link already", len(links), len(attendees))
             failures = self._create(hook, attendees, links)
             if any(error.ambiguous for error in failures.values()):
-                time.sleep(_LOOK_AGAIN)
+                clock.sleep(_LOOK_AGAIN)
                 links.update(self._existing(hook, attendees))
                 failures = {email: error for email, error in failures.items() if email not in links}
         if failures:
@@ -108,7 +107,8 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
 
     def _existing(self, hook: RingEventsHook, attendees: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """The attendees' links that there are, by identity; the whole list is read, since a filter may mind case."""
-        from airflow_provider_ringevents.client.endpoints import list_magic_links
+        from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client.endpoints import list_magic_links
 
         wanted = {_identity(attendee["email"]) for attendee in attendees}
         links: dict[str, dict[str, Any]] = {}
@@ -124,7 +124,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
         """Create what is missing, into ``links``; gives the failures by identity."""
         missing = [attendee for attendee in attendees if _identity(attendee["email"]) not in links]
         failures: dict[str, RingEventsError] = {}
-        logged = time.monotonic()
+        logged = clock.steady()
         for done, attendee in enumerate(missing, start=1):
             identity = _identity(attendee["email"])
             try:
@@ -136,8 +136,8 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
             except RingEventsError as error:
                 failures[identity] = error
                 self.log.warning("Attendee %d of %d failed: %s", done, len(missing), error)
-            if time.monotonic() - logged >= _LOG_EVERY or done == len(missing):
-                logged = time.monotonic()
+            if clock.steady() - logged >= _LOG_EVERY or done == len(missing):
+                logged = clock.steady()
                 self.log.info("%d of %d links made, %d failed", done - len(failures), len(missing), len(failures))
         return failures
 

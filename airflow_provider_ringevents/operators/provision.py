@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context, mask_secret
 
+from airflow_provider_ringevents import clock
 from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
@@ -177,4 +177,4 @@ class WaitingOperator(ProvisioningOperator):
 
     def deadline(self) -> float:
         """When a wait that starts now has to be over, in seconds since the epoch."""
-        return time.time() + self.wait_timeout
+        return clock.now() + self.wait_timeout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -84,7 +83,7 @@ class RingEventsEventSensor(RingEventsBaseSensor):
                     condition.status,
                     condition.offset,
                     self.poke_interval,
-                    time.time() + self.timeout,
+                    clock.now() + self.timeout,
                 ),
                 method_name="execute_complete",
             )
@@ -93,7 +92,8 @@ class RingEventsEventSensor(RingEventsBaseSensor):
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Whether the condition is met."""
-        from airflow_provider_ringevents.client.endpoints import get_event
+        from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client.endpoints import get_event
         from airflow_provider_ringevents.client.paging import resource
 
         condition = self._condition()
@@ -108,7 +108,7 @@ class RingEventsEventSensor(RingEventsBaseSensor):
                     self.tolerate(error)
                 return False
         self.poked()
-        met = condition.met(event, time.time())
+        met = condition.met(event, clock.now())
         self.log.info("Event %s: %s", self.event_id, "condition met" if met else condition.unmet(event))
         return met
 

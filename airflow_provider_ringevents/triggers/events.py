@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.copy_waiting import CopyWait
@@ -154,10 +153,10 @@ class RingEventsCopyTrigger(BaseTrigger):
         wait = CopyWait(wanted, self.asked_at, self.deadline, self.poll_interval, self.log.info)
         async with shared_client(self.ringevents_conn_id) as client:
             while True:
-                await asyncio.sleep(wait.pause())
+                await clock.sleep_in_loop(wait.pause())
                 try:
                     # Half a pause old is fresh enough: what matters is that waits of one organization meet.
-                    events = await client.events(self.organization_id, time.monotonic() - self.poll_interval / 2)
+                    events = await client.events(self.organization_id, clock.steady() - self.poll_interval / 2)
                 except RingEventsError as error:
                     wait.failed(error)
                 else:

@@ -7,12 +7,12 @@ up for each poll would cost a call to the API server.
 from __future__ import annotations
 
 import asyncio
-import time
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.answers import Envelope
 from airflow_provider_ringevents.client.async_client import AsyncClient
 from airflow_provider_ringevents.client.endpoints import Call, list_events
@@ -73,13 +73,13 @@ class SharedClient:
     async def events(self, organization_id: str, fresh_since: float) -> list[dict[str, Any]]:
         """All events of an organization; whoever asks while a listing is under way waits for that one.
 
-        :param fresh_since: ``time.monotonic()`` after which a listing must have begun to be good enough.
+        :param fresh_since: ``clock.steady()`` after which a listing must have begun to be good enough.
         :raises RingEventsError: as the client raises.
         """
         begun, listing = self._listings.get(organization_id, (float("-inf"), None))
         if listing is None or begun < fresh_since or (listing.done() and _failed(listing)):
             listing = asyncio.ensure_future(self._list(organization_id))
-            self._listings[organization_id] = (time.monotonic(), listing)
+            self._listings[organization_id] = (clock.steady(), listing)
         # Shielded: a wait that is cancelled must not take the listing from the others.
         return await asyncio.shield(listing)
 
@@ -131,7 +131,7 @@ async def poll_until(wait: Waiting, conn_id: str) -> None:
     """
     async with shared_client(conn_id) as client:
         while True:
-            await asyncio.sleep(wait.pause())
+            await clock.sleep_in_loop(wait.pause())
             try:
                 envelope = await client.poll(wait.call)
             except RingEventsError as error:

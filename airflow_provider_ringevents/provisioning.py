@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import Call, list_events
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context, conf
 
+from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.links import EventLink
@@ -82,8 +83,7 @@ class RingEventsCreateEventOperator(ProvisioningOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the event, or find it."""
-        from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.client.endpoints import create_event
+        from airflow_provider_ringevents.client.endpoints import create_event
         from airflow_provider_ringevents.marking import Wanted, readable_slug
 
         self.check_arguments(is_known)
@@ -181,8 +181,7 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the event, or find it; wait here, or defer the wait."""
-        from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.client.endpoints import create_event_from_template
+        from airflow_provider_ringevents.client.endpoints import create_event_from_template
         from airflow_provider_ringevents.marking import Wanted, with_mark
 
         self.check_arguments(is_known)
@@ -309,8 +308,7 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask for the copy, or find it; wait here, or defer the wait."""
-        from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.client.endpoints import duplicate_event
+        from airflow_provider_ringevents.client.endpoints import duplicate_event
         from airflow_provider_ringevents.marking import with_mark
 
         self.check_arguments(is_known)

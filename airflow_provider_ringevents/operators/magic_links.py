@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import (
     RingEventsAuthError,
     RingEventsConfigError,
@@ -107,8 +108,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
 
     def _existing(self, hook: RingEventsHook, attendees: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """The attendees' links that there are, by identity; the whole list is read, since a filter may mind case."""
-        from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.client.endpoints import list_magic_links
+        from airflow_provider_ringevents.client.endpoints import list_magic_links
 
         wanted = {_identity(attendee["email"]) for attendee in attendees}
         links: dict[str, dict[str, Any]] = {}

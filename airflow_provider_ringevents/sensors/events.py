@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
 
+from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import (
     RingEventsConfigError,
     RingEventsError,
@@ -92,8 +93,7 @@ class RingEventsEventSensor(RingEventsBaseSensor):
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Whether the condition is met."""
-        from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.client.endpoints import get_event
+        from airflow_provider_ringevents.client.endpoints import get_event
         from airflow_provider_ringevents.client.paging import resource
 
         condition = self._condition()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsRateLimitError
 from airflow_provider_ringevents.client.paging import Page, PagePlan
 from airflow_provider_ringevents.client.retrying import RetryPolicy
+from airflow_provider_ringevents.client.settings import check_number
 
 
 class Client(ClientCore):
@@ -87,7 +89,9 @@ class Client(ClientCore):
 
     # --- lists
 
-    def pages(self, call: Call, *, per_page: int | None = None, concurrency: int | None = None) -> Iterator[Page]:
+    def pages(
+        self, call: Call, *, per_page: int | None = None, concurrency: int | None = None
+    ) -> Generator[Page, None, None]:
         """Read a list page by page, in order, with several requests in flight.
 
         After the first page the others are planned from ``meta.count``; where that is missing, ``links.next`` is
@@ -98,46 +102,53 @@ class Client(ClientCore):
         :raises RingEventsError: a page could not be read; the message names it.
         """
         first, asked = self._first_page(call, per_page)
+        width = self.settings.concurrency if concurrency is None else concurrency
+        check_number("concurrency", width, whole=True, least=1, most=defaults.MAX_CONCURRENCY)
         page = Page.of(self.send(first), 1, operation=call.operation)
         yield page
         plan = PagePlan.after(page, asked) if call.paged else None
         if plan and plan.last > 1:
-            for page in self._planned(first, plan, concurrency or self.settings.concurrency):
-                yield page
-                if not page.items:
-                    return
+            with closing(self._planned(first, plan, width)) as planned:
+                for page in planned:
+                    yield page
+                    if not page.items:
+                        return
         seen: set[str] = set()
         while following := self._next_page(first, page, plan, seen):
             page = Page.of(self.send(following), page.number + 1, operation=call.operation)
             yield page
 
-    def _planned(self, call: Call, plan: PagePlan, concurrency: int) -> Iterator[Page]:
-        in_flight = concurrency
-        abandoned = False
+    def _planned(self, call: Call, plan: PagePlan, concurrency: int) -> Generator[Page, None, None]:
+        gate = _Gate(concurrency)
+        abandoned = threading.Event()
 
-        def on_retry(error: BaseException) -> None:
-            nonlocal in_flight
-            if abandoned:
-                raise error
-            if isinstance(error, RingEventsRateLimitError):
-                in_flight = 1
+        def attempt(numbered: Call) -> Envelope:
+            with gate:
+                if abandoned.is_set():
+                    raise CancelledError
+                return self._send_once(numbered)
+
+        def pause(seconds: float) -> None:
+            if abandoned.wait(seconds):
+                raise CancelledError
 
         def fetch(number: int) -> Page:
             numbered = call.with_params(page=number, perPage=plan.per_page)
-            return Page.of(self.send(numbered, on_retry=on_retry), number, operation=call.operation)
+            retrying = Retrying(**self.policy.tenacity(repeatable=call.repeatable), sleep=pause)
+            return Page.of(retrying(attempt, numbered), number, operation=call.operation)
 
         numbers = iter(range(2, plan.last + 1))
         waiting: deque[Future[Page]] = deque()
         with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="ringevents-pages") as pool:
             try:
                 while True:
-                    while len(waiting) < in_flight and (number := next(numbers, None)) is not None:
+                    while len(waiting) < gate.width and (number := next(numbers, None)) is not None:
                         waiting.append(pool.submit(fetch, number))
                     if not waiting:
                         return
                     yield waiting.popleft().result()
             finally:
-                abandoned = True
+                abandoned.set()
                 for future in waiting:
                     future.cancel()
 
@@ -145,8 +156,9 @@ class Client(ClientCore):
         self, call: Call, *, per_page: int | None = None, concurrency: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """The resources of a list, in order; arguments and errors as :meth:`pages`."""
-        for page in self.pages(call, per_page=per_page, concurrency=concurrency):
-            yield from page.items
+        with closing(self.pages(call, per_page=per_page, concurrency=concurrency)) as pages:
+            for page in pages:
+                yield from page.items
 
     # --- files
 
@@ -193,6 +205,29 @@ class Client(ClientCore):
         except httpx.HTTPError as error:
             raise self._transport_error(plan.call, error) from error
         raise self._file_error(plan.call, response, body)
+
+
+class _Gate:
+    """Lets so many requests of a list through at a time, and one at a time after a 429."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self._inside = 0
+        self._changed = threading.Condition()
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._inside < self.width)
+            self._inside += 1
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._changed:
+            if isinstance(exc, RingEventsRateLimitError):
+                self.width = 1
+            self._inside -= 1
+            self._changed.notify_all()
 
 
 class Download:

@@ -24,7 +24,7 @@ from airflow_provider_ringevents.client.errors import (
 from airflow_provider_ringevents.client.pacing import Pacer
 from airflow_provider_ringevents.client.paging import Page, PagePlan, next_page_params
 from airflow_provider_ringevents.client.retrying import RetryPolicy
-from airflow_provider_ringevents.client.settings import ClientSettings
+from airflow_provider_ringevents.client.settings import ClientSettings, check_number
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 
@@ -144,7 +144,8 @@ class ClientCore:
         return api_error(call, response.status_code, response.headers, body, secret=self.settings.api_key)
 
     def _first_page(self, call: Call, per_page: int | None) -> tuple[Call, int]:
-        asked = per_page or self.settings.per_page
+        asked = self.settings.per_page if per_page is None else per_page
+        check_number("per_page", asked, whole=True, least=1)
         return (call.with_params(page=1, perPage=asked) if call.paged else call), asked
 
     def _next_page(self, call: Call, page: Page, plan: PagePlan | None, seen: set[str]) -> Call | None:
@@ -160,6 +161,10 @@ class ClientCore:
             return None
         params = next_page_params(page.next_link, self.settings.base_url, operation=call.operation)
         number = params.get("page", "")
+        # What a link leaves out still holds: the filter, and the size that its page number counts in.
+        left_out = {name: value for name, value in call.params.items() if name != "page"}
+        if not number:
+            left_out.pop("perPage", None)
         if page.next_link in seen or (number.isdecimal() and int(number) <= page.number):
             raise RingEventsTransportError(
                 f"{call.operation}: links.next of page {page.number} leads back to a page that was read; not followed",
@@ -167,7 +172,7 @@ class ClientCore:
                 retryable=False,
             )
         seen.add(page.next_link)
-        return replace(call, params=params)
+        return replace(call, params={**left_out, **params})
 
 
 class LimitedBody:

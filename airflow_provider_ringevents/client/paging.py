@@ -14,7 +14,10 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of a URL, with the scheme's own port filled in."""
+    """Scheme, host and port of a URL, with the scheme's own port filled in.
+
+    :raises ValueError: it is no URL.
+    """
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
     return scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(scheme)
@@ -72,7 +75,8 @@ class Page:
 class PagePlan:
     """What the first page tells about the others.
 
-    :ivar per_page: the page size to ask for: a server that gave fewer rows than asked while it has more is believed.
+    :ivar per_page: the page size to ask for: a server that gave fewer rows than asked while it has more is believed,
+        and so is one that gave more.
     :ivar last: the number of the last page that is known to exist.
     """
 
@@ -87,7 +91,7 @@ class PagePlan:
             return None
         if first.count <= rows:
             return None if first.next_link else cls(asked, 1)
-        if rows > asked:
+        if rows > asked and first.next_link:
             return None
         return cls(rows, math.ceil(first.count / rows))
 
@@ -95,11 +99,17 @@ class PagePlan:
 def next_page_params(next_link: str, base_url: str, *, operation: str) -> dict[str, str]:
     """The query of ``links.next``, which must stay on the API's own origin.
 
-    :raises RingEventsTransportError: it leads to another scheme, host or port: the key is not sent there.
+    :raises RingEventsTransportError: it is no address, or leads to another scheme, host or port: the key is not sent
+        there.
     """
-    target = urljoin(base_url, next_link)
-    if origin(target) != origin(base_url):
+    try:
+        target = urljoin(base_url, next_link)
         scheme, host, port = origin(target)
+    except ValueError:
+        raise RingEventsTransportError(
+            f"{operation}: links.next is no usable address; not followed", sent=True, retryable=False
+        ) from None
+    if (scheme, host, port) != origin(base_url):
         raise RingEventsTransportError(
             f"{operation}: links.next leads away from the API, to {scheme}://{host}:{port}; not followed",
             sent=True,

@@ -58,12 +58,12 @@ class ClientSettings:
             raise RingEventsConfigError(
                 f"auth_scheme: one word such as 'Bearer', or nothing, is wanted, got {scheme!r}"
             )
-        _check_number("timeout", self.timeout, above=0)
-        _check_number("max_attempts", self.max_attempts, whole=True, least=1, most=20)
-        _check_number("per_page", self.per_page, whole=True, least=1)
-        _check_number("concurrency", self.concurrency, whole=True, least=1, most=defaults.MAX_CONCURRENCY)
+        check_number("timeout", self.timeout, above=0)
+        check_number("max_attempts", self.max_attempts, whole=True, least=1, most=20)
+        check_number("per_page", self.per_page, whole=True, least=1)
+        check_number("concurrency", self.concurrency, whole=True, least=1, most=defaults.MAX_CONCURRENCY)
         if self.rate_limit is not None:
-            _check_number("rate_limit", self.rate_limit, above=0)
+            check_number("rate_limit", self.rate_limit, above=0)
         if not isinstance(self.verify, (bool, str)) or self.verify == "":
             raise RingEventsConfigError(f"verify: true, false or a CA bundle's path is wanted, got {self.verify!r}")
         if self.proxy is not None and urlsplit(self.proxy).scheme not in ("http", "https", "socks5", "socks5h"):
@@ -104,7 +104,7 @@ def _checked_url(url: Any) -> str:
     return url.rstrip("/")
 
 
-def _check_number(
+def check_number(
     name: str,
     value: Any,
     *,
@@ -113,6 +113,10 @@ def _check_number(
     least: float | None = None,
     most: float | None = None,
 ) -> None:
+    """Refuse what is no finite number within the bounds.
+
+    :raises RingEventsConfigError: the message names it, its value and what is allowed.
+    """
     wanted = ["a whole number" if whole else "a number"]
     wanted += [f"above {above}"] if above is not None else []
     wanted += [f"of at least {least}"] if least is not None else []

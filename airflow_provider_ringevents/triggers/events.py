@@ -19,7 +19,8 @@ from airflow_provider_ringevents.triggers.shared_client import poll_until, share
 class RingEventsEventTrigger(BaseTrigger):
     """Waits until something is true of an event; only reads, and carries nothing but ids, words and numbers.
 
-    Its one event holds ``status`` (``ready`` or ``error``) and ``event_id``; an error says itself in plain values.
+    Its one event holds ``status`` (``ready`` or ``error``) and ``event_id``; an error says itself under ``error`` in
+    plain values.
 
     :param event_id: which event.
     :param ringevents_conn_id: the Airflow connection.
@@ -72,7 +73,7 @@ class RingEventsEventTrigger(BaseTrigger):
             await poll_until(wait, self.ringevents_conn_id)
             event = {"status": "ready", "event_id": self.event_id}
         except RingEventsError as error:
-            event = {"status": "error", "event_id": self.event_id, **error.to_event()}
+            event = {"status": "error", "event_id": self.event_id, "error": error.to_event()}
         yield TriggerEvent(event)
 
 
@@ -139,7 +140,7 @@ class RingEventsCopyTrigger(BaseTrigger):
         try:
             event = {"status": "ready", "event_id": await self._copy()}
         except RingEventsError as error:
-            event = {"status": "error", "event_id": self.source_id, **error.to_event()}
+            event = {"status": "error", "event_id": self.source_id, "error": error.to_event()}
         yield TriggerEvent(event)
 
     async def _copy(self) -> str:

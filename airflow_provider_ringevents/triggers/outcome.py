@@ -18,7 +18,8 @@ def checked_event(event: Mapping[str, Any] | None, wanted: str = "report_id") ->
         raise RingEventsError(f"the trigger's event holds no {wanted!r}: {event!r}", retryable=True)
     status = event.get("status")
     if status == "error":
-        raise error_from_event(event)
+        said = event.get("error")
+        raise error_from_event(said if isinstance(said, Mapping) else {})
     if status != "ready":
         raise RingEventsError(f"the trigger's event has an unknown status: {status!r}", retryable=True)
     return event

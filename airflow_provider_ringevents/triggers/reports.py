@@ -16,8 +16,8 @@ from airflow_provider_ringevents.waiting import ReportWait
 class RingEventsReportTrigger(BaseTrigger):
     """Waits until a report is ready; only reads, and carries nothing but ids and numbers.
 
-    Its one event holds ``status`` (``ready`` or ``error``) and ``report_id``; an error says itself in the plain values
-    of :meth:`RingEventsError.to_event <airflow_provider_ringevents.client.errors.RingEventsError.to_event>`.
+    Its one event holds ``status`` (``ready`` or ``error``) and ``report_id``; an error says itself under ``error`` in
+    plain values.
 
     :param report_id: which report.
     :param ringevents_conn_id: the Airflow connection.
@@ -64,5 +64,5 @@ class RingEventsReportTrigger(BaseTrigger):
             )
             event = {"status": "ready", "report_id": self.report_id}
         except RingEventsError as error:
-            event = {"status": "error", "report_id": self.report_id, **error.to_event()}
+            event = {"status": "error", "report_id": self.report_id, "error": error.to_event()}
         yield TriggerEvent(event)

@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.answers import Envelope
-from airflow_provider_ringevents.client.core import Blocks, ClientCore, LimitedBody, OnRetry
+from airflow_provider_ringevents.client.core import HTTP_FAILURES, Blocks, ClientCore, LimitedBody, OnRetry
 from airflow_provider_ringevents.client.downloading import DownloadPlan
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
@@ -65,7 +65,7 @@ class AsyncClient(ClientCore):
                     body = await self._read(call, response)
                 finally:
                     await response.aclose()
-            except httpx.HTTPError as error:
+            except HTTP_FAILURES as error:
                 raise self._transport_error(call, error) from error
         return self._answer(call, response, body)
 
@@ -141,7 +141,7 @@ class AsyncClient(ClientCore):
                 body = await self._read(plan.call, response)
             finally:
                 await response.aclose()
-        except httpx.HTTPError as error:
+        except HTTP_FAILURES as error:
             raise self._transport_error(plan.call, error) from error
         raise self._file_error(plan.call, response, body)
 
@@ -173,7 +173,7 @@ class AsyncDownload:
                     yield block
                 plan.ended(self._response.num_bytes_downloaded)
                 return
-            except httpx.HTTPError as error:
+            except HTTP_FAILURES as error:
                 failure = self._client._transport_error(plan.call, error)
             await self._response.aclose()
             plan.cut(failure)

@@ -16,7 +16,7 @@ from tenacity import Retrying
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.answers import Envelope
-from airflow_provider_ringevents.client.core import Blocks, ClientCore, LimitedBody, OnRetry
+from airflow_provider_ringevents.client.core import HTTP_FAILURES, Blocks, ClientCore, LimitedBody, OnRetry
 from airflow_provider_ringevents.client.downloading import DownloadPlan
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsRateLimitError
@@ -70,7 +70,7 @@ class Client(ClientCore):
                 body = self._read(call, response)
             finally:
                 response.close()
-        except httpx.HTTPError as error:
+        except HTTP_FAILURES as error:
             raise self._transport_error(call, error) from error
         return self._answer(call, response, body)
 
@@ -202,7 +202,7 @@ class Client(ClientCore):
                 body = self._read(plan.call, response)
             finally:
                 response.close()
-        except httpx.HTTPError as error:
+        except HTTP_FAILURES as error:
             raise self._transport_error(plan.call, error) from error
         raise self._file_error(plan.call, response, body)
 
@@ -264,7 +264,7 @@ class Download:
                     yield block
                 plan.ended(self._response.num_bytes_downloaded)
                 return
-            except httpx.HTTPError as error:
+            except HTTP_FAILURES as error:
                 failure = self._client._transport_error(plan.call, error)
             self._response.close()
             plan.cut(failure)

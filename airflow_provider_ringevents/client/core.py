@@ -28,6 +28,9 @@ from airflow_provider_ringevents.client.settings import ClientSettings, check_nu
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 
+HTTP_FAILURES = (httpx.HTTPError, httpx.InvalidURL)
+"""What httpx raises in place of an answer; the second for a Location that is no URL, though it is not followed."""
+
 OnRetry = Callable[[BaseException], None]
 
 

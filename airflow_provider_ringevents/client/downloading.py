@@ -24,6 +24,7 @@ from airflow_provider_ringevents.client.paging import origin, resource
 from airflow_provider_ringevents.client.settings import is_loopback
 
 _NOT_A_FILE = ("text/html", "application/json", "application/vnd.api+json", "application/problem+json")
+_DECODED = ("gzip", "deflate")
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
@@ -47,7 +48,7 @@ class DownloadPlan:
     """Where one download stands.
 
     :ivar received: bytes of the file handed on so far.
-    :ivar size: bytes of the whole file, if the server says.
+    :ivar size: bytes of the whole file, if the server says; None for a compressed one.
     :ivar etag: a strong ETag, if the server gives one.
     :ivar content_type: the file's media type, without parameters.
     :ivar file_name: the server's name for the file, as sent; not safe to use as it is.
@@ -63,6 +64,7 @@ class DownloadPlan:
     file_name: str = ""
     encoded: bool = False
     resumes: int = 0
+    _sent_size: int | None = None
     _url: str = ""
     _by_link: bool = False
     _redirects: int = 0
@@ -72,7 +74,7 @@ class DownloadPlan:
     @property
     def verified(self) -> bool:
         """The server said how long the file is, so that a body which ends early cannot pass for whole."""
-        return self.size is not None
+        return self._sent_size is not None
 
     # --- the way to the file
 
@@ -96,7 +98,7 @@ class DownloadPlan:
             raise self._first_error or RingEventsTransferError(
                 f"{self.call.operation}: the report has no link to its file (is it ready?)"
             )
-        self._go(urljoin(self.base_url, url))
+        self._go(self.base_url, url)
 
     def target(self) -> Target:
         """What to ask next."""
@@ -140,6 +142,9 @@ class DownloadPlan:
             return
         if not by_a_link and status in (401, 429):
             raise error  # the signed link is asked for with the same key, at the same service
+        if by_a_link and status is not None:
+            # Not the API's own word: advice on its key would mislead, and a fresh link may do another time.
+            error = RingEventsTransferError(f"{self._place()} answered {status} where the file was expected")
         self._other_way(error)
 
     def _redirect(self, location: str) -> None:
@@ -147,14 +152,17 @@ class DownloadPlan:
         if not location or self._redirects > defaults.MAX_REDIRECTS:
             what = "redirects to nowhere" if not location else "redirects without end"
             raise RingEventsTransferError(f"{self._place()} {what}")
-        self._go(urljoin(self.target().url, location))
+        self._go(self.target().url, location)
 
-    def _go(self, url: str) -> None:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        if parts.scheme not in ("http", "https") or not host:
+    def _go(self, base: str, link: str) -> None:
+        try:
+            url = urljoin(base, link)
+            scheme, host, _port = origin(url)
+        except ValueError:
+            scheme = host = url = ""
+        if scheme not in ("http", "https") or not host:
             raise RingEventsTransferError(f"{self._place()} leads to something that is no http(s) address")
-        if parts.scheme == "http" and not is_loopback(host):
+        if scheme == "http" and not is_loopback(host):
             raise RingEventsTransferError(f"{self._place()} leads to http://{host}: a report is not read in the clear")
         self._url = url
 
@@ -175,16 +183,22 @@ class DownloadPlan:
         etag = headers.get("etag", "")
         if self.received:
             match = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
-            same = match is not None and int(match[1]) == self.received and match[3] in ("*", str(self.size))
+            size = int(match[3]) if match is not None and match[3] != "*" else self.size
+            same = match is not None and int(match[1]) == self.received and self.size in (None, size)
             if status != 206 or not same or (etag and etag != self.etag):
                 raise self._start_over("the server cannot go on where it was cut, or the file has changed")
+            self.size = self._sent_size = size
             return
         if status != 200:
             raise RingEventsTransferError(f"{self._place()} answered with a part of the file where all was asked for")
+        encoding = headers.get("content-encoding", "").strip().lower()
+        self.encoded = encoding not in ("", "identity")
+        if self.encoded and encoding not in _DECODED:
+            raise RingEventsTransferError(f"{self._place()} sent the file in an encoding that was not asked for")
         length = headers.get("content-length", "")
-        self.size = int(length) if length.isdecimal() else None
+        self._sent_size = int(length) if length.isdecimal() else None
+        self.size = None if self.encoded else self._sent_size
         self.etag = etag if etag.startswith('"') else None
-        self.encoded = headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
         self.content_type = kind
         self.file_name = file_name(headers.get("content-disposition", ""))
 
@@ -195,8 +209,8 @@ class DownloadPlan:
         :raises RingEventsTransferError: that is not what Content-Length said.
         """
         in_all = raw_bytes if self.encoded else self.received
-        if self.size is not None and in_all != self.size:
-            raise RingEventsTransferError(f"{self._place()} sent {in_all} bytes of a file of {self.size}")
+        if self._sent_size is not None and in_all != self._sent_size:
+            raise RingEventsTransferError(f"{self._place()} sent {in_all} bytes of a file of {self._sent_size}")
 
     def cut(self, error: RingEventsError) -> None:
         """The body broke off; returns when it can go on from :attr:`received`.
@@ -220,8 +234,8 @@ class RestartDownload(RingEventsTransferError):
     """The download has to begin again with an empty destination."""
 
 
-_EXTENDED_NAME = re.compile(r"filename\*\s*=\s*([\w!#$&+\-^`{}~.]+)'[^']*'([^;]+)", re.IGNORECASE)
-_PLAIN_NAME = re.compile(r"filename\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;]+))", re.IGNORECASE)
+_EXTENDED_NAME = re.compile(r"(?:^|;)\s*filename\*\s*=\s*([\w!#$&+\-^`{}~.]+)'[^']*'([^;]+)", re.IGNORECASE)
+_PLAIN_NAME = re.compile(r"(?:^|;)\s*filename\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;]+))", re.IGNORECASE)
 
 
 def file_name(content_disposition: str) -> str:
@@ -230,7 +244,7 @@ def file_name(content_disposition: str) -> str:
     if extended:
         try:
             return unquote(extended[2].strip(), encoding=extended[1], errors="strict")
-        except (LookupError, UnicodeDecodeError):
+        except (LookupError, UnicodeError):
             pass  # an unknown or wrong charset: the plain form may do
     plain = _PLAIN_NAME.search(content_disposition)
     if not plain:

@@ -101,7 +101,7 @@ def test_a_redirect_is_not_followed_with_the_key_and_names_the_host_alone(
     assert "hunter2" not in str(error)
 
 
-@pytest.mark.parametrize("location", ["", "http://[::1", "https://host:99999999/", "//", "\x7f"])
+@pytest.mark.parametrize("location", ["", "http://[::1", "https://host:99999999/", "//", "\x7f", "javascript:alert(1)"])
 def test_a_redirect_to_nowhere_is_an_ordinary_error(driver: type[SyncDriver], location: str) -> None:
     error = failure(driver, Answer(302, headers={"Location": location}))
     # httpx itself refuses what is no URL at all, and gives no answer then.

@@ -34,7 +34,7 @@ class AsyncClient(ClientCore):
         **settings: Any,
     ) -> None:
         super().__init__(base_url, api_key, policy=policy, **settings)
-        self._http = httpx.AsyncClient(**self._http_options())
+        self._http = self._opened_with(httpx.AsyncClient, self._http_options())
         # httpx slows down as requests queue up inside its pool: they wait here instead.
         self._free = asyncio.Semaphore(defaults.MAX_CONNECTIONS)
 

@@ -37,7 +37,7 @@ class Client(ClientCore):
         **settings: Any,
     ) -> None:
         super().__init__(base_url, api_key, policy=policy, **settings)
-        self._http = httpx.Client(**self._http_options())
+        self._http = self._opened_with(httpx.Client, self._http_options())
 
     def __enter__(self) -> Self:
         return self

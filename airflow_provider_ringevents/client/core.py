@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
@@ -26,11 +26,20 @@ from airflow_provider_ringevents.client.paging import Page, PagePlan, next_page_
 from airflow_provider_ringevents.client.retrying import RetryPolicy
 from airflow_provider_ringevents.client.settings import ClientSettings, check_number
 
-_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+_NEVER_LEFT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.ProxyError,
+    UnicodeError,
+)
 
-HTTP_FAILURES = (httpx.HTTPError, httpx.InvalidURL)
-"""What httpx raises in place of an answer; the second for a Location that is no URL, though it is not followed."""
+HTTP_FAILURES = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)
+"""What httpx raises in place of an answer: the second for a Location that is no URL, though it is not followed, the
+third for a host name that cannot be looked up."""
 
+_Http = TypeVar("_Http")
 OnRetry = Callable[[BaseException], None]
 
 
@@ -103,6 +112,17 @@ class ClientCore:
             "follow_redirects": False,
         }
 
+    @staticmethod
+    def _opened_with(make: Callable[..., _Http], options: Mapping[str, Any]) -> _Http:
+        try:
+            return make(**options)
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            # The certificates and the URL given were checked before; the environment's proxies were not.
+            hint = "SOCKS needs the package socksio" if isinstance(error, ImportError) else "it is no proxy's URL"
+            raise RingEventsConfigError(
+                f"proxy: the proxy of the connection or of the environment cannot be used: {hint}"
+            ) from None
+
     def _request(self, http: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Request:
         try:
             return http.build_request(
@@ -122,7 +142,7 @@ class ClientCore:
             headers["Authorization"] = self.settings.authorization
         try:
             return http.build_request("GET", target.url, headers=headers)
-        except httpx.InvalidURL:
+        except (httpx.InvalidURL, ValueError):
             raise RingEventsTransferError(f"{plan.call.operation}: the link to the file is no usable address") from None
 
     def _transport_error(self, call: Call, error: Exception) -> RingEventsTransportError:

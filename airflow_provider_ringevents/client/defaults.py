@@ -14,8 +14,8 @@ CONNECT_TIMEOUT: Final = 10.0
 """A handshake that takes longer will not come."""
 READ_TIMEOUT: Final = 60.0
 """Silence between two reads: long enough for a slow list page, short enough that no task hangs for an hour."""
-WRITE_TIMEOUT: Final = 60.0
-"""The same for sending; bodies are small."""
+MAX_TIMEOUT: Final = 86_400.0
+"""The longest silence that may be set: what is longer means "for ever", which no task should wait."""
 POOL_TIMEOUT: Final = 120.0
 """Waiting for a free connection of the pool: our own queue, so more patient than the network."""
 
@@ -24,6 +24,11 @@ MAX_CONNECTIONS: Final = 16
 """Requests in flight per client: httpx gets slower, not faster, beyond (685 requests/s at 10 in flight, 299 at 100)."""
 KEEPALIVE_SECONDS: Final = 5.0
 """Idle connections are dropped before servers and proxies drop them: a POST on a dead one would be ambiguous."""
+
+MIN_RATE: Final = 0.001
+"""Requests per second that may be set at least: one in a quarter of an hour."""
+MAX_RATE: Final = 10_000.0
+"""And at most: more than one client ever sends."""
 
 # --- retries (full jitter: random(0, min(cap, base * 2^n)))
 MAX_ATTEMPTS: Final = 5

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +63,17 @@ class ClientSettings:
             raise RingEventsConfigError(
                 f"auth_scheme: one word such as 'Bearer', or nothing, is wanted, got {scheme!r}"
             )
-        check_number("timeout", self.timeout, above=0)
+        check_number("timeout", self.timeout, above=0, most=defaults.MAX_TIMEOUT)
         check_number("max_attempts", self.max_attempts, whole=True, least=1, most=20)
         check_number("per_page", self.per_page, whole=True, least=1)
         check_number("concurrency", self.concurrency, whole=True, least=1, most=defaults.MAX_CONCURRENCY)
         if self.rate_limit is not None:
-            check_number("rate_limit", self.rate_limit, above=0)
+            check_number("rate_limit", self.rate_limit, least=defaults.MIN_RATE, most=defaults.MAX_RATE)
         if not isinstance(self.verify, (bool, str)) or self.verify == "":
             raise RingEventsConfigError(f"verify: true, false or a CA bundle's path is wanted, got {self.verify!r}")
-        if self.proxy is not None and urlsplit(self.proxy).scheme not in ("http", "https", "socks5", "socks5h"):
-            raise RingEventsConfigError("proxy: a URL that starts with http://, https:// or socks5:// is wanted")
+        if self.proxy is not None and not _is_proxy_url(self.proxy):
+            # Not echoed: it may hold a password.
+            raise RingEventsConfigError("proxy: a URL such as http://host:3128 (or https://, socks5://) is wanted")
 
     @property
     def authorization(self) -> str:
@@ -86,22 +92,54 @@ def is_loopback(host: str) -> bool:
 
 
 def _checked_url(url: Any) -> str:
+    # What looks like a user, a password or a query is not echoed.
+    got = "something else" if isinstance(url, str) and set(url) & set("@?#") else repr(url)
+    wanted = RingEventsConfigError(f"host: a base URL such as {defaults.BASE_URL} is wanted, got {got}")
     if not isinstance(url, str) or not url.isprintable():
-        raise RingEventsConfigError(f"host: a base URL such as {defaults.BASE_URL} is wanted, got {url!r}")
-    parts = urlsplit(url)
+        raise wanted
     try:
-        host, _port = parts.hostname, parts.port
+        parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise RingEventsConfigError(f"host: {error}") from error
-    if parts.scheme not in ("http", "https") or not host:
-        raise RingEventsConfigError(f"host: a base URL such as {defaults.BASE_URL} is wanted, got {url!r}")
-    if parts.username or parts.password or parts.query or parts.fragment:
+        raise RingEventsConfigError(f"{wanted} ({error})") from error
+    if parts.username is not None or parts.query or parts.fragment:
         raise RingEventsConfigError("host: the base URL takes no user, password, query or fragment")
+    if parts.scheme not in ("http", "https") or not _is_host(host):
+        raise wanted
     if parts.scheme == "http" and not is_loopback(host):
         raise RingEventsConfigError(
             f"host: http://{host} would send the API key in the clear; use https:// (plain http is for loopback only)"
         )
     return url.rstrip("/")
+
+
+def _is_host(host: str) -> bool:
+    """Whether it is an IP address or a name that a resolver takes."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return True
+    try:
+        host = httpx.URL(f"https://{host}").host
+        return _NAME.fullmatch(host.encode("idna").decode()) is not None
+    except (ValueError, httpx.InvalidURL):
+        return False
+
+
+def _is_proxy_url(url: Any) -> bool:
+    if not isinstance(url, str):
+        return False
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https", "socks5", "socks5h")
+            and _is_host(parts.hostname or "")
+            and parts.port != 0
+        )
+    except ValueError:
+        return False
 
 
 def check_number(
@@ -124,7 +162,7 @@ def check_number(
     numeric = not isinstance(value, bool) and isinstance(value, int if whole else (int, float))
     if (
         not numeric
-        or not math.isfinite(value)
+        or (isinstance(value, float) and not math.isfinite(value))
         or (above is not None and value <= above)
         or (least is not None and value < least)
         or (most is not None and value > most)

@@ -31,7 +31,7 @@ def _number(name: str, value: Any) -> float:
     try:
         if not isinstance(value, bool):
             return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     raise _unreadable(name, "a number", value)
 
@@ -57,7 +57,8 @@ def _verify(name: str, value: Any) -> bool | str:
 
 
 def _unreadable(name: str, wanted: str, value: Any) -> RingEventsConfigError:
-    return RingEventsConfigError(f"{name}: {wanted} is wanted in the connection's extra, got {value!r}")
+    got = "something else" if name == "proxy" else repr(value)  # a proxy's URL may hold a password
+    return RingEventsConfigError(f"{name}: {wanted} is wanted in the connection's extra, got {got}")
 
 
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {
@@ -105,6 +106,8 @@ def base_url(connection: ConnectionLike) -> str:
     else:
         scheme, rest = (connection.schema or "https").strip(), host
     place, slash, path = rest.partition("/")
+    if place.count(":") > 1 and not place.startswith("["):
+        place = f"[{place}]"  # an IPv6 address, as a connection URI hands it on
     has_port = place.rpartition("]")[2].count(":") == 1
     if connection.port and not has_port:
         place = f"{place}:{connection.port}"

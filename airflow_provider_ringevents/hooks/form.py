@@ -20,7 +20,7 @@ _FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "timeout": (
         "Timeout (seconds)",
         f"Silence after which a request is given up; default {defaults.READ_TIMEOUT:g}.",
-        {"type": ["number", "null"], "exclusiveMinimum": 0},
+        {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": defaults.MAX_TIMEOUT},
     ),
     "max_attempts": (
         "Attempts",
@@ -40,7 +40,7 @@ _FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "rate_limit": (
         "Rate limit (requests per second)",
         "Per process; empty: no limit besides the service's own.",
-        {"type": ["number", "null"], "exclusiveMinimum": 0},
+        {"type": ["number", "null"], "minimum": defaults.MIN_RATE, "maximum": defaults.MAX_RATE},
     ),
     "verify": (
         "Verify certificates",

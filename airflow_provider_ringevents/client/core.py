@@ -32,7 +32,6 @@ _NEVER_LEFT = (
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
     httpx.ProxyError,
-    UnicodeError,
 )
 
 HTTP_FAILURES = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)

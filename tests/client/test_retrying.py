@@ -96,8 +96,10 @@ def test_an_answer_that_never_comes_is_asked_for_again(driver: type[SyncDriver],
         Answer(body=b'{"data": {}}', cut=5, framing="chunked", reset=True),
         json_answer([1]),
         Answer(body=b"<html>", headers={"Content-Type": "text/html"}),
+        Answer(302, headers={"Location": "https://xn--/"}),
+        Answer(307, headers={"Location": "javascript:alert(1)"}),
     ],
-    ids=["closed", "reset", "cut", "chunk cut", "array", "html"],
+    ids=["closed", "reset", "cut", "chunk cut", "array", "html", "odd redirect", "odder redirect"],
 )
 def test_post_is_never_sent_again_once_its_bytes_are_out(driver: type[SyncDriver], failure: Answer) -> None:
     with WireServer(lambda seen: failure) as server:

@@ -1,0 +1,151 @@
+"""The report sensor, in Airflow's own words, in both modes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow_harness import Run
+from airflow_harness.versions import HAS_START_FROM_TRIGGER
+
+NEVER = 1 << 60
+
+
+@pytest.fixture(params=[False, True], ids=["worker", "deferrable"])
+def deferrable(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture
+def report_id(emulator: Any) -> str:
+    from airflow_provider_ringevents.client import Client, endpoints
+
+    emulator.state.settings.report_seconds = 0.4
+    with Client(emulator.url, emulator.api_key) as client:
+        created: str = client.send(endpoints.create_report(emulator.event_id, "registrations"))["data"]["id"]
+    return created
+
+
+def run(emulator: Any, retries: int = 0, **arguments: Any) -> Run:
+    def task() -> Any:
+        from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
+
+        return RingEventsReportSensor(task_id="wait", **{"poke_interval": 0.1, "timeout": 20, **arguments})
+
+    return Run(task, retries=retries, connections={"ringevents_default": emulator.connection_json()})
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow_provider_ringevents.client import defaults
+    from airflow_provider_ringevents.client.retrying import RetryPolicy
+
+    monkeypatch.setattr(defaults, "POLL_FIRST", 0.05)
+    monkeypatch.setattr(RetryPolicy, "backoff", lambda self, attempt: 0.0)
+
+
+def test_succeeds_with_the_reports_id_when_it_is_ready(emulator: Any, report_id: str, deferrable: bool) -> None:
+    result = run(emulator, report_id=report_id, deferrable=deferrable).to_end()
+
+    assert (result.state, result.xcom) == ("success", report_id)
+    assert emulator.count("GET", f"/v1/reports/{report_id}") > 1
+
+
+@pytest.mark.parametrize("soft_fail", [False, True])
+def test_a_timeout_is_airflows_own(emulator: Any, report_id: str, deferrable: bool, soft_fail: bool) -> None:
+    emulator.report(report_id).ready = NEVER
+    result = run(
+        emulator, retries=2, report_id=report_id, deferrable=deferrable, timeout=0.3, soft_fail=soft_fail
+    ).to_end()
+
+    assert result.state == ("skipped" if soft_fail else "failed")
+    if not soft_fail:
+        assert type(result.exception).__name__ == "AirflowSensorTimeout"
+        assert result.tries == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "ends"), [({}, "failed"), ({"soft_fail": True}, "skipped"), ({"never_fail": True}, "skipped")]
+)
+def test_a_failed_report_ends_it_without_retries(
+    emulator: Any, deferrable: bool, mode: dict[str, bool], ends: str
+) -> None:
+    from airflow_provider_ringevents.client import Client, endpoints
+
+    emulator.state.settings.report_seconds = 0
+    emulator.state.settings.report_status = "failed"
+    with Client(emulator.url, emulator.api_key) as client:
+        created = client.send(endpoints.create_report(emulator.event_id, "registrations"))["data"]["id"]
+    result = run(emulator, retries=2, report_id=created, deferrable=deferrable, **mode).to_end()
+
+    assert (result.state, result.tries) == (ends, 1)
+
+
+def test_one_failed_poke_does_not_end_it_and_a_rejected_key_does(
+    emulator: Any, report_id: str, deferrable: bool
+) -> None:
+    emulator.fault("status", method="GET", status=404, times=1)
+    assert run(emulator, report_id=report_id, deferrable=deferrable).to_end().state == "success"
+
+    emulator.fault("status", method="GET", status=401, times=None)
+    result = run(emulator, retries=2, report_id=report_id, deferrable=deferrable).to_end()
+    assert (result.state, result.tries) == ("failed", 1)
+
+
+def test_reschedules_between_pokes(emulator: Any, report_id: str) -> None:
+    result = run(emulator, report_id=report_id, deferrable=False, mode="reschedule").to_end()
+
+    assert result.state == "success"
+    assert "up_for_reschedule" in result.sessions
+
+
+# --- starting in the triggerer
+
+
+@pytest.mark.skipif(not HAS_START_FROM_TRIGGER, reason="Airflow before 3.3 renders nothing in the triggerer")
+@pytest.mark.parametrize("written", ["literal", "jinja"])
+def test_starts_in_the_triggerer_without_a_worker(emulator: Any, report_id: str, written: str) -> None:
+    given = report_id if written == "literal" else "{{ params.report }}"
+
+    def task() -> Any:
+        from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
+
+        return RingEventsReportSensor(
+            task_id="wait", report_id=given, poke_interval=0.1, timeout=20, deferrable=True, start_from_trigger=True
+        )
+
+    result = Run(
+        task, params={"report": report_id}, connections={"ringevents_default": emulator.connection_json()}
+    ).to_end()
+
+    assert (result.state, result.xcom) == ("success", report_id)
+    assert result.sessions == ("success",)
+
+
+@pytest.mark.skipif(HAS_START_FROM_TRIGGER, reason="for Airflow before 3.3")
+def test_starting_in_the_triggerer_is_refused_before_airflow_3_3() -> None:
+    from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
+
+    with pytest.raises(ValueError, match=r"start_from_trigger.*3\.3"):
+        RingEventsReportSensor(task_id="t", report_id="r", deferrable=True, start_from_trigger=True)
+
+
+def test_starting_in_the_triggerer_needs_deferrable() -> None:
+    from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
+
+    assert RingEventsReportSensor.start_from_trigger is False
+    with pytest.raises(ValueError, match="deferrable=True"):
+        RingEventsReportSensor(task_id="t", report_id="r", deferrable=False, start_from_trigger=True)
+
+
+@pytest.mark.skipif(not HAS_START_FROM_TRIGGER, reason="refused as a whole before 3.3")
+def test_starting_in_the_triggerer_refuses_another_tasks_result_with_a_hint() -> None:
+    from airflow.providers.common.compat.sdk import DAG
+
+    from airflow_provider_ringevents.operators.reports import RingEventsCreateReportOperator
+    from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
+
+    with DAG("d", schedule=None):
+        asked = RingEventsCreateReportOperator(task_id="ask", event_id="e", report_type="all")
+        with pytest.raises(ValueError, match="xcom_pull"):
+            RingEventsReportSensor(task_id="t", report_id=asked.output["id"], deferrable=True, start_from_trigger=True)

@@ -79,15 +79,18 @@ _EMPTY_MEANS_SOMETHING = ("auth_scheme",)
 _warned: set[tuple[str | None, str]] = set()
 
 
-def read_extra(conn_id: str | None, extra: Mapping[str, Any]) -> dict[str, Any]:
+def read_extra(conn_id: str | None, extra: Any) -> dict[str, Any]:
     """Read a connection's extra; numbers and booleans may be strings, since a connection URI has no other.
 
     A key that is not known warns once per connection and process.
 
-    :raises RingEventsConfigError: a value cannot be read; the message names its key.
+    :param extra: whatever JSON it holds.
+    :raises RingEventsConfigError: it is no object, or a value cannot be read; the message names its key.
     """
+    if extra is not None and not isinstance(extra, Mapping):
+        raise RingEventsConfigError(f"extra: a JSON object is wanted, got {type(extra).__name__}")
     values = {}
-    for name, value in extra.items():
+    for name, value in (extra or {}).items():
         reader = _READERS.get(name)
         if reader is None:
             _warn_unknown(conn_id, name)
@@ -114,12 +117,10 @@ def base_url(connection: ConnectionLike) -> str:
     return f"{scheme}://{place}{slash}{path}"
 
 
-def client_settings(
-    connection: ConnectionLike, extra: Mapping[str, Any], overrides: Mapping[str, Any]
-) -> ClientSettings:
+def client_settings(connection: ConnectionLike, extra: Any, overrides: Mapping[str, Any]) -> ClientSettings:
     """Build a client's settings.
 
-    :param extra: the connection's extra, read as a dict; apart, since an event loop reads it in its own way.
+    :param extra: the connection's extra, decoded; apart, since an event loop reads it in its own way.
     :param overrides: fields of :class:`~airflow_provider_ringevents.client.settings.ClientSettings` that win over
         the connection's.
     :raises RingEventsConfigError: something cannot be used; the message names the connection and the field.

@@ -262,7 +262,7 @@ def test_a_name_with_a_label_too_long_for_any_resolver_is_an_error_of_ours(drive
 
     with (
         WireServer(handler) as server,
-        pytest.raises(RingEventsTransportError, match="no whole answer") as caught,
+        pytest.raises(RingEventsTransportError, match=r"no whole answer|could not be reached") as caught,
     ):
         driver(server.url, max_attempts=1).download(endpoints.download_report("r"))
     assert "secret" not in str(caught.value)

@@ -143,8 +143,9 @@ class RingEventsHook(BaseHook):
         except RingEventsError as error:
             return False, str(error)
         count = page.count if page.count is not None else len(page.items)
-        named = ", ".join(f"{item.get('name')} (id {item['id']})" for item in page.items[:_SHOWN_ORGANIZATIONS])
-        more = ", ..." if count > len(page.items) else ""
+        shown = page.items[:_SHOWN_ORGANIZATIONS]
+        named = ", ".join(f"{item.get('name')} (id {item['id']})" for item in shown)
+        more = ", ..." if count > len(shown) else ""
         organizations = "organization" if count == 1 else "organizations"
         return True, f"Key accepted; sees {count} {organizations}{f': {named}{more}' if named else ''}"
 

@@ -1,0 +1,135 @@
+"""What the Test button of the connection form says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from drivers import KEY
+from wire import Answer, Seen, WireServer, closed_port, json_answer, problem
+
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+
+Connect = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses between attempts would take seconds; how long they are is tested with the retry policy."""
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+
+
+def organizations(number: int, count: int | None = None) -> Answer:
+    rows = [{"id": f"o{n}", "type": "organization", "attributes": {"name": f"Org {n}"}} for n in range(number)]
+    return json_answer({"data": rows, "meta": {"count": number if count is None else count}})
+
+
+def said(connect: Connect, answer: Answer | Callable[[Seen], Answer], **fields: Any) -> tuple[bool, str, WireServer]:
+    handler = answer if callable(answer) else lambda seen: answer
+    with WireServer(handler) as server:
+        connect(host=server.url, **fields)
+        good, text = RingEventsHook().test_connection()
+    assert KEY not in text
+    return good, text, server
+
+
+@pytest.mark.parametrize(
+    ("number", "count", "text"),
+    [
+        (0, 0, "Key accepted; sees 0 organizations"),
+        (1, 1, "Key accepted; sees 1 organization: Org 0 (id o0)"),
+        (2, 2, "Key accepted; sees 2 organizations: Org 0 (id o0), Org 1 (id o1)"),
+        (
+            5,
+            9,
+            "Key accepted; sees 9 organizations: Org 0 (id o0), Org 1 (id o1), Org 2 (id o2), Org 3 (id o3),"
+            " Org 4 (id o4), ...",
+        ),
+        (
+            9,
+            9,
+            "Key accepted; sees 9 organizations: Org 0 (id o0), Org 1 (id o1), Org 2 (id o2), Org 3 (id o3),"
+            " Org 4 (id o4), ...",
+        ),
+    ],
+)
+def test_a_good_key_says_what_it_sees(connect: Connect, number: int, count: int, text: str) -> None:
+    good, message, server = said(connect, organizations(number, count))
+    assert (good, message) == (True, text)
+    assert len(server.seen) == 1
+    assert server.seen[0].path == "/v1/organizations"
+    assert server.seen[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_without_a_count_the_rows_are_counted(connect: Connect) -> None:
+    answer = json_answer({"data": [{"id": "o1", "attributes": {"name": "A"}}, {"id": "o2", "attributes": {}}]})
+    good, message, _ = said(connect, answer)
+    assert good
+    assert message == "Key accepted; sees 2 organizations: A (id o1), None (id o2)"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_is_said_with_the_services_words(connect: Connect, status: int) -> None:
+    good, message, server = said(connect, problem(status, {"detail": f"bad key {KEY}"}))
+    assert not good
+    assert message.startswith(f"The key was refused ({status}): ")
+    assert "bad key ***" in message
+    assert len(server.seen) == 1
+
+
+def test_a_server_that_is_down_is_said(connect: Connect) -> None:
+    connect(host=f"http://127.0.0.1:{closed_port()}")
+    good, message = RingEventsHook().test_connection()
+    assert not good
+    assert "could not be reached" in message
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (problem(500, {"detail": "oops"}), "500 Internal Server Error: oops"),
+        (problem(404), "404 Not Found"),
+        (Answer(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}), "text/html"),
+        (json_answer({"status": "ok"}), "'data'"),
+        (Answer(302, headers={"Location": "https://login.example.org/?token=hunter2"}), "login.example.org"),
+        (Answer(cut=-1), "no whole answer"),
+    ],
+)
+def test_another_failure_is_said(connect: Connect, answer: Answer, words: str) -> None:
+    good, message, server = said(connect, answer)
+    assert not good
+    assert words in message
+    assert "hunter2" not in message
+    assert len(server.seen) <= defaults.MAX_ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"password": ""}, "no API key"),
+        ({"host": "http://example.org"}, "in the clear"),
+        ({"extra": {"timeout": "soon"}}, "timeout"),
+        ({"extra": {"verify": "/no/such/ca.pem"}}, "verify"),
+    ],
+)
+def test_a_connection_that_cannot_be_used_is_said(connect: Connect, fields: dict[str, Any], words: str) -> None:
+    connect(**fields)
+    good, message = RingEventsHook().test_connection()
+    assert not good
+    assert words in message
+
+
+def test_a_missing_connection_is_said() -> None:
+    good, message = RingEventsHook("no_such").test_connection()
+    assert not good
+    assert "no_such" in message
+
+
+def test_nothing_stays_open_after_a_test(connect: Connect) -> None:
+    with WireServer(lambda seen: organizations(1)) as server:
+        connect(host=server.url)
+        RingEventsHook().test_connection()
+        assert server.wait_until_closed()

@@ -92,7 +92,7 @@ def _greeting(emulator: Emulator) -> str:
             f"  template            {emulator.template_id}",
             "To copy the connection: the first line, after `export` and with single quotes around what follows the =.",
             f'Make it fail: curl -d \'{{"kind": "status", "status": 503, "times": 3}}\' {faults}',
-            f"What it has seen: curl {emulator.url}/_emulator/state",
+            f"What it has seen: curl {emulator.url}/_emulator/state (its switches: .../settings)",
             "",
         ]
     )

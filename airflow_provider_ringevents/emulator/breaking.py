@@ -17,10 +17,6 @@ _TICK: Final = 0.02
 _PLENTY: Final = 1024 * 1024
 
 
-class _Over(Exception):
-    """The answer ends here, whatever was promised."""
-
-
 _OnBody = Callable[[bytes, bool], Awaitable[None]]
 """Takes a piece of the body and whether more follows."""
 
@@ -32,10 +28,7 @@ async def _through(exchange: Exchange, start: Callable[[Message], Awaitable[None
         else:
             await body(message.get("body", b""), message.get("more_body", False))
 
-    try:
-        await exchange.answer(send)
-    except _Over:
-        return
+    await exchange.answer(send)
 
 
 def _length(headers: Headers) -> int:
@@ -68,7 +61,6 @@ async def cut_body(exchange: Exchange) -> None:
             await exchange.reset()
         else:
             await exchange.close()
-        raise _Over
 
     await _through(exchange, start, body)
 
@@ -93,14 +85,15 @@ async def close_delimited(exchange: Exchange) -> None:
 
     async def body(piece: bytes, more: bool) -> None:
         nonlocal room
+        if transport.is_closing():
+            return
         if room is not None:
             piece = piece[:room]
             room -= len(piece)
         transport.write(piece)
         await _flushed(exchange, _PLENTY)
-        if not more or room == 0 or transport.is_closing():
+        if not more or room == 0:
             await exchange.close()
-            raise _Over
 
     await _through(exchange, start, body)
 
@@ -113,7 +106,7 @@ async def slow_body(exchange: Exchange) -> None:
     async def body(piece: bytes, more: bool) -> None:
         for place in range(0, len(piece), size):
             if transport_of(exchange.scope).is_closing():
-                raise _Over
+                return
             part = piece[place : place + size]
             await exchange.send({"type": "http.response.body", "body": part, "more_body": True})
             await asyncio.sleep(pause)
@@ -135,7 +128,7 @@ async def stall(exchange: Exchange) -> None:
             await exchange.send({"type": "http.response.body", "body": piece[:left], "more_body": True})
             piece = piece[left:]
             if not await exchange.hang(exchange.fault.seconds):
-                raise _Over
+                return
         left -= len(piece)
         await exchange.send({"type": "http.response.body", "body": piece, "more_body": more})
 

@@ -86,6 +86,8 @@ def _summary(emulator: Emulator) -> dict[str, Any]:
             "registrations": sum(len(event.registrations) for event in state.events.values()),
             "reports": len(list(emulator.reports)),
             "requests": len(emulator.requests.entries),
+            "requests_in_flight": emulator.requests.in_flight,
+            "requests_in_flight_peak": emulator.requests.peak,
             "requests_by_status": _by_status(emulator),
             "leaked_authorizations": emulator.leaked_authorizations,
         }

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from airflow_provider_ringevents.client.timezones import iana_name
 from airflow_provider_ringevents.emulator.clock import DAY, Clock, parse_instant
-from airflow_provider_ringevents.emulator.ids import Dice, Ids, Kind
+from airflow_provider_ringevents.emulator.ids import Dice, Kind, ids_of
 from airflow_provider_ringevents.emulator.model import Event, Organization, Template
 from airflow_provider_ringevents.emulator.problems import forbidden, invalid, not_found
 from airflow_provider_ringevents.emulator.registrations import Registrations
@@ -28,7 +28,7 @@ class EventStore:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.lock = threading.RLock()
         self.settings = settings
-        self.ids = Ids(settings.seed)
+        self.ids = ids_of(settings.seed)
         self.dice = Dice(settings.seed)
         self._clock = clock
         today = round(clock() // DAY * DAY * 1000)

@@ -55,10 +55,17 @@ class Seen:
 
 @dataclass
 class RequestLog:
-    """The latest requests; bounded, so counts are right up to 100,000 requests."""
+    """The latest requests; bounded, so counts are right up to 100,000 requests.
+
+    :ivar leaked: requests to the signed links' origin that had an ``Authorization`` header.
+    :ivar in_flight: requests that are being answered now.
+    :ivar peak: the most of them at one time.
+    """
 
     entries: deque[Seen] = field(default_factory=lambda: deque(maxlen=_LOGGED))
     leaked: int = 0
+    in_flight: int = 0
+    peak: int = 0
 
     def count(
         self,
@@ -79,9 +86,10 @@ class RequestLog:
         )
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all but what is going on."""
         self.entries.clear()
         self.leaked = 0
+        self.peak = self.in_flight
 
 
 class _Bucket:
@@ -133,11 +141,18 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         origin = origin_of(scope)
-        path: str = scope["path"]
-        if origin == "api" and path.startswith(CONTROL):
+        if origin == "api" and scope["path"].startswith(CONTROL):
             await self._control(scope, receive, send)
             return
-        seen = self._note(scope, origin)
+        self._log.in_flight += 1
+        self._log.peak = max(self._log.peak, self._log.in_flight)
+        try:
+            await self._pass(self._note(scope, origin), scope, receive, send)
+        finally:
+            self._log.in_flight -= 1
+
+    async def _pass(self, seen: Seen, scope: Scope, receive: Receive, send: Send) -> None:
+        origin = seen.origin
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -152,7 +167,7 @@ class Gate:
                 response.headers["Retry-After"] = str(math.ceil(wait))
                 await response(scope, receive, noted)
                 return
-        fault = self._faults.take(origin, scope["method"], path)
+        fault = self._faults.take(origin, seen.method, seen.path)
         if origin == "api" and self._settings.latency:
             await asyncio.sleep(self._settings.latency)
         app = self._apps[origin]

@@ -10,6 +10,7 @@ import hashlib
 import random
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 LENGTH: Final = 25
@@ -19,7 +20,6 @@ _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 # Kind (5 bits), parent (32), index (40); the rest is zero, so that a made-up id is recognized as such.
 _PARENT_SHIFT: Final = 40
 _KIND_SHIFT: Final = 72
-_USED: Final = (1 << 77) - 1
 
 
 class Kind(IntEnum):
@@ -105,12 +105,17 @@ class Ids:
         word = word * self._second_back & _MASK
         word ^= word >> 63
         word = (word - self._add) * self._first_back & _MASK
-        if word & ~_USED:
-            return None
+        # For a made-up id this is a huge number.
         kind = word >> _KIND_SHIFT
         if kind not in Kind.__members__.values():
             return None
         return Key(Kind(kind), word >> _PARENT_SHIFT & 0xFFFFFFFF, word & 0xFFFFFFFFFF)
+
+
+@lru_cache(maxsize=16)
+def ids_of(seed: int) -> Ids:
+    """The ids of one seed; they hold nothing that changes."""
+    return Ids(seed)
 
 
 class Dice:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from airflow_provider_ringevents.emulator.problems import bad_parameter
+from airflow_provider_ringevents.emulator.problems import Flaw, Problem, bad_parameter
 from airflow_provider_ringevents.emulator.settings import Settings
 
 _DEFAULT_PER_PAGE: Final = 25
@@ -68,12 +68,12 @@ class Page:
 def read_page(address: str, query: Query, settings: Settings) -> Page:
     """Read which page is asked for.
 
-    :raises Problem: 400 for a page or a size that is no positive number.
+    :raises Problem: 400 for a page or a size that is no positive number, 422 for a size that is too large.
     """
     size = _positive(query, "perPage", _DEFAULT_PER_PAGE)
     if size > settings.max_per_page:
         if settings.refuse_large_pages:
-            raise bad_parameter("perPage", f"must be at most {settings.max_per_page}")
+            raise Problem(422, [Flaw(f"must be at most {settings.max_per_page}", parameter="perPage")])
         size = settings.max_per_page
     others = [(name, value) for name, value in query if name not in ("page", "perPage")]
     return Page(_positive(query, "page", 1), size, address, others)

@@ -41,7 +41,7 @@ class Settings:
     max_per_page: int = 100
     """Largest ``perPage``."""
     refuse_large_pages: bool = False
-    """Answer 400 to a larger ``perPage`` instead of lowering it silently."""
+    """Answer 422 to a larger ``perPage`` instead of lowering it silently."""
 
     report_seconds: float = 2.0
     """From the creation of a report until it is ready."""

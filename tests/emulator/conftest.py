@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -53,7 +54,7 @@ class Api:
         return response.json() if response.content else None
 
     def rows(self, path: str, **params: Any) -> list[dict[str, Any]]:
-        """All rows of a list, by following its links."""
+        """All rows of a list, by following its links; the first page is held against the reference."""
         rows: list[dict[str, Any]] = []
         answer = self.get(path, **params)
         while True:
@@ -61,7 +62,7 @@ class Api:
             following = answer["links"]["next"]
             if following is None:
                 return rows
-            answer = self.get(following)
+            answer = self.http.get(following).json()
 
     @staticmethod
     def errors(response: httpx.Response) -> list[dict[str, Any]]:
@@ -82,6 +83,18 @@ def operation_of(method: str, path: str) -> str:
             if described["method"] == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
                 return name
     raise AssertionError(f"{method} {path} is not documented")
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Fifteen lines of httpcore's log per request would take as long as the request."""
+    loggers = [logging.getLogger(name) for name in ("httpx", "httpcore")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="module")

@@ -177,7 +177,7 @@ def test_rate_limit(emulator: Emulator, api: Api, clock: ManualClock) -> None:
 
 
 def test_latency_does_not_block_others(emulator: Emulator, api: Api) -> None:
-    emulator.settings.change(latency=0.3)
+    emulator.settings.change(latency=1)
     started = time.monotonic()
     threads = [threading.Thread(target=fetch, args=(f"{emulator.url}/v1/health",)) for _ in range(8)]
     for thread in threads:
@@ -185,8 +185,8 @@ def test_latency_does_not_block_others(emulator: Emulator, api: Api) -> None:
     for thread in threads:
         thread.join()
     assert emulator.count("GET", "/v1/health", status=401) == 8
-    # One after the other would take 2.4 s.
-    assert 0.3 <= time.monotonic() - started < 2.3
+    assert time.monotonic() - started >= 1
+    assert emulator.requests.peak == 8
 
 
 def test_every_answer_has_a_request_id(emulator: Emulator, api: Api) -> None:

@@ -187,8 +187,10 @@ def test_status_word_may_be_any(event_path: str, emulator: Emulator, api: Api) -
 def test_events_come_and_go(events_path: str, emulator: Emulator, api: Api) -> None:
     emulator.state.add_events(emulator.organization_id, 300)
     assert len(api.rows(events_path, perPage=100)) == 312
-    emulator.state.delete_event(emulator.event_id)
-    api.get(f"/v1/events/{emulator.event_id}")
+    gone = emulator.event_id
+    emulator.state.delete_event(gone)
+    api.get(f"/v1/events/{gone}", 404)
+    api.get(f"/v1/events/{gone}/registrations", 404)
     assert len(api.rows(events_path, perPage=100)) == 311
 
 

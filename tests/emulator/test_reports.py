@@ -6,12 +6,12 @@ import base64
 import csv
 import hashlib
 import io
+import time
 import tracemalloc
 from typing import Any
 
 import httpx
 import pytest
-from contract import check_response
 
 from airflow_provider_ringevents.client.types import REPORT_TYPES
 from airflow_provider_ringevents.emulator import Emulator, ManualClock
@@ -327,15 +327,18 @@ def test_a_reader_that_leaves_does_not_keep_the_server_busy(
     _, url = _ready(api, event_path, clock)
     with httpx.Client(verify=False) as client, client.stream("GET", url) as response:
         assert next(response.iter_raw())
-    check_response("health", 200, api.get("/v1/health"))
+    deadline = time.monotonic() + 10
+    while emulator.requests.in_flight and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert emulator.requests.in_flight == 0
 
 
 def test_many_rows_are_written_beside_other_answers(clock: ManualClock) -> None:
-    with Emulator(seed=1, clock=clock, registrations=20_000) as emulator:
+    with Emulator(seed=1, clock=clock, registrations=6_000) as emulator:
         api = Api(emulator)
         _, url = _ready(api, f"/v1/events/{emulator.event_id}", clock)
         content = fetch(url).content
         api.http.close()
     rows: list[Any] = list(csv.reader(io.StringIO(content.decode(), newline="")))
-    assert len(rows) == 20_001
-    assert len({row[0] for row in rows}) == 20_001
+    assert len(rows) == 6_001
+    assert len({row[0] for row in rows}) == 6_001

@@ -50,12 +50,18 @@ class Wait:
     polls: int = 0
     _failures: int = 0
     _said: str = ""
+    _asked: float = 0.0
 
     def pause(self, now: float) -> float:
-        """Seconds to sleep before the next poll: short at first, longer each time, never beyond the deadline."""
+        """Seconds to sleep before the next poll: short at first, longer each time, never beyond the deadline.
+
+        Longer than ``poll_interval`` only where the service asked to wait.
+        """
         steady = min(self.poll_interval, self.first_pause * defaults.POLL_GROWTH ** min(self.polls, 64))
         self.polls += 1
-        pause = self.draw(steady * (1 - defaults.POLL_JITTER), steady * (1 + defaults.POLL_JITTER))
+        longest = min(self.poll_interval, steady * (1 + defaults.POLL_JITTER))
+        pause = max(self.draw(steady * (1 - defaults.POLL_JITTER), longest), self._asked)
+        self._asked = 0.0
         return pause if self.deadline is None else max(0.0, min(pause, self.deadline - now))
 
     def unfinished(self, now: float, said: str = "") -> None:
@@ -82,6 +88,8 @@ class Wait:
             self._failures += 1
             if self._failures >= defaults.POLL_FAILURES:
                 raise error
+        asked = getattr(error, "retry_after", None) or 0.0
+        self._asked = min(asked, max(self.poll_interval, defaults.RETRY_AFTER_MAX))
         self._said = f"the last poll failed: {error}"
         self._check_deadline(now)
 

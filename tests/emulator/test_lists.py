@@ -41,6 +41,12 @@ def test_pages_of_a_list_by_its_links(event_path: str, api: Api) -> None:
     assert answer["meta"] == {"count": 250}
 
 
+def test_pages_of_a_short_list(event_path: str, api: Api) -> None:
+    pages = [api.get(f"{event_path}/booths", perPage=4, page=page) for page in (1, 2, 3)]
+    assert [len(page["data"]) for page in pages] == [4, 2, 0]
+    assert {page["meta"]["count"] for page in pages} == {6}
+
+
 def test_page_is_25_rows_by_default(event_path: str, api: Api) -> None:
     assert len(api.get(f"{event_path}/registrations")["data"]) == 25
 

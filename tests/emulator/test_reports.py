@@ -212,6 +212,7 @@ def test_parts(
     response = fetch(url, Range=header)
     assert response.status_code == 206
     assert response.content == content[start:stop]
+    assert response.headers["accept-ranges"] == "bytes"
     first = start % len(content)
     assert response.headers["content-range"] == f"bytes {first}-{first + len(response.content) - 1}/{len(content)}"
     assert response.headers["content-length"] == str(len(response.content))

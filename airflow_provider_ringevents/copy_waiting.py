@@ -70,24 +70,28 @@ class CopyWait:
         self._wait.failed(error, clock.now())
 
     def _unmarked(self, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-        candidates = self._wanted.unmarked_copies(events, self._asked_at - CLOCK_SKEW)
         now = clock.now()
-        if not candidates:
+        try:
+            candidate = self._wanted.find_unmarked(events, self._asked_at - CLOCK_SKEW)
+        except RingEventsConfigError:
+            # Several: one of them may get its mark yet.
+            if not self._seen_unmarked_long_enough(now):
+                return None
+            raise
+        if candidate is None:
             self._unmarked_since = None
             return None
-        self._unmarked_since = self._unmarked_since or now
-        if now - self._unmarked_since < UNMARKED_AFTER:
+        if not self._seen_unmarked_long_enough(now):
             return None
-        if len(candidates) > 1:
-            named = ", ".join(f"{event['id']} ({event.get('name')!r})" for event in candidates)
-            raise RingEventsConfigError(
-                f"event_id: the service does not keep the mark of a copy, and several events may be the copy of"
-                f" {self._wanted.source_id}: {named}; ask for a name that no other event has"
-            )
         self._say_it(
             "Event %s looks like the copy but does not carry its mark (metadata %r): create-once is degraded, since a"
             " copy cannot be told from another one with the same name and times",
-            candidates[0]["id"],
+            candidate["id"],
             MARK_FIELD,
         )
-        return candidates[0]
+        return candidate
+
+    def _seen_unmarked_long_enough(self, now: float) -> bool:
+        if self._unmarked_since is None:
+            self._unmarked_since = now
+        return now - self._unmarked_since >= UNMARKED_AFTER

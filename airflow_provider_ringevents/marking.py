@@ -19,6 +19,8 @@ MARK_FIELD: Final = "airflow_ringevents_key"
 
 _MAX_KEY = 128
 _SLUG_NAME = 48
+_SLUG_DIGITS = 12
+_TAIL = re.compile(rf"-[0-9a-f]{{{_SLUG_DIGITS}}}\Z")
 _CLOSE_ENOUGH = 1.0
 """Seconds: a service may drop fractions."""
 
@@ -39,11 +41,19 @@ def check_key(key: Any) -> None:
         )
 
 
-def readable_slug(name: str, key: str) -> str:
-    """A slug that people can read and that only this key has."""
+def slug_tail(key: str, organization_id: str) -> str:
+    """How the slug of a key ends, whatever the event is called.
+
+    Of the organization, too: a slug is taken for all of them, a key is not.
+    """
+    return f"-{_digest(json.dumps([organization_id, key]))[:_SLUG_DIGITS]}"
+
+
+def readable_slug(name: str, tail: str) -> str:
+    """A slug that people can read and that only one key has."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_SLUG_NAME].strip("-")
-    return f"{words or 'event'}-{_digest(key)[:12]}"
+    return f"{words or 'event'}{tail}"
 
 
 def _digest(text: str) -> str:
@@ -56,6 +66,7 @@ class Wanted:
 
     :ivar key: the key.
     :ivar slug: the mark of a plain event, which has no metadata; None: the mark is in the metadata.
+    :ivar tail: how every slug of this key ends; None: the slug is the user's own.
     :ivar name: as asked.
     :ivar time_start: ISO 8601 with an offset, as asked.
     :ivar time_end: likewise.
@@ -64,44 +75,47 @@ class Wanted:
 
     key: str
     slug: str | None = None
+    tail: str | None = None
     name: str | None = None
     time_start: str | None = None
     time_end: str | None = None
     source_id: str | None = None
 
+    @property
+    def is_copy(self) -> bool:
+        """It is made by copying another event."""
+        return self.source_id is not None
+
     def marks(self, event: Mapping[str, Any]) -> bool:
         """Whether an event carries the mark."""
-        if event.get("id") == self.source_id:
+        if self.is_copy and event.get("id") == self.source_id:
             return False
-        if self.slug is not None:
-            return str(event.get("slug") or "").lower() == self.slug.lower()
-        return bool(mark_of(event) == self.key)
+        if self.slug is None:
+            return bool(mark_of(event) == self.key)
+        slug = str(event.get("slug") or "").lower()
+        return slug == self.slug.lower() or (self.tail is not None and slug.endswith(self.tail))
 
     def differences(self, event: Mapping[str, Any]) -> list[str]:
         """In what an event is not what was asked, in words; empty when it is."""
         zone = event.get("timezone")
         differing = []
-        if self.name is not None and event.get("name") != self.name:
+        if self.name is not None and _plain(event.get("name")) != _plain(self.name):
             differing.append(f"its name is {event.get('name')!r}, not {self.name!r}")
         for field, asked in (("timeStart", self.time_start), ("timeEnd", self.time_end)):
             if asked is not None and not _same_instant(read_time(event.get(field), zone), read_time(asked, zone)):
                 differing.append(f"its {field} is {event.get(field)}, not {asked}")
         return differing
 
-    def find(self, events: Iterable[Mapping[str, Any]], remembered_id: str | None = None) -> Mapping[str, Any] | None:
+    def find(self, events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """The event that carries the mark, if there is one and it is what was asked.
 
-        :param remembered_id: of several, the one with this id is it.
         :raises RingEventsConfigError: the key is used by another event, or by several.
         """
         marked = [event for event in events if self.marks(event)]
         if len(marked) > 1:
-            marked = [event for event in marked if event.get("id") == remembered_id] or marked
-        if len(marked) > 1:
-            named = ", ".join(f"{event.get('id')} ({event.get('name')!r})" for event in marked)
             raise RingEventsConfigError(
-                f"idempotency_key: {self.key!r} is carried by several events: {named}; delete those that are too many,"
-                " or take the mark from them"
+                f"{self._mark} is carried by several events: {_named(marked)}; delete those that are too many, or take"
+                " the mark from them"
             )
         if marked:
             self.check(marked[0])
@@ -115,30 +129,48 @@ class Wanted:
         """
         if differing := self.differences(event):
             raise RingEventsConfigError(
-                f"idempotency_key: {self.key!r} is already used by event {event.get('id')}: {'; '.join(differing)};"
-                " give this one another key, or mend the event"
+                f"{self._mark} is already used by event {event.get('id')}: {'; '.join(differing)}; give this one"
+                " another, or mend the event"
             )
 
-    def unmarked_copies(self, events: Sequence[Mapping[str, Any]], since: float) -> list[Mapping[str, Any]]:
-        """Events that may be the copy although they do not carry the mark.
+    def find_unmarked(self, events: Sequence[Mapping[str, Any]], since: float) -> Mapping[str, Any] | None:
+        """The event that may be meant although it does not carry the mark, if there is one.
 
-        For a service that does not keep the metadata of a duplication: made since then, as asked, named like the
-        source where no name was asked, and with no mark but the source's own.
+        For a service that does not keep the mark: made since then, as asked, named like the source where a copy was
+        asked for without a name, and with no mark of somebody else.
 
         :param since: seconds since the epoch.
+        :raises RingEventsConfigError: there are several.
         """
-        source = next((event for event in events if event.get("id") == self.source_id), {})
-        name = self.name or source.get("name")
-        return [
+        source = next((event for event in events if self.is_copy and event.get("id") == self.source_id), {})
+        name = _plain(self.name or source.get("name"))
+        candidates = [
             event
             for event in events
-            if event.get("id") != self.source_id
+            if event is not source
             and name
-            and name in str(event.get("name"))
-            and mark_of(event) in (None, mark_of(source))
+            and name in _plain(event.get("name"))
+            and self._bears_no_other_mark(event, mark_of(source))
             and _made_since(event, since)
             and not self.differences(event)
         ]
+        if len(candidates) > 1:
+            raise RingEventsConfigError(
+                f"idempotency_key: the service does not keep the mark of {self.key!r}, and several events are what was"
+                f" asked: {_named(candidates)}; delete those that are too many, or ask for a name that no other event"
+                " has"
+            )
+        return candidates[0] if candidates else None
+
+    def _bears_no_other_mark(self, event: Mapping[str, Any], of_source: Any) -> bool:
+        if self.slug is not None:
+            return not _TAIL.search(str(event.get("slug") or "").lower())
+        return mark_of(event) in (None, of_source)
+
+    @property
+    def _mark(self) -> str:
+        own_slug = self.slug is not None and self.tail is None
+        return f"slug: {self.slug!r}" if own_slug else f"idempotency_key: {self.key!r}"
 
 
 def mark_of(event: Mapping[str, Any]) -> Any:
@@ -155,6 +187,15 @@ def _made_since(event: Mapping[str, Any], since: float) -> bool:
 def with_mark(attributes: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Attributes with the mark merged into their metadata."""
     return {**attributes, "metadata": {**(attributes.get("metadata") or {}), MARK_FIELD: key}}
+
+
+def _plain(name: Any) -> str:
+    """A name without what a service may change on its way: white space, and how letters are put together."""
+    return " ".join(unicodedata.normalize("NFC", str(name or "")).split())
+
+
+def _named(events: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{event.get('id')} ({event.get('name')!r})" for event in events)
 
 
 def _same_instant(one: datetime | None, other: datetime | None) -> bool:

@@ -8,13 +8,13 @@ again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.endpoints import Call, list_events
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
     RingEventsConfigError,
@@ -24,10 +24,14 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsValidationError,
 )
 from airflow_provider_ringevents.client.paging import resource
-from airflow_provider_ringevents.marking import Wanted
+from airflow_provider_ringevents.copy_waiting import CLOCK_SKEW
 
 if TYPE_CHECKING:
+    from airflow_provider_ringevents.client.endpoints import Call
+    from airflow_provider_ringevents.event_search import EventSearch
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.marking import Wanted
+    from airflow_provider_ringevents.task_memory import Memory
 
 log = logging.getLogger(__name__)
 
@@ -35,51 +39,8 @@ LOOK_PAUSES: Final = (2.0, 5.0, 10.0, 20.0)
 """Seconds before each look for an event whose creation ended ambiguously."""
 SLOW_LOOK_PAUSE: Final = 30.0
 """Seconds before each further look, where the service may still be at work on the request."""
-LOOK_PER_PAGE: Final = 1000
-"""Rows asked for when looking: the largest page is not documented, so much is asked and what comes is believed."""
 MAX_POSTS: Final = 2
 """Creating requests in one try of a task."""
-
-_KEY = "ringevents_event"
-
-
-class Memory:
-    """What a task remembers of its creating request, over its tries.
-
-    :param store: Airflow's task state store, or None where there is none (before 3.3).
-    :param key: the key; what was remembered for another is not ours.
-    """
-
-    def __init__(self, store: Any | None, key: str) -> None:
-        self._store = store
-        self._key = key
-
-    @property
-    def lasting(self) -> bool:
-        """What is remembered outlives this try."""
-        return self._store is not None
-
-    def get(self) -> dict[str, Any]:
-        """``state``, ``time`` (seconds since the epoch) and perhaps ``id``; empty where nothing is remembered."""
-        saved = self._store.get(_KEY) if self._store is not None else None
-        return saved if isinstance(saved, dict) and saved.get("key") == self._key else {}
-
-    def posting(self) -> None:
-        """A creating request is about to be sent."""
-        self._set(state="posting", time=clock.now())
-
-    def accepted(self, event_id: str | None = None) -> None:
-        """The service took it; its id, once it is known."""
-        self._set(state="accepted", time=self.get().get("time", clock.now()), id=event_id)
-
-    def refused(self) -> None:
-        """The service did not take it, or it never left."""
-        if self._store is not None:
-            self._store.delete(_KEY)
-
-    def _set(self, **values: Any) -> None:
-        if self._store is not None:
-            self._store.set(_KEY, {"key": self._key, **values})
 
 
 @dataclass(slots=True)
@@ -89,7 +50,7 @@ class CreateOnce:
     :ivar hook: speaks with the API.
     :ivar call: the creating request, its mark included.
     :ivar wanted: what the event must carry and look like.
-    :ivar organization_id: whose list is searched; None: the one that holds the source of a copy.
+    :ivar search: reads the list that the event must appear in.
     :ivar memory: what earlier tries have remembered.
     :ivar key_given: the user gave the key, so that it holds across runs: look before anything is sent.
     :ivar first_try: no earlier try of this task can have sent anything.
@@ -99,7 +60,7 @@ class CreateOnce:
     hook: RingEventsHook
     call: Call
     wanted: Wanted
-    organization_id: str | None
+    search: EventSearch
     memory: Memory
     key_given: bool
     first_try: bool
@@ -108,52 +69,49 @@ class CreateOnce:
     def run(self) -> dict[str, Any] | None:
         """Create, or find.
 
-        :returns: the event; None: the service makes it in the background, and it cannot be seen yet.
+        :returns: the event; None: a copy that the service makes in the background, and that cannot be seen yet.
         :raises RingEventsConfigError: the key is used by another event.
         :raises RingEventsError: the request failed; ``ambiguous`` when the event may exist all the same.
         """
+        event = self._run()
+        if event is None and not self.wanted.is_copy:
+            event = self._look_through(self._pauses(self.settle_timeout))
+            if event is None:
+                raise RingEventsError(
+                    f"{self.call.operation}: the service took the request, but its list does not show the event",
+                    retryable=True,
+                )
+            return self._adopted(event)
+        return event
+
+    def _run(self) -> dict[str, Any] | None:
         remembered = self.memory.get()
         if remembered.get("state") == "accepted":
             return self._accepted_before(remembered)
         if remembered:
-            found = self._look_until_settled(clock.now() - remembered["time"])
+            found = self._look_for_earlier(remembered)
         elif not self.first_try and not self.memory.lasting:
             # Nothing tells whether an earlier try has sent its request, perhaps a moment ago.
-            found = self._look_until_settled(0.0)
+            found = self._look_for_earlier({})
         elif self.key_given or not self.first_try:
-            found = self.look()
+            found = self._look()
         else:
             found = None
         return self._adopted(found) if found else self._create()
 
-    def look(self) -> dict[str, Any] | None:
-        """Search the organization's whole list, since its order is not documented."""
-        events = self.events()
-        found = self.wanted.find(events, self.memory.get().get("id"))
-        return dict(found) if found else None
-
-    def events(self) -> list[dict[str, Any]]:
-        """All events of the organization."""
-        return self._list(self.organization())
-
-    def organization(self) -> str:
-        """Whose list is searched.
-
-        :raises RingEventsConfigError: none is given, and none that the key sees holds the source of the copy.
-        """
-        if self.organization_id is None:
-            self.organization_id = self._organization_of_source()
-        return self.organization_id
-
     # --- creating
 
     def _create(self) -> dict[str, Any] | None:
+        if self.wanted.is_copy:
+            self.search.organization()  # before anything is sent that could not be found again
+        since = self.memory.get().get("time", clock.now())
         for post in range(1, MAX_POSTS + 1):
+            before = self.memory.get()
             self.memory.posting()
             try:
                 envelope = self.hook.client.send(self.call)
             except RingEventsError as error:
-                found = self._after_failure(error)
+                found = self._after_failure(error, before, since)
                 if found:
                     return self._adopted(found)
                 if post == MAX_POSTS:
@@ -165,125 +123,142 @@ class CreateOnce:
 
     def _created(self, data: Any) -> dict[str, Any] | None:
         event = resource(data) if isinstance(data, Mapping) else {}
-        event_id = event.get("id")
+        marked = self.wanted.marks(event)
+        # A duplication answers nothing; what comes all the same may be a job, or the source.
+        event_id = event.get("id") if marked or not self.wanted.is_copy else None
         self.memory.accepted(event_id)
         if not event_id:
             log.info("The service took the request and works on it")
             return None
-        if not self.wanted.marks(event):
+        if not marked:
             log.warning(
                 "Event %s was created, but the service did not keep its mark (%s): create-once is degraded, the event"
-                " is known again by this task's memory alone",
+                " is known again by this task's memory, its name and its times alone",
                 event_id,
                 self.wanted.slug or self.wanted.key,
             )
         log.info("Created event %s (%s)", event_id, event.get("name"))
         return event
 
-    def _after_failure(self, error: RingEventsError) -> dict[str, Any] | None:
+    def _after_failure(self, error: RingEventsError, before: Mapping[str, Any], since: float) -> dict[str, Any] | None:
         """Find the event after a failed request, if there is one; raises what cannot be got over."""
-        if self.wanted.slug is not None and _points_at(error, "slug"):
-            log.info("The slug %s is taken; looking whose it is", self.wanted.slug)
-            found = self.look() or self._look_through(self._pauses(slow=False))
-            if found:
-                return found
         if not error.ambiguous:
-            self.memory.refused()
-            raise error
+            self.memory.refused(before)
+            found = self._behind_taken_slug(error)
+            if found is None:
+                raise error
+            return found
         log.warning("%s Looking whether the event was created.", error)
-        return self._look_through(self._pauses(slow=_may_be_at_work(error)))
+        at_work = _may_be_at_work(error)
+        if at_work:
+            self.memory.silent()
+        return self._look_through(self._pauses(self.settle_timeout, at_work=at_work), since)
 
-    def _look_until_settled(self, age: float) -> dict[str, Any] | None:
+    def _behind_taken_slug(self, error: RingEventsError) -> dict[str, Any] | None:
+        if self.wanted.slug is None or not _points_at(error, "slug"):
+            return None
+        log.info("The service refused the slug %s; looking whether an event has it", self.wanted.slug)
+        return self._look() or self._look_through(self._pauses(self.settle_timeout))
+
+    # --- finding
+
+    def _look(self) -> dict[str, Any] | None:
+        found = self.wanted.find(self.search.events())
+        return dict(found) if found else None
+
+    def _look_for_earlier(self, remembered: Mapping[str, Any]) -> dict[str, Any] | None:
         """Look for what an earlier try may have created before it ended without a word.
 
-        :param age: seconds since it may have sent its request.
+        :param remembered: of its request; empty: nothing is known of it.
         """
-        found = self.look()
-        if found:
-            return found
-        log.info("An earlier try may have sent its request %.0f s ago, and nothing is there yet", age)
-        left, passed = [], 0.0
-        for pause in self._pauses(slow=False):
-            passed += pause
-            if passed > age:
-                left.append(min(pause, passed - age))
-        return self._look_through(left)
+        log.info("An earlier try may have sent its request; looking for its event")
+        since = remembered.get("time")
+        left = self.settle_timeout - (0.0 if since is None else clock.now() - since)
+        pauses = self._pauses(left, at_work=bool(remembered.get("silent")))
+        return self._look_through(chain((0.0,), pauses), since)
 
-    def _look_through(self, pauses: list[float]) -> dict[str, Any] | None:
+    def _look_through(self, pauses: Iterable[float], since: float | None = None) -> dict[str, Any] | None:
+        """Look after each pause.
+
+        :param since: when the request may have been sent: before it is sent once more, an event without the mark that
+            was made since then and is what was asked is taken, too.
+        :raises RingEventsError: the last look failed: nothing may be sent blindly.
+        """
+        events: list[dict[str, Any]] = []
+        failure: RingEventsError | None = None
         for pause in pauses:
             clock.sleep(pause)
             try:
-                found = self.look()
+                events, failure = self.search.events(), None
             except RingEventsError as error:
                 if not error.retryable:
                     raise
+                failure = error
                 log.warning("A look failed: %s", error)
             else:
-                if found:
-                    return found
-        return None
+                if found := self.wanted.find(events):
+                    return dict(found)
+        if failure is not None:
+            raise RingEventsError(
+                f"{self.call.operation}: the event may have been created, and looking for it failed: {failure}",
+                ambiguous=True,
+                retryable=True,
+            ) from failure
+        return self._unmarked(events, since) if since is not None else None
 
-    def _pauses(self, *, slow: bool) -> list[float]:
-        """The pauses before the looks; ``slow`` goes on until the settle timeout."""
-        pauses = list(LOOK_PAUSES)
-        if slow:
-            more = max(0.0, self.settle_timeout - sum(pauses))
-            pauses += [SLOW_LOOK_PAUSE] * int(-(-more // SLOW_LOOK_PAUSE))
-        return pauses
+    def _unmarked(self, events: list[dict[str, Any]], since: float) -> dict[str, Any] | None:
+        found = self.wanted.find_unmarked(events, since - CLOCK_SKEW)
+        if found is None:
+            return None
+        log.warning(
+            "Event %s is what was asked and was made just now, but does not carry the mark: taken for the one that was"
+            " created. Create-once is degraded: it cannot be told from another one with the same name and times",
+            found["id"],
+        )
+        return dict(found)
 
-    # --- finding
+    @staticmethod
+    def _pauses(within: float, *, at_work: bool = False) -> Iterator[float]:
+        """The pauses before the looks, ``within`` seconds in all at most; as many where the service may be at work."""
+        for pause in chain(LOOK_PAUSES, repeat(SLOW_LOOK_PAUSE) if at_work else ()):
+            if within <= 0:
+                return
+            yield min(pause, within)
+            within -= pause
 
     def _accepted_before(self, remembered: Mapping[str, Any]) -> dict[str, Any] | None:
         event_id = remembered.get("id")
         if event_id is None:
             log.info("An earlier try was told that the service works on it; nothing is sent again")
-            found = self.look()
+            found = self._look()
             return self._adopted(found) if found else None
-        try:
-            event = self.hook.get_event(event_id)
-        except RingEventsNotFoundError as error:
-            raise RingEventsConfigError(
-                f"idempotency_key: {self.wanted.key!r} stands for event {event_id}, which this task created and which"
-                " is gone; to create another one, give another key"
-            ) from error
+        event = self._remembered_event(event_id, remembered["time"])
         self.wanted.check(event)
         log.info("Event %s was created by an earlier try", event_id)
         return event
+
+    def _remembered_event(self, event_id: str, since: float) -> dict[str, Any]:
+        left = self.settle_timeout - (clock.now() - since)
+        for pause in chain((0.0,), self._pauses(left)):
+            clock.sleep(pause)
+            try:
+                return self.hook.get_event(event_id)
+            except RingEventsNotFoundError as error:
+                log.info("Event %s cannot be seen: %s", event_id, error)
+        raise RingEventsConfigError(
+            f"idempotency_key: {self.wanted.key!r} stands for event {event_id}, which this task created and which"
+            " is gone; to create another one, give another key"
+        )
 
     def _adopted(self, found: Mapping[str, Any]) -> dict[str, Any]:
         log.info("Event %s (%s) is there already; taken over, nothing is sent", found["id"], found.get("name"))
         self.memory.accepted(found["id"])
         return dict(found)
 
-    def _list(self, organization_id: str) -> list[dict[str, Any]]:
-        call = list_events(organization_id)
-        try:
-            return list(self.hook.client.items(call, per_page=LOOK_PER_PAGE))
-        except RingEventsValidationError as error:
-            log.info("The service does not take pages of %d rows: %s", LOOK_PER_PAGE, error)
-            return list(self.hook.client.items(call))
-
-    def _organization_of_source(self) -> str:
-        organizations = list(self.hook.list_organizations())
-        if len(organizations) == 1:
-            only: str = organizations[0]["id"]
-            return only
-        default = self.hook.default_organization_id
-        organizations.sort(key=lambda organization: organization["id"] != default)
-        for organization in organizations:
-            if any(event["id"] == self.wanted.source_id for event in self._list(organization["id"])):
-                found: str = organization["id"]
-                return found
-        named = ", ".join(f"{item['id']} ({item.get('name')})" for item in organizations) or "none"
-        raise RingEventsConfigError(
-            f"organization_id: event {self.wanted.source_id} is in none of the organizations that the key sees"
-            f" ({named}); name the one that the copy goes to"
-        )
-
 
 def _points_at(error: RingEventsError, attribute: str) -> bool:
     return isinstance(error, RingEventsValidationError) and any(
-        detail.pointer.rstrip("/").rsplit("/", 1)[-1] == attribute for detail in error.errors
+        attribute in (detail.parameter, detail.pointer.rstrip("/").rsplit("/", 1)[-1]) for detail in error.errors
     )
 
 

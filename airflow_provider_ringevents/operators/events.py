@@ -84,21 +84,24 @@ class RingEventsCreateEventOperator(ProvisioningOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the event, or find it."""
         from airflow_provider_ringevents.client.endpoints import create_event
-        from airflow_provider_ringevents.marking import Wanted, readable_slug
+        from airflow_provider_ringevents.marking import Wanted, readable_slug, slug_tail
 
         self.check_arguments(is_known)
         key = self.key(context)
         attributes = self.request_attributes()
-        attributes.setdefault("slug", readable_slug(attributes["name"], key))
-        wanted = Wanted(
-            key,
-            slug=attributes["slug"],
-            name=attributes["name"],
-            time_start=attributes["timeStart"],
-            time_end=attributes["timeEnd"],
-        )
         with self.hook as hook:
             organization_id = hook.organization_id(self.organization_id)
+            tail = None if attributes.get("slug") else slug_tail(key, organization_id)
+            if tail:
+                attributes["slug"] = readable_slug(attributes["name"], tail)
+            wanted = Wanted(
+                key,
+                slug=attributes["slug"],
+                tail=tail,
+                name=attributes["name"],
+                time_start=attributes["timeStart"],
+                time_end=attributes["timeEnd"],
+            )
             call = create_event(organization_id, attributes)
             event = self.create_once(context, hook, call, wanted, organization_id).run()
         if event is None:
@@ -174,8 +177,9 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
     def own_attributes(self) -> dict[str, Any]:
         """The arguments under the API's names; which organization is known when the task runs."""
         own = super().own_attributes()
-        if "organizationId" not in (self.attributes or {}):
-            own["organizationId"] = self.organization_id or "the connection's"
+        own["organizationId"] = self.organization_id
+        if self.organization_id is None and "organizationId" not in (self.attributes or {}):
+            own["organizationId"] = "the connection's"
         return own
 
     @at_the_edge
@@ -340,7 +344,7 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
 
             self.defer(
                 trigger=RingEventsCopyTrigger(
-                    once.organization(),
+                    once.search.organization(),
                     self.event_id,
                     wanted.key,
                     asked_at,
@@ -359,7 +363,7 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
         while True:
             clock.sleep(wait.pause())
             try:
-                events = once.events()
+                events = once.search.events()
             except RingEventsError as error:
                 wait.failed(error)
                 continue

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from airflow_provider_ringevents.client.endpoints import Call
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
     from airflow_provider_ringevents.marking import Wanted
-    from airflow_provider_ringevents.provisioning import CreateOnce, Memory
+    from airflow_provider_ringevents.provisioning import CreateOnce
+    from airflow_provider_ringevents.task_memory import Memory
 
 Time = str | datetime
 
@@ -126,7 +127,7 @@ class ProvisioningOperator(RingEventsBaseOperator):
 
     def memory(self, context: Context) -> Memory:
         """What earlier tries of this task have remembered."""
-        from airflow_provider_ringevents.provisioning import Memory
+        from airflow_provider_ringevents.task_memory import Memory
 
         return Memory(task_state_store(context), self.key(context))
 
@@ -134,13 +135,14 @@ class ProvisioningOperator(RingEventsBaseOperator):
         self, context: Context, hook: RingEventsHook, call: Call, wanted: Wanted, organization_id: str | None
     ) -> CreateOnce:
         """The mechanism, set up for this try of this task."""
+        from airflow_provider_ringevents.event_search import EventSearch
         from airflow_provider_ringevents.provisioning import CreateOnce
 
         return CreateOnce(
             hook,
             call,
             wanted,
-            organization_id,
+            EventSearch(hook, organization_id, wanted.source_id),
             self.memory(context),
             key_given=self.idempotency_key is not None,
             first_try=context["ti"].try_number <= 1,

@@ -71,7 +71,7 @@ class RingEventsEventTrigger(BaseTrigger):
             condition = EventCondition(self.condition, self.status, self.offset)
             wait = EventWait(self.event_id, condition, self.deadline, self.poll_interval, self.log.info)
             await poll_until(wait, self.ringevents_conn_id)
-            event = {"status": "ready", "event_id": self.event_id}
+            event: dict[str, Any] = {"status": "ready", "event_id": self.event_id}
         except RingEventsError as error:
             event = {"status": "error", "event_id": self.event_id, "error": error.to_event()}
         yield TriggerEvent(event)
@@ -138,7 +138,7 @@ class RingEventsCopyTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until the copy is there or the deadline has passed."""
         try:
-            event = {"status": "ready", "event_id": await self._copy()}
+            event: dict[str, Any] = {"status": "ready", "event_id": await self._copy()}
         except RingEventsError as error:
             event = {"status": "error", "event_id": self.source_id, "error": error.to_event()}
         yield TriggerEvent(event)

@@ -17,8 +17,8 @@ from airflow_provider_ringevents.client.answers import Envelope
 from airflow_provider_ringevents.client.async_client import AsyncClient
 from airflow_provider_ringevents.client.endpoints import Call, list_events
 from airflow_provider_ringevents.client.errors import RingEventsAuthError, RingEventsError, RingEventsValidationError
+from airflow_provider_ringevents.event_search import LOOK_PER_PAGE
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-from airflow_provider_ringevents.provisioning import LOOK_PER_PAGE
 from airflow_provider_ringevents.waiting import Waiting
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.answers import Envelope
@@ -21,6 +23,8 @@ from airflow_provider_ringevents.event_search import LOOK_PER_PAGE
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 from airflow_provider_ringevents.waiting import Waiting
 
+_Result = TypeVar("_Result")
+
 
 class SharedClient:
     """A client that several triggers use. Made by :func:`shared_client` alone."""
@@ -29,7 +33,9 @@ class SharedClient:
         self._hook = RingEventsHook(conn_id)
         self._client: AsyncClient | None = None
         self._lock = asyncio.Lock()
+        self._in_use: Counter[AsyncClient] = Counter()
         self._listings: dict[str, tuple[float, asyncio.Future[list[dict[str, Any]]]]] = {}
+        self._running: set[asyncio.Future[list[dict[str, Any]]]] = set()
         self.users = 0
 
     async def poll(self, call: Call) -> Envelope:
@@ -39,16 +45,33 @@ class SharedClient:
 
         :raises RingEventsError: as the client raises.
         """
+        return await self._with_client(lambda client: client.send(call, max_attempts=1))
+
+    async def _with_client(self, use: Callable[[AsyncClient], Awaitable[_Result]]) -> _Result:
         client = await self._current()
         try:
-            return await client.send(call, max_attempts=1)
+            return await self._using(client, use)
         except RingEventsAuthError as error:
             if error.status != 401:
                 raise
             fresh = await self._reread(client)
             if fresh is None:
                 raise
-            return await fresh.send(call, max_attempts=1)
+            return await self._using(fresh, use)
+
+    async def _using(self, client: AsyncClient, use: Callable[[AsyncClient], Awaitable[_Result]]) -> _Result:
+        self._in_use[client] += 1
+        try:
+            return await use(client)
+        finally:
+            self._in_use[client] -= 1
+            await self._close_if_left(client)
+
+    async def _close_if_left(self, client: AsyncClient) -> None:
+        """Close a client with an old key when its last request has ended, not under the others' requests."""
+        if client is not self._client and not self._in_use[client]:
+            del self._in_use[client]
+            await client.aclose()
 
     async def _current(self) -> AsyncClient:
         if self._client is None:
@@ -67,7 +90,7 @@ class SharedClient:
                 await fresh.aclose()
                 return None
             self._client = fresh
-        await refused.aclose()
+        await self._close_if_left(refused)
         return fresh
 
     async def events(self, organization_id: str, fresh_since: float) -> list[dict[str, Any]]:
@@ -78,26 +101,33 @@ class SharedClient:
         """
         begun, listing = self._listings.get(organization_id, (float("-inf"), None))
         if listing is None or begun < fresh_since or (listing.done() and _failed(listing)):
-            listing = asyncio.ensure_future(self._list(organization_id))
+            listing = asyncio.ensure_future(self._with_client(partial(_list, organization_id)))
+            self._running.add(listing)
+            listing.add_done_callback(self._ended)
             self._listings[organization_id] = (clock.steady(), listing)
         # Shielded: a wait that is cancelled must not take the listing from the others.
         return await asyncio.shield(listing)
 
-    async def _list(self, organization_id: str) -> list[dict[str, Any]]:
-        client = await self._current()
-        call = list_events(organization_id)
-        try:
-            return [event async for event in client.items(call, per_page=LOOK_PER_PAGE)]
-        except RingEventsValidationError:  # so large a page is not taken
-            return [event async for event in client.items(call)]
+    def _ended(self, listing: asyncio.Future[list[dict[str, Any]]]) -> None:
+        self._running.discard(listing)
+        _failed(listing)  # its error is looked at, also where nobody waits for it any more
 
     async def aclose(self) -> None:
         """Close the connections."""
-        for _begun, listing in self._listings.values():
+        running = list(self._running)
+        for listing in running:
             listing.cancel()
-        await asyncio.gather(*(listing for _begun, listing in self._listings.values()), return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         if self._client is not None:
             await self._client.aclose()
+
+
+async def _list(organization_id: str, client: AsyncClient) -> list[dict[str, Any]]:
+    call = list_events(organization_id)
+    try:
+        return [event async for event in client.items(call, per_page=LOOK_PER_PAGE)]
+    except RingEventsValidationError:  # so large a page is not taken
+        return [event async for event in client.items(call)]
 
 
 def _failed(listing: asyncio.Future[list[dict[str, Any]]]) -> bool:

@@ -61,9 +61,10 @@ class S3Server:
         self._directory = directory
         self._port = port
         self._process: subprocess.Popen[str] | None = None
+        self._client: Any = None
 
     def start(self) -> None:
-        """Start the server and return when it listens."""
+        """Start the server and return when it listens. After a :meth:`kill`: at the same port again."""
         # An own home and configuration: the tester's remotes and RCLONE_* settings must not leak in.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")}
         environment["HOME"] = str(self._directory)
@@ -72,6 +73,7 @@ class S3Server:
                 *(rclone_program(), "serve", "s3", str(self.data_dir)),
                 *("--addr", f"127.0.0.1:{self._port}", "--auth-key", f"{self.key},{self.secret}"),
                 *("--config", str(self._directory / "rclone.conf"), "--cache-dir", str(self._directory / "cache")),
+                *("--dir-cache-time", "0s"),  # a test may put or read files in data_dir at any moment
             ],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -92,6 +94,7 @@ class S3Server:
             self.log.append(line.rstrip())
             if address := re.search(r"Starting s3 server on \[(http://[^/\]]+)", line):
                 self.endpoint_url = address.group(1)
+                self._port = int(self.endpoint_url.rpartition(":")[2])
                 listening.set()
         listening.set()
 
@@ -130,13 +133,15 @@ class S3Server:
         """Return a plain botocore S3 client, to look at the server past the code under test."""
         import botocore.session
 
-        return botocore.session.get_session().create_client(
-            "s3",
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id=self.key,
-            aws_secret_access_key=self.secret,
-            region_name="us-east-1",
-        )
+        if self._client is None:
+            self._client = botocore.session.get_session().create_client(
+                "s3",
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id=self.key,
+                aws_secret_access_key=self.secret,
+                region_name="us-east-1",
+            )
+        return self._client
 
     def open_uploads(self, bucket: str) -> list[tuple[str, str]]:
         """Return (key, upload id) of every multipart upload that was begun and neither completed nor aborted."""

@@ -127,6 +127,8 @@ def _require_place(parsed: ParsedUri, uri: str, parameter: str) -> None:
             raise RingEventsConfigError(
                 f"{parameter} {uri!r} has a part '.' or '..': object stores have no such thing."
             )
+        if "?versionid=" in key.lower():
+            raise RingEventsConfigError(f"{parameter} {uri!r} asks for a version: only a new one can be written.")
 
 
 def require_packages(parsed: ParsedUri, parameter: str) -> None:

@@ -1,0 +1,55 @@
+"""Fixtures of the stores, and quiet libraries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from s3server import S3Server
+from storage.stores import CONN_ID, LocalStore, MemoryStore, S3Store, Store
+
+_TALKATIVE = ("asyncio", "aiobotocore", "botocore", "fsspec", "s3fs", "urllib3")
+
+
+@pytest.fixture(autouse=True)
+def _quiet_libraries() -> Iterator[None]:
+    """Every block of an upload would log a hundred debug lines."""
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def shared_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One S3 server for all tests that leave it running."""
+    with S3Server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3_store(shared_s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S3Store:
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps(shared_s3.airflow_connection()))
+    return S3Store(shared_s3, "b" + hashlib.md5(str(tmp_path).encode()).hexdigest())
+
+
+@pytest.fixture
+def local_store(tmp_path: Path) -> LocalStore:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    return LocalStore(folder)
+
+
+@pytest.fixture(params=["local", "s3", "memory"])
+def store(request: pytest.FixtureRequest) -> Store:
+    if request.param == "memory":
+        return MemoryStore()
+    found: Store = request.getfixturevalue(f"{request.param}_store")
+    return found

@@ -1,0 +1,197 @@
+"""Local files: modes, links, folders, a killed attempt, overlapping attempts, a full disk."""
+
+# ruff: noqa: PT012, SIM117 - what happens before the error is what these tests are about
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+from storage.stores import Child, LocalStore, destination, payload
+
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
+from airflow_provider_ringevents.storage import Destination
+from airflow_provider_ringevents.storage.local import LocalSink
+
+MIB = 2**20
+PART = ".report.csv.ringevents-part"
+
+
+def publish(place: Destination, data: bytes) -> None:
+    with place.publish() as writer:
+        writer.write(data)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_a_new_file_has_the_mode_that_the_umask_gives(local_store: LocalStore, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        publish(destination(local_store), b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((local_store.folder / "report.csv").stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444, 0o775])
+def test_an_existing_file_keeps_its_mode(local_store: LocalStore, mode: int) -> None:
+    path = local_store.folder / "report.csv"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    with destination(local_store).publish() as writer:
+        writer.write(b"new")
+        assert stat.S_IMODE((local_store.folder / PART).stat().st_mode) == mode
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"new", mode)
+
+
+def test_missing_folders_are_made(local_store: LocalStore) -> None:
+    publish(destination(local_store, "2026/11/22/report.csv"), b"x")
+    assert local_store.read("2026/11/22/report.csv") == b"x"
+
+
+def test_a_link_stays_a_link(local_store: LocalStore) -> None:
+    (local_store.folder / "real").mkdir()
+    (local_store.folder / "latest.csv").symlink_to("real/today.csv")
+    publish(destination(local_store, "latest.csv"), b"first")
+    publish(destination(local_store, "latest.csv"), b"second")
+    assert (local_store.folder / "latest.csv").is_symlink()
+    assert local_store.read("real/today.csv") == b"second"
+
+
+def test_a_folder_is_refused(local_store: LocalStore) -> None:
+    (local_store.folder / "report.csv").mkdir()
+    with pytest.raises(RingEventsConfigError, match="is a folder"):
+        publish(destination(local_store), b"x")
+
+
+def test_what_is_no_plain_file_is_refused(local_store: LocalStore) -> None:
+    os.mkfifo(local_store.folder / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(local_store.folder / "socket"))
+        for name in ("pipe", "socket"):
+            with pytest.raises(RingEventsConfigError, match="not a plain file"):
+                publish(destination(local_store, name), b"x")
+    with pytest.raises(RingEventsConfigError, match="not a plain file"):
+        publish(Destination.resolve("/dev/null"), b"x")
+
+
+def test_a_file_in_the_place_of_a_folder(local_store: LocalStore) -> None:
+    local_store.put("file", b"x")
+    place = destination(local_store, "file/report.csv")
+    with pytest.raises(RingEventsTransferError, match=r"Opening file://.*/file/report.csv failed"):
+        publish(place, b"x")
+    with pytest.raises(RingEventsTransferError, match="Looking for"):
+        place.exists()
+
+
+def test_long_names_have_part_files_too(local_store: LocalStore) -> None:
+    name = "ü" * 127 + "x"  # 255 bytes, all that a file system takes
+    publish(destination(local_store, name), b"x")
+    assert local_store.read(name) == b"x"
+
+
+def test_a_link_planted_under_the_part_name_is_not_followed(local_store: LocalStore) -> None:
+    local_store.put("victim", b"precious")
+    (local_store.folder / PART).symlink_to(local_store.folder / "victim")
+    publish(destination(local_store), b"x")
+    assert (local_store.read("victim"), local_store.read("report.csv")) == (b"precious", b"x")
+
+
+def test_what_a_killed_attempt_left_is_removed_by_the_next(local_store: LocalStore) -> None:
+    local_store.put("report.csv", b"old")
+    with Child("hang", local_store.prefix + "report.csv", str(10 * MIB)) as child:
+        assert child.said() == "written"
+        assert (local_store.folder / PART).stat().st_size == 10 * MIB
+        child.process.send_signal(signal.SIGKILL)
+    assert local_store.read("report.csv") == b"old"
+    assert local_store.left_behind() == [str(local_store.folder / PART)]
+    publish(destination(local_store), b"new")
+    assert local_store.read("report.csv") == b"new"
+    assert local_store.left_behind() == []
+
+
+def test_of_two_attempts_that_overlap_the_newer_wins(local_store: LocalStore) -> None:
+    local_store.put("report.csv", b"before")
+    newer = destination(local_store).publish()
+    with pytest.raises(RingEventsTransferError, match="Another attempt is writing"):
+        with destination(local_store).publish() as older_writer:
+            older_writer.write(payload(MIB))
+            newer_writer = newer.__enter__()
+            newer_writer.write(b"half of ")
+            _ = newer_writer.sha256
+    assert local_store.read("report.csv") == b"before"
+    newer_writer.write(b"the newer")
+    newer.__exit__(None, None, None)
+    assert local_store.read("report.csv") == b"half of the newer"
+    assert local_store.left_behind() == []
+
+
+def test_an_older_attempt_that_fails_leaves_the_newer_its_part(local_store: LocalStore) -> None:
+    newer = destination(local_store).publish()
+    with pytest.raises(ZeroDivisionError), destination(local_store).publish() as older_writer:
+        older_writer.write(b"older")
+        newer.__enter__().write(b"newer")
+        raise ZeroDivisionError
+    newer.__exit__(None, None, None)
+    assert local_store.read("report.csv") == b"newer"
+
+
+def test_a_newer_attempt_that_ends_first_is_not_overwritten(local_store: LocalStore) -> None:
+    with pytest.raises(RingEventsTransferError, match="Another attempt"):
+        with destination(local_store).publish() as older_writer:
+            older_writer.write(b"older")
+            publish(destination(local_store), b"newer")
+    assert local_store.read("report.csv") == b"newer"
+
+
+def test_a_full_disk_leaves_what_was_there(local_store: LocalStore) -> None:
+    local_store.put("report.csv", b"old")
+    with Child("limit", local_store.prefix + "report.csv", str(4 * MIB)) as child:
+        said = child.said()
+    assert "Writing to file://" in said
+    assert "File too large" in said
+    assert "Nothing was published" in said
+    assert "caused by OSError(27, 'File too large')" in said
+    assert local_store.read("report.csv") == b"old"
+    assert local_store.left_behind() == []
+
+
+def test_a_part_file_that_vanished_is_not_published(local_store: LocalStore) -> None:
+    with pytest.raises(RingEventsTransferError, match="Another attempt"):
+        with destination(local_store).publish() as writer:
+            writer.write(b"x")
+            (local_store.folder / PART).unlink()
+    assert local_store.read("report.csv") is None
+
+
+def test_a_folder_that_cannot_be_locked_still_works(local_store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A mock, since no file system at hand refuses to lock a folder.
+    def refuse(*args: object) -> None:
+        raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    publish(destination(local_store), b"x")
+    assert local_store.read("report.csv") == b"x"
+
+
+def test_another_size_after_the_commit_says_that_the_file_was_replaced(
+    local_store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_size = LocalSink.size
+
+    def size_after_another_writer(sink: LocalSink) -> int:
+        local_store.put("report.csv", b"somebody else's")
+        return real_size(sink)
+
+    monkeypatch.setattr(LocalSink, "size", size_after_another_writer)
+    with pytest.raises(RingEventsTransferError, match=r"has 15 bytes in the store, but 3 were written.*was replaced"):
+        publish(destination(local_store), b"new")
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    with Child("measure", f"file://{tmp_path}/big.bin", str(300 * MIB)) as child:
+        assert int(child.said()) <= 16 * 1024  # KiB
+    assert (tmp_path / "big.bin").stat().st_size == 300 * MIB

@@ -66,25 +66,30 @@ class CreateOnce:
     first_try: bool
     settle_timeout: float = defaults.SETTLE_TIMEOUT
 
-    def run(self) -> dict[str, Any] | None:
-        """Create, or find.
+    def event(self) -> dict[str, Any]:
+        """Create, or find, what the service makes at once.
 
-        :returns: the event; None: a copy that the service makes in the background, and that cannot be seen yet.
+        :returns: the event.
         :raises RingEventsConfigError: the key is used by another event.
         :raises RingEventsError: the request failed; ``ambiguous`` when the event may exist all the same.
         """
-        event = self._run()
-        if event is None and not self.wanted.is_copy:
-            event = self._look_through(self._pauses(self.settle_timeout))
-            if event is None:
-                raise RingEventsError(
-                    f"{self.call.operation}: the service took the request, but its list does not show the event",
-                    retryable=True,
-                )
-            return self._adopted(event)
-        return event
+        event = self.run()
+        if event is not None:
+            return event
+        found = self._look_through(self._pauses(self.settle_timeout))
+        if found is None:
+            raise RingEventsError(
+                f"{self.call.operation}: the service took the request, but its list does not show the event",
+                retryable=True,
+            )
+        return self._adopted(found)
 
-    def _run(self) -> dict[str, Any] | None:
+    def run(self) -> dict[str, Any] | None:
+        """Create, or find.
+
+        :returns: the event; None: the service took the request, and the event cannot be seen yet.
+        :raises RingEventsError: as :meth:`event`.
+        """
         remembered = self.memory.get()
         if remembered.get("state") == "accepted":
             return self._accepted_before(remembered)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Context, conf
 
 from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
 from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.links import EventLink
 from airflow_provider_ringevents.operators.base import at_the_edge, is_known, is_known_now
@@ -103,9 +103,7 @@ class RingEventsCreateEventOperator(ProvisioningOperator):
                 time_end=attributes["timeEnd"],
             )
             call = create_event(organization_id, attributes)
-            event = self.create_once(context, hook, call, wanted, organization_id).run()
-        if event is None:
-            raise RingEventsError("create_event: the service answered without the event that it created")
+            event = self.create_once(context, hook, call, wanted, organization_id).event()
         EventLink.keep(context, event)
         return event
 
@@ -169,9 +167,12 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
         self.check_arguments(is_known_now)
 
     def check_arguments(self, known: Callable[[Any], bool]) -> None:
-        """As the base, and the template's id."""
+        """As the base, and the template's id and the state to wait for."""
         if known(self.template_id):
             path_segment("template_id", self.template_id)
+        word = self.wait_for
+        if word is not None and known(word) and not (isinstance(word, str) and word.strip()):
+            raise RingEventsConfigError(f"wait_for: 'published', a status word or None is wanted, got {word!r}")
         super().check_arguments(known)
 
     def own_attributes(self) -> dict[str, Any]:
@@ -202,9 +203,7 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
                 time_end=attributes["timeEnd"],
             )
             call = create_event_from_template(self.template_id, attributes)
-            event = self.create_once(context, hook, call, wanted, organization_id).run()
-            if event is None:
-                raise RingEventsError("create_event_from_template: the service answered without the event")
+            event = self.create_once(context, hook, call, wanted, organization_id).event()
             event_id: str = event["id"]
             EventLink.keep(context, event)
             if condition is None or condition.met(event, clock.now()):

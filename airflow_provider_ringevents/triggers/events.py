@@ -154,10 +154,11 @@ class RingEventsCopyTrigger(BaseTrigger):
         wait = CopyWait(wanted, self.asked_at, self.deadline, self.poll_interval, self.log.info)
         async with shared_client(self.ringevents_conn_id) as client:
             while True:
-                await clock.sleep_in_loop(wait.pause())
+                pause = wait.pause()
+                await clock.sleep_in_loop(pause)
                 try:
                     # Half a pause old is fresh enough: what matters is that waits of one organization meet.
-                    events = await client.events(self.organization_id, clock.steady() - self.poll_interval / 2)
+                    events = await client.events(self.organization_id, clock.steady() - pause / 2)
                 except RingEventsError as error:
                     wait.failed(error)
                 else:

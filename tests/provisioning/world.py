@@ -64,10 +64,10 @@ class Hours:
 class World:
     """An emulated service and tasks that use it.
 
-    :param hours: the clock of both; None: the machine's own.
+    :param hours: the clock of both.
     """
 
-    def __init__(self, emulator: Emulator, hours: Hours | None = None) -> None:
+    def __init__(self, emulator: Emulator, hours: Hours) -> None:
         self.emulator = emulator
         self.hours = hours
 
@@ -111,9 +111,8 @@ class World:
         )
 
     def later(self, seconds: float) -> None:
-        """Time passes, if it is ours."""
-        if self.hours:
-            self.hours.clock.advance(seconds)
+        """Time passes."""
+        self.hours.clock.advance(seconds)
 
     def made(self) -> list[Any]:
         """The events that were made through the API, visible or not."""

@@ -6,6 +6,9 @@ import os
 import tempfile
 from importlib.metadata import version as installed_version
 
+from docutils import nodes
+from sphinx.application import Sphinx
+
 # Importing Airflow writes its configuration into AIRFLOW_HOME: not into the home of whoever builds the documentation.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="ringevents-docs-"))
 
@@ -31,3 +34,15 @@ autodoc_typehints_description_target = "documented"
 html_theme = "pydata_sphinx_theme"
 html_title = "RingCentral Events for Apache Airflow"
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+
+
+def _return_of_the_task(app: Sphinx, domain: str, kind: str, content: nodes.Element) -> None:
+    """A class's docstring says what its task returns: autodoc would add that its ``__init__`` returns None."""
+    for field in list(content.findall(nodes.field)):
+        if kind == "class" and [part.astext() for part in field] == ["rtype", "None"]:
+            field.parent.remove(field)
+
+
+def setup(app: Sphinx) -> None:
+    # After autodoc has added the types.
+    app.connect("object-description-transform", _return_of_the_task, priority=900)

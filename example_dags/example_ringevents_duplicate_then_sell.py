@@ -1,0 +1,96 @@
+"""Copy an event, give the copy a ticket, and make personal links for its guests.
+
+Last year's event is copied with a new name and new times. The copy gets a ticket, and each guest a magic link of that
+ticket, which lets the guest in. The links stay with the service: of them only the ids go through XCom.
+
+A retry, or clearing a task, makes no second copy and no second link. A ticket is another matter: the API gives it
+nothing to be known again by, so its task has no retries. A second run with the same ``edition`` finds the copy that is
+there, and makes another ticket.
+
+It needs one Airflow connection of type ``ringevents``. The guests are a param here, and params can be read by everybody
+who sees the DAG: where that is too many, let a task read them from where they are kept.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from airflow.providers.common.compat.sdk import DAG, Param
+
+from airflow_provider_ringevents.operators.events import RingEventsDuplicateEventOperator
+from airflow_provider_ringevents.operators.magic_links import RingEventsCreateMagicLinkOperator
+from airflow_provider_ringevents.operators.tickets import RingEventsCreateTicketOperator
+
+_GUEST = {
+    "type": "object",
+    "properties": {name: {"type": "string", "minLength": 1} for name in ("email", "firstName", "lastName")},
+    "required": ["email", "firstName", "lastName"],
+    "additionalProperties": False,
+}
+
+with DAG(
+    "example_ringevents_duplicate_then_sell",
+    description="A copy of an event, its ticket, and links for its guests",
+    schedule=None,
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=2)},
+    tags=["example", "ringevents", "provisioning"],
+    doc_md=__doc__,
+    params={
+        "event_id": Param(type="string", minLength=1, title="Event", description="Id of the event to copy."),
+        "edition": Param(
+            type="string", minLength=1, title="Edition", description="Names the copy: there is one for each edition."
+        ),
+        "copy_name": Param(type="string", minLength=1, title="Name of the copy"),
+        "starts": Param(type="string", format="date-time", title="Start of the copy"),
+        "ends": Param(type="string", format="date-time", title="End of the copy"),
+        "ticket": Param("Guest", type="string", minLength=1, title="Name of the ticket"),
+        "price": Param(0, type="number", minimum=0, title="Price of the ticket"),
+        "guests": Param(
+            [{"email": "ada@example.org", "firstName": "Ada", "lastName": "Lovelace"}],
+            type="array",
+            items=_GUEST,
+            minItems=1,
+            title="Guests",
+        ),
+        "ringevents_conn_id": Param("ringevents_default", type="string", minLength=1, title="Connection"),
+    },
+) as dag:
+    # [START howto_duplicate_event]
+    copy_event = RingEventsDuplicateEventOperator(
+        task_id="copy_event",
+        event_id="{{ params.event_id }}",
+        name="{{ params.copy_name }}",
+        time_start="{{ params.starts }}",
+        time_end="{{ params.ends }}",
+        idempotency_key="edition/{{ params.edition }}",
+        ringevents_conn_id="{{ params.ringevents_conn_id }}",
+        deferrable=True,
+    )
+    # [END howto_duplicate_event]
+
+    # [START howto_create_ticket]
+    create_ticket = RingEventsCreateTicketOperator(
+        task_id="create_ticket",
+        event_id="{{ ti.xcom_pull('copy_event')['id'] }}",
+        name="{{ params.ticket }}",
+        # A param as it is: Jinja would make text of the number.
+        price=dag.param("price"),
+        ringevents_conn_id="{{ params.ringevents_conn_id }}",
+        # A try that broke off may have made the ticket all the same, and nothing would tell the next one.
+        retries=0,
+    )
+    # [END howto_create_ticket]
+
+    # [START howto_create_magic_links]
+    create_links = RingEventsCreateMagicLinkOperator(
+        task_id="create_links",
+        ticket_id="{{ ti.xcom_pull('create_ticket')['id'] }}",
+        attendees=dag.param("guests"),
+        ringevents_conn_id="{{ params.ringevents_conn_id }}",
+    )
+    # [END howto_create_magic_links]
+
+    copy_event >> create_ticket >> create_links

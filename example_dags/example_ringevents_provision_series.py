@@ -1,0 +1,109 @@
+"""Provision a series of webinars from rows.
+
+The rows of a spreadsheet become events made from one template: a mapped task for each row. Each row's id is the key of
+its event, so that a row does not become two events: not by a retry, and not by a second run with the same rows. A run
+with more rows adds the new ones alone.
+
+It needs one Airflow connection of type ``ringevents``, with ``organization_id`` in its extra or as a param. The rows
+are a param here; in a DAG of your own, ``read_rows`` reads your sheet, your table or your file. The DAG does not ask
+the service to publish the events: that is left to somebody who has looked at them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Param, get_current_context, task
+
+from airflow_provider_ringevents.operators.events import RingEventsCreateEventFromTemplateOperator
+
+_ROW = {
+    "type": "object",
+    "properties": {name: {"type": "string", "minLength": 1} for name in ("id", "name", "starts", "ends")},
+    "required": ["id", "name", "starts", "ends"],
+    "additionalProperties": False,
+}
+
+
+# [START howto_rows_to_events]
+@task
+def read_rows() -> list[dict[str, Any]]:
+    """The arguments of one event for each row."""
+    params = get_current_context()["params"]
+    rows = params["rows"]
+    repeated = [row_id for row_id, count in Counter(row["id"] for row in rows).items() if count > 1]
+    if repeated:
+        raise AirflowFailException(f"rows: {', '.join(repeated)} is the id of several rows")
+    return [
+        {
+            "name": row["name"],
+            # Without an offset they are local in the timezone.
+            "time_start": row["starts"],
+            "time_end": row["ends"],
+            # The sheet's own name in front, so that row 7 of another sheet is another event.
+            "idempotency_key": f"{params['series']}/{row['id']}",
+        }
+        for row in rows
+    ]
+
+
+# [END howto_rows_to_events]
+
+
+@task
+def ids_by_row(arguments: list[dict[str, Any]], events: list[dict[str, Any]]) -> dict[str, str]:
+    """Which event stands for which key, to be written back to the sheet."""
+    return {row["idempotency_key"]: event["id"] for row, event in zip(arguments, events, strict=True)}
+
+
+with DAG(
+    "example_ringevents_provision_series",
+    description="A series of events from rows, each created once",
+    schedule=None,
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    # Two runs at once could create the same row's event at the same moment.
+    max_active_runs=1,
+    tags=["example", "ringevents", "provisioning"],
+    doc_md=__doc__,
+    params={
+        "template_id": Param(type="string", minLength=1, title="Template", description="Id of the template."),
+        "organization_id": Param(
+            None, type=["null", "string"], title="Organization", description="Default: the connection's."
+        ),
+        "series": Param("webinars-2027", type="string", minLength=1, title="Series", description="Names the sheet."),
+        "timezone": Param(
+            "Europe/Berlin", type="string", minLength=1, title="Time zone", description="In which the rows' times are."
+        ),
+        "rows": Param(
+            [
+                {"id": "1", "name": "Getting started", "starts": "2027-03-02T17:00", "ends": "2027-03-02T18:00"},
+                {"id": "2", "name": "Going further", "starts": "2027-03-30T17:00", "ends": "2027-03-30T18:00"},
+                {"id": "3", "name": "Ask us anything", "starts": "2027-04-27T17:00", "ends": "2027-04-27T18:00"},
+            ],
+            type="array",
+            items=_ROW,
+            title="Rows",
+        ),
+        "ringevents_conn_id": Param("ringevents_default", type="string", minLength=1, title="Connection"),
+    },
+) as dag:
+    rows = read_rows()
+    # [START howto_create_event_from_template_mapped]
+    create_event = RingEventsCreateEventFromTemplateOperator.partial(
+        task_id="create_event",
+        template_id="{{ params.template_id }}",
+        organization_id=dag.param("organization_id"),
+        timezone="{{ params.timezone }}",
+        ringevents_conn_id="{{ params.ringevents_conn_id }}",
+        retries=3,
+        retry_delay=timedelta(minutes=2),
+        # Names the mapped tasks in the UI.
+        map_index_template="{{ task.name }}",
+        # So many events are made at once.
+        max_active_tis_per_dag=4,
+    ).expand_kwargs(rows)
+    # [END howto_create_event_from_template_mapped]
+    ids_by_row(rows, create_event.output)

@@ -1,0 +1,158 @@
+"""What the documentation lists is what there is."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from dataclasses import fields
+from typing import Any, get_args
+
+import pytest
+
+from airflow_provider_ringevents.client import types
+from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER
+from airflow_provider_ringevents.client.timezones import TIME_ZONES
+from airflow_provider_ringevents.client.validation import TABLES
+from airflow_provider_ringevents.event_waiting import EventConditionName
+from airflow_provider_ringevents.hooks.connection import EXTRA_KEYS
+from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+from docs import DOCS, ROOT, code, rows
+
+PACKAGE = ROOT / "airflow_provider_ringevents"
+
+
+def test_every_operation_is_listed_with_its_arguments() -> None:
+    listed = {
+        code(method)[0]: code(operation)[0] for method, operation in rows("hook-and-client.md", "## All operations")
+    }
+    there = {}
+    for name, method in vars(RingEventsHook).items():
+        operation = re.match(r"``(\w+ /v1/[^`]*)``", inspect.getdoc(method) or "")
+        if operation:
+            there[f"{name}({_arguments(method)})"] = operation[1]
+    assert len(there) == 32
+    assert listed == there
+
+
+def _arguments(method: Any) -> str:
+    parameters = [each for each in inspect.signature(method).parameters.values() if each.kind is not each.KEYWORD_ONLY]
+    return ", ".join(
+        each.name if each.default is each.empty else f"{each.name}={each.default!r}" for each in parameters[1:]
+    )
+
+
+def test_every_filter_is_listed() -> None:
+    listed: dict[str, dict[str, tuple[str, ...]]] = {}
+    name = ""
+    for collection, names, operators in rows("hook-and-client.md", "## Filters"):
+        name = collection or name
+        for field in code(names):
+            listed.setdefault(name, {})[field] = tuple(code(operators))
+    there = {
+        "registrations": {field: operators for field, (_, operators) in REGISTRATIONS_FILTER.fields.items()},
+        "magic links": {field: operators for field, (_, operators) in MAGIC_LINKS_FILTER.fields.items()},
+    }
+    assert listed == there
+
+
+def test_every_key_of_the_connection_is_listed() -> None:
+    assert [code(row[0])[0] for row in rows("connection.md", "### Extra")] == list(EXTRA_KEYS)
+
+
+def test_every_attribute_of_events_is_listed() -> None:
+    listed = {
+        operator: set(code(names))
+        for operator, names in rows(
+            "guides/provision-events.md", "Everything that is wrong is said at once, and nothing is sent then."
+        )
+    }
+    own = {"name", "timeStart", "timeEnd", "timezone", "currency"}
+    deprecated = {"attendeesVisiblity"}
+    plain, series = listed.values()
+    assert plain == TABLES["create_event"].keys() - own - deprecated
+    assert series == TABLES["duplicate_event"].keys() - own
+    assert series == TABLES["create_event_from_template"].keys() - own
+
+
+def test_every_condition_is_listed() -> None:
+    listed = [code(row[0])[0] for row in rows("guides/wait-for-events.md", "## Conditions")]
+    assert listed == list(get_args(EventConditionName))
+
+
+def test_every_switch_of_the_emulator_is_listed() -> None:
+    from airflow_provider_ringevents.emulator import Settings
+    from airflow_provider_ringevents.emulator.__main__ import _parser
+
+    there = {
+        action.option_strings[0]: action.default
+        for action in _parser()._actions
+        if action.option_strings[0] not in ("-h", "--host")
+    }
+    listed = {code(row[0])[0]: (code(row[1]) or [row[1]])[0] for row in rows("emulator.md", "## Command line")}
+    assert listed == {option: "none" if value is None else str(value) for option, value in there.items()}
+
+    on_the_command_line = {option.removeprefix("--").replace("-", "_") for option in listed} - {"port"}
+    settings = {name for row in rows("emulator.md", "### Settings") for name in code(row[0])}
+    assert settings | on_the_command_line == {field.name for field in fields(Settings)}
+    assert not settings & on_the_command_line
+
+
+def test_every_fault_of_the_emulator_is_listed() -> None:
+    from airflow_provider_ringevents.emulator import Fault
+    from airflow_provider_ringevents.emulator.faults import KINDS
+
+    headings = (
+        "Instead of an answer, and nothing is applied:",
+        "The request is applied, and its answer is lost:",
+        "The answer comes, but:",
+    )
+    table = [row for heading in headings for row in rows("emulator.md", heading)]
+    assert sorted(name for row in table for name in code(row[0])) == sorted(KINDS)
+    assert {name for row in table for name in code(row[2])} <= {field.name for field in fields(Fault)}
+
+
+def test_every_public_class_is_in_the_reference() -> None:
+    reference = "".join(path.read_text() for path in (DOCS / "reference").glob("*.rst"))
+    for room in ("operators", "sensors", "transfers", "triggers", "hooks"):
+        package = importlib.import_module(f"airflow_provider_ringevents.{room}")
+        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            module = importlib.import_module(found.name)
+            for name, value in vars(module).items():
+                if inspect.isclass(value) and value.__module__ == found.name and re.match("RingEvents(?!Base)", name):
+                    assert re.search(rf"autoclass:: {name}$", reference, re.MULTILINE), name
+
+
+def test_numbers_are_right() -> None:
+    text = "".join(path.read_text() for path in DOCS.rglob("*.md") if "_build" not in path.parts)
+    for number, what in (
+        (len(types.REPORT_TYPES), "names that the API documents"),
+        (len(TIME_ZONES), "names that the API documents"),
+        (len(types.SIGNALS), "that the API documents"),
+    ):
+        assert f"{number} {what}" in text
+
+
+def spoken() -> list[str]:
+    """Every piece of text in the package's code; of a text with values in it, the pieces between them."""
+    pieces = []
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        # What stands alone is documentation, and said to nobody.
+        silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in silent)
+        pieces += [node.value for node in texts if isinstance(node.value, str)]
+    return pieces
+
+
+HEADINGS = ("## Installing and connecting", "## Arguments", "## Exports", "## Events")
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_every_message_that_is_explained_is_one_that_is_said(heading: str) -> None:
+    said = spoken()
+    for row in rows("troubleshooting.md", heading):
+        for message in code(row[0]):
+            assert any(message in piece for piece in said), message

@@ -29,8 +29,8 @@ from airflow_provider_ringevents.client.errors import (
 CALL = endpoints.download_report("r")
 SIGNATURE = "sig=c0ffee5167"
 CSV = {"Content-Type": "text/csv; charset=utf-8"}
-CONTENT = b"".join(b"%07d,some row of the report\n" % number for number in range(60_000))
-"""About two MB: several blocks."""
+CONTENT = b"".join(b"%07d,some row of the report\n" % number for number in range(36_000))
+"""About a megabyte: several blocks."""
 ETAG = '"v1"'
 
 

@@ -62,7 +62,7 @@ class RingEventsReportTrigger(BaseTrigger):
                 ReportWait(self.report_id, self.deadline, self.poll_interval, self.visible_from, self.log.info),
                 self.ringevents_conn_id,
             )
-            event = {"status": "ready", "report_id": self.report_id}
+            event: dict[str, Any] = {"status": "ready", "report_id": self.report_id}
         except RingEventsError as error:
             event = {"status": "error", "report_id": self.report_id, "error": error.to_event()}
         yield TriggerEvent(event)

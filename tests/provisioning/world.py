@@ -36,13 +36,22 @@ class Hours:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.pauses: list[float] = []
+        self._changes: list[tuple[float, Callable[[], Any]]] = []
 
     def now(self) -> float:
         return self.clock()
 
+    def after(self, seconds: float, change: Callable[[], Any]) -> None:
+        """Let something happen when so much time has passed."""
+        self._changes.append((self.now() + seconds, change))
+
     def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
         self.clock.advance(seconds)
+        for due, change in list(self._changes):
+            if due <= self.now():
+                self._changes.remove((due, change))
+                change()
 
     async def sleep_in_loop(self, seconds: float) -> None:
         self.sleep(seconds)

@@ -26,10 +26,14 @@ class EventLink(BaseOperatorLink):
         """Keep what the link needs, also while the task is deferred."""
         if slug := event.get("slug"):
             context["ti"].xcom_push(key=_SLUG, value=slug)
+            task: Any = context["task"]
+            task.event_is_known = True
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """The address; empty while there is no event."""
         from airflow.providers.common.compat.sdk import XCom
 
+        if not getattr(operator, "event_is_known", True):
+            return ""  # a look for what was never kept would put an error into the log of a task that failed
         slug = XCom.get_value(key=_SLUG, ti_key=ti_key)
         return EVENT_PAGE.format(slug=slug) if slug else ""

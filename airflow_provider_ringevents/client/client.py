@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -23,6 +24,8 @@ from airflow_provider_ringevents.client.errors import RingEventsError, RingEvent
 from airflow_provider_ringevents.client.paging import Page, PagePlan
 from airflow_provider_ringevents.client.retrying import RetryPolicy
 from airflow_provider_ringevents.client.settings import check_number
+
+log = logging.getLogger(__name__)
 
 
 class Client(ClientCore):
@@ -268,5 +271,6 @@ class Download:
                 failure = self._client._transport_error(plan.call, error)
             self._response.close()
             plan.cut(failure)
+            log.warning("%s; going on from byte %d", failure, plan.received)
             time.sleep(self._client.policy.backoff(plan.resumes))
             self._response = self._client._open_file(plan)

@@ -42,6 +42,23 @@ def at_the_edge(method: Callable[Concatenate[Self, P], R]) -> Callable[Concatena
     return guarded
 
 
+class BadArgumentError(RingEventsConfigError, AirflowFailException):
+    """An argument is wrong. Airflow does not retry it, also where a mapped task meets it when it is put together."""
+
+
+def refuses(method: Callable[P, R]) -> Callable[P, R]:
+    """Around a method that checks arguments, while a DAG is parsed or a task runs."""
+
+    @wraps(method)
+    def checking(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except RingEventsConfigError as error:
+            raise BadArgumentError(str(error)) from error
+
+    return checking
+
+
 def is_known_now(value: Any) -> bool:
     """Whether an argument can be checked at parse time: it holds no Jinja and comes from no other task."""
     if isinstance(value, str):

@@ -8,7 +8,13 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.client.paths import path_segment
-from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, at_the_edge, is_known, is_known_now
+from airflow_provider_ringevents.operators.base import (
+    RingEventsBaseOperator,
+    at_the_edge,
+    is_known,
+    is_known_now,
+    refuses,
+)
 
 
 class RingEventsCreateDataSubscriptionOperator(RingEventsBaseOperator):
@@ -47,6 +53,7 @@ class RingEventsCreateDataSubscriptionOperator(RingEventsBaseOperator):
         self.allow_undocumented = allow_undocumented
         self._check(is_known_now)
 
+    @refuses
     def _check(self, known: Callable[[Any], bool]) -> None:
         from airflow_provider_ringevents.client.validation import checked_attributes
 

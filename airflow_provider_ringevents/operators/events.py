@@ -11,7 +11,7 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
 from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.links import EventLink
-from airflow_provider_ringevents.operators.base import at_the_edge, is_known, is_known_now
+from airflow_provider_ringevents.operators.base import at_the_edge, is_known, is_known_now, refuses
 from airflow_provider_ringevents.operators.provision import ProvisioningOperator, Time, WaitingOperator
 from airflow_provider_ringevents.triggers.outcome import checked_event
 
@@ -166,6 +166,7 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
         self.wait_for = wait_for
         self.check_arguments(is_known_now)
 
+    @refuses
     def check_arguments(self, known: Callable[[Any], bool]) -> None:
         """As the base, and the template's id and the state to wait for."""
         if known(self.template_id):
@@ -240,6 +241,7 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
     @at_the_edge
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Take the trigger's event and read the event as it is now."""
+        self.event_is_known = True  # kept before the task was deferred
         event_id: str = checked_event(event, "event_id")["event_id"]
         with self.hook as hook:
             return hook.get_event(event_id)
@@ -298,6 +300,7 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
         self.event_id = event_id
         self.check_arguments(is_known_now)
 
+    @refuses
     def check_arguments(self, known: Callable[[Any], bool]) -> None:
         """As the base, and the source's id."""
         if known(self.event_id):

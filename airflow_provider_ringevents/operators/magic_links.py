@@ -15,7 +15,13 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsNotFoundError,
 )
 from airflow_provider_ringevents.client.paths import path_segment
-from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, at_the_edge, is_known, is_known_now
+from airflow_provider_ringevents.operators.base import (
+    RingEventsBaseOperator,
+    at_the_edge,
+    is_known,
+    is_known_now,
+    refuses,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
@@ -58,14 +64,15 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
         self.attendees = attendees
         self.include_links = include_links
         self.allow_undocumented = allow_undocumented
-        if is_known_now(ticket_id):
-            path_segment("ticket_id", ticket_id)
         if isinstance(attendees, (Mapping, list, tuple)):
             self._checked(is_known_now)
 
+    @refuses
     def _checked(self, known: Callable[[Any], bool]) -> list[dict[str, Any]]:
         from airflow_provider_ringevents.client.validation import checked_attributes
 
+        if known(self.ticket_id):
+            path_segment("ticket_id", self.ticket_id)
         rows: Any = [self.attendees] if isinstance(self.attendees, Mapping) else self.attendees
         if isinstance(rows, str) or not isinstance(rows, Sequence):
             raise RingEventsConfigError(f"attendees: a mapping or a list of them is wanted, got {type(rows).__name__}")
@@ -168,12 +175,17 @@ class RingEventsDeleteMagicLinkOperator(RingEventsBaseOperator):
     def __init__(self, *, magic_link_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.magic_link_id = magic_link_id
-        if is_known_now(magic_link_id):
-            path_segment("magic_link_id", magic_link_id)
+        self._check(is_known_now)
+
+    @refuses
+    def _check(self, known: Callable[[Any], bool]) -> None:
+        if known(self.magic_link_id):
+            path_segment("magic_link_id", self.magic_link_id)
 
     @at_the_edge
     def execute(self, context: Context) -> None:
         """Delete the link."""
+        self._check(is_known)
         with self.hook as hook:
             try:
                 hook.delete_magic_link(self.magic_link_id)

@@ -12,7 +12,13 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, as_mapping, check_seconds, is_known
+from airflow_provider_ringevents.operators.base import (
+    RingEventsBaseOperator,
+    as_mapping,
+    check_seconds,
+    is_known,
+    refuses,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.endpoints import Call
@@ -34,6 +40,9 @@ class ProvisioningOperator(RingEventsBaseOperator):
     :param settle_timeout: seconds within which the service is taken to show an event that it created.
     :param allow_undocumented: let attributes and values through that the API does not document.
     """
+
+    event_is_known = False
+    """Whether this worker session has kept what the link to the event needs."""
 
     operation = ""
     """Which table of :mod:`~airflow_provider_ringevents.client.validation` the attributes are checked by."""
@@ -83,6 +92,7 @@ class ProvisioningOperator(RingEventsBaseOperator):
             "timezone": self.timezone,
         }
 
+    @refuses
     def check_arguments(self, known: Callable[[Any], bool]) -> None:
         """Refuse what the API would refuse, as far as the arguments are known.
 
@@ -171,6 +181,7 @@ class WaitingOperator(ProvisioningOperator):
         self.wait_timeout = wait_timeout
         self.deferrable = deferrable
 
+    @refuses
     def check_arguments(self, known: Callable[[Any], bool]) -> None:
         """As the base, and the waits."""
         check_seconds("poll_interval", self.poll_interval)

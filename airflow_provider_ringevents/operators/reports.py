@@ -12,6 +12,7 @@ from airflow_provider_ringevents.operators.base import (
     at_the_edge,
     is_known,
     is_known_now,
+    refuses,
 )
 
 
@@ -82,6 +83,7 @@ class RingEventsCreateReportOperator(RingEventsBaseOperator):
         self.allow_undocumented = allow_undocumented
         self._check(is_known_now)
 
+    @refuses
     def _check(self, known: Callable[[Any], bool]) -> None:
         check_report_request(
             known,

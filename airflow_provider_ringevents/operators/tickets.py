@@ -15,6 +15,7 @@ from airflow_provider_ringevents.operators.base import (
     at_the_edge,
     is_known,
     is_known_now,
+    refuses,
 )
 
 
@@ -62,12 +63,13 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
         self.allow_undocumented = allow_undocumented
         self._checked(is_known_now)
 
+    @refuses
     def _checked(self, known: Callable[[Any], bool]) -> dict[str, Any]:
         from airflow_provider_ringevents.client.validation import checked_attributes
 
         if known(self.event_id):
             path_segment("event_id", self.event_id)
-        own = {"name": self.name, "price": self.price, "count": self.count}
+        own = {"name": self.name, "price": _number(self.price), "count": _number(self.count)}
         given = {name: value for name, value in own.items() if value is not None}
         if not known(self.attributes):
             return given
@@ -86,3 +88,14 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
             ticket = hook.create_ticket(self.event_id, attributes, allow_undocumented=self.allow_undocumented)
         self.log.info("Created ticket %s (%s) of event %s", ticket["id"], ticket.get("name"), self.event_id)
         return ticket
+
+
+def _number(value: Any) -> Any:
+    """What a template has made of a number is text; read it back, and leave what is none to the check."""
+    if isinstance(value, str):
+        for read in (int, float):
+            try:
+                return read(value)
+            except ValueError:
+                continue
+    return value

@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import (
     BaseSensorOperator,
 )
 
+from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client.defaults import POLL_FAILURES
 from airflow_provider_ringevents.client.errors import (
     RingEventsAuthError,
@@ -23,7 +24,11 @@ from airflow_provider_ringevents.client.errors import (
 from airflow_provider_ringevents.operators.base import task_errors
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+
+_FAILED = "ringevents_failed_pokes"
 
 
 class RingEventsBaseSensor(BaseSensorOperator):
@@ -37,7 +42,7 @@ class RingEventsBaseSensor(BaseSensorOperator):
     def __init__(self, *, ringevents_conn_id: str = "ringevents_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ringevents_conn_id = ringevents_conn_id
-        self._failed_pokes = 0
+        self._failed = 0
 
     @property
     def hook(self) -> RingEventsHook:
@@ -46,19 +51,29 @@ class RingEventsBaseSensor(BaseSensorOperator):
 
         return RingEventsHook(self.ringevents_conn_id)
 
-    def tolerate(self, error: RingEventsError) -> None:
+    def tolerate(self, error: RingEventsError, context: Context) -> None:
         """Take a poke that failed; returns when that is to be lived with.
+
+        Rescheduled, each poke is a process of its own: how many have failed is kept in Airflow's task state store, so
+        that before Airflow 3.3 only the timeout ends such a wait.
 
         :raises RingEventsError: the key was refused, or too many pokes failed in a row.
         """
-        self._failed_pokes += 1
-        if isinstance(error, (RingEventsAuthError, RingEventsConfigError)) or self._failed_pokes >= POLL_FAILURES:
+        store = task_state_store(context) if self.reschedule else None
+        self._failed = 1 + (store.get(_FAILED, 0) if store else self._failed)
+        if isinstance(error, (RingEventsAuthError, RingEventsConfigError)) or self._failed >= POLL_FAILURES:
+            self.poked(context)
             raise error
-        self.log.warning("A poke failed (%d in a row so far): %s", self._failed_pokes, error)
+        if store:
+            store.set(_FAILED, self._failed)
+        self.log.warning("A poke failed (%d in a row so far): %s", self._failed, error)
 
-    def poked(self) -> None:
+    def poked(self, context: Context) -> None:
         """Take a poke that was answered."""
-        self._failed_pokes = 0
+        self._failed = 0
+        store = task_state_store(context) if self.reschedule else None
+        if store:
+            store.delete(_FAILED)
 
     @contextmanager
     def deferred_outcome(self) -> Iterator[None]:

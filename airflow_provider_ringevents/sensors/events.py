@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsNotFoundError,
 )
 from airflow_provider_ringevents.client.paths import path_segment
-from airflow_provider_ringevents.operators.base import is_known_now, task_errors
+from airflow_provider_ringevents.operators.base import is_known, is_known_now, refuses, task_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
 from airflow_provider_ringevents.triggers.outcome import checked_event
 
@@ -56,11 +56,15 @@ class RingEventsEventSensor(RingEventsBaseSensor):
         self.status = status
         self.offset = offset
         self.deferrable = deferrable
-        if not isinstance(offset, timedelta):
-            raise RingEventsConfigError(f"offset: a timedelta is wanted, got {offset!r}")
-        if is_known_now(event_id):
-            path_segment("event_id", event_id)
-        if is_known_now(condition) and is_known_now(status):
+        self._check(is_known_now)
+
+    @refuses
+    def _check(self, known: Callable[[Any], bool]) -> None:
+        if not isinstance(self.offset, timedelta):
+            raise RingEventsConfigError(f"offset: a timedelta is wanted, got {self.offset!r}")
+        if known(self.event_id):
+            path_segment("event_id", self.event_id)
+        if known(self.condition) and known(self.status):
             self._condition()
 
     def _condition(self) -> EventCondition:
@@ -70,9 +74,8 @@ class RingEventsEventSensor(RingEventsBaseSensor):
 
     def execute(self, context: Context) -> str:
         """Wait here or, deferrable, in the triggerer."""
-        with task_errors():
-            path_segment("event_id", self.event_id)
-            condition = self._condition()
+        self._check(is_known)
+        condition = self._condition()
         if self.deferrable:
             from airflow_provider_ringevents.triggers.events import RingEventsEventTrigger
 
@@ -105,9 +108,9 @@ class RingEventsEventSensor(RingEventsBaseSensor):
                 if condition.name == "exists" and isinstance(error, RingEventsNotFoundError):
                     self.log.info("Event %s is not there yet", self.event_id)
                 else:
-                    self.tolerate(error)
+                    self.tolerate(error, context)
                 return False
-        self.poked()
+        self.poked(context)
         met = condition.met(event, clock.now())
         self.log.info("Event %s: %s", self.event_id, "condition met" if met else condition.unmet(event))
         return met

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
 from airflow_provider_ringevents import _compat
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
 from airflow_provider_ringevents.client.paths import path_segment
-from airflow_provider_ringevents.operators.base import is_known_now, task_errors
+from airflow_provider_ringevents.operators.base import is_known, is_known_now, refuses, task_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
 from airflow_provider_ringevents.triggers.outcome import checked_event
 
@@ -41,20 +41,23 @@ class RingEventsReportSensor(RingEventsBaseSensor):
         self,
         *,
         report_id: str,
-        deferrable: bool | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         start_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.report_id = report_id
-        self.deferrable = (
-            conf.getboolean("operators", "default_deferrable", fallback=False) if deferrable is None else deferrable
-        )
-        if is_known_now(report_id):
-            path_segment("report_id", report_id)
+        self.deferrable = deferrable
+        self._check(is_known_now)
         if start_from_trigger:
             self._start_from_trigger()
 
+    @refuses
+    def _check(self, known: Callable[[Any], bool]) -> None:
+        if known(self.report_id):
+            path_segment("report_id", self.report_id)
+
+    @refuses
     def _start_from_trigger(self) -> None:
         if not self.deferrable:
             raise RingEventsConfigError("start_from_trigger: needs deferrable=True")
@@ -87,8 +90,7 @@ class RingEventsReportSensor(RingEventsBaseSensor):
 
     def execute(self, context: Context) -> str:
         """Wait here or, deferrable, in the triggerer."""
-        with task_errors():
-            path_segment("report_id", self.report_id)
+        self._check(is_known)
         if self.deferrable:
             from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
 
@@ -112,9 +114,9 @@ class RingEventsReportSensor(RingEventsBaseSensor):
                 with self.hook as hook:
                     status = report_status(hook.client.send(get_report(self.report_id)))
             except RingEventsError as error:
-                self.tolerate(error)
+                self.tolerate(error, context)
                 return False
-            self.poked()
+            self.poked(context)
             if status.state is ReportState.FAILED:
                 raise report_failed(self.report_id, status)
         self.log.info("Report %s: %s", self.report_id, report_said(status))

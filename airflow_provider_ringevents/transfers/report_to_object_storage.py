@@ -18,6 +18,7 @@ from airflow_provider_ringevents.operators.base import (
     check_seconds,
     is_known,
     is_known_now,
+    refuses,
 )
 from airflow_provider_ringevents.operators.reports import check_report_request
 from airflow_provider_ringevents.transfers.arguments import IfExists, check_target, manifest
@@ -67,6 +68,7 @@ class RingEventsDownloadReportOperator(RingEventsBaseOperator):
         self.if_exists = if_exists
         self._check(is_known_now)
 
+    @refuses
     def _check(self, known: Callable[[Any], bool]) -> None:
         check_target(known, self.destination, self.if_exists)
         if known(self.report_id):
@@ -166,6 +168,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
         self.allow_undocumented = allow_undocumented
         self._check(is_known_now)
 
+    @refuses
     def _check(self, known: Callable[[Any], bool]) -> None:
         check_seconds("poll_interval", self.poll_interval)
         check_seconds("wait_timeout", self.wait_timeout)

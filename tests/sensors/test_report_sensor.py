@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run
-from airflow_harness.versions import HAS_START_FROM_TRIGGER
+from airflow_harness.versions import HAS_START_FROM_TRIGGER, HAS_STATE_STORE
 
 NEVER = 1 << 60
+IN_PROGRESS = '{"data": {"attributes": {"status": "in_progress"}}}'
 
 
 @pytest.fixture(params=[False, True], ids=["worker", "deferrable"])
@@ -45,10 +46,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_succeeds_with_the_reports_id_when_it_is_ready(emulator: Any, report_id: str, deferrable: bool) -> None:
+    emulator.report(report_id).ready = 0
+    emulator.fault("body", method="GET", path="/v1/reports/", status=202, body=IN_PROGRESS, times=2)
     result = run(emulator, report_id=report_id, deferrable=deferrable).to_end()
 
     assert (result.state, result.xcom) == ("success", report_id)
-    assert emulator.count("GET", f"/v1/reports/{report_id}") > 1
+    assert emulator.count("GET", f"/v1/reports/{report_id}") == 3
 
 
 @pytest.mark.parametrize("soft_fail", [False, True])
@@ -97,6 +100,16 @@ def test_reschedules_between_pokes(emulator: Any, report_id: str) -> None:
 
     assert result.state == "success"
     assert "up_for_reschedule" in result.sessions
+
+
+@pytest.mark.skipif(not HAS_STATE_STORE, reason="before Airflow 3.3 nothing is kept between rescheduled pokes")
+def test_rescheduled_pokes_that_fail_are_counted_over_their_processes(emulator: Any) -> None:
+    result = run(emulator, report_id="nobody", deferrable=False, mode="reschedule", poke_interval=0.01).to_end()
+
+    assert result.state == "failed"
+    assert "404" in str(result.exception)
+    assert emulator.count("GET", "/v1/reports/nobody") == 10
+    assert result.store == {}
 
 
 # --- starting in the triggerer

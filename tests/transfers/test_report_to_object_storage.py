@@ -92,11 +92,12 @@ def test_reads_the_file_directly_or_behind_a_redirect_without_showing_the_key(
 
 
 def test_waits_until_the_report_is_ready(export: Export, emulator: Any) -> None:
-    emulator.state.settings.report_seconds = 0.5
+    in_progress = '{"data": {"attributes": {"status": "in_progress"}}}'
+    emulator.fault("body", method="GET", path="/v1/reports/[^/]+$", status=202, body=in_progress, times=3)
     result = export().to_end()
 
     assert result.state == "success"
-    assert emulator.count("GET", f"/v1/reports/{result.xcom['report_id']}") >= 3
+    assert emulator.count("GET", f"/v1/reports/{result.xcom['report_id']}") >= 4
 
 
 @pytest.mark.parametrize("word", ["failed", "error", "cancelled"])
@@ -353,6 +354,13 @@ def test_bad_input_is_refused_when_the_dag_is_parsed(argument: str, value: Any, 
         operator()(**{**GOOD, argument: value})
     if argument != "attributes":  # its error names the attribute instead
         assert argument in str(caught.value)
+
+
+def test_bad_input_of_a_mapped_task_is_not_retried() -> None:
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    with pytest.raises(AirflowFailException):  # what Airflow meets when it puts the mapped task together on a worker
+        operator()(**{**GOOD, "report_type": "registration"})
 
 
 def test_what_the_api_may_have_learnt_since_is_let_through() -> None:

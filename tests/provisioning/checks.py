@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_harness import Result
 
 
 def failed(result: Result, *words: str) -> None:
     """The task has failed, without retries, and said why."""
     assert result.state == "failed", result.log_text
-    assert type(result.exception).__name__ == "AirflowFailException"
+    assert isinstance(result.exception, AirflowFailException)
     for word in words:
         assert word in str(result.exception)
 

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents.client.endpoints import list_events
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsValidationError
+from airflow_provider_ringevents.whole_lists import whole_list
 
 if TYPE_CHECKING:
-    from airflow_provider_ringevents.client.endpoints import Call
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 
 log = logging.getLogger(__name__)
 
 LOOK_PER_PAGE: Final = 1000
 """Rows asked for when looking: the largest page is not documented, so much is asked and what comes is believed."""
-READINGS: Final = 3
-"""Times that a list is read which changes meanwhile: a row may slip from a page unread to one that was read."""
 
 
 class EventSearch:
@@ -48,26 +46,11 @@ class EventSearch:
 
     def _list(self, organization_id: str) -> list[dict[str, Any]]:
         call = list_events(organization_id)
-        events: dict[str, dict[str, Any]] = {}
-        for reading in range(1, READINGS + 1):
-            try:
-                changed = self._read(call, LOOK_PER_PAGE, events)
-            except RingEventsValidationError as error:
-                log.info("The service does not take pages of %d rows: %s", LOOK_PER_PAGE, error)
-                changed = self._read(call, None, events)
-            if not changed:
-                break
-            log.info("The list of events changed while it was read (reading %d of %d)", reading, READINGS)
-        return list(events.values())
-
-    def _read(self, call: Call, per_page: int | None, events: dict[str, dict[str, Any]]) -> bool:
-        """Read the list into ``events``; True when it shows that it changed meanwhile."""
-        counts, ids = set[int | None](), set[str]()
-        for page in self._hook.client.pages(call, per_page=per_page):
-            counts.add(page.count)
-            ids.update(event["id"] for event in page.items)
-            events.update((event["id"], event) for event in page.items)
-        return counts != {None} and counts != {len(ids)}
+        try:
+            return whole_list(self._hook.client, call, per_page=LOOK_PER_PAGE)
+        except RingEventsValidationError as error:
+            log.info("The service does not take pages of %d rows: %s", LOOK_PER_PAGE, error)
+            return whole_list(self._hook.client, call)
 
     def _organization_of_source(self) -> str:
         organizations = list(self._hook.list_organizations())

@@ -13,6 +13,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsConfigError,
     RingEventsError,
     RingEventsNotFoundError,
+    RingEventsRateLimitError,
 )
 from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.operators.base import (
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 
 _LOG_EVERY: Final = 10.0
+_FAILURES: Final = 10
+"""Failures in a row that a retry may mend: a service that is down is not asked for each of a thousand attendees."""
 _LOOK_AGAIN: Final = 2.0
 """Seconds before looking whether requests that ended ambiguously have made their links."""
 
@@ -35,7 +38,8 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
     """Creates magic links of a ticket, one for each attendee. ``POST /v1/tickets/{ticketId}/magicLinks``
 
     A link is known by its ticket and e-mail address, upper and lower case being the same, whichever run made it:
-    attendees who have one are left alone. When one attendee fails the others are still tried.
+    attendees who have one are left alone. When one attendee fails the others are still tried, unless all the next ones
+    would fail alike: the key is refused, the rate limit is reached, or ten in a row failed in a way that may pass.
 
     :param ticket_id: the ticket (templated).
     :param attendees: one attendee or many, each a mapping under the API's own names: ``email``, ``firstName`` and
@@ -64,7 +68,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
         self.attendees = attendees
         self.include_links = include_links
         self.allow_undocumented = allow_undocumented
-        if isinstance(attendees, (Mapping, list, tuple)):
+        if is_known_now(attendees) or isinstance(attendees, (Mapping, list, tuple)):
             self._checked(is_known_now)
 
     @refuses
@@ -78,19 +82,21 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
             raise RingEventsConfigError(f"attendees: a mapping or a list of them is wanted, got {type(rows).__name__}")
         checked, seen, problems = [], dict[str, int](), list[str]()
         for index, row in enumerate(rows):
+            if not known(row) and not isinstance(row, Mapping):
+                continue
             try:
-                checked.append(
-                    checked_attributes(
-                        "create_magic_link", row, allow_undocumented=self.allow_undocumented, known=known
-                    )
+                attendee = checked_attributes(
+                    "create_magic_link", row, allow_undocumented=self.allow_undocumented, known=known
                 )
             except RingEventsConfigError as error:
                 problems.append(f"attendees[{index}]: {error}")
                 continue
-            email = _identity(checked[-1]["email"])
-            if email in seen and known(email):
-                problems.append(f"attendees[{index}]: the same e-mail address as attendees[{seen[email]}]")
-            seen.setdefault(email, index)
+            checked.append(attendee)
+            if known(attendee["email"]):
+                email = _identity(attendee["email"])
+                if email in seen:
+                    problems.append(f"attendees[{index}]: the same e-mail address as attendees[{seen[email]}]")
+                seen.setdefault(email, index)
         if problems:
             raise RingEventsConfigError("\n".join(problems))
         return checked
@@ -103,23 +109,27 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
             links = self._existing(hook, attendees)
             if links:
                 self.log.info("%d of %d attendees have their link already", len(links), len(attendees))
-            failures = self._create(hook, attendees, links)
-            if any(error.ambiguous for error in failures.values()):
+            failures, untried = self._create(hook, attendees, links)
+            while any(error.ambiguous for error in failures.values()):
                 clock.sleep(_LOOK_AGAIN)
                 links.update(self._existing(hook, attendees))
                 failures = {email: error for email, error in failures.items() if email not in links}
+                if failures or not untried:
+                    break
+                failures, untried = self._create(hook, attendees, links)
         if failures:
-            raise self._failed(attendees, failures)
+            raise self._failed(attendees, failures, untried)
         wanted = ("id", "magicLink") if self.include_links else ("id",)
         return [{name: links[_identity(attendee["email"])].get(name) for name in wanted} for attendee in attendees]
 
     def _existing(self, hook: RingEventsHook, attendees: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """The attendees' links that there are, by identity; the whole list is read, since a filter may mind case."""
         from airflow_provider_ringevents.client.endpoints import list_magic_links
+        from airflow_provider_ringevents.whole_lists import whole_list
 
         wanted = {_identity(attendee["email"]) for attendee in attendees}
         links: dict[str, dict[str, Any]] = {}
-        for link in hook.client.items(list_magic_links(self.ticket_id)):
+        for link in whole_list(hook.client, list_magic_links(self.ticket_id)):
             identity = _identity(str(link.get("email") or ""))
             if identity in wanted:
                 links.setdefault(identity, link)
@@ -127,10 +137,11 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
 
     def _create(
         self, hook: RingEventsHook, attendees: Sequence[Mapping[str, Any]], links: dict[str, dict[str, Any]]
-    ) -> dict[str, RingEventsError]:
-        """Create what is missing, into ``links``; gives the failures by identity."""
+    ) -> tuple[dict[str, RingEventsError], int]:
+        """Create what is missing, into ``links``; gives the failures by identity, and how many were not tried."""
         missing = [attendee for attendee in attendees if _identity(attendee["email"]) not in links]
         failures: dict[str, RingEventsError] = {}
+        in_a_row = 0
         logged = clock.steady()
         for done, attendee in enumerate(missing, start=1):
             identity = _identity(attendee["email"])
@@ -138,29 +149,41 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
                 links[identity] = hook.create_magic_link(
                     self.ticket_id, attendee, allow_undocumented=self.allow_undocumented
                 )
+                in_a_row = 0
             except RingEventsAuthError:
-                raise  # the next ones would be refused alike
+                raise
             except RingEventsError as error:
                 failures[identity] = error
+                in_a_row = in_a_row + 1 if error.retryable else 0
                 self.log.warning("Attendee %d of %d failed: %s", done, len(missing), error)
-            if clock.steady() - logged >= _LOG_EVERY or done == len(missing):
+            hopeless = in_a_row >= _FAILURES or isinstance(failures.get(identity), RingEventsRateLimitError)
+            if clock.steady() - logged >= _LOG_EVERY or done == len(missing) or hopeless:
                 logged = clock.steady()
                 self.log.info("%d of %d links made, %d failed", done - len(failures), len(missing), len(failures))
-        return failures
+            if hopeless:
+                return failures, len(missing) - done
+        return failures, 0
 
     def _failed(
-        self, attendees: Sequence[Mapping[str, Any]], failures: Mapping[str, RingEventsError]
+        self, attendees: Sequence[Mapping[str, Any]], failures: Mapping[str, RingEventsError], untried: int
     ) -> RingEventsError:
         rows = [
             f"attendees[{index}]: {failures[identity]}"
             for index, attendee in enumerate(attendees)
             if (identity := _identity(attendee["email"])) in failures
         ]
-        return RingEventsError(
-            f"{len(rows)} of {len(attendees)} magic links of ticket {self.ticket_id} could not be made; the others are"
-            " there, and a retry finds them:\n" + "\n".join(rows),
-            retryable=any(error.retryable for error in failures.values()),
+        others = f"{untried} were not tried, the others" if untried else "the others"
+        said = "\n".join(
+            [
+                f"{len(rows)} of {len(attendees)} magic links of ticket {self.ticket_id} could not be made;"
+                f" {others} are there, and a retry finds them:",
+                *rows,
+            ]
         )
+        for error in failures.values():
+            if isinstance(error, RingEventsRateLimitError):
+                return RingEventsRateLimitError(said, status=error.status, retry_after=error.retry_after)
+        return RingEventsError(said, retryable=any(error.retryable for error in failures.values()))
 
 
 class RingEventsDeleteMagicLinkOperator(RingEventsBaseOperator):

@@ -1,0 +1,36 @@
+"""A list read whole although it changes meanwhile: what decides that something is not there must not miss it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.client.client import Client
+    from airflow_provider_ringevents.client.endpoints import Call
+
+log = logging.getLogger(__name__)
+
+READINGS: Final = 3
+"""Times that a list is read which changes meanwhile: a row may slip from a page unread to one that was read."""
+
+
+def whole_list(client: Client, call: Call, *, per_page: int | None = None) -> list[dict[str, Any]]:
+    """All rows of a list, each once.
+
+    Read again where the counts of its pages show that it has changed; of what never holds still, all that was seen.
+
+    :param per_page: rows asked for in a page; default: the client's.
+    :raises RingEventsError: as the client raises.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for reading in range(1, READINGS + 1):
+        counts, ids = set[int | None](), set[str]()
+        for page in client.pages(call, per_page=per_page):
+            counts.add(page.count)
+            ids.update(row["id"] for row in page.items)
+            rows.update((row["id"], row) for row in page.items)
+        if counts in ({None}, {len(ids)}):
+            break
+        log.info("%s: the list changed while it was read (reading %d of %d)", call.operation, reading, READINGS)
+    return list(rows.values())

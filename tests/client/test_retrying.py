@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 import time
@@ -9,12 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from drivers import SyncDriver
+from drivers import KEY, SyncDriver
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire import NO_ANSWER, RESET, SILENCE, Answer, Seen, WireServer, closed_port, json_answer, problem
 
-from airflow_provider_ringevents.client import defaults, endpoints
+from airflow_provider_ringevents.client import AsyncClient, defaults, endpoints
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
@@ -201,6 +202,23 @@ def test_a_short_retry_after_is_waited_for(driver: type[SyncDriver]) -> None:
     with WireServer(handler) as server:
         driver(server.url).send(GET)
     assert moments[1] - moments[0] >= 0.3
+
+
+def test_requests_queue_before_the_connection_pool_and_never_time_out_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(defaults, "POOL_TIMEOUT", 0.2)
+
+    def handler(seen: Seen) -> Answer:
+        time.sleep(0.03)
+        return GOOD
+
+    async def run() -> None:
+        async with AsyncClient(server.url, KEY) as client:
+            await asyncio.gather(*(client.send(GET, max_attempts=1) for _ in range(200)))
+
+    with WireServer(handler) as server:
+        asyncio.run(run())
+        assert len(server.seen) == 200
+        assert server.peak <= defaults.MAX_CONNECTIONS
 
 
 # --- Retry-After

@@ -150,26 +150,6 @@ def test_two_hundred_waits_keep_to_the_clients_connections(connect: Connect, loo
     assert lookups == ["one"]
 
 
-def test_waits_queue_before_the_pool_so_that_none_times_out_in_it(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(defaults, "POOL_TIMEOUT", 0.2)
-
-    def handler(seen: Seen) -> Answer:
-        time.sleep(0.03)
-        return IN_PROGRESS
-
-    async def run() -> None:
-        async with shared_client("one") as client:
-            await client.poll(POLL)  # the connection is looked up: from here on all of them start together
-            await asyncio.gather(*(client.poll(POLL) for _ in range(200)))
-
-    with WireServer(handler) as server:
-        connect("one", host=server.url)
-        asyncio.run(run())
-        assert len(server.seen) == 201
-
-
 @pytest.mark.parametrize("answer", [problem(503), problem(429), NO_ANSWER], ids=["503", "429", "no answer"])
 def test_a_poll_is_one_request(connect: Connect, answer: Answer) -> None:
     async def run() -> None:

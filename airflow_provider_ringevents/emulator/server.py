@@ -109,11 +109,25 @@ class Emulator:
             raise
         self._ports = {name: sock.getsockname()[1] for name, sock in sockets.items()}
         ready = threading.Event()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(sockets, ready)), name="ringevents-emulator", daemon=True
-        )
+        failures: list[BaseException] = []
+
+        def serve() -> None:
+            try:
+                asyncio.run(self._serve(sockets, ready))
+            except BaseException as error:  # whatever it is, it belongs to the thread that starts or stops this one
+                failures.append(error)
+            finally:
+                ready.set()
+
+        self._thread = threading.Thread(target=serve, name="ringevents-emulator", daemon=True)
         self._thread.start()
-        if not ready.wait(_START_SECONDS):
+        in_time = ready.wait(_START_SECONDS)
+        if failures:
+            self._thread = self._loop = self._ending = None
+            for sock in sockets.values():
+                sock.close()
+            raise failures[0]
+        if not in_time:
             raise RuntimeError(f"the emulator did not start within {_START_SECONDS:.0f} s")
 
     def stop(self) -> None:

@@ -320,3 +320,11 @@ def test_what_is_missing_is_named_with_the_extra(missing: str) -> None:
     assert (result.returncode, result.stdout) == (2, "")
     assert f"needs {missing}: pip install 'airflow-provider-ringevents[emulator]'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_server_that_cannot_start_says_why_at_once() -> None:
+    emulator = Emulator(http="no such protocol")  # type: ignore[arg-type]
+    with pytest.raises(Exception, match="no such protocol"):
+        emulator.start()
+    with Emulator() as another:
+        assert another.url

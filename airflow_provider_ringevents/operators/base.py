@@ -83,6 +83,12 @@ def as_mapping(parameter: str, value: Any) -> dict[str, Any]:
     return dict(value or {})
 
 
+def check_given(**arguments: Any) -> None:
+    """Refuse None, by name: the API makes optional what an operator is there for."""
+    if missing := [name for name, value in arguments.items() if value is None]:
+        raise RingEventsConfigError("\n".join(f"{name}: is required and missing" for name in missing))
+
+
 def check_seconds(parameter: str, value: Any) -> None:
     """Refuse what is no positive number of seconds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):

@@ -11,6 +11,7 @@ from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
+    check_given,
     is_known,
     is_known_now,
     refuses,
@@ -59,6 +60,7 @@ class RingEventsCreateDataSubscriptionOperator(RingEventsBaseOperator):
 
         if known(self.event_id):
             path_segment("event_id", self.event_id)
+        check_given(configuration=self.configuration, signals=self.signals)
         checked_attributes(
             "create_data_subscription",
             {"configuration": self.configuration, "signals": self.signals},

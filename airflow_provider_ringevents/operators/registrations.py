@@ -11,6 +11,7 @@ from airflow_provider_ringevents.client.paths import path_segment
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
+    check_given,
     is_known,
     is_known_now,
     refuses,
@@ -45,6 +46,7 @@ class RingEventsUpdateRegistrationOperator(RingEventsBaseOperator):
 
         if known(self.registration_id):
             path_segment("registration_id", self.registration_id)
+        check_given(metadata=self.metadata)
         checked_attributes("update_registration", {"metadata": self.metadata}, known=known)
 
     @at_the_edge

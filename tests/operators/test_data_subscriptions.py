@@ -1,0 +1,134 @@
+"""Subscribing to signals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
+from airflow_harness import Result, Run
+
+from airflow_provider_ringevents.client.types import SIGNALS
+from airflow_provider_ringevents.operators.data_subscriptions import RingEventsCreateDataSubscriptionOperator
+
+CONFIGURATION = {
+    "url": "https://hooks.example.com/canary-4711",
+    "type": "webhook",
+    "expiresAt": "2027-03-01T10:00:00+01:00",
+}
+
+
+def task(emulator: Any, *, retries: int = 0, **arguments: Any) -> Run:
+    usual = {"event_id": emulator.event_id, "configuration": CONFIGURATION, "signals": ["attendance"]}
+    return Run(
+        lambda: RingEventsCreateDataSubscriptionOperator(**{"task_id": "subscribe", **usual, **arguments}),
+        connections={"ringevents_default": emulator.connection()},
+        retries=retries,
+    )
+
+
+def subscriptions(emulator: Any) -> list[Any]:
+    return list(emulator.state.events[emulator.event_id].subscriptions)
+
+
+def succeeded(result: Result) -> Any:
+    assert result.state == "success", result.log_text
+    return result.xcom
+
+
+def refused(result: Result) -> str:
+    assert (result.state, result.tries) == ("failed", 1), result.log_text
+    assert isinstance(result.exception, AirflowFailException)
+    return str(result.exception)
+
+
+def test_a_subscription_is_made_and_its_configuration_kept_back(emulator: Any) -> None:
+    result = task(emulator, signals=list(SIGNALS)).to_end()
+    made = succeeded(result)
+    (there,) = subscriptions(emulator)
+    assert made["id"] == there["id"]
+    assert made["signals"] == list(SIGNALS)
+    assert "configuration" not in made
+    assert "canary-4711" not in result.log_text
+    assert there["expiresAt"] == "2027-03-01T09:00:00Z"
+
+
+@pytest.mark.parametrize("rendered", [False, True], ids=["literal", "rendered"])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"signals": ["attendence"]}, "signals[0]: 'attendence'"),
+        ({"signals": ["attendance", "poll_vote"]}, "signals[1]: 'poll_vote'"),
+        (
+            {"configuration": {"expiresAt": "2027-03-01T10:00:00"}},
+            "configuration.expiresAt: '2027-03-01 10:00:00' has no",
+        ),
+        ({"event_id": " "}, "event_id: an id is wanted"),
+    ],
+)
+def test_bad_input(emulator: Any, arguments: dict[str, Any], words: str, rendered: bool) -> None:
+    if rendered:
+        assert words in refused(task(emulator, retries=2, **_templated(arguments)).to_end())
+        assert emulator.count() == 0
+    else:
+        with pytest.raises(ValueError, match=r"\w+: ") as caught:
+            task(emulator, **arguments)
+        assert words in str(caught.value)
+
+
+def _templated(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _templated(item) for name, item in value.items()}
+    return [_templated(item) for item in value] if isinstance(value, list) else f"{{{{ '{value}' }}}}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"signals": []}, "signals: expected a list with at least one string"),
+        ({"signals": "attendance"}, "signals: expected a list with at least one string, got 'attendance'"),
+        ({"signals": None}, "signals: is required and missing"),
+        ({"configuration": None}, "configuration: is required and missing"),
+        ({"configuration": "https://a"}, "configuration: expected an object, got str"),
+        (
+            {"configuration": {"urll": "https://a"}},
+            "configuration.urll: is not a documented attribute; did you mean url",
+        ),
+    ],
+)
+def test_bad_shapes(emulator: Any, arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=r"\w+: ") as caught:
+        task(emulator, **arguments)
+    assert words in str(caught.value)
+
+
+def test_all_problems_at_once(emulator: Any) -> None:
+    with pytest.raises(ValueError, match="3 problems"):
+        task(emulator, signals=["nothing"], configuration={"url": 5, "expiresAt": "soon"})
+
+
+def test_what_other_tasks_give_is_checked_when_the_task_runs(emulator: Any) -> None:
+    def make() -> Any:
+        given = BaseOperator(task_id="row").output
+        return RingEventsCreateDataSubscriptionOperator(
+            task_id="subscribe", event_id=emulator.event_id, configuration=CONFIGURATION, signals=given
+        )
+
+    def run(signals: Any) -> Result:
+        connections = {"ringevents_default": emulator.connection()}
+        return Run(make, task_id="subscribe", connections=connections, xcoms={"row": signals}).to_end()
+
+    assert "signals[0]: 'nothing'" in refused(run(["nothing"]))
+    succeeded(run(["attendance"]))
+    with DAG("dag", schedule=None):
+        make()
+
+
+def test_a_request_that_may_have_been_applied_is_not_sent_again_in_the_same_try(emulator: Any) -> None:
+    """At least once: the API has no list of subscriptions to look at."""
+    emulator.fault("applied_then_cut", method="POST")
+    run = task(emulator, retries=1)
+    assert run.attempt().state == "up_for_retry"
+    assert emulator.count("POST") == 1
+    succeeded(run.to_end())
+    assert len(subscriptions(emulator)) == 2

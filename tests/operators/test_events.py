@@ -1,0 +1,464 @@
+"""What the operators that create events take, send, wait for, show and keep to themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pendulum
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow_harness import Result, Run
+from provisioning.world import KINDS, OPERATORS, Hours, World
+
+from airflow_provider_ringevents.emulator import Emulator
+from airflow_provider_ringevents.marking import MARK_FIELD
+
+every_kind = pytest.mark.parametrize("kind", KINDS)
+both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["triggerer", "worker"])
+PASSWORD = "canary-pa$$word-4711"
+KNOWN_ATTRIBUTES = {
+    "create": {"color": "#ff8800", "eventType": "hidden_event", "suppressEmails": True, "timerLength": 5},
+    "template": {"auto_publish": True, "type": "private_event"},
+    "duplicate": {"auto_publish": True, "type": "private_event"},
+}
+
+
+@pytest.fixture
+def hours() -> Iterator[Hours]:
+    with Hours().passing() as hours:
+        yield hours
+
+
+@pytest.fixture
+def world(hours: Hours) -> Iterator[World]:
+    with Emulator(seed=1, clock=hours.now, registrations=3) as emulator:
+        yield World(emulator, hours)
+
+
+def succeeded(result: Result) -> Any:
+    assert result.state == "success", result.log_text
+    return result.xcom
+
+
+def refused_at_parse(kind: str, world: World, **arguments: Any) -> str:
+    """What the operator says while the DAG is parsed."""
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the caller looks at the words
+        OPERATORS[kind](**world.arguments(kind, **arguments))
+    assert isinstance(caught.value, AirflowFailException)
+    return str(caught.value)
+
+
+def refused_at_run(run: Run, world: World) -> str:
+    """What the task says when it runs; it has sent nothing and is not tried again."""
+    result = run.to_end()
+    assert (result.state, result.tries) == ("failed", 1), result.log_text
+    assert isinstance(result.exception, AirflowFailException)
+    assert world.requests() == []
+    return str(result.exception)
+
+
+# --- what is sent
+
+
+@every_kind
+def test_what_is_sent(world: World, kind: str) -> None:
+    attributes = KNOWN_ATTRIBUTES[kind] | ({} if kind == "create" else {"metadata": {"campaign": "spring"}})
+    event = succeeded(world.run(kind, idempotency_key="row-1", attributes=attributes).to_end())
+    (made,) = world.made()
+    expected = {
+        "name": "Data Hour",
+        "timeStart": "2027-03-01T09:00:00Z",
+        "timeEnd": "2027-03-01T10:30:00Z",
+        "timezone": "Europe/Berlin",
+        **attributes,
+    }
+    if kind == "create":
+        expected |= {"currency": "EUR", "slug": event["slug"]}
+    else:
+        expected["metadata"] = {"campaign": "spring", MARK_FIELD: "row-1"}
+    if kind == "template":
+        expected["organizationId"] = world.emulator.organization_id
+    assert made.request == expected
+    assert event["id"] == made.id
+
+
+@every_kind
+@pytest.mark.parametrize(
+    "start",
+    [
+        "2027-03-01T10:00:00",
+        "2027-03-01 10:00",
+        "2027-03-01T10:00:00+01:00",
+        "2027-03-01T09:00:00Z",
+        datetime(2027, 3, 1, 10),
+        datetime(2027, 3, 1, 9, tzinfo=UTC),
+        datetime(2027, 3, 1, 4, tzinfo=timezone(timedelta(hours=-5))),
+        pendulum.datetime(2027, 3, 1, 10, tz="Europe/Berlin"),
+    ],
+    ids=repr,
+)
+def test_times_of_all_sorts_are_the_same_instant(world: World, kind: str, start: Any) -> None:
+    succeeded(world.run(kind, time_start=start).to_end())
+    assert world.made()[0].request["timeStart"] == "2027-03-01T09:00:00Z"
+
+
+def test_a_zone_that_is_no_name_of_the_tz_database(world: World) -> None:
+    zone = "Eastern Time (US & Canada)"
+    succeeded(world.run("create", timezone=zone).to_end())
+    request = world.made()[0].request
+    assert (request["timezone"], request["timeStart"]) == (zone, "2027-03-01T15:00:00Z")
+
+
+def test_a_copy_without_a_wish_is_asked_for_with_its_mark_alone(world: World) -> None:
+    nothing = {"name": None, "time_start": None, "time_end": None, "timezone": None}
+    event = succeeded(world.run("duplicate", idempotency_key="row-1", **nothing).to_end())
+    assert world.made()[0].request == {"metadata": {MARK_FIELD: "row-1"}}
+    assert event["name"] == "Data Engineering Summit (copy)"
+
+
+@every_kind
+def test_everything_may_be_a_template(world: World, kind: str) -> None:
+    params = {
+        "name": "Data Hour",
+        "start": "2027-03-01T10:00:00",
+        "end": "2027-03-01T11:30:00",
+        "zone": "Europe/Berlin",
+        "currency": "EUR",
+        "template": world.emulator.template_id,
+        "source": world.emulator.event_id,
+        "organization": world.emulator.organization_id,
+        "key": "row-1",
+        "type": "private_event",
+        "conn": "ringevents_default",
+        "state": "draft",
+    }
+    rendered = {name: f"{{{{ params.{name} }}}}" for name in params}
+    own: dict[str, dict[str, Any]] = {
+        "create": {"currency": rendered["currency"], "attributes": {"eventType": rendered["type"]}},
+        "template": {
+            "template_id": rendered["template"],
+            "wait_for": rendered["state"],
+            "attributes": {"type": rendered["type"]},
+        },
+        "duplicate": {"event_id": rendered["source"], "attributes": {"type": rendered["type"]}},
+    }
+    arguments = {
+        "task_id": "provision",
+        "name": rendered["name"],
+        "time_start": rendered["start"],
+        "time_end": rendered["end"],
+        "timezone": rendered["zone"],
+        "organization_id": rendered["organization"],
+        "idempotency_key": rendered["key"],
+        "ringevents_conn_id": rendered["conn"],
+        **own[kind],
+    }
+    run = Run(
+        lambda: OPERATORS[kind](**arguments),
+        connections={"ringevents_default": world.connection()},
+        params=params,
+    )
+    succeeded(run.to_end())
+    request = world.made()[0].request
+    assert request["timeStart"] == "2027-03-01T09:00:00Z"
+    assert request.get("type", request.get("eventType")) == "private_event"
+
+
+# --- what is refused
+
+BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "a zone of another spelling": ({"timezone": "Europe/Berln"}, ("timezone: 'Europe/Berln'", "Europe/Berlin")),
+    "a zone of the tz database that is not documented": (
+        {"timezone": "US/Pacific-New"},
+        ("timezone: 'US/Pacific-New'",),
+    ),
+    "an end before the start": ({"time_end": "2027-03-01T09:00:00"}, ("timeEnd: ", "is not after timeStart")),
+    "an end at the start": ({"time_end": "2027-03-01T10:00:00+01:00"}, ("timeEnd: ", "is not after timeStart")),
+    "a time that the clocks skip": (
+        {"time_start": "2027-03-28T02:30:00", "time_end": "2027-03-28T05:00:00"},
+        ("timeStart: '2027-03-28 02:30:00' does not exist in 'Europe/Berlin'",),
+    ),
+    "a time that happens twice": (
+        {"time_start": "2027-10-31T02:30:00", "time_end": "2027-10-31T05:00:00"},
+        ("timeStart: '2027-10-31 02:30:00' happens twice", "2027-10-31T02:30:00+02:00", "2027-10-31T02:30:00+01:00"),
+    ),
+    "a date alone": ({"time_start": "2027-03-01"}, ("timeStart: cannot read '2027-03-01'",)),
+    "no time": ({"time_start": "next Monday"}, ("timeStart: cannot read 'next Monday'",)),
+    "an unknown attribute": ({"attributes": {"sluk": "a", "autopublish": True}}, ("is not a documented attribute",)),
+    "something given twice": ({"attributes": {"name": "Another"}}, ("attributes: name given twice",)),
+}
+BAD_OF_CREATE: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "a colour": (
+        {"attributes": {"color": "orange"}},
+        ('color: expected a colour in HEX format ("#fff" or "#ffffff"), got \'orange\'',),
+    ),
+    "a near miss": ({"attributes": {"colour": "#fff"}}, ("colour: is not a documented attribute; did you mean color",)),
+    "an event type": ({"attributes": {"eventType": "hidden"}}, ("eventType: 'hidden'", "hidden_event")),
+    "a currency given twice": ({"attributes": {"currency": "USD"}}, ("attributes: currency given twice",)),
+    "no name": ({"name": ""}, ("name: is required and empty",)),
+    "no currency": ({"currency": None}, ("currency: is required and missing",)),
+    "metadata, which a plain event has not": ({"attributes": {"metadata": {}}}, ("metadata: is not a documented",)),
+}
+
+
+def _templated(value: Any) -> Any:
+    """The same value, known only when the task runs."""
+    if isinstance(value, dict):
+        return {name: _templated(item) for name, item in value.items()}
+    return f"{{{{ '{value}' }}}}" if isinstance(value, str) else value
+
+
+@every_kind
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_refused_while_the_dag_is_parsed(world: World, kind: str, case: str) -> None:
+    arguments, words = BAD[case]
+    said = refused_at_parse(kind, world, **arguments)
+    assert all(word in said for word in words), said
+
+
+@pytest.mark.parametrize("case", BAD_OF_CREATE)
+def test_bad_input_for_a_plain_event_is_refused_while_the_dag_is_parsed(world: World, case: str) -> None:
+    arguments, words = BAD_OF_CREATE[case]
+    said = refused_at_parse("create", world, **arguments)
+    assert all(word in said for word in words), said
+
+
+KNOWN_AT_ONCE = ("an unknown attribute", "something given twice")
+"""Cases that are refused whatever the values are."""
+
+
+@every_kind
+@pytest.mark.parametrize("case", KNOWN_AT_ONCE)
+def test_bad_names_are_refused_although_their_values_are_templates(world: World, kind: str, case: str) -> None:
+    arguments, words = BAD[case]
+    said = refused_at_parse(kind, world, **_templated(arguments))
+    assert all(word in said for word in words), said
+
+
+@every_kind
+@pytest.mark.parametrize("case", [case for case in BAD if case not in KNOWN_AT_ONCE])
+def test_bad_rendered_input_fails_without_a_request(world: World, kind: str, case: str) -> None:
+    arguments, words = BAD[case]
+    said = refused_at_run(world.run(kind, **_templated(arguments)), world)
+    assert all(word in said for word in words), said
+
+
+@every_kind
+def test_all_problems_of_a_row_are_told_at_once(world: World, kind: str) -> None:
+    """The row of a spreadsheet needs mending only once."""
+    said = refused_at_parse(
+        kind,
+        world,
+        timezone="Berlin/Europe",
+        time_start="soon",
+        attributes={"nmae": "x", "password": 7},
+    )
+    for words in ("timezone: 'Berlin/Europe'", "timeStart: cannot read 'soon'", "nmae: is not", "password: expected"):
+        assert words in said, said
+
+
+@every_kind
+def test_a_bad_row_of_a_mapped_task_fails_alone(world: World, kind: str) -> None:
+    good, bad = world.mapped(kind, [{"timezone": "Europe/Berlin"}, {"timezone": "Europe/Berln"}])
+    assert "Europe/Berlin" in refused_at_run(bad, world)
+    succeeded(good.to_end())
+
+
+@every_kind
+def test_what_other_tasks_give_is_left_alone_while_a_dag_is_parsed_and_checked_at_run_time(
+    world: World, kind: str
+) -> None:
+    def make() -> Any:
+        given = BaseOperator(task_id="row").output
+        return OPERATORS[kind](
+            **world.arguments(kind, timezone=given["zone"], attributes=given["more"], idempotency_key=given["key"])
+        )
+
+    def run(**row: Any) -> Run:
+        return Run(
+            make,
+            task_id="provision",
+            connections={"ringevents_default": world.connection()},
+            xcoms={("row", name): value for name, value in {**usual, **row}.items()},
+        )
+
+    usual = {"zone": "Europe/Berlin", "more": {}, "key": "row-1"}
+    assert "Did you mean 'Europe/Berlin'" in refused_at_run(run(zone="Europe/Berln"), world)
+    assert "attributes: a mapping is wanted, got str" in refused_at_run(run(more="much"), world)
+    assert "is not a documented attribute" in refused_at_run(run(more={"nmae": "x"}), world)
+    assert "attributes: name given twice" in refused_at_run(run(more={"name": "x"}), world)
+    assert "idempotency_key: a printable string" in refused_at_run(run(key=7), world)
+    succeeded(run(more=KNOWN_ATTRIBUTES[kind]).to_end())
+
+
+def test_a_copy_s_local_time_needs_a_zone(world: World) -> None:
+    said = refused_at_parse("duplicate", world, timezone=None)
+    assert "timeStart: '2027-03-01 10:00:00' has no offset and no time zone says where it is" in said
+    aware = {"time_start": "2027-03-01T10:00:00+01:00", "time_end": "2027-03-01T11:00:00+01:00"}
+    OPERATORS["duplicate"](**world.arguments("duplicate", timezone=None, **aware))
+
+
+@pytest.mark.parametrize("kind", ["template", "duplicate"])
+def test_an_organization_given_twice(world: World, kind: str) -> None:
+    both = {"organization_id": "o1", "attributes": {"organizationId": "o2"}}
+    assert "attributes: organizationId given twice" in refused_at_parse(kind, world, **both)
+
+
+@pytest.mark.parametrize("kind", ["template", "duplicate"])
+def test_an_organization_among_the_attributes(world: World, kind: str) -> None:
+    owner = world.emulator.state.visible_organizations()[1].id
+    succeeded(world.run(kind, attributes={"organizationId": owner}).to_end())
+    assert world.made()[0].organization.id == owner
+
+
+@pytest.mark.parametrize(("kind", "name"), [("template", "template_id"), ("duplicate", "event_id")])
+@pytest.mark.parametrize("value", ["", " ", "..", None])
+def test_an_id_that_cannot_be(world: World, kind: str, name: str, value: Any) -> None:
+    assert name in refused_at_parse(kind, world, **{name: value})
+
+
+@pytest.mark.parametrize("word", ["", "  ", 7])
+def test_a_state_to_wait_for_is_a_word(world: World, word: Any) -> None:
+    assert "wait_for: 'published', a status word or None is wanted" in refused_at_parse(
+        "template", world, wait_for=word
+    )
+
+
+@pytest.mark.parametrize("name", ["settle_timeout", "poll_interval", "wait_timeout"])
+@pytest.mark.parametrize("value", [0, -1, float("inf"), "60", True, None])
+def test_seconds_are_positive(world: World, name: str, value: Any) -> None:
+    said = refused_at_parse("duplicate", world, **{name: value})
+    assert f"{name}: a number of seconds above 0 is wanted" in said
+
+
+@every_kind
+def test_undocumented_attributes_pass_when_they_are_allowed(world: World, kind: str) -> None:
+    operator = OPERATORS[kind](**world.arguments(kind, attributes={"newThing": 1}, allow_undocumented=True))
+    assert operator.request_attributes()["newThing"] == 1
+
+
+# --- waiting for a template
+
+
+@both_modes
+def test_wait_for_published(world: World, hours: Hours, deferrable: bool) -> None:
+    world.emulator.settings.change(template_seconds=300.0)
+    run = world.run("template", wait_for="published", attributes={"auto_publish": True}, deferrable=deferrable)
+    started = hours.now()
+    event = succeeded(run.to_end())
+    assert event["published"] is True
+    assert 300 <= hours.now() - started < 400
+    assert list(run.result.sessions) == (["deferred", "success"] if deferrable else ["success"])
+    assert world.posts() == 1
+
+
+@both_modes
+def test_wait_for_a_status_word(world: World, hours: Hours, deferrable: bool) -> None:
+    world.emulator.settings.change(template_seconds=300.0)
+    started = hours.now()
+    assert succeeded(world.run("template", wait_for="Draft", deferrable=deferrable).to_end())["status"] == "draft"
+    assert hours.now() - started >= 300
+
+
+@both_modes
+def test_what_is_there_already_is_not_waited_for(world: World, deferrable: bool) -> None:
+    run = world.run("template", wait_for="templating", deferrable=deferrable)
+    assert succeeded(run.to_end())["status"] == "templating"
+    assert list(run.result.sessions) == ["success"]
+
+
+def test_without_wait_for_the_event_is_returned_as_it_was_made(world: World) -> None:
+    assert succeeded(world.run("template", deferrable=True).to_end())["status"] == "templating"
+
+
+@both_modes
+def test_a_state_that_never_comes_is_a_timeout_and_the_retry_waits_for_the_same_event(
+    world: World, hours: Hours, deferrable: bool
+) -> None:
+    run = world.run("template", wait_for="published", deferrable=deferrable, wait_timeout=3600, retries=1)
+    started = hours.now()
+    run.attempt()
+    if deferrable:
+        run.trigger()
+        run.attempt()
+    assert run.result.state == "up_for_retry"
+    assert "its status is 'draft', published: False" in str(run.result.exception)
+    assert hours.now() - started == pytest.approx(3600, abs=1)
+    world.made()[0].published = True
+    assert succeeded(run.to_end())["id"] == world.made()[0].id
+    assert world.posts() == 1
+
+
+# --- the event's page
+
+
+@every_kind
+@both_modes
+def test_the_event_s_page_is_linked(world: World, kind: str, deferrable: bool) -> None:
+    result = world.run(kind, **({} if kind == "create" else {"deferrable": deferrable})).to_end()
+    slug = succeeded(result)["slug"]
+    assert result.links == {"RingCentral Events": f"https://events.ringcentral.com/events/{slug}"}
+
+
+def test_the_event_s_page_is_linked_while_its_template_is_filled(world: World) -> None:
+    run = world.run("template", wait_for="published", deferrable=True, attributes={"auto_publish": True})
+    assert run.attempt().state == "deferred"
+    page = run.result.links["RingCentral Events"]
+    assert page.endswith(world.made()[0].slug)
+    assert run.to_end().links["RingCentral Events"] == page
+
+
+@every_kind
+def test_without_an_event_there_is_no_page(world: World, kind: str) -> None:
+    world.emulator.fault("status", status=403, times=None)
+    result = world.run(kind).to_end()
+    assert result.state == "failed"
+    assert result.links == {}
+
+
+# --- secrets
+
+
+def _all_that_is_kept(result: Result) -> str:
+    return json.dumps(
+        {
+            "log": result.log_text,
+            "xcoms": result.xcoms,
+            "rendered": result.rendered_fields,
+            "rows": [(row.kwargs, row.next_kwargs) for row in result.trigger_rows],
+            "events": list(result.events),
+            "store": result.store,
+            "exception": str(result.exception),
+        },
+        default=str,
+    )
+
+
+@every_kind
+@both_modes
+@pytest.mark.parametrize("fails", [False, True], ids=["success", "failure"])
+def test_an_event_s_password_and_the_key_are_kept_nowhere(
+    world: World, kind: str, deferrable: bool, fails: bool
+) -> None:
+    if fails:
+        world.emulator.fault("status", method="POST", status=422, times=None)
+    more: dict[str, Any] = {} if kind == "create" else {"deferrable": deferrable}
+    if kind == "template":
+        more["wait_for"] = "draft"
+    result = world.run(kind, attributes={"password": PASSWORD}, **more).to_end()
+    assert result.state == ("failed" if fails else "success")
+    kept = _all_that_is_kept(result)
+    assert PASSWORD not in kept
+    assert world.emulator.api_key not in kept
+    if not fails:
+        assert world.made()[0].request["password"] == PASSWORD
+
+
+@every_kind
+def test_a_bad_password_is_not_shown(world: World, kind: str) -> None:
+    said = refused_at_parse(kind, world, attributes={"password": [PASSWORD], "nmae": "x"})
+    assert "password: expected a string, got list (not shown)" in said
+    assert PASSWORD not in said

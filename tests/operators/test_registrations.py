@@ -1,0 +1,122 @@
+"""Setting metadata of registrations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
+from airflow_harness import Result, Run
+
+from airflow_provider_ringevents.client import Client, endpoints
+from airflow_provider_ringevents.operators.registrations import RingEventsUpdateRegistrationOperator
+
+
+@pytest.fixture
+def registration_id(emulator: Any) -> str:
+    with Client(emulator.url, emulator.api_key) as client:
+        found: str = next(client.items(endpoints.list_registrations(emulator.event_id)))["id"]
+        client.send(endpoints.update_registration(found, {"seat": "A1", "tier": "gold"}))
+    emulator.requests.clear()
+    return found
+
+
+def task(emulator: Any, id: str, *, retries: int = 0, **arguments: Any) -> Run:
+    return Run(
+        lambda: RingEventsUpdateRegistrationOperator(**{"task_id": "update", "registration_id": id, **arguments}),
+        connections={"ringevents_default": emulator.connection()},
+        retries=retries,
+    )
+
+
+def there(emulator: Any, registration_id: str) -> Any:
+    with Client(emulator.url, emulator.api_key) as client:
+        return client.send(endpoints.get_registration(registration_id))["data"]["attributes"]["metadata"]
+
+
+def succeeded(result: Result) -> Any:
+    assert result.state == "success", result.log_text
+    return result.xcom
+
+
+def refused(result: Result) -> str:
+    assert (result.state, result.tries) == ("failed", 1), result.log_text
+    assert isinstance(result.exception, AirflowFailException)
+    return str(result.exception)
+
+
+@pytest.mark.parametrize("service", ["replace", "merge"])
+def test_merging_keeps_what_is_there_whatever_the_service_does(
+    emulator: Any, registration_id: str, service: str
+) -> None:
+    emulator.settings.change(patch_metadata=service)
+    result = task(emulator, registration_id, metadata={"seat": "B2", "new": "yes"}).to_end()
+    expected = {"seat": "B2", "tier": "gold", "new": "yes"}
+    assert succeeded(result) == {"id": registration_id, "metadata": expected}
+    assert there(emulator, registration_id) == expected
+
+
+@pytest.mark.parametrize(
+    ("service", "expected"), [("replace", {"seat": "B2"}), ("merge", {"seat": "B2", "tier": "gold"})]
+)
+def test_without_merging_the_metadata_is_sent_as_given(
+    emulator: Any, registration_id: str, service: str, expected: dict[str, str]
+) -> None:
+    emulator.settings.change(patch_metadata=service)
+    assert (
+        succeeded(task(emulator, registration_id, metadata={"seat": "B2"}, merge=False).to_end())["metadata"]
+        == expected
+    )
+    assert emulator.count("GET") == 0
+    assert there(emulator, registration_id) == expected
+
+
+def test_the_same_again_changes_nothing(emulator: Any, registration_id: str) -> None:
+    emulator.fault("applied_then_cut", method="PATCH")
+    succeeded(task(emulator, registration_id, metadata={"seat": "B2"}).to_end())
+    assert there(emulator, registration_id) == {"seat": "B2", "tier": "gold"}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        (None, "metadata: is required and missing"),
+        ("seat=B2", "metadata: expected an object"),
+        ({"seat": 2, "tier": None}, "metadata['seat']: expected a string, got int"),
+        ({"seat": 2, "tier": None}, "metadata['tier']: expected a string, got NoneType"),
+        ({1: "a"}, "metadata: expected an object with strings for keys"),
+    ],
+)
+def test_bad_metadata_is_refused_while_the_dag_is_parsed(metadata: Any, words: str) -> None:
+    with pytest.raises(ValueError, match="metadata") as caught:
+        RingEventsUpdateRegistrationOperator(task_id="update", registration_id="r1", metadata=metadata)
+    assert words in str(caught.value)
+
+
+def test_templates_and_other_tasks_are_checked_when_the_task_runs(emulator: Any, registration_id: str) -> None:
+    rendered = {"metadata": {"seat": "{{ 'B' ~ 2 }}"}, "registration_id": f"{{{{ '{registration_id}' }}}}"}
+    assert succeeded(task(emulator, registration_id, **rendered).to_end())["metadata"]["seat"] == "B2"
+
+    def make() -> Any:
+        return RingEventsUpdateRegistrationOperator(
+            task_id="update", registration_id=registration_id, metadata=BaseOperator(task_id="row").output
+        )
+
+    emulator.requests.clear()
+    run = Run(
+        make, task_id="update", connections={"ringevents_default": emulator.connection()}, xcoms={"row": {"seat": 2}}
+    )
+    assert "metadata['seat']: expected a string, got int" in refused(run.to_end())
+    assert emulator.count() == 0
+    with DAG("dag", schedule=None):
+        make()
+
+
+def test_the_values_are_not_logged(emulator: Any, registration_id: str) -> None:
+    result = task(emulator, registration_id, metadata={"crm": "canary-4711"}).to_end()
+    succeeded(result)
+    assert "canary-4711" not in result.log_text
+
+
+def test_a_registration_that_is_not_there(emulator: Any, registration_id: str) -> None:
+    assert "404" in refused(task(emulator, "elsewhere", metadata={"a": "b"}, retries=2).to_end())

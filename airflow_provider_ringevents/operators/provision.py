@@ -41,8 +41,8 @@ class ProvisioningOperator(RingEventsBaseOperator):
     :param allow_undocumented: let attributes and values through that the API does not document.
     """
 
-    event_is_known = False
-    """Whether this worker session has kept what the link to the event needs."""
+    event_is_known = True
+    """Whether what the link to the event needs was kept; a worker session that has only begun has not."""
 
     operation = ""
     """Which table of :mod:`~airflow_provider_ringevents.client.validation` the attributes are checked by."""
@@ -82,6 +82,11 @@ class ProvisioningOperator(RingEventsBaseOperator):
         self.idempotency_key = idempotency_key
         self.settle_timeout = settle_timeout
         self.allow_undocumented = allow_undocumented
+
+    def pre_execute(self, context: Any) -> None:
+        """Airflow calls it before each worker session."""
+        super().pre_execute(context)
+        self.event_is_known = False
 
     def own_attributes(self) -> dict[str, Any]:
         """The arguments that are attributes of the request, under the API's names; None: not given."""

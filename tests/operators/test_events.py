@@ -417,6 +417,7 @@ def test_without_an_event_there_is_no_page(world: World, kind: str) -> None:
     result = world.run(kind).to_end()
     assert result.state == "failed"
     assert result.links == {}
+    assert "ringevents_event_slug" not in result.log_text  # nobody looked for what was never kept
 
 
 # --- secrets

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -107,8 +108,8 @@ class Destination:
     def publish(self, expected_size: int | None = None) -> AbstractContextManager[ObjectWriter]:
         """Write the object: a clean exit of the ``with`` block publishes it, any exception leaves what was there.
 
-        Of two attempts that overlap at one destination the newer wins on a local file and on S3; elsewhere the one
-        that ends last. The object is whole in any case.
+        Of two attempts that overlap at one destination the newer wins on a local file and on S3; elsewhere either may.
+        The other one fails, or its whole object is replaced: what is there is never a mixture.
 
         :param expected_size: bytes that must come; with another number nothing is published.
         :raises RingEventsConfigError: this is a prefix, or a folder or device is there.
@@ -163,6 +164,9 @@ class Destination:
             except Exception as e:
                 log.warning("Could not clean up after the failed write to %s: %s", self.uri, describe(e))
 
+        if sys.is_finalizing():  # a block that was left open until the end of Python, where no thread starts any more
+            discard()
+            return
         thread = threading.Thread(target=discard, name="ringevents-discard", daemon=True)
         thread.start()
         thread.join(DISCARD_TIMEOUT)

@@ -23,8 +23,8 @@ def clean(text: str) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """Return the error's type and its cleaned text, the text cut at 500 characters."""
-    text = clean(str(error)).strip()
+    """Return the error's type and its cleaned text, on one line and cut at 500 characters."""
+    text = " ".join(clean(str(error)).split())
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

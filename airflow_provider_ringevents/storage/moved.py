@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import uuid
 from typing import Any
 
@@ -66,6 +67,8 @@ class MovedSink:
         if self._file is None:
             return
         self._file.forced = True  # fsspec's buffered files then close without sending the rest
+        if sys.is_finalizing():
+            return
         with contextlib.suppress(Exception):
             self._file.close()
         with contextlib.suppress(FileNotFoundError):

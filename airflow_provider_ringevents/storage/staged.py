@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -113,7 +114,7 @@ class StagedSink:
         # Otherwise closing, which the garbage collector also does, would upload the last block.
         self._file.forced = True
         try:
-            if self._store.has_commit:
+            if self._store.has_commit and not sys.is_finalizing():
                 self._file.discard()
         finally:
             self._file.close()

@@ -7,6 +7,7 @@ longer stops the download of the next. Downloading 1 GiB to a local file this wa
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 from collections import deque
 from typing import Protocol
@@ -37,7 +38,10 @@ class Sink(Protocol):
         """Make all that was written the object, at once."""
 
     def discard(self) -> None:
-        """Throw away what was written; the destination keeps what it has. May be called in any state but committed."""
+        """Throw away what was written; the destination keeps what it has. May be called in any state but committed.
+
+        While Python ends, a sink that needs other threads for it only sees to it that nothing more is sent.
+        """
 
     def size(self) -> int | None:
         """Return the size in bytes that the store reports for the object, or None where it reports none."""
@@ -109,7 +113,8 @@ class ObjectWriter:
         with self._changed:
             self._drop_queue()
         self._close()
-        self._thread.join(STOP_TIMEOUT)
+        if not sys.is_finalizing():  # then the thread is frozen
+            self._thread.join(STOP_TIMEOUT)
 
     def _flush_small(self) -> None:
         if self._small and not self._closed:

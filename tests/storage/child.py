@@ -3,6 +3,7 @@
 child.py hang URI BYTES       write BYTES, say "written", wait to be killed
 child.py limit URI BYTES      write BYTES where files may have half as many; say the error
 child.py measure URI BYTES    say by how many KiB memory grew over a publish of five bytes
+child.py leave URI BYTES      write BYTES, say "written", end without leaving the block
 child.py broken URI BYTES     write BYTES, say "written", read a line, write on until it fails; say the error
 """
 
@@ -16,6 +17,7 @@ from airflow_provider_ringevents.client.errors import RingEventsTransferError
 from airflow_provider_ringevents.storage import Destination
 
 CHUNK = 256 * 1024
+LEFT_OPEN = []
 
 
 def write(writer, size: int) -> None:
@@ -48,6 +50,13 @@ def main(mode: str, uri: str, size: int) -> None:
         return
     if mode == "limit":
         resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
+    if mode == "leave":
+        LEFT_OPEN.append(destination.publish())
+        writer = LEFT_OPEN[0].__enter__()
+        write(writer, size)
+        _ = writer.sha256
+        say("written")
+        return
     try:
         with destination.publish() as writer:
             write(writer, size)

@@ -32,8 +32,11 @@ def test_clean(text: str, cleaned: str) -> None:
     assert clean(text) == cleaned
 
 
-def test_long_texts_are_cut() -> None:
+def test_long_texts_are_cut_and_put_on_one_line() -> None:
     assert len(describe(ValueError("x" * 10_000))) < 600
+    assert describe(ValueError("The container is missing.\nRequestId:1\r\n")) == (
+        "ValueError: The container is missing. RequestId:1"
+    )
 
 
 def test_a_harmless_cause_is_kept() -> None:

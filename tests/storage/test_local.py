@@ -113,6 +113,15 @@ def test_what_a_killed_attempt_left_is_removed_by_the_next(local_store: LocalSto
     assert local_store.left_behind() == []
 
 
+def test_a_block_that_is_never_left_does_not_hold_the_process(local_store: LocalStore) -> None:
+    local_store.put("report.csv", b"old")
+    with Child("leave", local_store.prefix + "report.csv", str(MIB)) as child:
+        assert child.said() == "written"
+        child.wait()
+    assert local_store.read("report.csv") == b"old"
+    assert local_store.left_behind() == []
+
+
 def test_of_two_attempts_that_overlap_the_newer_wins(local_store: LocalStore) -> None:
     local_store.put("report.csv", b"before")
     newer = destination(local_store).publish()

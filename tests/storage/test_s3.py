@@ -44,6 +44,16 @@ def test_what_a_killed_attempt_left_is_removed_by_the_next(s3_store: S3Store) ->
     assert s3_store.left_behind() == []
 
 
+def test_a_block_that_is_never_left_does_not_hold_the_process(s3_store: S3Store) -> None:
+    s3_store.put("report.csv", b"old")
+    with Child("leave", s3_store.prefix + "report.csv", str(BIG)) as child:
+        assert child.said() == "written"
+        child.wait()
+    assert s3_store.read("report.csv") == b"old"
+    publish(destination(s3_store), b"new")
+    assert s3_store.left_behind() == []
+
+
 def test_only_uploads_of_exactly_this_key_are_aborted(s3_store: S3Store) -> None:
     neighbours = ["report.csv.gz", "report.cs", "dir/report.csv", "report.csv.d/x"]
     for key in ["report.csv", "report.csv", *neighbours]:

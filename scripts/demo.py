@@ -33,7 +33,7 @@ LOGS = FOLDER / "logs"
 AIRFLOW = FOLDER / "airflow"
 EXPORT = "example_ringevents_report_export"
 MAPPED = "example_ringevents_report_export_mapped"
-REGISTRATIONS = 5000
+REGISTRATIONS = 2000
 REPORT_SECONDS = 1.5
 WINDOW = timedelta(days=28)
 """Two of the emulator's events ended within it."""

@@ -31,7 +31,7 @@ _COMPONENTS = {
 _JOBS = {"SchedulerJob", "DagProcessorJob", "TriggererJob"}
 _GRACE = 2.0
 """Seconds that the components have to end by themselves. The triggerer wants ten, for nothing that would be missed."""
-_PAUSE = 0.1
+_PAUSE = 0.2
 _TIMEOUT = 2.0
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FOREIGN = ("AIRFLOW", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -69,6 +69,7 @@ class LocalAirflow:
         self._components = {"api-server": ("api-server", "--apps", "all" if pages else "execution"), **_COMPONENTS}
         kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_FOREIGN)}
         self._environment = {**kept, **_configuration(home, dags, port), **environment}
+        self._api = httpx.Client(base_url=self.url, trust_env=False, timeout=_TIMEOUT)
 
     def __enter__(self) -> LocalAirflow:
         return self
@@ -122,6 +123,7 @@ class LocalAirflow:
         # Nobody gains from an interrupted clean-up, and it does not take long.
         before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDINGS}
         try:
+            self._api.close()
             if self._process is None:
                 return
             members = _members(self._process.pid)
@@ -232,7 +234,7 @@ class LocalAirflow:
     def _answers(self) -> bool:
         """Whether the API server serves workers."""
         with suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/execution/health", trust_env=False, timeout=_TIMEOUT).is_success
+            return self._api.get("/execution/health").is_success
         return False
 
     def _tail(self, name: str, lines: int = 15) -> str:

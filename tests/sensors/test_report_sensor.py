@@ -135,10 +135,11 @@ def test_starts_in_the_triggerer_without_a_worker(emulator: Any, report_id: str,
     assert result.sessions == ("success",)
 
 
-@pytest.mark.skipif(HAS_START_FROM_TRIGGER, reason="for Airflow before 3.3")
-def test_starting_in_the_triggerer_is_refused_before_airflow_3_3() -> None:
+def test_starting_in_the_triggerer_is_refused_before_airflow_3_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow_provider_ringevents import _compat
     from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
 
+    monkeypatch.setattr(_compat, "AIRFLOW_V_3_3_PLUS", False)
     with pytest.raises(ValueError, match=r"start_from_trigger.*3\.3"):
         RingEventsReportSensor(task_id="t", report_id="r", deferrable=True, start_from_trigger=True)
 

@@ -156,8 +156,9 @@ class ChannelTransport(httpx.BaseTransport):
 def answer_over_channel(api: ExecutionApi, message: Mapping[str, Any]) -> dict[str, Any]:
     """The parent's half of `ChannelTransport`."""
     response = api(httpx.Request(message["method"], message["url"], content=message["content"]))
-    counted = {name: value for name, value in response.headers.items() if name == "content-range"}
-    return {"status": response.status_code, "headers": counted, "text": response.text}
+    read = ("content-range", "content-type")  # what Airflow's client looks at
+    headers = {name: value for name, value in response.headers.items() if name in read}
+    return {"status": response.status_code, "headers": headers, "text": response.text}
 
 
 def _key_value(store: dict[Any, Any], key: Any, method: str, body: Any) -> httpx.Response:

@@ -7,7 +7,7 @@ ARGS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format types docs bench constraints clean
+.PHONY: help venv demo test chaos lint format types docs bench constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo: venv ## a real DAG run against the emulator, from nothing to a file
 
 test: venv ## all tests; ARGS="-k name" for some
 	@$(PYTHON_IN_VENV) -m pytest $(ARGS)
+
+chaos: venv ## the slow part of create-once: killed processes, thousands of runs, docs/generated/create-once.md
+	@$(PYTHON_IN_VENV) -m pytest tests/chaos/create_once.py $(ARGS)
 
 lint: venv ## ruff: rules and layout
 	@$(PYTHON_IN_VENV) -m ruff check --quiet .

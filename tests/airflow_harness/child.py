@@ -9,6 +9,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TextIO
 
 
@@ -43,8 +44,9 @@ def run_in_child(body: Callable[[Channel], None], answer: Callable[[Any], Any]) 
         here.close()
         _be_the_child(body, there)
     there.close()
-    with here, here.makefile("rw", encoding="utf-8") as stream:
-        while line := stream.readline():
+    # A child that is killed in the middle of a sentence leaves half of it, or a reset.
+    with suppress(ConnectionError), here, here.makefile("rw", encoding="utf-8") as stream:
+        while (line := stream.readline()).endswith("\n"):
             stream.write(json.dumps(answer(json.loads(line))) + "\n")
             stream.flush()
     _, status = os.waitpid(pid, 0)

@@ -84,15 +84,19 @@ TROUBLES: dict[str, Trouble] = {
 }
 
 
+def _play_dead() -> None:
+    raise WorkerKilled
+
+
 @contextmanager
-def dying(where: str) -> Iterator[None]:
+def dying(where: str, kill: Callable[[], None] = _play_dead) -> Iterator[None]:
     """The worker dies, the first time that it comes there."""
     alive = [True]
 
     def die() -> None:
         if alive:
             alive.clear()
-            raise WorkerKilled
+            kill()
 
     def before(method: Callable[..., Any], when: Callable[..., bool] = lambda *_: True) -> Callable[..., Any]:
         def dead(*args: Any, **kwargs: Any) -> Any:
@@ -176,11 +180,12 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it: events and creating requests, for each task."""
+    """What came of it: events for each task, creating requests, and processes that were killed."""
 
     scenario: Scenario
     events: tuple[int, ...]
     posts: int
+    kills: int = 0
 
 
 def scenarios(seeds: range, tasks: tuple[int, ...] = (1, 3)) -> Iterator[Scenario]:

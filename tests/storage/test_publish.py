@@ -83,19 +83,23 @@ def test_nothing_is_there_before_the_end(store: Store) -> None:
 
 
 @pytest.mark.parametrize("size", [10, BIG])
+@pytest.mark.parametrize("wait", [True, False], ids=["when the store has it all", "while it is being written"])
 @pytest.mark.parametrize("before", [None, b"what was there"])
 @pytest.mark.parametrize("error", [ValueError("cut"), KeyboardInterrupt(), SystemExit(1), Stopped()])
 def test_any_exception_leaves_what_was_there(
-    store: Store, size: int, before: bytes | None, error: BaseException
+    store: Store, size: int, wait: bool, before: bytes | None, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     if before is not None:
         store.put("report.csv", before)
     with pytest.raises(type(error)) as caught, destination(store).publish() as writer:
         writer.write(payload(size))
+        if wait:
+            _ = writer.sha256
         raise error
     assert caught.value is error
     assert store.read("report.csv") == before
     assert store.left_behind() == []
+    assert "Could not clean up" not in caplog.text
 
 
 def test_an_object_is_replaced_by_a_smaller_one(store: Store) -> None:

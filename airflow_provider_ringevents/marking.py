@@ -20,7 +20,7 @@ MARK_FIELD: Final = "airflow_ringevents_key"
 _MAX_KEY = 128
 _SLUG_NAME = 48
 _SLUG_DIGITS = 12
-_TAIL = re.compile(rf"-[0-9a-f]{{{_SLUG_DIGITS}}}\Z")
+_TAIL = re.compile(rf"-[0-9a-f]{{{_SLUG_DIGITS}}}(?:-|\Z)")
 _CLOSE_ENOUGH = 1.0
 """Seconds: a service may drop fractions."""
 
@@ -66,7 +66,8 @@ class Wanted:
 
     :ivar key: the key.
     :ivar slug: the mark of a plain event, which has no metadata; None: the mark is in the metadata.
-    :ivar tail: how every slug of this key ends; None: the slug is the user's own.
+    :ivar tail: what every slug of this key ends with, though the service may put more behind it; None: the slug is
+        the user's own.
     :ivar name: as asked.
     :ivar time_start: ISO 8601 with an offset, as asked.
     :ivar time_end: likewise.
@@ -93,7 +94,7 @@ class Wanted:
         if self.slug is None:
             return bool(mark_of(event) == self.key)
         slug = str(event.get("slug") or "").lower()
-        return slug == self.slug.lower() or (self.tail is not None and slug.endswith(self.tail))
+        return slug == self.slug.lower() or (self.tail is not None and self.tail in slug)
 
     def differences(self, event: Mapping[str, Any]) -> list[str]:
         """In what an event is not what was asked, in words; empty when it is."""

@@ -128,6 +128,21 @@ def test_links_are_in_the_result_only_when_asked_for(emulator: Any, ticket: Any)
     assert all(row["magicLink"].endswith(f"secret-{row['id']}") for row in asked.xcom)
 
 
+@pytest.mark.parametrize("include_links", [True, False])
+def test_links_are_in_no_log_and_nothing_else_that_is_kept(emulator: Any, ticket: Any, include_links: bool) -> None:
+    """Made, found again, and found after a lost answer."""
+    emulator.fault("applied_then_cut", skip=1, **POST)
+    emulator.fault("status", status=422, skip=3, **POST)
+    run = task(emulator, ticket, [attendee(number) for number in range(5)], include_links=include_links, retries=1)
+    assert run.to_end().state == "failed"
+    run.clear()
+    result = run.to_end()
+    succeeded(result)
+    assert "secret-" not in result.log_text
+    assert "secret-" not in str([result.rendered_fields, result.store, result.exception])
+    assert emulator.api_key not in result.log_text
+
+
 def test_when_one_fails_the_others_are_still_made_and_all_failures_are_told(emulator: Any, ticket: Any) -> None:
     refusal = {"status": 422, "body": '{"errors": [{"code": "invalid", "detail": "name is too long"}]}'}
     emulator.fault("status", skip=1, **refusal, **POST)

@@ -127,6 +127,13 @@ def test_a_key_is_found_again_although_the_slug_would_read_otherwise(world: Worl
     assert world.posts() == 1
 
 
+def test_a_key_is_found_again_although_the_service_has_made_the_slug_longer(world: World) -> None:
+    first = succeeded(world.run("create", idempotency_key="row-1").to_end())
+    world.made()[0].slug += "-2"
+    world.later(60)
+    assert succeeded(world.run("create", day=2, idempotency_key="row-1").to_end())["id"] == first["id"]
+
+
 def test_one_key_in_two_organizations_is_two_events(world: World) -> None:
     first, second = (owner.id for owner in world.emulator.state.visible_organizations())
     for organization_id in (first, second):

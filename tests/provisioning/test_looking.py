@@ -195,6 +195,15 @@ def test_a_copy_that_never_comes_is_waited_for_until_the_deadline(world: World, 
         assert world.posts() == 1
 
 
+def test_a_wait_for_a_copy_survives_a_restart_of_the_triggerer(world: World) -> None:
+    world.emulator.settings.change(latency=0.1)
+    run = world.run("duplicate", deferrable=True)
+    assert run.attempt().state == "deferred"
+    run.restart_triggerer(0.05)
+    assert succeeded(run.to_end())["id"] == world.made()[0].id
+    assert world.posts() == 1
+
+
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_blips_do_not_end_the_wait_for_a_copy(world: World, deferrable: bool) -> None:
     world.emulator.settings.change(duplicate_seconds=300.0)

@@ -260,7 +260,9 @@ def test_deferral_timeout_fails_the_task() -> None:
     result = Run(lambda: Waits(task_id="t", mood="hang", timeout=timedelta(seconds=0.2))).to_end()
     assert result.state == "failed"
     assert "timeout" in repr(result.exception).lower()
-    assert result.trigger_rows[0].timeout == pytest.approx(0.2, abs=0.15)
+    left = result.trigger_rows[0].timeout
+    assert left is not None
+    assert left <= 0.2  # Airflow 2 stores when it ends: what is left by now, which may be nothing
 
 
 def test_restarted_triggerer_starts_the_trigger_again() -> None:

@@ -315,6 +315,20 @@ def test_two_copies_without_a_mark_fail_and_are_named(world: World, deferrable: 
     failed(result, "several events are what was asked", other.id, *(event.id for event in world.made()))
 
 
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_copy_that_somebody_else_made_meanwhile_is_not_taken_at_once(world: World, deferrable: bool) -> None:
+    """It looks the same and has no mark; ours comes a little later, and has."""
+    world.emulator.settings.change(duplicate_seconds=0.0)
+    theirs = world.emulator.state.duplicate(
+        world.emulator.state.events[world.emulator.event_id],
+        {"name": "Data Hour", "timeStart": "2027-03-01T09:00:00Z", "timeEnd": "2027-03-01T10:30:00Z"},
+    )
+    world.emulator.settings.change(duplicate_seconds=20.0)
+    event = succeeded(world.run("duplicate", deferrable=deferrable).to_end())
+    assert event["id"] != theirs.id
+    assert event["metadata"][MARK_FIELD]
+
+
 @every_kind
 @pytest.mark.parametrize("kill", [None, "after the POST"])
 def test_without_marks_a_lost_answer_does_not_make_a_second_event(world: World, kind: str, kill: str | None) -> None:

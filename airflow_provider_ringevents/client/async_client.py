@@ -162,19 +162,21 @@ class AsyncDownload:
         """The file, block by block; errors as the synchronous form."""
         plan = self.plan
         while True:
-            blocks = Blocks()
+            blocks, failure = Blocks(), None
             try:
                 async for part in self._response.aiter_bytes() if plan.encoded else self._response.aiter_raw():
                     if block := blocks.add(part):
                         plan.received += len(block)
                         yield block
-                if block := blocks.rest():
-                    plan.received += len(block)
-                    yield block
-                plan.ended(self._response.num_bytes_downloaded)
-                return
             except HTTP_FAILURES as error:
                 failure = self._client._transport_error(plan.call, error)
+            # What came before a cut is part of the file, too.
+            if block := blocks.rest():
+                plan.received += len(block)
+                yield block
+            if failure is None:
+                plan.ended(self._response.num_bytes_downloaded)
+                return
             await self._response.aclose()
             plan.cut(failure)
             await asyncio.sleep(self._client.policy.backoff(plan.resumes))

@@ -24,6 +24,7 @@ from airflow_provider_ringevents.client.errors import RingEventsError, RingEvent
 from airflow_provider_ringevents.client.paging import Page, PagePlan
 from airflow_provider_ringevents.client.retrying import RetryPolicy
 from airflow_provider_ringevents.client.settings import check_number
+from airflow_provider_ringevents.client.wide_reads import widen
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Client(ClientCore):
     ) -> None:
         super().__init__(base_url, api_key, policy=policy, **settings)
         self._http = self._opened_with(httpx.Client, self._http_options())
+        widen(self._http)
 
     def __enter__(self) -> Self:
         return self
@@ -256,19 +258,21 @@ class Download:
         """
         plan = self.plan
         while True:
-            blocks = Blocks()
+            blocks, failure = Blocks(), None
             try:
                 for part in self._response.iter_bytes() if plan.encoded else self._response.iter_raw():
                     if block := blocks.add(part):
                         plan.received += len(block)
                         yield block
-                if block := blocks.rest():
-                    plan.received += len(block)
-                    yield block
-                plan.ended(self._response.num_bytes_downloaded)
-                return
             except HTTP_FAILURES as error:
                 failure = self._client._transport_error(plan.call, error)
+            # What came before a cut is part of the file, too.
+            if block := blocks.rest():
+                plan.received += len(block)
+                yield block
+            if failure is None:
+                plan.ended(self._response.num_bytes_downloaded)
+                return
             self._response.close()
             plan.cut(failure)
             log.warning("%s; going on from byte %d", failure, plan.received)

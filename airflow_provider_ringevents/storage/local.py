@@ -29,6 +29,8 @@ class LocalSink:
     file under that name, publishes nothing.
     """
 
+    queue_bytes = 16 * 2**20
+
     def __init__(self, path: str) -> None:
         # A link at the destination stays a link: what it points to is replaced.
         self._target = os.path.realpath(path)

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 class MovedSink:
     """One object of a filesystem of which nothing but fsspec's own interface is known."""
 
+    queue_bytes = 4 * 2**20
+
     def __init__(self, fs: Any, path: str) -> None:
         self._fs = fs
         self._path = path

@@ -72,6 +72,8 @@ def block_size(store: StagedStore, expected_size: int | None) -> int:
 class StagedSink:
     """One object of such a store, over its fsspec filesystem."""
 
+    queue_bytes = 4 * 2**20
+
     def __init__(self, fs: Any, path: str, store: StagedStore, expected_size: int | None) -> None:
         self._fs = fs
         self._path = path

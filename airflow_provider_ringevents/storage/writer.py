@@ -15,9 +15,6 @@ from typing import Protocol
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
 from airflow_provider_ringevents.storage.failures import transfer_error
 
-QUEUE_BYTES = 4 * 2**20
-"""How many bytes may wait for the writing thread: enough to bridge its pauses, small against the memory promise."""
-
 BATCH_BYTES = 256 * 2**10
 """Smaller writes are gathered to this size first, so that handing over costs nothing per row."""
 
@@ -26,7 +23,13 @@ STOP_TIMEOUT = 10.0
 
 
 class Sink(Protocol):
-    """Where the bytes of one object go before they are published."""
+    """Where the bytes of one object go before they are published.
+
+    :ivar queue_bytes: how many bytes may wait for it: enough to bridge its pauses, with what it holds itself small
+        against the promised memory.
+    """
+
+    queue_bytes: int
 
     def open(self) -> None:
         """Remove what a killed attempt left and get ready to write."""
@@ -124,7 +127,9 @@ class ObjectWriter:
     def _hand_over(self, data: bytes | bytearray) -> None:
         with self._changed:
             self._changed.wait_for(
-                lambda: not self._queued or self._queued + len(data) <= QUEUE_BYTES or self._error is not None
+                lambda: (
+                    not self._queued or self._queued + len(data) <= self._sink.queue_bytes or self._error is not None
+                )
             )
             if self._error is None:
                 self._queue.append(data)

@@ -11,13 +11,16 @@ import pytest
 
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
 from airflow_provider_ringevents.storage import writer as writer_module
-from airflow_provider_ringevents.storage.writer import BATCH_BYTES, QUEUE_BYTES, ObjectWriter
+from airflow_provider_ringevents.storage.writer import BATCH_BYTES, ObjectWriter
 
 CHUNK = bytes(BATCH_BYTES)
+QUEUE_BYTES = 4 * 2**20
 
 
 class _Sink:
     """Takes bytes when it is let, and fails when it is told."""
+
+    queue_bytes = QUEUE_BYTES
 
     def __init__(self) -> None:
         self.let = threading.Event()

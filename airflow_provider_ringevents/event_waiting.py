@@ -44,7 +44,7 @@ class EventCondition:
     offset: float = 0.0
 
     def __post_init__(self) -> None:
-        check_choice("condition", self.name, get_args(EventConditionName))
+        check_choice("condition", self.name, get_args(EventConditionName), closed=True)
         if self.name == "status" and not (isinstance(self.status, str) and self.status.strip()):
             raise RingEventsConfigError(f"status: condition 'status' needs a status word, got {self.status!r}")
         if self.name != "status" and self.status is not None:

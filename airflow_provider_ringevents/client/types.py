@@ -125,12 +125,15 @@ def nearest(value: str, allowed: Iterable[str], limit: int = 3) -> list[str]:
     return list(dict.fromkeys(same + close))[:limit]
 
 
-def check_choice(parameter: str, value: str, allowed: Sequence[str], *, allow_undocumented: bool = False) -> str:
-    """Return ``value`` if the API documents it.
+def check_choice(
+    parameter: str, value: str, allowed: Sequence[str], *, allow_undocumented: bool = False, closed: bool = False
+) -> str:
+    """Return ``value`` if it is one of those allowed.
 
     :param parameter: the name to use in the error.
     :param allowed: the documented values.
     :param allow_undocumented: let any non-empty string through.
+    :param closed: the values are this package's own, so that there can be no undocumented one.
     :raises RingEventsConfigError: not a string, empty, or (unless ``allow_undocumented``) not documented.
     """
     listing = f" Allowed: {', '.join(allowed)}." if len(allowed) <= _LONGEST_LIST else ""
@@ -140,6 +143,8 @@ def check_choice(parameter: str, value: str, allowed: Sequence[str], *, allow_un
         return value
     close = nearest(value, allowed)
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    if closed:
+        raise RingEventsConfigError(f"{parameter}: there is no {value!r}.{hint}{listing}")
     raise RingEventsConfigError(
         f"{parameter}: {value!r} is not a documented value.{hint}{listing}"
         " Pass allow_undocumented=True for a value newer than this package."

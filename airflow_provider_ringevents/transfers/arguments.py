@@ -16,7 +16,7 @@ def check_target(known: Callable[[Any], bool], destination: Any, if_exists: Any)
     from airflow_provider_ringevents.client.types import check_choice
     from airflow_provider_ringevents.storage.uris import check_destination
 
-    check_choice("if_exists", if_exists, get_args(IfExists))
+    check_choice("if_exists", if_exists, get_args(IfExists), closed=True)
     if known(destination):
         check_destination(destination)
 

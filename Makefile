@@ -23,8 +23,8 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) .ci/venv
 demo: venv ## a real DAG run against the emulator, from nothing to a file
 	@$(PYTHON_IN_VENV) scripts/demo.py $(ARGS)
 
-test: venv ## all tests; ARGS="-k name" for some
-	@$(PYTHON_IN_VENV) -m pytest $(ARGS)
+test: venv ## all tests, on two processors; ARGS="-k name" for some
+	@$(PYTHON_IN_VENV) -m pytest --numprocesses 2 $(ARGS)
 
 chaos: venv ## the slow part of create-once: killed processes, thousands of runs, docs/generated/create-once.md
 	@$(PYTHON_IN_VENV) -m pytest tests/chaos/create_once.py $(ARGS)

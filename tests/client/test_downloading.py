@@ -532,7 +532,7 @@ def test_identity_is_no_compression(driver: type[SyncDriver], encoding: str) -> 
 
 
 def test_a_download_that_is_left_early_drops_its_connection() -> None:
-    answer = Answer(200, CONTENT, CSV, stall=700_000)
+    answer = Answer(200, CONTENT, CSV, stall=defaults.CHUNK_BYTES + 1)
     with WireServer(lambda seen: answer) as api, SyncDriver(api.url).client() as client:
         with client.download(CALL) as download:
             assert next(iter(download))

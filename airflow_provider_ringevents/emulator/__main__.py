@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import signal
 import sys
 import threading
@@ -23,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m airflow_provider_ringevents.emulator",
         description="The RingCentral Events API on this machine, to try DAGs without an account. It listens on "
         "127.0.0.1 only, keeps everything in memory, and ends with Ctrl-C. The first line that it prints is an "
-        "Airflow connection to copy.",
+        "Airflow connection for programs to read, the second one the same to paste into a shell.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--port", type=int, default=8765, help="port of the API; 0 for a free one")
@@ -85,12 +86,13 @@ def _greeting(emulator: Emulator) -> str:
     return "\n".join(
         [
             f"AIRFLOW_CONN_RINGEVENTS_DEFAULT={emulator.connection_json()}",
+            f"export AIRFLOW_CONN_RINGEVENTS_DEFAULT={shlex.quote(emulator.connection_json())}",
             "",
             f"The Events API is at {emulator.url} (signed links at {emulator.links_url}); Ctrl-C ends it.",
             f"  organization        {emulator.organization_id}",
             f"  event that ended    {emulator.event_id}",
             f"  template            {emulator.template_id}",
-            "To copy the connection: the first line, after `export` and with single quotes around what follows the =.",
+            "The first line is for programs to read; the second one is to paste into a shell.",
             f'Make it fail: curl -d \'{{"kind": "status", "status": 503, "times": 3}}\' {faults}',
             f"What it has seen: curl {emulator.url}/_emulator/state (its switches: .../settings)",
             "",

@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from airflow_provider_ringevents.emulator.changing import cancel, register
 from airflow_provider_ringevents.emulator.faults import Fault
+from airflow_provider_ringevents.emulator.filters import Selection
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.emulator.server import Emulator
 
+_MOST_CHANGES: Final = 100_000
+
 
 def control_application(emulator: Emulator) -> Starlette:
-    """What is under ``/_emulator``: state, faults, settings, reset. Errors are 400 with a message."""
+    """What is under ``/_emulator``: state, faults, settings, registrations, reset. Errors are 400 with a message."""
 
     async def state(request: Request) -> Response:
         return JSONResponse(_summary(emulator))
@@ -49,8 +54,17 @@ def control_application(emulator: Emulator) -> Starlette:
         return await _with_json(request, act, 200)
 
     async def reset(request: Request) -> Response:
-        emulator.reset()
-        return Response(status_code=204)
+        def act(given: Any) -> Any:
+            emulator.reset(**given)
+            return _settings(emulator)
+
+        if not await request.body():
+            emulator.reset()
+            return Response(status_code=204)
+        return await _with_json(request, act, 200)
+
+    async def change_registrations(request: Request) -> Response:
+        return await _with_json(request, partial(_change_registrations, emulator), 200)
 
     return Starlette(
         routes=[
@@ -60,6 +74,7 @@ def control_application(emulator: Emulator) -> Starlette:
             Route("/_emulator/faults", clear_faults, methods=["DELETE"]),
             Route("/_emulator/settings", show_settings),
             Route("/_emulator/settings", change_settings, methods=["PATCH"]),
+            Route("/_emulator/registrations", change_registrations, methods=["POST"]),
             Route("/_emulator/reset", reset, methods=["POST"]),
         ]
     )
@@ -70,6 +85,25 @@ async def _with_json(request: Request, act: Callable[[Any], Any], status: int) -
         return JSONResponse(act(json.loads(await request.body())), status)
     except (ValueError, TypeError) as error:
         return JSONResponse({"error": str(error)}, 400)
+
+
+def _change_registrations(emulator: Emulator, given: Any) -> dict[str, Any]:
+    known = ("event_id", "add", "cancel")
+    if not isinstance(given, dict) or (unknown := sorted(set(given) - set(known))):
+        what = "an object is wanted" if not isinstance(given, dict) else f"no such field: {', '.join(unknown)}"
+        raise ValueError(f"{what}; there are {', '.join(known)}")
+    event_id = given.get("event_id", emulator.event_id)
+    if event_id not in emulator.state.events:
+        raise ValueError(f"event_id: there is no event {event_id!r}")
+    numbers = {name: given.get(name, 0) for name in ("add", "cancel")}
+    for name, number in numbers.items():
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= _MOST_CHANGES:
+            raise ValueError(f"{name}: {number!r} is not a whole number from 0 to {_MOST_CHANGES}")
+    return {
+        "event_id": event_id,
+        "cancelled": cancel(emulator.state, event_id, Selection(), numbers["cancel"]),
+        "added": register(emulator.state, event_id, Selection(), numbers["add"]),
+    }
 
 
 def _settings(emulator: Emulator) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_ringevents.emulator import wire
 from airflow_provider_ringevents.emulator.faults import Fault
 from airflow_provider_ringevents.emulator.links import Signer
+from airflow_provider_ringevents.emulator.state import State
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,10 +31,19 @@ class Exchange:
     """A request whose body has been read, and the application that would answer it."""
 
     def __init__(
-        self, fault: Fault, signer: Signer, app: ASGIApp, scope: Scope, receive: Receive, send: Send, body: bytes
+        self,
+        fault: Fault,
+        signer: Signer,
+        state: State,
+        app: ASGIApp,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        body: bytes,
     ) -> None:
         self.fault = fault
         self.signer = signer
+        self.state = state
         self.scope = scope
         self.send = send
         self._app = app
@@ -42,7 +52,14 @@ class Exchange:
 
     @classmethod
     async def read(
-        cls, fault: Fault, signer: Signer, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+        cls,
+        fault: Fault,
+        signer: Signer,
+        state: State,
+        app: ASGIApp,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> Exchange:
         """Read the request to its end."""
         body = b""
@@ -50,7 +67,7 @@ class Exchange:
             message = await receive()
             body += message.get("body", b"")
             if not message.get("more_body", False):
-                return cls(fault, signer, app, scope, receive, send, body)
+                return cls(fault, signer, state, app, scope, receive, send, body)
 
     async def answer(self, send: Send) -> None:
         """Let the application answer through ``send``."""

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Literal, get_args
+from urllib.parse import unquote_plus
 
 Kind = Literal[
     "status",
@@ -38,6 +39,8 @@ Kind = Literal[
     "applied_then_status",
     "applied_then_hang",
     "applied_late",
+    "registers",
+    "cancels",
 ]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 
@@ -46,8 +49,8 @@ KINDS: Final[tuple[str, ...]] = get_args(Kind)
 class Fault:
     """One thing that goes wrong.
 
-    Which requests: those that fit ``method``, ``path`` and ``origin``; the first ``skip`` of them are spared, then
-    ``times`` of them are hit, each with the likelihood ``chance``.
+    Which requests: those that fit ``method``, ``path``, ``query`` and ``origin``; the first ``skip`` of them are
+    spared, then ``times`` of them are hit, each with the likelihood ``chance``.
 
     What happens to them, by ``kind`` (what is in brackets may be set):
 
@@ -62,10 +65,15 @@ class Fault:
       ``next_loop``, ``next_foreign`` (url: the other origin), ``expired_link`` (on the API: links in the answer have
       expired; on the links' origin: 403 as for one that has), ``cut_body`` (after, rst), ``truncate_chunked`` (the same
       without a Content-Length), ``close_delimited`` (neither length nor chunks; ends early if ``after`` is set),
-      ``slow_body`` (rate), ``stall`` (after, seconds), ``flip_byte`` (after: its place).
+      ``slow_body`` (rate), ``stall`` (after, seconds), ``flip_byte`` (after: its place);
+    - the answer comes, and when it is made, before it is sent, the list of registrations that was asked for changes:
+      ``registers`` (value: so many people register), ``cancels`` (value: so many registrations go, the first that the
+      list shows, so that all others move up).
 
     :ivar method: HTTP method, or None for all.
     :ivar path: regular expression that is searched for in the path, or None for all.
+    :ivar query: regular expression that is searched for in the query as it is after decoding, or None for all;
+        ``\\bpage=3\\b`` is page 3 of a list.
     :ivar origin: ``api``, ``links``, or None for both.
     :ivar times: how many requests are hit; None: all.
     :ivar after: bytes of the body that come before something happens.
@@ -79,6 +87,7 @@ class Fault:
     kind: Kind
     method: str | None = None
     path: str | None = None
+    query: str | None = None
     origin: Literal["api", "links"] | None = None
     times: int | None = 1
     skip: int = 0
@@ -105,10 +114,13 @@ class Fault:
             raise ValueError(f"status: {self.status!r} is not an HTTP status from 200 to 599")
         if self.kind in ("redirect", "next_foreign") and not self.url:
             raise ValueError(f"url: {self.kind} needs one")
-        try:
-            re.compile(self.path or "")
-        except re.error as error:
-            raise ValueError(f"path: {self.path!r} is not a regular expression: {error}") from error
+        if self.kind in ("registers", "cancels") and self.value is not None and self.value < 1:
+            raise ValueError(f"value: {self.value!r} registrations are none; at least 1 is wanted")
+        for name in ("path", "query"):
+            try:
+                re.compile(getattr(self, name) or "")
+            except re.error as error:
+                raise ValueError(f"{name}: {getattr(self, name)!r} is not a regular expression: {error}") from error
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Fault:
@@ -131,12 +143,13 @@ class Fault:
         """Plain JSON values."""
         return asdict(self)
 
-    def fits(self, origin: str, method: str, path: str) -> bool:
+    def fits(self, origin: str, method: str, path: str, query: str) -> bool:
         """Whether a request is of the kind that is hit."""
         return (
             self.origin in (None, origin)
             and (self.method is None or self.method.upper() == method)
             and (self.path is None or re.search(self.path, path) is not None)
+            and (self.query is None or re.search(self.query, unquote_plus(query)) is not None)
         )
 
 
@@ -175,11 +188,11 @@ class Faults:
             self._skipped.clear()
             self._random.seed(self._seed)
 
-    def take(self, origin: str, method: str, path: str) -> Fault | None:
-        """The fault that hits this request, if any."""
+    def take(self, origin: str, method: str, path: str, query: str) -> Fault | None:
+        """The fault that hits this request, if any; ``query`` as it was sent."""
         with self._lock:
             for fault in self._faults:
-                if not fault.fits(origin, method, path):
+                if not fault.fits(origin, method, path, query):
                     continue
                 skipped = self._skipped.get(id(fault), 0)
                 if skipped < fault.skip:

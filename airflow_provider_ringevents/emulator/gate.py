@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_ringevents.emulator import breaking, losing, rewriting
+from airflow_provider_ringevents.emulator import breaking, changing, losing, rewriting
 from airflow_provider_ringevents.emulator.answers import refuse
 from airflow_provider_ringevents.emulator.clock import Clock
 from airflow_provider_ringevents.emulator.exchange import Exchange
@@ -18,12 +18,13 @@ from airflow_provider_ringevents.emulator.faults import Faults
 from airflow_provider_ringevents.emulator.links import Signer
 from airflow_provider_ringevents.emulator.problems import Problem
 from airflow_provider_ringevents.emulator.settings import Settings
+from airflow_provider_ringevents.emulator.state import State
 from airflow_provider_ringevents.emulator.wire import origin_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-ACTIONS: Final = {**breaking.ACTIONS, **losing.ACTIONS, **rewriting.ACTIONS}
+ACTIONS: Final = {**breaking.ACTIONS, **changing.ACTIONS, **losing.ACTIONS, **rewriting.ACTIONS}
 _LOGGED: Final = 100_000
 CONTROL: Final = "/_emulator"
 
@@ -125,6 +126,7 @@ class Gate:
         log: RequestLog,
         faults: Faults,
         signer: Signer,
+        state: State,
         apps: dict[str, ASGIApp],
         control: ASGIApp,
     ) -> None:
@@ -133,6 +135,7 @@ class Gate:
         self._log = log
         self._faults = faults
         self._signer = signer
+        self._state = state
         self._apps = apps
         self._control = control
         self._bucket = _Bucket(clock)
@@ -167,7 +170,7 @@ class Gate:
                 response.headers["Retry-After"] = str(math.ceil(wait))
                 await response(scope, receive, noted)
                 return
-        fault = self._faults.take(origin, seen.method, seen.path)
+        fault = self._faults.take(origin, seen.method, seen.path, seen.query)
         if origin == "api" and self._settings.latency:
             await asyncio.sleep(self._settings.latency)
         app = self._apps[origin]
@@ -175,7 +178,7 @@ class Gate:
             await app(scope, receive, noted)
             return
         seen.fault = fault.kind
-        exchange = await Exchange.read(fault, self._signer, app, scope, receive, noted)
+        exchange = await Exchange.read(fault, self._signer, self._state, app, scope, receive, noted)
         await ACTIONS[fault.kind](exchange)
         if fault.kind == "applied_late":
             task = asyncio.ensure_future(_later(exchange, fault.seconds or 0.0))

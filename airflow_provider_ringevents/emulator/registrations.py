@@ -72,6 +72,8 @@ class Registrations:
 
     def add(self, number: int, now: int) -> range:
         """Let ``number`` people register at ``now``; returns their indexes."""
+        if not number:
+            return range(self.size, self.size)
         last = self._batches[-1].created if self._batches else self._closed
         self._batches.append(_Batch(self.size, number, max(now, last)))
         self.size += number

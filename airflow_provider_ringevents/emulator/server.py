@@ -52,7 +52,7 @@ class Emulator:
 
     def __init__(self, *, port: int = 0, clock: Clock = system_clock, http: Http = "auto", **settings: Any) -> None:
         self.settings = Settings()
-        self.settings.change(**settings)
+        self.settings.begin_with(**settings)
         self._initial = asdict(self.settings)
         self._clock = clock
         self._http = http
@@ -74,6 +74,7 @@ class Emulator:
             self.requests,
             self.faults,
             signer,
+            self.state,
             {
                 "api": api_application(self.state, self.reports, signer, lambda: self.url),
                 "links": links_application(self.state, self.reports, signer),
@@ -260,8 +261,11 @@ class Emulator:
         return self.report(report_id).digest("sha256").hex()
 
     def reset(self, **settings: Any) -> None:
-        """Start over: seeded things only, no requests, no faults, the first settings (but for those given)."""
-        self.settings.change(**{**self._initial, **settings})
+        """Start over: seeded things only, no requests, no faults, the first settings (but for those given).
+
+        :raises ValueError: a setting that cannot be; then nothing changes.
+        """
+        self.settings.begin_with(**{**self._initial, **settings})
         self.requests.clear()
         self.faults.clear()
         self._build()

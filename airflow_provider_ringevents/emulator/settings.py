@@ -9,11 +9,13 @@ DEFAULT_API_KEY: Final = "emulator-api-key"
 
 AuthForm = Literal["both", "bearer", "bare"]
 RegistrationsOrder = Literal["created", "newest_first"]
+SEEDED: Final = ("seed", "registrations", "events")
+"""Settings of what is there to begin with: they cannot change while it is there."""
 
 
 @dataclass
 class Settings:
-    """How the emulated service behaves. May be changed while it runs; what is seeded is made anew by ``reset()``.
+    """How the emulated service behaves. May be changed while it runs, but for ``SEEDED``.
 
     Times are seconds, sizes are bytes.
     """
@@ -128,7 +130,20 @@ class Settings:
                 raise ValueError(f"{name}: {getattr(self, name)!r} is not one of {allowed}")
 
     def change(self, **values: Any) -> None:
-        """Set several switches.
+        """Set several switches while the emulator runs.
+
+        :raises ValueError: there is no such switch, the value is not allowed, or the switch is one of what is seeded;
+            then nothing is changed.
+        """
+        if seeded := [name for name in SEEDED if name in values]:
+            raise ValueError(
+                f"{', '.join(seeded)}: cannot change while what was seeded is there; start over with other values: "
+                "reset() in a test, POST /_emulator/reset over HTTP"
+            )
+        self.begin_with(**values)
+
+    def begin_with(self, **values: Any) -> None:
+        """Set several switches before anything is seeded.
 
         :raises ValueError: there is no such switch, or the value is not allowed; then nothing is changed.
         """

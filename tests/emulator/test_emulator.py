@@ -260,13 +260,13 @@ def test_command_line_ends_cleanly(number: signal.Signals, started: tuple[subpro
     waiting.close()
 
 
-@pytest.mark.parametrize("started", [("--seed", "7", "--api-key", "k", "--registrations", "9")], indirect=True)
+@pytest.mark.parametrize("started", [("--seed", "7", "--api-key", "it's a k", "--registrations", "9")], indirect=True)
 def test_command_line_shows_what_to_copy(started: tuple[subprocess.Popen[str], dict[str, Any]]) -> None:
     process, connection = started
     in_process = Emulator(seed=7)
-    assert connection["password"] == "k"
+    assert connection["password"] == "it's a k"
     assert connection["extra"] == {"organization_id": in_process.organization_id}
-    key = {"Authorization": "Bearer k"}
+    key = {"Authorization": "Bearer it's a k"}
     answer = fetch(f"{connection['host']}/v1/events/{in_process.event_id}/registrations", **key)
     assert answer.json()["meta"] == {"count": 9}
     process.terminate()
@@ -274,6 +274,14 @@ def test_command_line_shows_what_to_copy(started: tuple[subprocess.Popen[str], d
     out, _ = _output(process)
     for identifier in (in_process.organization_id, in_process.event_id, in_process.template_id):
         assert identifier in out
+    # The second line does in a shell what it says.
+    printed = subprocess.run(
+        ["/bin/sh", "-c", f"{out.splitlines()[0]}\nprintenv AIRFLOW_CONN_RINGEVENTS_DEFAULT"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+    )
+    assert json.loads(printed.stdout) == connection
 
 
 def test_command_line_with_a_port_that_is_taken(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,3 +45,17 @@ def carry_retry_after(operator: BaseOperator) -> None:
     from airflow_provider_ringevents.retry_policy import RingEventsRetryPolicy
 
     operator.retry_policy = RingEventsRetryPolicy()
+
+
+def asset_state_store(context: Mapping[str, Any], asset: Any) -> Any | None:
+    """What is remembered of an asset that the task declares, over all runs, on Airflow 3.3 and later; None before."""
+    stores = context.get("asset_state_store")
+    return None if stores is None else stores[asset]
+
+
+def add_partition(event: Any, key: str) -> bool:
+    """Give an outlet's event a partition key, on Airflow 3.3 and later; False before."""
+    if not hasattr(event, "add_partitions"):
+        return False
+    event.add_partitions(key)
+    return True

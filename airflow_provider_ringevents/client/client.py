@@ -28,6 +28,9 @@ from airflow_provider_ringevents.client.wide_reads import widen
 
 log = logging.getLogger(__name__)
 
+LOOK_AHEAD = 2
+"""Pages asked for or held, for each that is in flight: else a slow page in front leaves the others' places empty."""
+
 
 class Client(ClientCore):
     """Speaks with the Events API; safe to use from several threads. Arguments as :class:`ClientCore`."""
@@ -100,7 +103,8 @@ class Client(ClientCore):
         """Read a list page by page, in order, with several requests in flight.
 
         After the first page the others are planned from ``meta.count``; where that is missing, ``links.next`` is
-        followed. After a 429 the rest of the list is read one page at a time. Holds ``concurrency`` pages at most.
+        followed. After a 429 the rest of the list is read one page at a time. Holds twice ``concurrency`` pages at
+        most.
 
         :param per_page: rows asked for in a page; default: the client's.
         :param concurrency: pages in flight; default: the client's.
@@ -147,7 +151,7 @@ class Client(ClientCore):
         with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="ringevents-pages") as pool:
             try:
                 while True:
-                    while len(waiting) < gate.width and (number := next(numbers, None)) is not None:
+                    while len(waiting) < LOOK_AHEAD * gate.width and (number := next(numbers, None)) is not None:
                         waiting.append(pool.submit(fetch, number))
                     if not waiting:
                         return

@@ -74,6 +74,10 @@ MAX_LINK_REFRESHES: Final = 3
 SETTLE_TIMEOUT: Final = 600.0
 """Seconds within which the service is taken to show an event that it created, and to drop a request that it lost."""
 
+# --- watermarks
+WATERMARK_DELAY: Final = 60.0
+"""Seconds before now that a window ends: what is written with a time a little ago may be shown only now."""
+
 # --- waits, seconds
 POLL_INTERVAL: Final = 60.0
 """The longest pause between two polls."""

@@ -62,6 +62,7 @@ class MemoryEngine:
             connections={conn_id: connection_body(conn_id, text) for conn_id, text in spec.connection_texts().items()},
             variables=dict(spec.variables),
             store=dict(spec.store),
+            asset_store=spec.asset_store,
             xcoms={
                 (task_id, -1, key): BaseXCom.serialize_value(value) for task_id, key, value in spec.upstream_xcoms()
             },

@@ -27,6 +27,7 @@ class Spec:
     conf: Mapping[str, Any]
     xcoms: Mapping[str | tuple[str, str], Any]
     store: Mapping[str, Any]
+    asset_store: dict[tuple[str, str], Any]
     dag_id: str
     run_id: str
     map_index: int

@@ -378,8 +378,8 @@ def test_pages_are_held_back_while_nobody_takes_them() -> None:
         for _ in range(15):
             next(items)
         time.sleep(0.2)
-        # Page 1 and 2 were taken, four may lie ready.
-        assert len(server.seen) <= 6
+        # Page 1 and 2 were taken, two may lie ready for each of the four in flight.
+        assert len(server.seen) <= 10
         items.close()
 
 

@@ -1,0 +1,218 @@
+"""Whole lists into object storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import Context
+
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.operators.base import (
+    RingEventsBaseOperator,
+    at_the_edge,
+    check_seconds,
+    is_known,
+    is_known_now,
+    refuses,
+)
+from airflow_provider_ringevents.transfers.arguments import IfExists, check_target
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.transfers.publish_collection import CollectionExport
+    from airflow_provider_ringevents.transfers.watermark import Watermark
+    from airflow_provider_ringevents.transfers.windows import Window
+
+
+class RingEventsCollectionToObjectStorageOperator(RingEventsBaseOperator):
+    """Reads a whole list and publishes it in object storage as one file: all of it, or nothing.
+
+    Any list of the API: ``GET /v1/organizations``, ``GET /v1/events/{eventId}/registrations``, ... Pages are read
+    several at a time, written in order and in constant memory; a row that comes twice is written once.
+
+    :param collection: ``registrations``, ``events``, ``booth_tags``, ...: the end of the hook's ``list_*`` methods
+        (templated).
+    :param destination: where to, as a URI of object storage (``s3://``, ``gs://``, ``abfs://``, ``file://``, ...), with
+        ``conn@`` before the bucket if it needs a connection; ``{parent_id}`` in it is replaced; ending in ``/``, the
+        file is called ``<collection>-<parent id>`` and after the format (templated).
+    :param parent_id: what the list belongs to: an event's id for most, an organization's for events and templates
+        (default: the connection's), a ticket's, booth's or schedule item's for theirs (templated).
+    :param parent_ids: several of them, read one after the other into one object each (templated).
+    :param filter: conditions that the API documents for the list, e.g. ``{"email": {"in": [...]}}`` (templated).
+    :param format: ``jsonl``, ``csv`` or ``parquet``; default: by the destination's suffix, else ``jsonl``. A suffix
+        ``.gz`` compresses the first two (templated).
+    :param window_field: export only what has this time within a window: ``updatedAt``, ``createdAt``,
+        ``userUpdatedAt`` (templated).
+    :param window: start and end of the window, the end excluded; default: the run's data interval (templated).
+    :param watermark: the window goes from where the last run ended (at first: from the beginning) till just before
+        now. The place is kept in the asset state store of the one asset in ``outlets``. Airflow 3.3 and later.
+    :param watermark_delay: how many seconds before now such a window ends: for clocks that differ.
+    :param concurrency: pages in flight, 1 to 16; default: the connection's, 4.
+    :param strict: fail, and publish nothing, when the list has changed while it was read.
+    :param include_credentials: export the fields that let whoever has them into the event: magic links, QR codes.
+    :param if_exists: ``overwrite``, ``skip`` (success, ``skipped`` in the result) or ``fail``.
+    :param object_storage_conn_id: the connection of the storage, instead of ``conn@`` (templated).
+    :param partition_key: the partition of the asset in ``outlets`` that this export is. Only DAGs that are scheduled by
+        partitions start on such an event. Airflow 3.3 and later (templated).
+    :param ringevents_conn_id: the Airflow connection (templated).
+    :returns: the manifest: ``uri`` (without ``conn@``), ``bytes``, ``sha256``, ``content_type``, ``collection``,
+        ``parent_id``, ``rows``, ``count`` and ``count_stable`` (what the service counted, and whether it agrees),
+        ``duplicates_dropped``, ``pages``, ``seconds``, ``window``; with ``parent_ids`` a list of them.
+    :raises RingEventsTransferError: the list could not be read, or written, whole.
+    """
+
+    template_fields: Sequence[str] = (
+        "collection",
+        "destination",
+        "parent_id",
+        "parent_ids",
+        "filter",
+        "format",
+        "window_field",
+        "window",
+        "object_storage_conn_id",
+        "partition_key",
+        *RingEventsBaseOperator.template_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        collection: str,
+        destination: str,
+        parent_id: str | None = None,
+        parent_ids: Sequence[str] | None = None,
+        filter: Mapping[str, Any] | None = None,
+        format: str | None = None,
+        window_field: str | None = None,
+        window: Sequence[Any] | None = None,
+        watermark: bool = False,
+        watermark_delay: float = defaults.WATERMARK_DELAY,
+        concurrency: int | None = None,
+        strict: bool = False,
+        include_credentials: bool = False,
+        if_exists: IfExists = "overwrite",
+        object_storage_conn_id: str | None = None,
+        partition_key: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.collection = collection
+        self.destination = destination
+        self.parent_id = parent_id
+        self.parent_ids = parent_ids
+        self.filter = filter
+        self.format = format
+        self.window_field = window_field
+        self.window = window
+        self.watermark = watermark
+        self.watermark_delay = watermark_delay
+        self.concurrency = concurrency
+        self.strict = strict
+        self.include_credentials = include_credentials
+        self.if_exists = if_exists
+        self.object_storage_conn_id = object_storage_conn_id
+        self.partition_key = partition_key
+        self._check(is_known_now)
+
+    @refuses
+    def _check(self, known: Callable[[Any], bool]) -> None:
+        from airflow_provider_ringevents.transfers.collection_arguments import (
+            check_list,
+            check_parents,
+            check_place,
+            check_watermark,
+            check_window,
+        )
+
+        check_target(known, self.destination, self.if_exists)
+        check_seconds("watermark_delay", self.watermark_delay)
+        check_list(known, self.collection, self.filter, self.concurrency)
+        check_parents(known, self.collection, self.parent_id, self.parent_ids)
+        check_place(known, self.destination, self.format, several=self.parent_ids is not None)
+        check_window(known, self.collection, self.filter, self.window_field, self.window)
+        if self.watermark:
+            check_watermark(self.window_field, self.window, self.outlets)
+
+    @at_the_edge
+    def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
+        """Read, write, publish, and tell the outlets."""
+        from airflow_provider_ringevents.transfers.outlets import tell_outlets
+
+        self._check(is_known)
+        watermark = self._watermark(context) if self.watermark else None
+        window = self._window(context, watermark)
+        if window is not None:
+            self.log.info("Exporting %s with %s", self.collection, window)
+        with self.hook as hook:
+            manifests = [self._export(hook, parent_id, window) for parent_id in self._parents(hook)]
+        shown = window.shown if window is not None else None
+        tell_outlets(context, self.outlets, manifests, window=shown, partition_key=self.partition_key)
+        if watermark is not None and window is not None:
+            watermark.advance(window)
+        return manifests if self.parent_ids is not None else manifests[0]
+
+    def _parents(self, hook: RingEventsHook) -> list[str | None]:
+        from airflow_provider_ringevents.collections.catalog import COLLECTIONS
+
+        if self.parent_ids is not None:
+            return list(dict.fromkeys(self.parent_ids))
+        if COLLECTIONS[self.collection].parent == "organization":
+            return [hook.organization_id(self.parent_id)]
+        return [self.parent_id]
+
+    def _export(self, hook: RingEventsHook, parent_id: str | None, window: Window | None) -> dict[str, Any]:
+        from airflow_provider_ringevents.storage import Destination, safe_file_name
+        from airflow_provider_ringevents.transfers.publish_collection import publish_collection
+
+        place = self.destination.replace("{parent_id}", safe_file_name(parent_id or "", self.collection))
+        destination = Destination.resolve(place, self.object_storage_conn_id)
+        published = publish_collection(hook.client, self._exported(window), parent_id, destination)
+        shown = window.shown if window is not None else None
+        return {**published, "collection": self.collection, "parent_id": parent_id, "window": shown}
+
+    def _exported(self, window: Window | None) -> CollectionExport:
+        from airflow_provider_ringevents.collections.catalog import COLLECTIONS
+        from airflow_provider_ringevents.collections.formats.naming import FileKind
+        from airflow_provider_ringevents.transfers.publish_collection import CollectionExport
+
+        return CollectionExport(
+            COLLECTIONS[self.collection],
+            FileKind.of(self.destination, self.format),
+            if_exists=self.if_exists,
+            filter=window.added_to(self.filter) if window is not None else self.filter,
+            concurrency=self.concurrency,
+            strict=self.strict,
+            include_credentials=self.include_credentials,
+        )
+
+    def _window(self, context: Context, watermark: Watermark | None) -> Window | None:
+        from airflow_provider_ringevents.transfers.windows import given_window, interval_window
+
+        if self.window_field is None:
+            return None
+        if watermark is not None:
+            return watermark.next_window(self.window_field)
+        if self.window is not None:
+            return given_window(self.window_field, self.window)
+        return interval_window(self.window_field, context)
+
+    def _watermark(self, context: Context) -> Watermark:
+        from airflow_provider_ringevents._compat import asset_state_store
+        from airflow_provider_ringevents.transfers.remembered import fingerprint
+        from airflow_provider_ringevents.transfers.watermark import Watermark
+
+        store = asset_state_store(context, self.outlets[0])
+        if store is None:
+            raise RingEventsConfigError("watermark: this task was given no asset state store")
+        request = (
+            self.ringevents_conn_id,
+            self.collection,
+            self.parent_id,
+            self.parent_ids,
+            self.filter,
+            self.window_field,
+        )
+        return Watermark(store, fingerprint(*request), self.watermark_delay)

@@ -1,0 +1,59 @@
+"""What an export tells the assets that it is declared to change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_provider_ringevents import _compat
+
+log = logging.getLogger(__name__)
+
+_TOLD = ("uri", "rows", "bytes", "skipped")
+
+
+def tell_outlets(
+    context: Mapping[str, Any],
+    outlets: Sequence[Any],
+    manifests: Sequence[Mapping[str, Any]],
+    *,
+    window: Mapping[str, Any] | None = None,
+    partition_key: str | None = None,
+) -> None:
+    """Give the asset events of a task what was exported: sizes and the window, never what is in the rows.
+
+    An alias gets one asset for each object, under the object's URI without a connection.
+
+    :param manifests: one for each object.
+    :param partition_key: for DAGs that are scheduled by partitions of the asset; Airflow 3.3 and later, left out
+        before.
+    """
+    from airflow.providers.common.compat.sdk import Asset, AssetAlias
+
+    for outlet in outlets:
+        if isinstance(outlet, AssetAlias):
+            for manifest in manifests:
+                try:
+                    asset = Asset(uri=manifest["uri"])
+                except ValueError as error:
+                    log.warning("No asset event for %s: Airflow takes it for no asset: %s", manifest["uri"], error)
+                    continue
+                context["outlet_events"][outlet].add(asset, extra=_extra([manifest], window))
+        elif isinstance(outlet, Asset):
+            events = context["outlet_events"][outlet]
+            events.extra = {**events.extra, **_extra(manifests, window)}
+            if partition_key is not None and not _compat.add_partition(events, partition_key):
+                log.warning("partition_key is left out: assets have partitions on Airflow 3.3 and later")
+
+
+def _extra(manifests: Sequence[Mapping[str, Any]], window: Mapping[str, Any] | None) -> dict[str, Any]:
+    if len(manifests) == 1:
+        extra = {name: manifests[0][name] for name in _TOLD if name in manifests[0]}
+    else:
+        extra = {
+            "objects": len(manifests),
+            "rows": sum(manifest.get("rows", 0) for manifest in manifests),
+            "bytes": sum(manifest.get("bytes", 0) for manifest in manifests),
+        }
+    return {**extra, "window": dict(window)} if window else extra

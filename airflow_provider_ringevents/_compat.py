@@ -35,6 +35,16 @@ def task_state_store(context: Mapping[str, Any]) -> Any | None:
     return context.get("task_state_store")
 
 
+def watched_asset_stores(trigger: Any) -> list[Any]:
+    """The state stores of the assets that a watcher serves, on Airflow 3.3 and later; none before."""
+    stores = getattr(trigger, "asset_state_store", None)
+    if stores is None:
+        return []
+    # Airflow gives a store for an asset, and does not tell a trigger which assets it serves.
+    by_asset = [*getattr(stores, "_by_name", {}).values(), *getattr(stores, "_by_uri", {}).values()]
+    return by_asset or [stores]
+
+
 def carry_retry_after(operator: BaseOperator) -> None:
     """On Airflow 3.3 and later let a long Retry-After set the retry's delay, unless the user has set a policy.
 

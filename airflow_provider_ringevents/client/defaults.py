@@ -95,3 +95,18 @@ NOT_FOUND_GRACE: Final = 60.0
 """A 404 on a report that we created less than this ago means that it is not visible yet."""
 EVENT_RECHECK: Final = 6 * 3600.0
 """Longest sleep towards the known start or end of an event: one that was moved forward is noticed by then."""
+
+# --- watchers
+WATCH_SPREAD: Final = 10.0
+"""Seconds over which first polls are spread, so that a triggerer that starts does not send them in one burst."""
+WATCH_BACKOFF_MAX: Final = 600.0
+"""Longest pause in seconds after polls that failed: an outage is over unnoticed for ten minutes at most."""
+WATCH_RETRY_AFTER_MAX: Final = 3600.0
+"""Longest Retry-After in seconds that is obeyed."""
+WATCH_CLOCK_SLACK: Final = 3600.0
+"""Seconds by which our clock may be ahead of the service's at the first start, and nothing is missed."""
+WATCH_TIES: Final = 1000
+"""Rows with one and the same time whose ids are kept: 28 KB in the asset's state, and ten pages for each poll."""
+WATCH_PERSIST: Final = 3.0
+"""Seconds from an event to the watermark that says it is done: Airflow stores events a second or two after they fire,
+and a triggerer that dies in between must find the change again."""

@@ -45,9 +45,14 @@ class SharedClient:
 
         :raises RingEventsError: as the client raises.
         """
-        return await self._with_client(lambda client: client.send(call, max_attempts=1))
+        return await self.with_client(lambda client: client.send(call, max_attempts=1))
 
-    async def _with_client(self, use: Callable[[AsyncClient], Awaitable[_Result]]) -> _Result:
+    async def with_client(self, use: Callable[[AsyncClient], Awaitable[_Result]]) -> _Result:
+        """Do something with the client; with another one, from its beginning, where the key is refused and a new one is
+        there.
+
+        :raises RingEventsError: as the client raises.
+        """
         client = await self._current()
         try:
             return await self._using(client, use)
@@ -101,7 +106,7 @@ class SharedClient:
         """
         begun, listing = self._listings.get(organization_id, (float("-inf"), None))
         if listing is None or begun < fresh_since or (listing.done() and _failed(listing)):
-            listing = asyncio.ensure_future(self._with_client(partial(_list, organization_id)))
+            listing = asyncio.ensure_future(self.with_client(partial(_list, organization_id)))
             self._running.add(listing)
             listing.add_done_callback(self._ended)
             self._listings[organization_id] = (clock.steady(), listing)

@@ -1,0 +1,196 @@
+"""Starts DAG runs when registrations arrive or change: the trigger of an ``AssetWatcher``, on Airflow 3."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from airflow.providers.common.compat.triggers import BaseEventTrigger
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_ringevents import clock
+from airflow_provider_ringevents._compat import watched_asset_stores
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.endpoints import list_registrations
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.filters import Filter, FilterLike
+from airflow_provider_ringevents.client.settings import check_number
+from airflow_provider_ringevents.client.times import api_time, to_utc
+from airflow_provider_ringevents.client.types import check_choice
+from airflow_provider_ringevents.triggers.changes import Changes, Watermark
+from airflow_provider_ringevents.triggers.kept_watermark import KeptWatermark
+from airflow_provider_ringevents.triggers.shared_polls import Member, Polls, Watched, shared_polls
+
+log = logging.getLogger(__name__)
+
+WINDOW_FIELDS: Final = ("updatedAt", "createdAt")
+
+
+class RingEventsRegistrationsTrigger(BaseEventTrigger):
+    """Fires when registrations of an event are new or have changed; never ends, and never fails.
+
+    Each poll that finds something fires once, with ``event_id``, ``window_field``, ``from`` and ``to`` (the half-open
+    window that holds all changes, ISO 8601 in UTC) and ``count``; nothing about people.
+
+    On Airflow 3.3 and later the place is kept in the state of the watched asset, so that nothing is missed while the
+    triggerer is down, and watchers of the same event, connection, field and filter share their polls. Before that it is
+    kept in memory alone.
+
+    :param event_id: which event.
+    :param ringevents_conn_id: the Airflow connection.
+    :param poll_interval: seconds between two polls, 10 % more or less; after polls that fail up to 10 minutes.
+    :param window_field: which time of a registration counts: ``updatedAt`` (new and changed ones) or ``createdAt`` (new
+        ones).
+    :param filter: more conditions on the list, such as ``{"refunded": True}``.
+    :param start: where to begin when no place is kept: ISO 8601 with an offset or an aware datetime. Default: what is
+        there at the first start is taken for known.
+    :param lookback: the same as seconds before the start of the trigger.
+    :raises RingEventsConfigError: an argument cannot be used.
+    """
+
+    def __init__(
+        self,
+        event_id: str,
+        ringevents_conn_id: str = "ringevents_default",
+        poll_interval: float = defaults.POLL_INTERVAL,
+        window_field: str = "updatedAt",
+        filter: FilterLike | None = None,
+        start: str | datetime | None = None,
+        lookback: float = 0.0,
+    ) -> None:
+        super().__init__()
+        list_registrations(event_id, filter)
+        if not isinstance(ringevents_conn_id, str) or not ringevents_conn_id:
+            raise RingEventsConfigError(f"ringevents_conn_id: a connection's id is wanted, got {ringevents_conn_id!r}")
+        check_number("poll_interval", poll_interval, above=0)
+        check_number("lookback", lookback, least=0)
+        if window_field == "userUpdatedAt":
+            raise RingEventsConfigError(
+                "window_field: the API filters by 'userUpdatedAt' but does not show it, so what is new cannot be told;"
+                " watch 'updatedAt', and export the window of 'userUpdatedAt'"
+            )
+        check_choice("window_field", window_field, WINDOW_FIELDS, closed=True)
+        if filter and window_field in filter:
+            raise RingEventsConfigError(
+                f"filter: {window_field!r} is what is watched, so the filter may not name it as well:"
+                f" {filter[window_field]!r}"
+            )
+        if start is not None and lookback:
+            raise RingEventsConfigError(f"lookback: {lookback!r} and start={start!r} both say where to begin; give one")
+        self.event_id = event_id
+        self.ringevents_conn_id = ringevents_conn_id
+        self.poll_interval = poll_interval
+        self.window_field = window_field
+        self.filter = _plain(filter)
+        self.start = None if start is None else api_time(to_utc("start", start, None))
+        self.lookback = lookback
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Class path and arguments, as stored in the metadata database."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "event_id": self.event_id,
+                "ringevents_conn_id": self.ringevents_conn_id,
+                "poll_interval": self.poll_interval,
+                "window_field": self.window_field,
+                "filter": self.filter,
+                "start": self.start,
+                "lookback": self.lookback,
+            },
+        )
+
+    # --- how Airflow runs it
+
+    def shared_stream_key(self) -> Hashable | None:
+        """Watchers with the same key share their polls, on Airflow 3.3 and later."""
+        return ("ringevents.registrations", self.ringevents_conn_id, self._state_key())
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Mapping[Member, Changes]]:
+        """The polls of all watchers with one key, for ever."""
+        with shared_polls(_watched(kwargs)) as polls:
+            async with aclosing(polls.results()) as results:
+                async for found in results:
+                    yield found
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
+        """What the shared polls have found for this watcher."""
+        with shared_polls(_watched(self.serialize()[1])) as polls:
+            async for event in self._events(polls, shared_stream):
+                yield event
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Poll alone, as before Airflow 3.3."""
+        polls = Polls(_watched(self.serialize()[1]))
+        async with aclosing(polls.results()) as results:
+            async for event in self._events(polls, results):
+                yield event
+
+    # --- what it does
+
+    async def _events(
+        self, polls: Polls, results: AsyncIterator[Mapping[Member, Changes]]
+    ) -> AsyncIterator[TriggerEvent]:
+        what = f"Watching registrations of event {self.event_id}"
+        stores = watched_asset_stores(self)
+        kept = KeptWatermark(what, stores, self._state_key(), self.poll_interval)
+        member = Member(await kept.load(self._beginning()), self.poll_interval)
+        log.info("%s by %s from %s on", what, self.window_field, api_time(member.since.begins))
+        if not stores:
+            log.warning(
+                "%s: this Airflow keeps no state of assets (3.3 and later do), so the place is in memory alone: changes"
+                " while the triggerer is down are not noticed, but for those of the last %g s (lookback)",
+                what,
+                self.lookback,
+            )
+        await kept.save(member.since)
+        with polls.joined(member):
+            async for found in results:
+                changes = found.get(member)
+                # A poll that began before this watcher had taken in the one before tells nothing new.
+                if changes is None or changes.since is not member.since:
+                    continue
+                if changes.count:
+                    yield TriggerEvent(changes.payload(self.event_id, self.window_field))
+                member.since = changes.watermark
+                if changes.count and stores:
+                    await clock.sleep_in_loop(defaults.WATCH_PERSIST)
+                await kept.save(member.since)
+
+    def _beginning(self) -> Watermark:
+        now = datetime.fromtimestamp(clock.now(), UTC)
+        if self.start is not None:
+            return Watermark(to_utc("start", self.start, None))
+        return Watermark(now - timedelta(seconds=self.lookback)) if self.lookback else Watermark.from_now_on(now)
+
+    def _state_key(self) -> str:
+        """Several watchers may serve one asset, each with a place of its own. Hashed: a filter may name people."""
+        watched = "\n".join((self.event_id, self.window_field, _watched(self.serialize()[1]).filter))
+        return f"ringevents_registrations_{hashlib.sha256(watched.encode()).hexdigest()[:16]}"
+
+
+def _watched(arguments: Mapping[str, Any]) -> Watched:
+    return Watched.of(*(arguments[name] for name in ("ringevents_conn_id", "event_id", "window_field", "filter")))
+
+
+def _plain(filter: FilterLike | None) -> dict[str, dict[str, Any]] | None:
+    """A filter in plain JSON values, as the metadata database takes it."""
+    if not filter:
+        return None
+    return {
+        name: {operator: _plain_value(value) for operator, value in conditions.items()}
+        for name, conditions in Filter(filter).items()
+    }
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return api_time(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain_value(item) for item in value]
+    return value

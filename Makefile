@@ -1,7 +1,7 @@
 # What a contributor types. `make` alone lists it.
 VENV ?= .venv
 CONSTRAINTS ?= constraints/airflow-3.3.txt
-EXTRAS ?= amazon,emulator
+EXTRAS ?= amazon,emulator,parquet
 PYTHON_IN_VENV := $(VENV)/bin/python
 ARGS ?=
 export PYTHON

@@ -1,0 +1,115 @@
+"""Which format a file has: from the end of its name, or as told. Pure, and light: DAGs import it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Final, Literal, get_args
+
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.types import check_choice
+
+Format = Literal["jsonl", "csv", "parquet"]
+
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+
+_BY_SUFFIX: Final[dict[str, Format]] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
+_CONTENT_TYPES: Final[dict[Format, str]] = {
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
+# Names that promise what is not written: refused, so that no reader is misled.
+_OTHER_COMPRESSIONS: Final = frozenset(
+    {
+        ".7z",
+        ".br",
+        ".bz2",
+        ".lz4",
+        ".lzma",
+        ".lzo",
+        ".snappy",
+        ".sz",
+        ".tar",
+        ".tgz",
+        ".xz",
+        ".z",
+        ".zip",
+        ".zst",
+        ".zstd",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """How rows are written into a file.
+
+    :ivar gzip: the whole file is compressed; never so for Parquet, which compresses inside.
+    """
+
+    format: Format
+    gzip: bool = False
+
+    @classmethod
+    def of(cls, destination: str, format: str | None) -> FileKind:
+        """Read the kind from the destination's suffix; where that says nothing, ``format`` does, or else JSON Lines.
+
+        :param destination: a path or URI; one that ends in ``/`` is a folder. Upper case counts like lower case.
+        :param format: one of :data:`FORMATS`, or None.
+        :raises RingEventsConfigError: the format is unknown or contradicts the suffix, or the suffix stands for a
+            compression that is not written.
+        """
+        if format is not None:
+            check_choice("format", format, FORMATS, closed=True)
+        wanted = next((known for known in FORMATS if known == format), None)
+        name, gzip = destination.rpartition("/")[2].lower(), False
+        if name.endswith(".gz"):
+            name, gzip = name.removesuffix(".gz"), True
+        suffix = f".{name.rpartition('.')[2]}" if "." in name else ""
+        if suffix in _OTHER_COMPRESSIONS:
+            raise RingEventsConfigError(
+                f"destination: {destination!r} asks for the compression {suffix!r}, which is not written;"
+                f" allowed: .gz after {', '.join(known for known in _BY_SUFFIX if known != '.parquet')}, or none"
+            )
+        told = _BY_SUFFIX.get(suffix)
+        if told and wanted and told != wanted:
+            suffixes = " or ".join(known for known, meant in _BY_SUFFIX.items() if meant == wanted)
+            raise RingEventsConfigError(
+                f"format: {format!r} contradicts the destination {destination!r}, whose suffix means {told!r};"
+                f" leave format out, or end the destination in {suffixes}"
+            )
+        chosen = told or wanted or "jsonl"
+        if gzip and chosen == "parquet":
+            raise RingEventsConfigError(
+                f"destination: {destination!r} asks for Parquet in gzip, which no reader opens;"
+                " Parquet compresses inside: leave out .gz"
+            )
+        return cls(chosen, gzip)
+
+    @property
+    def suffix(self) -> str:
+        """The end of a file name of this kind: ``.csv.gz``."""
+        return f".{self.format}.gz" if self.gzip else f".{self.format}"
+
+    @property
+    def content_type(self) -> str:
+        """The media type, as object stores keep it."""
+        return "application/gzip" if self.gzip else _CONTENT_TYPES[self.format]
+
+    def check_installed(self) -> None:
+        """See, without importing it, that what the format needs is installed.
+
+        :raises RingEventsConfigError: pyarrow is missing; the message names the extra that brings it.
+        """
+        if self.format == "parquet" and find_spec("pyarrow") is None:
+            raise RingEventsConfigError(
+                "format: 'parquet' needs pyarrow, which is not installed: pip install"
+                " 'airflow-provider-ringevents[parquet]' (jsonl and csv need nothing)"
+            )

@@ -17,3 +17,13 @@ def path_segment(parameter: str, value: str) -> str:
     if value in (".", "..") or not value.isprintable():
         raise RingEventsConfigError(f"{parameter}: {value!r} cannot be an id")
     return quote(value, safe="")
+
+
+def check_id(parameter: str, value: str) -> None:
+    """Refuse what is no id of this API, before anything is sent: an address or a path, pasted in place of an id.
+
+    :raises RingEventsConfigError: it cannot be a path segment, or holds a slash.
+    """
+    path_segment(parameter, value)
+    if "/" in value or "\\" in value:
+        raise RingEventsConfigError(f"{parameter}: an id is wanted, without a slash in it, got {value!r}")

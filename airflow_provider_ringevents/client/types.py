@@ -144,7 +144,7 @@ def check_choice(
     close = nearest(value, allowed)
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     if closed:
-        raise RingEventsConfigError(f"{parameter}: there is no {value!r}.{hint}{listing}")
+        raise RingEventsConfigError(f"{parameter}: {value!r} is not allowed.{hint}{listing}")
     raise RingEventsConfigError(
         f"{parameter}: {value!r} is not a documented value.{hint}{listing}"
         " Pass allow_undocumented=True for a value newer than this package."

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.paths import path_segment
+from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
@@ -59,7 +59,7 @@ class RingEventsCreateDataSubscriptionOperator(RingEventsBaseOperator):
         from airflow_provider_ringevents.client.validation import checked_attributes
 
         if known(self.event_id):
-            path_segment("event_id", self.event_id)
+            check_id("event_id", self.event_id)
         check_given(configuration=self.configuration, signals=self.signals)
         checked_attributes(
             "create_data_subscription",

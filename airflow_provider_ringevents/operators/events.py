@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import Context, conf
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
-from airflow_provider_ringevents.client.paths import path_segment
+from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.links import EventLink
 from airflow_provider_ringevents.operators.base import at_the_edge, is_known, is_known_now, refuses
 from airflow_provider_ringevents.operators.provision import ProvisioningOperator, Time, WaitingOperator
@@ -170,7 +170,7 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
     def check_arguments(self, known: Callable[[Any], bool]) -> None:
         """As the base, and the template's id and the state to wait for."""
         if known(self.template_id):
-            path_segment("template_id", self.template_id)
+            check_id("template_id", self.template_id)
         word = self.wait_for
         if word is not None and known(word) and not (isinstance(word, str) and word.strip()):
             raise RingEventsConfigError(f"wait_for: 'published', a status word or None is wanted, got {word!r}")
@@ -304,7 +304,7 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
     def check_arguments(self, known: Callable[[Any], bool]) -> None:
         """As the base, and the source's id."""
         if known(self.event_id):
-            path_segment("event_id", self.event_id)
+            check_id("event_id", self.event_id)
         super().check_arguments(known)
 
     def own_attributes(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsNotFoundError,
     RingEventsRateLimitError,
 )
-from airflow_provider_ringevents.client.paths import path_segment
+from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
@@ -76,7 +76,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
         from airflow_provider_ringevents.client.validation import checked_attributes
 
         if known(self.ticket_id):
-            path_segment("ticket_id", self.ticket_id)
+            check_id("ticket_id", self.ticket_id)
         rows: Any = [self.attendees] if isinstance(self.attendees, Mapping) else self.attendees
         if isinstance(rows, str) or not isinstance(rows, Sequence):
             raise RingEventsConfigError(f"attendees: a mapping or a list of them is wanted, got {type(rows).__name__}")
@@ -203,7 +203,7 @@ class RingEventsDeleteMagicLinkOperator(RingEventsBaseOperator):
     @refuses
     def _check(self, known: Callable[[Any], bool]) -> None:
         if known(self.magic_link_id):
-            path_segment("magic_link_id", self.magic_link_id)
+            check_id("magic_link_id", self.magic_link_id)
 
     @at_the_edge
     def execute(self, context: Context) -> None:

@@ -12,6 +12,7 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     as_mapping,
@@ -106,6 +107,8 @@ class ProvisioningOperator(RingEventsBaseOperator):
         from airflow_provider_ringevents.marking import check_key
 
         check_seconds("settle_timeout", self.settle_timeout)
+        if self.organization_id is not None and known(self.organization_id):
+            check_id("organization_id", self.organization_id)
         if self.idempotency_key is not None and known(self.idempotency_key):
             check_key(self.idempotency_key)
         if known(self.attributes) or isinstance(self.attributes, Mapping):

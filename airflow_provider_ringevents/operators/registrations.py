@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.paths import path_segment
+from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
@@ -45,7 +45,7 @@ class RingEventsUpdateRegistrationOperator(RingEventsBaseOperator):
         from airflow_provider_ringevents.client.validation import checked_attributes
 
         if known(self.registration_id):
-            path_segment("registration_id", self.registration_id)
+            check_id("registration_id", self.registration_id)
         check_given(metadata=self.metadata)
         checked_attributes("update_registration", {"metadata": self.metadata}, known=known)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
@@ -32,6 +33,8 @@ def check_report_request(
     from airflow_provider_ringevents.client.endpoints import create_report
     from airflow_provider_ringevents.client.validation import checked_attributes
 
+    if known(event_id):
+        check_id("event_id", event_id)
     if known(attributes):
         checked_attributes("create_report", attributes or {}, allow_undocumented=allow_undocumented)
     create_report(

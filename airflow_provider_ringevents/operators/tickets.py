@@ -8,7 +8,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.paths import path_segment
+from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     as_mapping,
@@ -68,7 +68,7 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
         from airflow_provider_ringevents.client.validation import checked_attributes
 
         if known(self.event_id):
-            path_segment("event_id", self.event_id)
+            check_id("event_id", self.event_id)
         own = {"name": self.name, "price": _number(self.price), "count": _number(self.count)}
         given = {name: value for name, value in own.items() if value is not None}
         if not known(self.attributes):

@@ -14,7 +14,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsError,
     RingEventsNotFoundError,
 )
-from airflow_provider_ringevents.client.paths import path_segment
+from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.operators.base import is_known, is_known_now, refuses, task_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
 from airflow_provider_ringevents.triggers.outcome import checked_event
@@ -63,7 +63,7 @@ class RingEventsEventSensor(RingEventsBaseSensor):
         if not isinstance(self.offset, timedelta):
             raise RingEventsConfigError(f"offset: a timedelta is wanted, got {self.offset!r}")
         if known(self.event_id):
-            path_segment("event_id", self.event_id)
+            check_id("event_id", self.event_id)
         if known(self.condition) and known(self.status):
             self._condition()
 

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
 
 from airflow_provider_ringevents import _compat
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
-from airflow_provider_ringevents.client.paths import path_segment
+from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.operators.base import is_known, is_known_now, refuses, task_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
 from airflow_provider_ringevents.triggers.outcome import checked_event
@@ -55,7 +55,7 @@ class RingEventsReportSensor(RingEventsBaseSensor):
     @refuses
     def _check(self, known: Callable[[Any], bool]) -> None:
         if known(self.report_id):
-            path_segment("report_id", self.report_id)
+            check_id("report_id", self.report_id)
 
     @refuses
     def _start_from_trigger(self) -> None:

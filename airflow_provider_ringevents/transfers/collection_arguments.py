@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_ringevents import _compat
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.paths import path_segment
+from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.client.settings import check_number
 from airflow_provider_ringevents.collections.catalog import collection_named
 from airflow_provider_ringevents.collections.formats.naming import FileKind
@@ -48,12 +48,12 @@ def check_parents(known: Known, collection: Any, parent_id: Any, parent_ids: Any
                 f"parent_id: {collection} belong to one {parent}: give its id, or parent_ids for several"
             )
     if parent_id is not None and known(parent_id):
-        path_segment("parent_id", parent_id)
+        check_id("parent_id", parent_id)
     if parent_ids is not None and known(parent_ids):
         if isinstance(parent_ids, str) or not isinstance(parent_ids, Sequence):
             raise RingEventsConfigError(f"parent_ids: a list of ids is wanted, got {parent_ids!r}")
         for id in parent_ids:
-            path_segment("parent_ids", id)
+            check_id("parent_ids", id)
 
 
 def check_place(known: Known, destination: Any, format: Any, *, several: bool) -> None:

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import Context, conf
 from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsNotFoundError, RingEventsReportFailedError
-from airflow_provider_ringevents.client.paths import path_segment
+from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
@@ -72,7 +72,7 @@ class RingEventsDownloadReportOperator(RingEventsBaseOperator):
     def _check(self, known: Callable[[Any], bool]) -> None:
         check_target(known, self.destination, self.if_exists)
         if known(self.report_id):
-            path_segment("report_id", self.report_id)
+            check_id("report_id", self.report_id)
 
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class RingEventsDownloadReportOperator(RingEventsBaseOperator):
         destination = Destination.resolve(self.destination, self.object_storage_conn_id)
         if already_there(destination, self.if_exists):
             published: dict[str, Any] = {"uri": destination.uri, "skipped": True}
-            return manifest(published, report_id=self.report_id, event_id=None, report_type=None, title=None)
+            return self._told(context, published, title=None)
         with self.hook as hook:
             title = hook.get_report(self.report_id).get("title")
             published = publish_report(
@@ -94,7 +94,14 @@ class RingEventsDownloadReportOperator(RingEventsBaseOperator):
                 if_exists=self.if_exists,
                 fallback_name=f"report-{self.report_id}.csv",
             )
-        return manifest(published, report_id=self.report_id, event_id=None, report_type=None, title=title)
+        return self._told(context, published, title=title)
+
+    def _told(self, context: Context, published: dict[str, Any], *, title: str | None) -> dict[str, Any]:
+        from airflow_provider_ringevents.transfers.outlets import tell_outlets
+
+        told = manifest(published, report_id=self.report_id, event_id=None, report_type=None, title=title)
+        tell_outlets(context, self.outlets, [told])
+        return told
 
 
 class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
@@ -192,7 +199,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
         self._check(is_known)
         destination = Destination.resolve(self.destination, self.object_storage_conn_id)
         if already_there(destination, self.if_exists):
-            return self._manifest({"uri": destination.uri, "skipped": True}, report_id=None, title=None)
+            return self._told(context, {"uri": destination.uri, "skipped": True}, report_id=None, title=None)
         memory = self._memory(context)
         with self.hook as hook:
             report_id, asked_at = self._report(hook, memory)
@@ -209,7 +216,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
                 )
             with memory.dropped_on(RingEventsReportFailedError, RingEventsNotFoundError):
                 wait_for(hook, ReportWait(report_id, deadline, self.poll_interval, visible_from, self.log.info))
-            return self._publish(hook, report_id, destination, memory)
+            return self._publish(context, hook, report_id, destination, memory)
 
     @at_the_edge
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -221,7 +228,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
             report_id: str = checked_event(event)["report_id"]
         destination = Destination.resolve(self.destination, self.object_storage_conn_id)
         with self.hook as hook:
-            return self._publish(hook, report_id, destination, memory)
+            return self._publish(context, hook, report_id, destination, memory)
 
     def _memory(self, context: Context) -> RememberedReport:
         from airflow_provider_ringevents.transfers.remembered import RememberedReport, fingerprint
@@ -248,7 +255,12 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
         return report_id, asked_at
 
     def _publish(
-        self, hook: RingEventsHook, report_id: str, destination: Destination, memory: RememberedReport
+        self,
+        context: Context,
+        hook: RingEventsHook,
+        report_id: str,
+        destination: Destination,
+        memory: RememberedReport,
     ) -> dict[str, Any]:
         from airflow_provider_ringevents.transfers.publish_report import publish_report
 
@@ -262,9 +274,15 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
                 fallback_name=f"{self.report_type}-{self.event_id}.csv",
             )
         memory.drop()
-        return self._manifest(published, report_id=report_id, title=title)
+        return self._told(context, published, report_id=report_id, title=title)
 
-    def _manifest(self, published: dict[str, Any], *, report_id: str | None, title: str | None) -> dict[str, Any]:
-        return manifest(
+    def _told(
+        self, context: Context, published: dict[str, Any], *, report_id: str | None, title: str | None
+    ) -> dict[str, Any]:
+        from airflow_provider_ringevents.transfers.outlets import tell_outlets
+
+        told = manifest(
             published, report_id=report_id, event_id=self.event_id, report_type=self.report_type, title=title
         )
+        tell_outlets(context, self.outlets, [told])
+        return told

@@ -40,7 +40,7 @@ def test_windows_lie_on_times_alone() -> None:
 @pytest.mark.parametrize(
     ("act", "message"),
     [
-        (lambda: collection_named("registration"), r"collection: there is no 'registration'. Did you mean 'registrations'"),
+        (lambda: collection_named("registration"), r"collection: 'registration' is not allowed. Did you mean 'registrations'"),
         (lambda: COLLECTIONS["organizations"].call("o"), r"parent_id: organizations belong to the key .* got 'o'"),
         (lambda: COLLECTIONS["registrations"].call(None), r"event_id"),
         (
@@ -57,7 +57,7 @@ def test_windows_lie_on_times_alone() -> None:
         ),
         (
             lambda: COLLECTIONS["registrations"].check_window_field("refunded"),
-            r"window_field: there is no 'refunded'.*createdAt, updatedAt, userUpdatedAt",
+            r"window_field: 'refunded' is not allowed.*createdAt, updatedAt, userUpdatedAt",
         ),
     ],
 )

@@ -315,7 +315,7 @@ def test_an_organization_among_the_attributes(world: World, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), [("template", "template_id"), ("duplicate", "event_id")])
-@pytest.mark.parametrize("value", ["", " ", "..", None])
+@pytest.mark.parametrize("value", ["", " ", "..", "a/b", "https://events.example/e1", None])
 def test_an_id_that_cannot_be(world: World, kind: str, name: str, value: Any) -> None:
     assert name in refused_at_parse(kind, world, **{name: value})
 

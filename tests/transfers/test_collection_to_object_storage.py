@@ -1,0 +1,320 @@
+"""Whole lists into files, through Airflow's own task runner and over real HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow_harness import Run
+
+from airflow_provider_ringevents.collections.catalog import COLLECTIONS
+
+Export = Callable[..., Run]
+
+
+@pytest.fixture
+def export(emulator: Any, tmp_path: Path, quick: None) -> Export:
+    """Make a run of the operator; arguments win over the test's defaults, None leaves one out."""
+
+    def make(*, run: dict[str, Any] | None = None, **arguments: Any) -> Run:
+        def task() -> Any:
+            from airflow_provider_ringevents.transfers.collection_to_object_storage import (
+                RingEventsCollectionToObjectStorageOperator,
+            )
+
+            given = {
+                "task_id": "export",
+                "collection": "registrations",
+                "parent_id": emulator.event_id,
+                "destination": f"file://{tmp_path}/out/rows.jsonl",
+                **arguments,
+            }
+            return RingEventsCollectionToObjectStorageOperator(
+                **{name: value for name, value in given.items() if value is not None}
+            )
+
+        return Run(task, connections={"ringevents_default": emulator.connection_json()}, **(run or {}))
+
+    return make
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Everything below a folder: leftovers count, too."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def listed(emulator: Any, collection: str, parent_id: str | None) -> list[dict[str, Any]]:
+    from airflow_provider_ringevents.client import Client
+
+    with Client(emulator.url, emulator.api_key) as client:
+        return list(client.items(COLLECTIONS[collection].call(parent_id)))
+
+
+def parent_of(emulator: Any, collection: str) -> str | None:
+    """A parent whose list has rows."""
+    kind = COLLECTIONS[collection].parent
+    if kind in (None, "organization"):
+        return None
+    if kind == "event":
+        return emulator.event_id
+    above = {"ticket": "tickets", "booth": "booths", "schedule_item": "schedule_items"}[kind]
+    candidates = [row["id"] for row in listed(emulator, above, emulator.event_id)]
+    return next((id for id in candidates if listed(emulator, collection, id)), candidates[0])
+
+
+def export_a_report(emulator: Any) -> None:
+    from airflow_provider_ringevents.client import Client, endpoints
+
+    emulator.state.settings.report_seconds = 0.0
+    with Client(emulator.url, emulator.api_key) as client:
+        client.send(endpoints.create_report(emulator.event_id, "registrations"))
+
+
+# --- what it is for
+
+
+def test_writes_every_row_in_order_and_says_what_it_did(export: Export, emulator: Any, tmp_path: Path) -> None:
+    emulator.state.settings.max_per_page = 7
+    result = export().to_end()
+
+    assert result.state == "success"
+    content = (tmp_path / "out/rows.jsonl").read_bytes()
+    there = listed(emulator, "registrations", emulator.event_id)
+    assert [row["id"] for row in rows_of(tmp_path / "out/rows.jsonl")] == [row["id"] for row in there]
+    seconds = result.xcom.pop("seconds")
+    assert 0 < seconds < 60
+    assert result.xcom == {
+        "uri": f"file://{tmp_path}/out/rows.jsonl",
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "content_type": "application/x-ndjson",
+        "collection": "registrations",
+        "parent_id": emulator.event_id,
+        "rows": 40,
+        "count": 40,
+        "count_stable": True,
+        "duplicates_dropped": 0,
+        "pages": 6,
+        "window": None,
+    }
+
+
+@pytest.mark.parametrize("collection", COLLECTIONS)
+def test_every_list_of_the_api(export: Export, emulator: Any, tmp_path: Path, collection: str) -> None:
+    parent = parent_of(emulator, collection)
+    if collection == "reports":
+        export_a_report(emulator)
+    result = export(collection=collection, parent_id=parent).to_end()
+
+    assert result.state == "success"
+    rows = rows_of(tmp_path / "out/rows.jsonl")
+    there = listed(
+        emulator, collection, parent or (emulator.organization_id if COLLECTIONS[collection].parent else None)
+    )
+    hidden = COLLECTIONS[collection].dropped | COLLECTIONS[collection].credentials
+    assert rows == [{name: value for name, value in row.items() if name not in hidden} for row in there]
+    assert result.xcom["rows"] == len(rows) > 0
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "jsonl.gz", "parquet"])
+def test_the_suffix_says_the_format(export: Export, tmp_path: Path, suffix: str) -> None:
+    result = export(destination=f"file://{tmp_path}/out/rows.{suffix}").to_end()
+
+    content = (tmp_path / f"out/rows.{suffix}").read_bytes()
+    starts = {"csv": b"id,", "csv.gz": b"\x1f\x8b", "jsonl.gz": b"\x1f\x8b", "parquet": b"PAR1"}
+    assert content.replace(b'"', b"").startswith(starts[suffix]) or content.startswith(starts[suffix])
+    assert result.xcom["rows"] == 40
+
+
+def test_a_folder_takes_a_file_named_after_the_list_and_its_parent(
+    export: Export, emulator: Any, tmp_path: Path
+) -> None:
+    result = export(destination=f"file://{tmp_path}/out/", format="csv").to_end()
+
+    assert result.xcom["uri"] == f"file://{tmp_path}/out/registrations-{emulator.event_id}.csv"
+    result = export(destination=f"file://{tmp_path}/out/", collection="organizations", parent_id=None).to_end()
+    assert result.xcom["uri"] == f"file://{tmp_path}/out/organizations.jsonl"
+
+
+def test_several_parents_get_an_object_each(export: Export, emulator: Any, tmp_path: Path) -> None:
+    events = [row["id"] for row in listed(emulator, "events", emulator.organization_id) if row["published"]][:3]
+    result = export(
+        parent_id=None, parent_ids=[*events, events[0]], destination=f"file://{tmp_path}/out/{{parent_id}}/r.csv"
+    ).to_end()
+
+    assert [manifest["parent_id"] for manifest in result.xcom] == events
+    assert set(files(tmp_path)) == {f"out/{event}/r.csv" for event in events}
+    assert export(parent_id=None, parent_ids=[], destination=f"file://{tmp_path}/x/").to_end().xcom == []
+
+
+def test_arguments_may_come_from_jinja_and_from_other_tasks(export: Export, emulator: Any, tmp_path: Path) -> None:
+    result = export(
+        collection="{{ params.list }}",
+        parent_id="{{ ti.xcom_pull(task_ids='pick') }}",
+        destination=f"file://{tmp_path}/{{{{ params.list }}}}.jsonl",
+        filter={"email": {"in": ["{{ params.who }}"]}},
+        window_field="createdAt",
+        window=("{{ params.since }}", "2100-01-01T00:00:00Z"),
+        run={
+            "params": {"list": "registrations", "who": "nobody@example.org", "since": "2020-01-01T00:00:00+01:00"},
+            "xcoms": {"pick": emulator.event_id},
+        },
+    ).to_end()
+
+    assert result.state == "success"
+    assert (result.xcom["rows"], result.xcom["count"], result.xcom["count_stable"]) == (0, 0, True)
+    assert result.xcom["window"] == {
+        "field": "createdAt",
+        "from": "2019-12-31T23:00:00Z",
+        "to": "2100-01-01T00:00:00Z",
+    }
+    assert (tmp_path / "registrations.jsonl").read_bytes() == b""
+
+
+def test_an_object_that_is_there_is_kept_when_told(export: Export, emulator: Any, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/rows.jsonl").write_text("before")
+
+    skipped = export(if_exists="skip").to_end()
+    assert (skipped.state, skipped.xcom["skipped"]) == ("success", True)
+    refused = export(if_exists="fail").to_end()
+    assert refused.state == "failed"
+    assert "is there already" in str(refused.exception)
+    assert (tmp_path / "out/rows.jsonl").read_text() == "before"
+    assert emulator.count("GET", "*/registrations") == 0
+
+
+# --- secrets
+
+
+def test_links_and_codes_that_let_people_in_are_exported_only_on_request(
+    export: Export, emulator: Any, tmp_path: Path
+) -> None:
+    from airflow_provider_ringevents.client import Client, endpoints
+
+    ticket = listed(emulator, "tickets", emulator.event_id)[0]["id"]
+    with Client(emulator.url, emulator.api_key) as client:
+        guest = {"email": "ada@example.org", "firstName": "Ada", "lastName": "L"}
+        made = client.send(endpoints.create_magic_link(ticket, guest))["data"]["attributes"]["magicLink"]
+    assert made
+
+    export(collection="magic_links", parent_id=ticket).to_end()
+    assert made not in (tmp_path / "out/rows.jsonl").read_text()
+    result = export(collection="magic_links", parent_id=ticket, include_credentials=True).to_end()
+    assert made in (tmp_path / "out/rows.jsonl").read_text()
+    assert made not in result.log_text
+    assert made not in json.dumps(result.xcoms)
+
+
+def test_signed_links_of_reports_are_never_exported(export: Export, emulator: Any, tmp_path: Path) -> None:
+    export_a_report(emulator)
+    assert any(row.get("url") for row in listed(emulator, "reports", emulator.event_id))
+    export(collection="reports", include_credentials=True).to_end()
+
+    rows = rows_of(tmp_path / "out/rows.jsonl")
+    assert rows
+    assert not any("url" in row for row in rows)
+
+
+# --- bad input
+
+
+BAD = {
+    "an unknown list": ({"collection": "registration"}, r"collection: 'registration' is not allowed.*'registrations'"),
+    "no parent": ({"parent_id": None}, r"parent_id: registrations belong to one event"),
+    "a parent where there is none": ({"collection": "organizations"}, r"parent_id: organizations belong to the key"),
+    "both": ({"parent_ids": ["a"]}, r"parent_id and parent_ids: one of them"),
+    "a path as parent": ({"parent_id": "../x"}, r"parent_id"),
+    "a slash in a parent": (
+        {"parent_id": None, "parent_ids": ["a/b"]},
+        r"parent_ids: an id is wanted, without a slash",
+    ),
+    "one text as parents": ({"parent_id": None, "parent_ids": "abc"}, r"parent_ids: a list of ids.*'abc'"),
+    "one object for several": ({"parent_id": None, "parent_ids": ["a"]}, r"destination: .*put \{parent_id\} into it"),
+    "an unknown filter": ({"filter": {"name": "x"}}, r"field 'name' of registrations.*allowed: email"),
+    "an unknown operator": ({"filter": {"email": {"like": "x"}}}, r"filter\[email\].*'like'.*allowed: eq, in"),
+    "a filter of a list without": (
+        {"collection": "events", "parent_id": None, "filter": {"a": 1}},
+        r"filter: the API documents none for events",
+    ),
+    "an unknown format": ({"format": "xml"}, r"format: 'xml' is not allowed.*jsonl, csv, parquet"),
+    "a format against the suffix": ({"format": "csv"}, r"format: 'csv' contradicts"),
+    "a window without a field": ({"window": ("a", "b")}, r"window_field: a window needs the field"),
+    "an unknown window field": ({"window_field": "name"}, r"window_field: 'name' is not allowed"),
+    "a window on a list without": (
+        {"collection": "tickets", "window_field": "updatedAt"},
+        r"window_field: .*none|window_field: the API documents no filter by time for tickets",
+    ),
+    "an empty window": (
+        {"window_field": "updatedAt", "window": ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z")},
+        r"window: it is empty",
+    ),
+    "a window that cannot be read": (
+        {"window_field": "updatedAt", "window": ("yesterday", "2026-01-01T00:00:00Z")},
+        r"window start.*yesterday",
+    ),
+    "half a window": (
+        {"window_field": "updatedAt", "window": ("2026-01-01T00:00:00Z",)},
+        r"window: a start and an end",
+    ),
+    "the window's field filtered twice": (
+        {
+            "window_field": "updatedAt",
+            "window": ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"),
+            "filter": {"updatedAt": {"gte": "2026-01-01T00:00:00Z"}},
+        },
+        r"filter: 'updatedAt' is the window's field",
+    ),
+    "too many pages in flight": ({"concurrency": 17}, r"concurrency: .*17"),
+    "an unknown if_exists": ({"if_exists": "append"}, r"if_exists: 'append' is not allowed"),
+    "no destination": ({"destination": ""}, r"destination"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
+def test_bad_input_is_refused_when_the_dag_is_parsed(
+    export: Export, emulator: Any, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 (the message is looked at below)
+        export(**arguments).to_end()
+    assert re.search(message, str(caught.value)), caught.value
+    assert not emulator.requests.entries
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"collection": "{{ 'registration' }}"}, r"collection: 'registration' is not allowed"),
+        ({"format": "{{ 'xml' }}"}, r"format: 'xml' is not allowed"),
+        ({"filter": {"email": {"{{ 'like' }}": "x"}}}, r"'like'"),
+        ({"window_field": "updatedAt", "window": ["{{ 'x' }}", "{{ 'y' }}"]}, r"window start"),
+        ({"parent_id": "{{ 'a/b' }}"}, r"parent_id"),
+    ],
+)
+def test_the_same_is_refused_before_any_request_when_it_is_known_only_then(
+    export: Export, emulator: Any, arguments: dict[str, Any], message: str
+) -> None:
+    result = export(run={"retries": 2}, **arguments).to_end()
+
+    assert (result.state, result.tries) == ("failed", 1)
+    assert re.search(message, str(result.exception))
+    assert not emulator.requests.entries
+
+
+def test_parquet_without_pyarrow_names_the_extra(
+    export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_provider_ringevents.collections.formats import naming
+
+    monkeypatch.setattr(naming, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"airflow-provider-ringevents\[parquet\]"):
+        export(destination=f"file://{tmp_path}/rows.parquet").to_end()

@@ -1,0 +1,322 @@
+"""Which part of a list a run exports, and what it tells afterwards."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from airflow_harness import Run
+from airflow_harness.versions import HAS_STATE_STORE, HAS_TASK_SDK
+
+from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
+from airflow_provider_ringevents.transfers.watermark import KEY, Watermark
+from airflow_provider_ringevents.transfers.windows import given_window, interval_window
+
+Export = Callable[..., Run]
+YEAR = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def export(emulator: Any, tmp_path: Path, quick: None) -> Export:
+    """Make a run of the operator over a window; arguments win over the test's defaults."""
+
+    def make(*, run: dict[str, Any] | None = None, outlets: Callable[[], list[Any]] = list, **arguments: Any) -> Run:
+        def task() -> Any:
+            from airflow_provider_ringevents.transfers.collection_to_object_storage import (
+                RingEventsCollectionToObjectStorageOperator,
+            )
+
+            given = {
+                "task_id": "export",
+                "collection": "registrations",
+                "parent_id": emulator.event_id,
+                "destination": f"file://{tmp_path}/rows.jsonl",
+                "window_field": "createdAt",
+                **arguments,
+            }
+            return RingEventsCollectionToObjectStorageOperator(outlets=outlets(), **given)
+
+        return Run(task, connections={"ringevents_default": emulator.connection_json()}, **(run or {}))
+
+    return make
+
+
+def rows(tmp_path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def created(row: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(row["createdAt"])
+
+
+def query(emulator: Any) -> dict[str, str]:
+    return dict(parse_qsl(emulator.requests.entries[-1].query))
+
+
+def asset(uri: str = "s3://lake/registrations") -> Any:
+    from airflow.providers.common.compat.sdk import Asset
+
+    return Asset(uri=uri)
+
+
+# --- windows
+
+
+def test_the_start_belongs_to_a_window_and_the_end_to_the_next(export: Export, tmp_path: Path) -> None:
+    export(window=YEAR).to_end()
+    everything = rows(tmp_path)
+    assert len(everything) == 40
+    moments = sorted({created(row) for row in everything})
+    middle = moments[len(moments) // 2]
+
+    export(window=(YEAR[0].isoformat(), middle.isoformat())).to_end()
+    before = rows(tmp_path)
+    export(window=(middle, YEAR[1])).to_end()
+    after = rows(tmp_path)
+    assert {row["id"] for row in before} | {row["id"] for row in after} == {row["id"] for row in everything}
+    assert len(before) + len(after) == len(everything)
+    assert max(map(created, before)) < middle == min(map(created, after))
+
+
+def test_the_data_interval_is_the_window_where_none_is_given(export: Export, tmp_path: Path, emulator: Any) -> None:
+    result = export(run={"data_interval": YEAR}).to_end()
+
+    assert result.state == "success"
+    assert result.xcom["window"] == {
+        "field": "createdAt",
+        "from": "2026-01-01T00:00:00Z",
+        "to": "2027-01-01T00:00:00Z",
+    }
+    assert len(rows(tmp_path)) == 40
+    asked = query(emulator)
+    assert asked["filter[createdAt][gte]"] == "2026-01-01T00:00:00Z"
+    assert asked["filter[createdAt][lt]"] == "2027-01-01T00:00:00Z"
+
+
+EMPTY = [YEAR[0], YEAR[0]]
+
+
+@pytest.mark.parametrize(
+    "interval",
+    [
+        EMPTY,
+        pytest.param(None, marks=pytest.mark.skipif(not HAS_TASK_SDK, reason="Airflow 2 gives every run an interval")),
+    ],
+    ids=["empty", "missing"],
+)
+def test_a_run_without_an_interval_fails_and_names_the_timetables(
+    export: Export, tmp_path: Path, emulator: Any, interval: Any
+) -> None:
+    result = export(run={"data_interval": interval, "retries": 1}).to_end()
+
+    assert (result.state, result.tries) == ("failed", 1)
+    said = str(result.exception)
+    assert re.search(r"window: not given, and this run('s data interval is empty|\shas no data interval)", said)
+    assert "CronDataIntervalTimetable" in said
+    assert "create_cron_data_intervals" in said
+    assert not emulator.requests.entries
+    assert not (tmp_path / "rows.jsonl").exists()
+
+
+def test_a_windows_conditions_come_besides_the_filters(export: Export, emulator: Any) -> None:
+    export(window=YEAR, filter={"refunded": {"eq": False}}).to_end()
+    assert set(query(emulator)) >= {
+        "filter[refunded][eq]",
+        "filter[createdAt][gte]",
+        "filter[createdAt][lt]",
+    }
+
+
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [
+        ("2026-01-01", "window: a start and an end are wanted"),
+        ((1, 2, 3), "window: a start and an end are wanted"),
+        (("2026-01-01T00:00:00", "2026-01-02T00:00:00Z"), "window start: .*has no offset"),
+        (
+            ("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"),
+            "window: it is empty: 2026-01-02.* is not before 2026-01-01",
+        ),
+    ],
+)
+def test_a_window_that_cannot_be(window: Any, message: str) -> None:
+    with pytest.raises(RingEventsConfigError, match=message):
+        given_window("updatedAt", window)
+
+
+def test_an_interval_is_read_in_its_own_offset() -> None:
+    start, end = datetime.fromisoformat("2026-01-01T00:00:00+02:00"), datetime.fromisoformat("2026-01-01T01:00:00Z")
+    window = interval_window("updatedAt", {"data_interval_start": start, "data_interval_end": end})
+    assert str(window) == "updatedAt from 2025-12-31T22:00:00Z to before 2026-01-01T01:00:00Z"
+
+
+# --- watermark
+
+
+needs_store = pytest.mark.skipif(not HAS_STATE_STORE, reason="assets have a state on Airflow 3.3 and later")
+
+
+class _Store(dict[str, Any]):
+    def set(self, key: str, value: Any) -> None:
+        self[key] = json.loads(json.dumps(value))
+
+
+def test_windows_under_a_watermark_follow_each_other_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [datetime(2026, 5, 1, tzinfo=UTC).timestamp()]
+    monkeypatch.setattr(clock, "now", lambda: now[0])
+    store = _Store()
+    first = Watermark(store, "r", 60.0).next_window("updatedAt")
+    assert str(first) == "updatedAt from the beginning to before 2026-04-30T23:59:00Z"
+    assert "gte" not in first.added_to(None)["updatedAt"]
+    Watermark(store, "r", 60.0).advance(first)
+    now[0] += 3600.5
+    second = Watermark(store, "r", 60.0).next_window("updatedAt")
+    assert (second.start, second.end) == (first.end, first.end + timedelta(seconds=3600.5))
+
+
+def test_a_watermark_of_another_request_says_nothing() -> None:
+    store = _Store()
+    Watermark(store, "r", 60.0).advance(Watermark(store, "r", 60.0).next_window("updatedAt"))
+    assert Watermark(store, "another", 60.0).next_window("updatedAt").start is None
+
+
+@pytest.mark.parametrize("kept", ["2026", 7, {"to": "x", "request": "r"}, {"request": "r"}, []])
+def test_a_watermark_that_cannot_be_read_begins_anew(kept: Any) -> None:
+    assert Watermark(_Store({KEY: kept}), "r", 60.0).next_window("updatedAt").start is None
+
+
+def test_a_clock_that_went_back_is_an_error_that_a_retry_may_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = _Store()
+    mark = Watermark(store, "r", 60.0)
+    mark.advance(mark.next_window("updatedAt"))
+    monkeypatch.setattr(clock, "now", lambda: 1e9)
+    with pytest.raises(RingEventsTransferError, match=r"watermark: .*60 s before now.*clock") as caught:
+        mark.next_window("updatedAt")
+    assert caught.value.retryable
+
+
+@needs_store
+def test_each_run_exports_what_came_since_the_last(export: Export, emulator: Any, tmp_path: Path) -> None:
+    store: dict[tuple[str, str], Any] = {}
+    arguments = {
+        "watermark": True,
+        "watermark_delay": 0.001,
+        "outlets": lambda: [asset()],
+        "run": {"asset_store": store},
+    }
+
+    first = export(**arguments).to_end()
+    assert first.xcom["window"]["from"] is None
+    there = first.xcom["rows"]
+    assert there == sum(created(row) < datetime.now(UTC) for row in rows(tmp_path)) > 0
+
+    emulator.state.add_registrations(emulator.event_id, 2)
+    second = export(**arguments).to_end()
+    assert second.xcom["window"]["from"] == first.xcom["window"]["to"]
+    assert second.xcom["rows"] == 2
+
+
+@needs_store
+def test_the_place_moves_only_after_publishing(export: Export, emulator: Any, tmp_path: Path) -> None:
+    store: dict[tuple[str, str], Any] = {}
+    arguments = {"watermark": True, "outlets": lambda: [asset()], "run": {"asset_store": store}}
+    emulator.fault("status", path="/registrations$", status=400, times=None)
+
+    assert export(**arguments).to_end().state == "failed"
+    assert store == {}
+    emulator.faults.clear()
+    assert export(**arguments).to_end().state == "success"
+    assert len(store) == 1
+
+
+BAD_WATERMARKS = {
+    "no outlet": ({"outlets": list}, r"outlets: .*exactly one; got \[\]"),
+    "two outlets": ({"outlets": lambda: [asset(), asset("s3://lake/other")]}, r"outlets: .*exactly one"),
+    "with a window": ({"window": YEAR}, r"window: watermark=True makes the window itself"),
+    "without a field": ({"window_field": None}, r"window_field: watermark=True needs the field"),
+}
+
+
+@needs_store
+@pytest.mark.parametrize(("arguments", "message"), BAD_WATERMARKS.values(), ids=BAD_WATERMARKS)
+def test_a_watermark_without_a_place_is_refused_at_parse(
+    export: Export, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        export(**{"watermark": True, "outlets": lambda: [asset()], **arguments}).to_end()
+
+
+@pytest.mark.skipif(HAS_STATE_STORE, reason="from Airflow 3.3 on assets have a state")
+def test_without_asset_states_a_watermark_is_refused_in_words(export: Export) -> None:
+    with pytest.raises(ValueError, match=r"watermark: needs Airflow 3\.3 or later.*data intervals"):
+        export(watermark=True, outlets=lambda: [asset()]).to_end()
+
+
+# --- outlets
+
+
+def test_outlets_are_told_sizes_and_the_window_and_no_row(export: Export, emulator: Any, tmp_path: Path) -> None:
+    result = export(window=YEAR, outlets=lambda: [asset()]).to_end()
+
+    assert [event["uri"] for event in result.outlet_events] == ["s3://lake/registrations"]
+    assert result.outlet_events[0]["extra"] == {
+        "uri": f"file://{tmp_path}/rows.jsonl",
+        "rows": 40,
+        "bytes": result.xcom["bytes"],
+        "window": result.xcom["window"],
+    }
+
+
+def test_an_alias_gets_an_asset_for_each_object_without_the_connection(
+    export: Export, emulator: Any, tmp_path: Path
+) -> None:
+    from airflow.providers.common.compat.sdk import AssetAlias
+
+    result = export(
+        parent_id=None,
+        parent_ids=[emulator.event_id],
+        window=YEAR,
+        destination=f"file://{tmp_path}/{{parent_id}}.jsonl",
+        outlets=lambda: [AssetAlias("exports")],
+    ).to_end()
+
+    assert [event["uri"] for event in result.outlet_events] == [f"file://{tmp_path}/{emulator.event_id}.jsonl"]
+    assert result.outlet_events[0]["extra"]["rows"] == 40
+
+
+def test_several_objects_are_summed_up(export: Export, emulator: Any, tmp_path: Path) -> None:
+    result = export(
+        collection="tickets",
+        window_field=None,
+        parent_id=None,
+        parent_ids=[emulator.event_id, emulator.event_id],
+        destination=f"file://{tmp_path}/out/",
+        outlets=lambda: [asset()],
+    ).to_end()
+    assert result.outlet_events[0]["extra"]["rows"] == result.xcom[0]["rows"]
+
+
+def test_the_report_export_tells_its_outlets_too(emulator: Any, tmp_path: Path, quick: None) -> None:
+    def task() -> Any:
+        from airflow_provider_ringevents.transfers.report_to_object_storage import (
+            RingEventsReportToObjectStorageOperator,
+        )
+
+        return RingEventsReportToObjectStorageOperator(
+            task_id="export",
+            event_id=emulator.event_id,
+            report_type="registrations",
+            destination=f"file://{tmp_path}/report.csv",
+            poll_interval=0.05,
+            outlets=[asset("s3://lake/report")],
+        )
+
+    result = Run(task, connections={"ringevents_default": emulator.connection_json()}).to_end()
+    assert result.outlet_events[0]["extra"] == {"uri": result.xcom["uri"], "bytes": result.xcom["bytes"]}

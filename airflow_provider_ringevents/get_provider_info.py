@@ -35,7 +35,7 @@ def get_provider_info() -> dict[str, Any]:
             "operators", "data_subscriptions", "events", "magic_links", "registrations", "reports", "tickets"
         ),
         "sensors": _modules("sensors", "events", "reports"),
-        "triggers": _modules("triggers", "events", "reports"),
+        "triggers": _modules("triggers", "events", "registrations", "reports"),
         "extra-links": [f"{_PACKAGE}.links.EventLink"],
         "connection-types": [
             {

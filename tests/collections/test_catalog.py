@@ -40,7 +40,10 @@ def test_windows_lie_on_times_alone() -> None:
 @pytest.mark.parametrize(
     ("act", "message"),
     [
-        (lambda: collection_named("registration"), r"collection: 'registration' is not allowed. Did you mean 'registrations'"),
+        (
+            lambda: collection_named("registration"),
+            r"collection: 'registration' is not allowed. Did you mean 'registrations'",
+        ),
         (lambda: COLLECTIONS["organizations"].call("o"), r"parent_id: organizations belong to the key .* got 'o'"),
         (lambda: COLLECTIONS["registrations"].call(None), r"event_id"),
         (

@@ -16,6 +16,7 @@ from airflow_provider_ringevents.client import types
 from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER
 from airflow_provider_ringevents.client.timezones import TIME_ZONES
 from airflow_provider_ringevents.client.validation import TABLES
+from airflow_provider_ringevents.collections.catalog import COLLECTIONS
 from airflow_provider_ringevents.event_waiting import EventConditionName
 from airflow_provider_ringevents.hooks.connection import EXTRA_KEYS
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
@@ -60,6 +61,19 @@ def test_every_filter_is_listed() -> None:
 
 def test_every_key_of_the_connection_is_listed() -> None:
     assert [code(row[0])[0] for row in rows("connection.md", "### Extra")] == list(EXTRA_KEYS)
+
+
+def test_every_list_is_listed_with_its_parent() -> None:
+    listed = {code(row[0])[0]: row[1] for row in rows("guides/export-a-list.md", "## Lists")}
+    assert list(listed) == list(COLLECTIONS)
+    for name, parent in listed.items():
+        word = (COLLECTIONS[name].parent or "none").replace("_", " ")
+        assert word in parent, name
+
+
+def test_every_field_of_windows_is_listed() -> None:
+    listed = {code(row[0])[0]: tuple(code(row[1])) for row in rows("guides/incremental.md", "## Fields")}
+    assert listed == {name: each.window_fields for name, each in COLLECTIONS.items() if each.window_fields}
 
 
 def test_every_attribute_of_events_is_listed() -> None:

@@ -108,6 +108,13 @@ def test_writes_every_row_in_order_and_says_what_it_did(export: Export, emulator
     }
 
 
+def test_the_result_that_the_guide_shows_has_what_a_result_has(export: Export) -> None:
+    page = (Path(__file__).parents[2] / "docs/guides/export-a-list.md").read_text(encoding="utf-8")
+    shown = re.search(r"```json\n(.*?)```", page, re.DOTALL)
+    assert shown
+    assert list(json.loads(shown[1])) == list(export().to_end().xcom)
+
+
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_every_list_of_the_api(export: Export, emulator: Any, tmp_path: Path, collection: str) -> None:
     parent = parent_of(emulator, collection)

@@ -20,6 +20,7 @@ OURS = tuple(
         "operators.tickets",
         "sensors.events",
         "sensors.reports",
+        "transfers.collection_to_object_storage",
         "transfers.report_to_object_storage",
     )
 )

@@ -1,0 +1,106 @@
+"""A server of lists that takes next to no time itself: `python -m benchmarks.list_server [--latency SECONDS]`.
+
+It serves registrations as the emulator makes them, in pages of 100: a thousand of them over and over, each time under
+other ids. How long a list is stands in the id of its event: `/v1/events/20000/registrations` has 20,000 rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import signal
+import socket
+import sys
+from urllib.parse import parse_qs, urlsplit
+
+PER_PAGE = 100
+TEMPLATES = 10
+_SEND_BUFFER = 1 << 20
+"""Bytes: a whole page leaves at once."""
+_ID = re.compile(r"@id(\d+)@")
+
+
+class Pages:
+    """The bodies of all pages of all lists, made from ten pages of the emulator's rows."""
+
+    def __init__(self) -> None:
+        from airflow_provider_ringevents.emulator import Emulator
+        from airflow_provider_ringevents.emulator.ids import Kind
+
+        emulator = Emulator(registrations=TEMPLATES * PER_PAGE)
+        book = emulator.state.events[emulator.event_id].registrations
+        self._make, self._kind = emulator.state.ids.make, Kind.REGISTRATION
+        self._templates: list[list[bytes]] = []
+        for first in range(0, TEMPLATES * PER_PAGE, PER_PAGE):
+            rows = [book.write(first + place).replace(book.id(first + place), f"@id{place}@") for place in range(100)]
+            # Every second piece is the place of a row on its page.
+            self._templates.append([piece.encode() for piece in _ID.split(",".join(rows))])
+
+    def body(self, origin: str, path: str, total: int, number: int) -> bytes:
+        """One page: JSON as the API writes it. ``total`` is a multiple of 100; pages behind the last are empty."""
+        last = max(1, total // PER_PAGE)
+        link = f"{origin}{path}?perPage={PER_PAGE}&page="
+        following = f'"{link}{number + 1}"' if number < last else "null"
+        head = f'{{"links":{{"next":{following},"last":"{link}{last}"}},"meta":{{"count":{total}}},"data":['.encode()
+        if number > last or not total:
+            return head + b"]}"
+        pieces = list(self._templates[number % TEMPLATES])
+        first = (number - 1) * PER_PAGE
+        ids = [self._make(self._kind, 1, first + place).encode() for place in range(PER_PAGE)]
+        pieces[1::2] = [ids[int(place)] for place in pieces[1::2]]
+        return b"".join([head, *pieces, b"]}"])
+
+
+class Connection(asyncio.Protocol):
+    """HTTP/1.1, as far as readers of lists need it: GET, one request at a time, connections stay open."""
+
+    def __init__(self, pages: Pages, latency: float) -> None:
+        self._pages = pages
+        self._latency = latency
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        host, port = sock.getsockname()[:2]
+        self._origin = f"http://{host}:{port}"
+
+    def data_received(self, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        arrived = loop.time()
+        self._received += data
+        while b"\r\n\r\n" in self._received:
+            request, _, self._received = self._received.partition(b"\r\n\r\n")
+            # Made at once, so that making it is a part of the latency and does not come on top.
+            answer = self._answer(request.split(b" ", 2)[1].decode())
+            loop.call_at(arrived + self._latency, self._transport.write, answer)
+
+    def _answer(self, target: str) -> bytes:
+        parts = urlsplit(target)
+        page = int(parse_qs(parts.query).get("page", ["1"])[0])
+        body = self._pages.body(self._origin, parts.path, int(parts.path.split("/")[3]), page)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        return head.encode() + body
+
+
+async def _serve(latency: float) -> None:
+    loop, pages = asyncio.get_running_loop(), Pages()
+    ending = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ending.set)
+    server = await loop.create_server(lambda: Connection(pages, latency), "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()[:2]
+    print(json.dumps(f"http://{host}:{port}"), flush=True)
+    await ending.wait()
+    server.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.list_server", description=__doc__)
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before every answer")
+    asyncio.run(_serve(parser.parse_args().latency))
+    sys.exit(0)

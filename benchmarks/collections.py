@@ -83,7 +83,7 @@ def interpreter(name: str) -> str | None:
     return sys.executable
 
 
-def read(name: str, origin: str, rows: int, *, suffix: str = ".jsonl") -> Result | None:
+def read(name: str, origin: str, rows: int, target: Path) -> Result | None:
     """Let one way read a list into a file, in a process of its own; None where what it needs is not installed.
 
     :raises RuntimeError: it failed, or wrote another number of rows.
@@ -91,15 +91,20 @@ def read(name: str, origin: str, rows: int, *, suffix: str = ".jsonl") -> Result
     python = interpreter(name)
     if python is None:
         return None
-    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
-        command = [python, "-m", "benchmarks.list_readers", name, origin, str(rows), f"{folder}/list{suffix}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=3600, cwd=ROOT, env=_environment())
-        if done.returncode:
-            raise RuntimeError(f"{name}: {done.stderr.strip().splitlines()[-1:]}")
+    command = [python, "-m", "benchmarks.list_readers", name, origin, str(rows), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3600, cwd=ROOT, env=_environment())
+    if done.returncode:
+        raise RuntimeError(f"{name}: {' '.join(done.stderr.strip().splitlines()[-1:])}")
     result = Result(**json.loads(done.stdout.splitlines()[-1]))
     if result.rows != rows:
         raise RuntimeError(f"{name} wrote {result.rows} rows instead of {rows}")
     return result
+
+
+def measure(name: str, origin: str, rows: int, suffix: str = ".jsonl") -> Result | None:
+    """The same into a file that is not kept."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
+        return read(name, origin, rows, Path(folder) / f"list{suffix}")
 
 
 def speed(runs: int) -> str:
@@ -108,7 +113,7 @@ def speed(runs: int) -> str:
     with list_server(LATENCY) as origin:
         for _ in range(runs):
             for name, found in results.items():
-                if result := read(name, origin, ROWS):
+                if result := measure(name, origin, ROWS):
                     found.append(result)
     one = statistics.median(result.seconds for result in results["ours-1"])
     lines = [
@@ -134,7 +139,7 @@ def speed(runs: int) -> str:
 def growth(sizes: tuple[int, ...]) -> tuple[str, dict[int, Result]]:
     """Lists of growing length to gzip JSON Lines, from a server that answers at once."""
     with list_server(0) as origin:
-        results = {rows: _needed(read("ours", origin, rows, suffix=".jsonl.gz")) for rows in sizes}
+        results = {rows: _needed(measure("ours", origin, rows, ".jsonl.gz")) for rows in sizes}
     lines = [
         "| rows | seconds | CPU, µs per row | memory over the imports, MiB |",
         "|---:|---:|---:|---:|",
@@ -156,7 +161,7 @@ def cost(rows: int) -> str:
     lines = [f"| {rows:,} registrations, no latency | CPU, µs per row |", "|---|---:|"]
     with list_server(0) as origin:
         for (name, suffix), label in ways.items():
-            result = _needed(read(name, origin, rows, suffix=suffix))
+            result = _needed(measure(name, origin, rows, suffix))
             lines.append(f"| {label} | {result.cpu / rows * 1e6:.0f} |")
     return "\n".join(lines)
 

@@ -1,0 +1,83 @@
+"""The parts of the benchmark of lists: a benchmark that measures something else is worse than none."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+# Benchmarks are run from the root of the repository, and belong to no package that is installed.
+sys.path.append(str(Path(__file__).parents[1]))
+collections = importlib.import_module("benchmarks.collections")
+list_server = importlib.import_module("benchmarks.list_server")
+drawing = importlib.import_module("benchmarks.plot")
+
+PATH = "/v1/events/1200/registrations"
+
+
+@pytest.fixture(scope="module")
+def pages() -> Any:
+    return list_server.Pages()
+
+
+def page(pages: Any, number: int, total: int = 1200) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(pages.body("http://x", PATH, total, number))
+    return body
+
+
+def test_the_server_s_pages_are_a_list(pages: Any) -> None:
+    bodies = [page(pages, number) for number in range(1, 13)]
+    rows = [row for body in bodies for row in body["data"]]
+    assert len({row["id"] for row in rows}) == len(rows) == 1200
+    assert all(row["attributes"]["id"] == row["id"] for row in rows)
+    assert {body["meta"]["count"] for body in bodies} == {1200}
+    links = [body["links"]["next"] for body in bodies]
+    assert links == [*(f"http://x{PATH}?perPage=100&page={number}" for number in range(2, 13)), None]
+    assert page(pages, 13) | {"links": None} == {"data": [], "meta": {"count": 1200}, "links": None}
+
+
+def test_ours_and_a_plain_loop_write_the_same_rows(tmp_path: Path) -> None:
+    kept = {}
+    with collections.list_server(0) as origin:
+        for name in ("requests", "ours"):
+            target = tmp_path / f"{name}.jsonl"
+            result = collections.read(name, origin, 400, target)
+            assert result is not None
+            assert result.memory > 0
+            assert result.cpu > 0
+            kept[name] = [json.loads(line) for line in target.read_text().splitlines()]
+    assert kept["ours"] == kept["requests"]
+    assert len(kept["ours"]) == 400
+
+
+def test_what_is_not_installed_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collections, "find_spec", lambda name: None)
+    monkeypatch.delenv("BENCH_DLT_PYTHON", raising=False)
+    assert collections.interpreter("dlt") is collections.interpreter("http") is None
+    assert collections.read("dlt", "http://127.0.0.1:1", 100, Path("x")) is None
+
+
+def test_a_way_that_fails_says_so() -> None:
+    with pytest.raises(RuntimeError, match=r"requests: .*Connection"):
+        collections.read("requests", "http://127.0.0.1:1", 100, Path("x"))
+
+
+def test_the_plot_is_an_svg_with_every_value() -> None:
+    panels = [
+        drawing.Panel("seconds", [1000, 100_000], [0.25, 31.4], logarithmic=True),
+        drawing.Panel("MiB", [1000, 100_000], [7.0, 12.0], limit=48),
+    ]
+    drawn = ElementTree.fromstring(drawing.plot("A & B", "both", panels))
+    texts = [element.text for element in drawn.iter() if element.text]
+    assert "A & B" in texts
+    assert {"0.25", "31", "7", "12", "1,000", "100,000", "promised: at most 48"} <= set(texts)
+    # The last value of the second panel lies under its limit: further down.
+    circles = [float(element.get("cy", "")) for element in drawn.iter() if element.tag.endswith("circle")]
+    assert len(circles) == 4
+    assert circles[0] > circles[1]
+    assert circles[2] > circles[3] > 56

@@ -52,6 +52,7 @@ class Polls:
     users: int = 0
     _members: set[Member] = field(default_factory=set)
     _somebody: asyncio.Event = field(default_factory=asyncio.Event)
+    _unreadable: int = 0
 
     @contextmanager
     def joined(self, member: Member) -> Iterator[None]:
@@ -99,13 +100,14 @@ class Polls:
 
     def _report_unreadable(self, found: Mapping[Member, Changes]) -> None:
         unreadable = max((changes.unreadable for changes in found.values()), default=0)
-        if unreadable:
+        if unreadable > self._unreadable:
             log.warning(
                 "Watching registrations of event %s: %d rows without a readable %s, which cannot be noticed",
                 self.watched.event_id,
                 unreadable,
                 self.watched.window_field,
             )
+        self._unreadable = unreadable
 
     def _interval(self) -> float:
         return min((member.poll_interval for member in self._members), default=0.0)

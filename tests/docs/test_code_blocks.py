@@ -38,6 +38,8 @@ def names_of_the_package() -> dict[str, Any]:
 def test_python_runs(block: Block, emulator: Any, ringevents_conn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if "s3://" in block.text:
         pytest.importorskip("s3fs", reason="needs the extra amazon")
+    if "AssetWatcher" in block.text:
+        pytest.importorskip("airflow.sdk", reason="Airflow 2 has no asset watchers")
     dags = list[DAG]()
     enter = DAG.__enter__
     monkeypatch.setattr(DAG, "__enter__", lambda dag: dags.append(dag) or enter(dag))

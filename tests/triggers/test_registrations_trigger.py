@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow_harness import HAS_STATE_STORE
+from airflow_harness import HAS_STATE_STORE, HAS_TASK_SDK
 from airflow_harness.watching import ASSET, AssetState, Triggerer, Watcher
 
 from airflow_provider_ringevents.client import Client, Filter, RingEventsConfigError, defaults, endpoints
@@ -22,6 +22,7 @@ from airflow_provider_ringevents.triggers.registrations import RingEventsRegistr
 LIST = "/v1/events/*/registrations"
 INTERVAL = 0.015
 needs_store = pytest.mark.skipif(not HAS_STATE_STORE, reason="Airflow before 3.3 keeps no state of assets")
+needs_watchers = pytest.mark.skipif(not HAS_TASK_SDK, reason="Airflow 2 has no asset watchers")
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +144,7 @@ class TestArguments:
             RingEventsRegistrationsTrigger(**{"event_id": "e1", **arguments})
 
 
+@needs_watchers
 class TestChanges:
     def test_nothing_fires_until_something_changes_and_then_once(self, emulator: Any, trigger: Any) -> None:
         async def scenario() -> list[Any]:
@@ -320,6 +322,7 @@ class TestChanges:
         assert run(scenario()) == set()
 
 
+@needs_watchers
 class TestBadWeather:
     @pytest.mark.parametrize(
         "fault",
@@ -449,12 +452,14 @@ class TestBadWeather:
 
         async def scenario() -> list[Any]:
             async with Triggerer() as triggerer:
-                return await triggerer.watch(trigger).wait_for(1)
+                watcher = triggerer.watch(trigger)
+                await polled(emulator, 4)
+                return await watcher.wait_for(1)
 
         (payload,) = run(scenario())
         assert payload["count"] == 1
         assert payload["to"] == "2026-05-01T00:00:01Z"
-        assert "1 rows without a readable updatedAt" in caplog.text
+        assert caplog.text.count("1 rows without a readable updatedAt") == 1
 
     def test_what_is_cancelled_leaves_nothing_behind(self, emulator: Any, trigger: Any) -> None:
         async def scenario() -> None:
@@ -618,6 +623,20 @@ class TestPlace:
 
         run(scenario())
 
+    def test_an_asset_that_comes_later_gets_its_place_at_once(self, emulator: Any, trigger: Any) -> None:
+        async def scenario() -> None:
+            state = AssetState()
+            async with Triggerer(state) as triggerer:
+                triggerer.watch(trigger, ("one",))
+                await known(emulator)
+            async with Triggerer(state) as triggerer:
+                triggerer.watch(trigger, ("one", "two"))
+                await known(emulator)
+            assert {name for name, _key in state.kept} == {"one", "two"}
+            assert len(set(state.kept.values())) == 1
+
+        run(scenario())
+
     def test_watchers_of_one_asset_have_places_of_their_own(self, emulator: Any, connect: Callable[[], None]) -> None:
         async def scenario() -> None:
             state = AssetState()
@@ -699,12 +718,14 @@ class TestSiblings:
                 await triggerer.stop(behind)
                 ids = register(emulator, 2)
                 await ahead.wait_for(1)
+                ids += register(emulator)
+                await ahead.wait_for(2)
                 behind = triggerer.watch(second, ("two",))
                 (payload,) = await behind.wait_for(1)
-                assert payload["count"] == 2
+                assert payload["count"] == 3
                 assert set(ids) <= in_window(emulator, payload)
                 await polled(emulator)
-                assert len(ahead.events) == 1
+                assert len(ahead.events) == 2
 
         run(scenario())
 

@@ -166,13 +166,13 @@ class AsyncDownload:
             try:
                 async for part in self._response.aiter_bytes() if plan.encoded else self._response.aiter_raw():
                     if block := blocks.add(part):
-                        plan.received += len(block)
+                        plan.took(block)
                         yield block
             except HTTP_FAILURES as error:
                 failure = self._client._transport_error(plan.call, error)
             # What came before a cut is part of the file, too.
             if block := blocks.rest():
-                plan.received += len(block)
+                plan.took(block)
                 yield block
             if failure is None:
                 plan.ended(self._response.num_bytes_downloaded)

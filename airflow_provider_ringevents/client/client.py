@@ -266,13 +266,13 @@ class Download:
             try:
                 for part in self._response.iter_bytes() if plan.encoded else self._response.iter_raw():
                     if block := blocks.add(part):
-                        plan.received += len(block)
+                        plan.took(block)
                         yield block
             except HTTP_FAILURES as error:
                 failure = self._client._transport_error(plan.call, error)
             # What came before a cut is part of the file, too.
             if block := blocks.rest():
-                plan.received += len(block)
+                plan.took(block)
                 yield block
             if failure is None:
                 plan.ended(self._response.num_bytes_downloaded)

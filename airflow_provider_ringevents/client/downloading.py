@@ -2,7 +2,7 @@
 
 The way to the file: the API's ``/download`` (with the key) answers with the file or redirects to it; where it will not
 do, the report's signed link leads there. A link that has expired is asked for anew, a body that was cut goes on by
-Range where the server can say that it is still the same file.
+Range where the server can say that it is still the same file. Where it says a checksum, the bytes are held to that.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.checksums import Checksum
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
@@ -70,11 +71,12 @@ class DownloadPlan:
     _redirects: int = 0
     _asked_anew: int = 0
     _first_error: RingEventsError | None = field(default=None, repr=False)
+    _checksum: Checksum | None = field(default=None, repr=False)
 
     @property
     def verified(self) -> bool:
-        """The server said how long the file is, so that a body which ends early cannot pass for whole."""
-        return self._sent_size is not None
+        """The server said how long the file is, or its checksum: a body that ends early cannot pass for whole."""
+        return self._sent_size is not None or self._checksum is not None
 
     # --- the way to the file
 
@@ -199,18 +201,28 @@ class DownloadPlan:
         self._sent_size = int(length) if length.isdecimal() else None
         self.size = None if self.encoded else self._sent_size
         self.etag = etag if etag.startswith('"') else None
+        # Of what was unpacked nobody has said a checksum.
+        self._checksum = None if self.encoded else Checksum.of(headers)
         self.content_type = kind
         self.file_name = file_name(headers.get("content-disposition", ""))
+
+    def took(self, block: bytes) -> None:
+        """Take the next bytes of the file, in order, whichever answer they came in."""
+        self.received += len(block)
+        if self._checksum is not None:
+            self._checksum.take(block)
 
     def ended(self, raw_bytes: int) -> None:
         """The body ended without an error.
 
         :param raw_bytes: bytes that this answer's body had on the wire.
-        :raises RingEventsTransferError: that is not what Content-Length said.
+        :raises RingEventsTransferError: that is not what Content-Length said, or the checksum is another.
         """
         in_all = raw_bytes if self.encoded else self.received
         if self._sent_size is not None and in_all != self._sent_size:
             raise RingEventsTransferError(f"{self._place()} sent {in_all} bytes of a file of {self._sent_size}")
+        if self._checksum is not None:
+            self._checksum.check(self._place())
 
     def cut(self, error: RingEventsError) -> None:
         """The body broke off; returns when it can go on from :attr:`received`.

@@ -298,6 +298,28 @@ def test_a_cut_download_ends_whole(export: Export, emulator: Any, tmp_path: Path
     assert files(tmp_path)["out/report.csv"] == emulator.report_content(result.xcom["report_id"])
 
 
+@pytest.mark.parametrize("checksum", ["content-md5", "repr-digest"])
+@pytest.mark.parametrize("cuts", [0, 2], ids=["whole", "resumed twice"])
+def test_a_flipped_byte_fails_the_task_where_there_is_a_checksum(
+    export: Export, emulator: Any, tmp_path: Path, checksum: str, cuts: int
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report.csv").write_bytes(b"yesterday's")
+    emulator.settings.change(checksum=checksum, report_bytes=600_000, download="redirect")
+    if cuts:
+        emulator.fault("cut_body", origin="links", after=150_000, times=cuts)
+    emulator.fault("flip_byte", origin="links", after=100_000, times=1)
+    failed = export().to_end()
+
+    assert failed.state == "failed"
+    assert "other bytes than its checksum says" in failed.log_text
+    assert files(tmp_path) == {"out/report.csv": b"yesterday's"}
+
+    mended = export().to_end()
+    assert mended.state == "success"
+    assert files(tmp_path) == {"out/report.csv": emulator.report_content(mended.xcom["report_id"])}
+
+
 def test_when_download_will_not_do_the_signed_link_does(export: Export, emulator: Any, tmp_path: Path) -> None:
     emulator.fault("status", path="/download", status=403, times=None)
     result = export().to_end()

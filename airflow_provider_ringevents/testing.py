@@ -7,7 +7,7 @@ import of Airflow stay yours.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -42,7 +42,7 @@ def ringevents_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     """
     from airflow_provider_ringevents.emulator import Emulator
 
-    settings = {"seed": 1, "report_seconds": 0.0, "template_seconds": 0.0, "duplicate_seconds": 0.0}
+    settings: dict[str, Any] = {"seed": 1, "report_seconds": 0.0, "template_seconds": 0.0, "duplicate_seconds": 0.0}
     conn_id = "ringevents_default"
     for marker in reversed(list(request.node.iter_markers(MARKER))):
         given = dict(marker.kwargs)

@@ -7,8 +7,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
-
+from airflow_provider_ringevents.client.decoding import decode_json
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
     ErrorDetail,
@@ -59,8 +58,8 @@ def read_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes
     if not body.strip():
         return Envelope({}, status=status, request_id=request_id)
     try:
-        decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        decoded = decode_json(body)
+    except (ValueError, RecursionError) as error:
         kind = _harmless(headers.get("content-type", "no content type").split(";")[0], secret)
         raise RingEventsTransportError(
             f"{_asked(call)}: the answer ({status}, {kind}, {len(body)} bytes) is no readable JSON ({error});"
@@ -168,8 +167,8 @@ def _harmless(text: str, secret: str) -> str:
 def _details(body: bytes, secret: str) -> list[ErrorDetail]:
     """Read the documented error list; anything else gives nothing, since a page of HTML helps nobody."""
     try:
-        decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        decoded = decode_json(body)
+    except (ValueError, RecursionError):
         return []
     listed = decoded.get("errors") if isinstance(decoded, dict) else None
     if not isinstance(listed, list):

@@ -299,3 +299,18 @@ def test_an_error_crosses_to_the_task_and_back(driver: type[SyncDriver]) -> None
         assert str(again) == str(error)
         for name in ("ambiguous", "retryable", "status", "request_id", "retry_after", "sent"):
             assert getattr(again, name, None) == getattr(error, name, None)
+
+
+# --- half an emoji
+
+
+def test_half_an_emoji_does_not_make_its_page_unreadable(driver: type[SyncDriver]) -> None:
+    body = b'{"data": {"id": "e1", "attributes": {"name": "cut \\ud83d", "whole": "\\ud83d\\ude00 \\\\ud83d"}}}'
+    with WireServer(lambda seen: Answer(200, body, {"Content-Type": "application/json"})) as server:
+        attributes = driver(server.url).send(GET)["data"]["attributes"]
+    assert attributes == {"name": "cut \ufffd", "whole": "\U0001f600 \\ud83d"}
+
+
+@pytest.mark.parametrize("body", [b'{"a": "\\ud83d", "b": NaN}', b'{"a": "\\ud83d"', b'{"a": "\\ud8'])
+def test_what_is_no_json_stays_none_beside_half_an_emoji(driver: type[SyncDriver], body: bytes) -> None:
+    assert "is no readable JSON" in str(failure(driver, Answer(200, body, {"Content-Type": "application/json"})))

@@ -11,12 +11,15 @@ from airflow_provider_ringevents.collections.formats.naming import FileKind, For
 __all__ = ["FileKind", "Format", "RowWriter", "open_rows"]
 
 
-def open_rows(kind: FileKind, collection: str, write: Write, zone_of: ZoneOf) -> RowWriter:
+def open_rows(
+    kind: FileKind, collection: str, write: Write, zone_of: ZoneOf, *, escape_formulas: bool = False
+) -> RowWriter:
     """Begin a file.
 
     :param collection: the list that the rows come from, a name of the catalog.
     :param write: takes the bytes of the file, in order; what it raises comes out of the row writer's methods.
     :param zone_of: where a row's times without an offset are local. JSON Lines and CSV leave times as they are.
+    :param escape_formulas: put an apostrophe before text that a spreadsheet would take for a formula. CSV only.
     :return: takes rows as the client's pages have them: flat, with ``id``. What must not be exported has been removed.
     :raises RingEventsConfigError: there is no such list, or what the format needs is not installed.
     """
@@ -32,7 +35,7 @@ def open_rows(kind: FileKind, collection: str, write: Write, zone_of: ZoneOf) ->
     if kind.format == "csv":
         from airflow_provider_ringevents.collections.formats.delimited import Csv
 
-        return Csv(sink, collection)
+        return Csv(sink, collection, escape_formulas=escape_formulas)
 
     from airflow_provider_ringevents.collections.formats.jsonl import JsonLines
 

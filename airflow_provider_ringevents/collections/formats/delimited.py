@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+from airflow_provider_ringevents.client.decoding import mended
 from airflow_provider_ringevents.collections.columns import OTHER
-from airflow_provider_ringevents.collections.formats.base import Row, mended
+from airflow_provider_ringevents.collections.formats.base import Row
 from airflow_provider_ringevents.collections.formats.compression import Sink
 from airflow_provider_ringevents.collections.formats.flat import Flattening, json_bytes
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a text begins that some spreadsheet takes for a formula; the last four are the first four in full width."""
 
 
 class Csv:
@@ -16,10 +20,13 @@ class Csv:
 
     Text is always quoted and null never is, so that an empty text is told from null and the text ``7`` from the
     number. (The standard library's writer can do so from Python 3.12 only.)
+
+    :param escape_formulas: put an apostrophe before text that a spreadsheet would take for a formula.
     """
 
-    def __init__(self, sink: Sink, collection: str) -> None:
+    def __init__(self, sink: Sink, collection: str, *, escape_formulas: bool = False) -> None:
         self._sink = sink
+        self._escape = escape_formulas
         self._flattening = Flattening(collection)
         names = [column.name for column in self._flattening.columns]
         self._header = ",".join([*names, OTHER]) + "\n"
@@ -40,12 +47,18 @@ class Csv:
     def _lines(self, rows: Sequence[Row]) -> bytes:
         turned, others = self._flattening.turned(rows)
         columns = [
-            [_json_cell(value) for value in values] if column.kind == "json" else _cells(values)
+            [_json_cell(value) for value in values]
+            if column.kind == "json"
+            else _cells(_escaped(values) if self._escape else values)
             for column, values in zip(self._flattening.columns, turned, strict=True)
         ]
         columns.append([_json_cell(other or None) for other in others])
         lines = [",".join(cells) for cells in zip(*columns, strict=True)]
         return (self._header + "\n".join([*lines, ""])).encode()
+
+
+def _escaped(values: Sequence[Any]) -> list[Any]:
+    return [f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value for value in values]
 
 
 def _cells(values: Sequence[Any]) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from airflow_provider_ringevents.collections.formats.base import Row, mended
+from airflow_provider_ringevents.client.decoding import mended
+from airflow_provider_ringevents.collections.formats.base import Row
 from airflow_provider_ringevents.collections.formats.compression import Sink
 
 

@@ -11,8 +11,9 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from airflow_provider_ringevents.client.decoding import mended
 from airflow_provider_ringevents.collections.columns import OTHER, Column, ColumnKind
-from airflow_provider_ringevents.collections.formats.base import Row, Write, ZoneOf, mended
+from airflow_provider_ringevents.collections.formats.base import Row, Write, ZoneOf
 from airflow_provider_ringevents.collections.formats.fitting import Misfit, fit
 from airflow_provider_ringevents.collections.formats.flat import Flattening, json_bytes
 

@@ -1,0 +1,41 @@
+"""Bytes of JSON -> plain values. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import msgspec
+
+
+def decode_json(body: bytes) -> Any:
+    """Decode an answer.
+
+    A half of a surrogate pair becomes U+FFFD: a service that cuts text by UTF-16 units makes such halves out of emoji,
+    and one of them in one row shall not make its whole page unreadable.
+
+    :raises ValueError: it is no JSON.
+    :raises RecursionError: it is nested too deeply.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        if b"\\ud" not in body.lower():
+            raise
+        return mended(json.loads(body, parse_constant=_refuse))
+
+
+def mended(value: Any) -> Any:
+    """A copy without halves of surrogate pairs, which no encoding can write: each becomes U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, Mapping):
+        return {mended(key): mended(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mended(item) for item in value]
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")

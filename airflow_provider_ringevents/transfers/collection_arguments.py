@@ -56,8 +56,8 @@ def check_parents(known: Known, collection: Any, parent_id: Any, parent_ids: Any
             check_id("parent_ids", id)
 
 
-def check_place(known: Known, destination: Any, format: Any, *, several: bool) -> None:
-    """Refuse one object for several lists, and a format that does not fit the destination.
+def check_place(known: Known, destination: Any, format: Any, *, several: bool, escape_formulas: bool) -> None:
+    """Refuse one object for several lists, a format that does not fit the destination, and what only CSV has.
 
     :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
     """
@@ -69,7 +69,13 @@ def check_place(known: Known, destination: Any, format: Any, *, several: bool) -
             " into it, or end it in /"
         )
     if known(format):
-        FileKind.of(destination, format).check_installed()
+        kind = FileKind.of(destination, format)
+        kind.check_installed()
+        if escape_formulas and kind.format != "csv":
+            raise RingEventsConfigError(
+                f"escape_formulas: only CSV is opened by spreadsheets as formulas, and {destination!r} is written as"
+                f" {kind.format}; leave it out, or write csv"
+            )
 
 
 def check_window(known: Known, collection: Any, filter: Any, field: Any, window: Any) -> None:

@@ -52,6 +52,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseOperator):
     :param concurrency: pages in flight, 1 to 16; default: the connection's, 4.
     :param strict: fail, and publish nothing, when the list has changed while it was read.
     :param include_credentials: export the fields that let whoever has them into the event: magic links, QR codes.
+    :param escape_formulas: CSV only: put an apostrophe before text that a spreadsheet would take for a formula.
     :param if_exists: ``overwrite``, ``skip`` (success, ``skipped`` in the result) or ``fail``.
     :param object_storage_conn_id: the connection of the storage, instead of ``conn@`` (templated).
     :param partition_key: the partition of the asset in ``outlets`` that this export is. Only DAGs that are scheduled by
@@ -93,6 +94,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseOperator):
         concurrency: int | None = None,
         strict: bool = False,
         include_credentials: bool = False,
+        escape_formulas: bool = False,
         if_exists: IfExists = "overwrite",
         object_storage_conn_id: str | None = None,
         partition_key: str | None = None,
@@ -112,6 +114,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseOperator):
         self.concurrency = concurrency
         self.strict = strict
         self.include_credentials = include_credentials
+        self.escape_formulas = escape_formulas
         self.if_exists = if_exists
         self.object_storage_conn_id = object_storage_conn_id
         self.partition_key = partition_key
@@ -131,7 +134,8 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseOperator):
         check_seconds("watermark_delay", self.watermark_delay)
         check_list(known, self.collection, self.filter, self.concurrency)
         check_parents(known, self.collection, self.parent_id, self.parent_ids)
-        check_place(known, self.destination, self.format, several=self.parent_ids is not None)
+        several = self.parent_ids is not None
+        check_place(known, self.destination, self.format, several=several, escape_formulas=self.escape_formulas)
         check_window(known, self.collection, self.filter, self.window_field, self.window)
         if self.watermark:
             check_watermark(self.window_field, self.window, self.outlets)
@@ -186,6 +190,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseOperator):
             concurrency=self.concurrency,
             strict=self.strict,
             include_credentials=self.include_credentials,
+            escape_formulas=self.escape_formulas,
         )
 
     def _window(self, context: Context, watermark: Watermark | None) -> Window | None:

@@ -35,6 +35,7 @@ class CollectionExport:
     :ivar concurrency: pages in flight; None: the client's.
     :ivar strict: publish nothing when the list may have changed while it was read.
     :ivar include_credentials: export what lets whoever has it in.
+    :ivar escape_formulas: CSV only: put an apostrophe before text that a spreadsheet would take for a formula.
     """
 
     collection: Collection
@@ -44,6 +45,7 @@ class CollectionExport:
     concurrency: int | None = None
     strict: bool = False
     include_credentials: bool = False
+    escape_formulas: bool = False
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -73,7 +75,8 @@ def publish_collection(
     reading = CollectionReading(client, call, concurrency=export.concurrency, hidden=export.hidden)
     with destination.publish() as writer:
         progress = Progress(None, log.info)
-        rows = open_rows(export.kind, collection.name, writer.write, _zones(client, collection, parent_id))
+        zone_of = _zones(client, collection, parent_id)
+        rows = open_rows(export.kind, collection.name, writer.write, zone_of, escape_formulas=export.escape_formulas)
         for page in reading:
             rows.write(page)
             progress.at(writer.bytes)

@@ -75,7 +75,7 @@ def _publish_once(
         writer.bytes,
         human_bytes(progress.rate(writer.bytes)),
         writer.sha256,
-        "" if plan.verified else "; the server said neither its length nor a checksum, so that it could not be verified",
+        "" if plan.verified else "; the server said neither its length nor a checksum: it could not be verified",
     )
     return {
         "uri": destination.uri,

@@ -171,6 +171,40 @@ def test_csv_to_the_byte() -> None:
     )
 
 
+STARTS = ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"]  # noqa: RUF001 - full width
+
+
+def escaped_csv(rows: list[Row]) -> list[dict[str, str]]:
+    written: list[bytes] = []
+    writer = open_rows(CSV, "tickets", written.append, lambda row: UTC, escape_formulas=True)
+    writer.write(rows)
+    writer.finish()
+    return read_csv(b"".join(written))
+
+
+@pytest.mark.parametrize("start", STARTS, ids=ascii)
+def test_csv_escapes_what_would_start_a_formula(start: str) -> None:
+    text = f'{start}cmd|"/c calc"!A0'
+    row: Row = {"id": "1", "name": text, "price": start, "claimed": -7, "description": f"a{text}", "new": text}
+    (read,) = escaped_csv([row])
+    assert (read["name"], read["price"]) == (f"'{text}", f"'{start}")
+    assert (read["claimed"], read["description"]) == ("-7", f"a{text}")
+    assert json.loads(read["_other"]) == {"new": text}
+
+
+@given(rows=ROWS)
+def test_no_cell_of_an_escaped_csv_starts_a_formula_but_numbers(rows: list[Row]) -> None:
+    written: list[bytes] = []
+    writer = open_rows(CSV, "registrations", written.append, lambda row: UTC, escape_formulas=True)
+    writer.write(rows)
+    writer.finish()
+    for plain, read in zip(read_csv(file_of(CSV, "registrations", [rows])), read_csv(b"".join(written)), strict=True):
+        for name, cell in read.items():
+            if cell.startswith(tuple(STARTS)):
+                assert isinstance(json.loads(cell), int | float), cell
+            assert cell.removeprefix("'") == plain[name].removeprefix("'")
+
+
 def test_csv_tells_an_empty_text_from_null() -> None:
     pyarrow_csv = pytest.importorskip("pyarrow.csv")
     data = file_of(CSV, "stages", [[{"id": "1", "name": ""}, {"id": "2", "name": None}, {"id": "3"}]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import re
@@ -232,6 +233,26 @@ def test_signed_links_of_reports_are_never_exported(export: Export, emulator: An
     assert not any("url" in row for row in rows)
 
 
+@pytest.mark.parametrize("escape", [False, True])
+def test_csv_cells_that_start_a_formula_are_escaped_on_request(
+    export: Export, emulator: Any, tmp_path: Path, escape: bool
+) -> None:
+    from airflow_provider_ringevents.client import Client, endpoints
+
+    formula = '=HYPERLINK("https://elsewhere.example","a")'
+    ticket = listed(emulator, "tickets", emulator.event_id)[0]["id"]
+    with Client(emulator.url, emulator.api_key) as client:
+        guest = {"email": "mallory@example.org", "firstName": formula, "lastName": "O'Hara"}
+        client.send(endpoints.create_magic_link(ticket, guest))
+    destination = f"file://{tmp_path}/rows.csv"
+    export(collection="magic_links", parent_id=ticket, destination=destination, escape_formulas=escape).to_end()
+
+    with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as file:
+        row = next(row for row in csv.DictReader(file) if row["email"] == "mallory@example.org")
+    assert row["firstName"] == ("'" if escape else "") + formula
+    assert row["lastName"] == "O'Hara"
+
+
 # --- bad input
 
 
@@ -282,6 +303,7 @@ BAD = {
         r"filter: 'updatedAt' is the window's field",
     ),
     "too many pages in flight": ({"concurrency": 17}, r"concurrency: .*17"),
+    "formulas in what is no CSV": ({"escape_formulas": True}, r"escape_formulas: only CSV.*rows\.jsonl' is written as"),
     "an unknown if_exists": ({"if_exists": "append"}, r"if_exists: 'append' is not allowed"),
     "no destination": ({"destination": ""}, r"destination"),
 }
@@ -302,6 +324,7 @@ def test_bad_input_is_refused_when_the_dag_is_parsed(
     [
         ({"collection": "{{ 'registration' }}"}, r"collection: 'registration' is not allowed"),
         ({"format": "{{ 'xml' }}"}, r"format: 'xml' is not allowed"),
+        ({"format": "{{ 'jsonl' }}", "escape_formulas": True}, r"escape_formulas: only CSV"),
         ({"filter": {"email": {"{{ 'like' }}": "x"}}}, r"'like'"),
         ({"window_field": "updatedAt", "window": ["{{ 'x' }}", "{{ 'y' }}"]}, r"window start"),
         ({"parent_id": "{{ 'a/b' }}"}, r"parent_id"),

@@ -36,6 +36,8 @@ WAYS = {
     "ours": ("**ours, as it is (4 in flight)**", 4),
     "ours-8": ("**ours, 8 in flight**", 8),
     "ours-16": ("**ours, 16 in flight**", 16),
+    "sockets-4": ("answers thrown away as they come, 4 in flight", 4),
+    "sockets-8": ("answers thrown away as they come, 8 in flight", 8),
     "requests": ("a loop with `requests` that writes each page", 1),
     "http": ("`HttpOperator` with a pagination function", 1),
     "dlt": ("dlt, `rest_api` to `filesystem`", 1),

@@ -66,7 +66,7 @@ def _panel(left: int, panel: Panel) -> list[str]:
             f'<path d="M{left} {y(panel.limit):.1f} H{right}" stroke="{_LIMIT}" stroke-dasharray="6 4" fill="none"/>'
         )
         lines.append(
-            f'<text x="{right}" y="{y(panel.limit) - 6:.1f}" text-anchor="end" fill="{_LIMIT}">promised: at most'
+            f'<text x="{right}" y="{y(panel.limit) + 16:.1f}" text-anchor="end" fill="{_LIMIT}">promised: at most'
             f" {panel.limit:g}</text>"
         )
     points = [(x(rows), y(value)) for rows, value in zip(panel.rows, panel.values, strict=True)]

@@ -44,6 +44,7 @@ def test_the_server_s_pages_are_a_list(pages: Any) -> None:
 def test_ours_and_a_plain_loop_write_the_same_rows(tmp_path: Path) -> None:
     kept = {}
     with collections.list_server(0) as origin:
+        assert collections.read("sockets-4", origin, 400, tmp_path / "counted") is not None
         for name in ("requests", "ours"):
             target = tmp_path / f"{name}.jsonl"
             result = collections.read(name, origin, 400, target)

@@ -270,7 +270,9 @@ def test_outlets_are_told_sizes_and_the_window_and_no_row(export: Export, emulat
         "uri": f"file://{tmp_path}/rows.jsonl",
         "rows": 40,
         "bytes": result.xcom["bytes"],
-        "window": result.xcom["window"],
+        "window_field": "createdAt",
+        "window_from": "2026-01-01T00:00:00Z",
+        "window_to": "2027-01-01T00:00:00Z",
     }
 
 

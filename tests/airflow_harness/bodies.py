@@ -54,4 +54,6 @@ def asset_events(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _asset_event(asset: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": asset["name"], "uri": asset["uri"], "extra": event.get("extra") or {}}
+    made = {"name": asset["name"], "uri": asset["uri"], "extra": event.get("extra") or {}}
+    partition = event.get("partition_key")
+    return made if partition is None else {**made, "partition_key": partition}

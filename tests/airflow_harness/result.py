@@ -41,7 +41,8 @@ class Result:
     :param links: extra links by name; empty ones left out.
     :param rendered_fields: the rendered template fields as Airflow stored them.
     :param store: the task state store (always empty before Airflow 3.3).
-    :param outlet_events: one mapping with `name`, `uri` and `extra` for each asset event of a successful task.
+    :param outlet_events: one mapping with `name`, `uri` and `extra` for each asset event of a successful task, and
+        `partition_key` where it has one.
     :param retry_delays: seconds that a retry policy asked for, one entry for each failed try that may be retried
         (None where nothing was asked).
     """

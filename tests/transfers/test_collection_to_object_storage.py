@@ -164,17 +164,21 @@ def test_several_parents_get_an_object_each(export: Export, emulator: Any, tmp_p
     assert export(parent_id=None, parent_ids=[], destination=f"file://{tmp_path}/x/").to_end().xcom == []
 
 
-def test_arguments_may_come_from_jinja_and_from_other_tasks(export: Export, emulator: Any, tmp_path: Path) -> None:
+def test_arguments_may_come_from_jinja(export: Export, emulator: Any, tmp_path: Path) -> None:
     result = export(
         collection="{{ params.list }}",
-        parent_id="{{ ti.xcom_pull(task_ids='pick') }}",
+        parent_id="{{ params.event }}",
         destination=f"file://{tmp_path}/{{{{ params.list }}}}.jsonl",
         filter={"email": {"in": ["{{ params.who }}"]}},
         window_field="createdAt",
         window=("{{ params.since }}", "2100-01-01T00:00:00Z"),
         run={
-            "params": {"list": "registrations", "who": "nobody@example.org", "since": "2020-01-01T00:00:00+01:00"},
-            "xcoms": {"pick": emulator.event_id},
+            "params": {
+                "list": "registrations",
+                "event": emulator.event_id,
+                "who": "nobody@example.org",
+                "since": "2020-01-01T00:00:00+01:00",
+            }
         },
     ).to_end()
 

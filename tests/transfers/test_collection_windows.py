@@ -14,7 +14,7 @@ import pytest
 from airflow_harness import Run
 from airflow_harness.versions import HAS_STATE_STORE, HAS_TASK_SDK
 
-from airflow_provider_ringevents import clock
+from airflow_provider_ringevents import _compat, clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
 from airflow_provider_ringevents.transfers.watermark import KEY, Watermark
 from airflow_provider_ringevents.transfers.windows import given_window, interval_window
@@ -253,8 +253,8 @@ def test_a_watermark_without_a_place_is_refused_at_parse(
         export(**{"watermark": True, "outlets": lambda: [asset()], **arguments}).to_end()
 
 
-@pytest.mark.skipif(HAS_STATE_STORE, reason="from Airflow 3.3 on assets have a state")
-def test_without_asset_states_a_watermark_is_refused_in_words(export: Export) -> None:
+def test_without_asset_states_a_watermark_is_refused_in_words(export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_compat, "AIRFLOW_V_3_3_PLUS", False)
     with pytest.raises(ValueError, match=r"watermark: needs Airflow 3\.3 or later.*data intervals"):
         export(watermark=True, outlets=lambda: [asset()]).to_end()
 
@@ -291,6 +291,17 @@ def test_an_alias_gets_an_asset_for_each_object_without_the_connection(
 
     assert [event["uri"] for event in result.outlet_events] == [f"file://{tmp_path}/{emulator.event_id}.jsonl"]
     assert result.outlet_events[0]["extra"]["rows"] == 40
+
+
+def test_the_event_of_an_asset_has_the_partition_where_airflow_knows_them(export: Export) -> None:
+    result = export(window=YEAR, outlets=lambda: [asset()], partition_key="{{ '2026' }}").to_end()
+
+    assert result.state == "success"
+    assert result.outlet_events[0]["extra"]["rows"] == 40
+    if HAS_STATE_STORE:  # both came with Airflow 3.3
+        assert [event["partition_key"] for event in result.outlet_events] == ["2026"]
+    else:
+        assert "partition_key is left out" in result.log_text
 
 
 def test_several_objects_are_summed_up(export: Export, emulator: Any, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class AsyncClient(ClientCore):
     @staticmethod
     async def _read(call: Call, response: httpx.Response) -> bytes:
         body = LimitedBody(call, response)
-        async for part in response.aiter_bytes():
+        async for part in response.aiter_raw():
             if not body.add(part):
                 break
         return body.joined()
@@ -164,10 +164,11 @@ class AsyncDownload:
         while True:
             blocks, failure = Blocks(), None
             try:
-                async for part in self._response.aiter_bytes() if plan.encoded else self._response.aiter_raw():
-                    if block := blocks.add(part):
-                        plan.took(block)
-                        yield block
+                async for part in self._response.aiter_raw():
+                    for piece in plan.unpacked(part):
+                        if block := blocks.add(piece):
+                            plan.took(block)
+                            yield block
             except HTTP_FAILURES as error:
                 failure = self._client._transport_error(plan.call, error)
             # What came before a cut is part of the file, too.

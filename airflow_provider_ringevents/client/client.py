@@ -90,7 +90,7 @@ class Client(ClientCore):
     @staticmethod
     def _read(call: Call, response: httpx.Response) -> bytes:
         body = LimitedBody(call, response)
-        for part in response.iter_bytes():
+        for part in response.iter_raw():
             if not body.add(part):
                 break
         return body.joined()
@@ -264,10 +264,11 @@ class Download:
         while True:
             blocks, failure = Blocks(), None
             try:
-                for part in self._response.iter_bytes() if plan.encoded else self._response.iter_raw():
-                    if block := blocks.add(part):
-                        plan.took(block)
-                        yield block
+                for part in self._response.iter_raw():
+                    for piece in plan.unpacked(part):
+                        if block := blocks.add(piece):
+                            plan.took(block)
+                            yield block
             except HTTP_FAILURES as error:
                 failure = self._client._transport_error(plan.call, error)
             # What came before a cut is part of the file, too.

@@ -25,6 +25,7 @@ from airflow_provider_ringevents.client.pacing import Pacer
 from airflow_provider_ringevents.client.paging import Page, PagePlan, next_page_params
 from airflow_provider_ringevents.client.retrying import RetryPolicy
 from airflow_provider_ringevents.client.settings import ClientSettings, check_number
+from airflow_provider_ringevents.client.unpacking import ACCEPTED, Unpacker, UnpackingError
 
 _NEVER_LEFT = (
     httpx.ConnectError,
@@ -34,9 +35,9 @@ _NEVER_LEFT = (
     httpx.ProxyError,
 )
 
-HTTP_FAILURES = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)
-"""What httpx raises in place of an answer: the second for a Location that is no URL, though it is not followed, the
-third for a host name that cannot be looked up."""
+HTTP_FAILURES = (httpx.HTTPError, httpx.InvalidURL, UnicodeError, UnpackingError)
+"""What is raised in place of an answer: the second for a Location that is no URL, though it is not followed, the third
+for a host name that cannot be looked up, the last for a body that is not packed as its head says."""
 
 _Http = TypeVar("_Http")
 OnRetry = Callable[[BaseException], None]
@@ -97,6 +98,7 @@ class ClientCore:
             "headers": {
                 "User-Agent": f"airflow-provider-ringevents/{airflow_provider_ringevents.__version__}",
                 "Accept": "application/json",
+                "Accept-Encoding": ACCEPTED,
             },
             "timeout": httpx.Timeout(
                 self.settings.timeout,
@@ -198,24 +200,30 @@ class ClientCore:
 
 
 class LimitedBody:
-    """Collects an answer's body up to a limit, so that an endless one does not fill memory."""
+    """Unpacks and collects an answer's body up to a limit, so that an endless one does not fill memory."""
 
     def __init__(self, call: Call, response: httpx.Response) -> None:
         self._call = call
         self._is_error = response.is_error
         self._limit = defaults.MAX_ERROR_BYTES if response.is_error else defaults.MAX_JSON_BYTES
+        self._unpacker = Unpacker(response.headers.get("content-encoding", ""))
         self._parts: list[bytes] = []
         self._length = 0
 
     def add(self, part: bytes) -> bool:
-        """Take a part; False when no more is wanted.
+        """Take a part, as it was sent; False when no more is wanted.
 
         :raises RingEventsTransportError: a success goes on beyond the limit.
+        :raises UnpackingError: it is not packed as the head says.
         """
-        self._parts.append(part)
-        self._length += len(part)
-        if self._length <= self._limit:
-            return True
+        for piece in self._unpacker.pieces(part):
+            self._parts.append(piece)
+            self._length += len(piece)
+            if self._length > self._limit:
+                return self._too_long()
+        return True
+
+    def _too_long(self) -> bool:
         if self._is_error:
             return False
         raise RingEventsTransportError(

@@ -8,7 +8,7 @@ Range where the server can say that it is still the same file. Where it says a c
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -23,6 +23,7 @@ from airflow_provider_ringevents.client.errors import (
 )
 from airflow_provider_ringevents.client.paging import origin, resource
 from airflow_provider_ringevents.client.settings import is_loopback
+from airflow_provider_ringevents.client.unpacking import Unpacker
 
 _NOT_A_FILE = ("text/html", "application/json", "application/vnd.api+json", "application/problem+json")
 _DECODED = ("gzip", "deflate")
@@ -72,6 +73,7 @@ class DownloadPlan:
     _asked_anew: int = 0
     _first_error: RingEventsError | None = field(default=None, repr=False)
     _checksum: Checksum | None = field(default=None, repr=False)
+    _unpacker: Unpacker = field(default_factory=lambda: Unpacker(""), repr=False)
 
     @property
     def verified(self) -> bool:
@@ -201,10 +203,18 @@ class DownloadPlan:
         self._sent_size = int(length) if length.isdecimal() else None
         self.size = None if self.encoded else self._sent_size
         self.etag = etag if etag.startswith('"') else None
+        self._unpacker = Unpacker(encoding)
         # Of what was unpacked nobody has said a checksum.
         self._checksum = None if self.encoded else Checksum.of(headers)
         self.content_type = kind
         self.file_name = file_name(headers.get("content-disposition", ""))
+
+    def unpacked(self, part: bytes) -> Iterator[bytes]:
+        """What bytes of a body hold of the file.
+
+        :raises UnpackingError: they are not packed as the head says.
+        """
+        return self._unpacker.pieces(part)
 
     def took(self, block: bytes) -> None:
         """Take the next bytes of the file, in order, whichever answer they came in."""
@@ -221,6 +231,8 @@ class DownloadPlan:
         in_all = raw_bytes if self.encoded else self.received
         if self._sent_size is not None and in_all != self._sent_size:
             raise RingEventsTransferError(f"{self._place()} sent {in_all} bytes of a file of {self._sent_size}")
+        if self._unpacker.cut:
+            raise RingEventsTransferError(f"{self._place()} sent a compressed file that ends in the middle")
         if self._checksum is not None:
             self._checksum.check(self._place())
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_provider_ringevents.emulator.changing import cancel, register
 from airflow_provider_ringevents.emulator.faults import Fault
 from airflow_provider_ringevents.emulator.filters import Selection
+from airflow_provider_ringevents.emulator.page import page
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.emulator.server import Emulator
@@ -24,7 +25,13 @@ _MOST_CHANGES: Final = 100_000
 
 
 def control_application(emulator: Emulator) -> Starlette:
-    """What is under ``/_emulator``: state, faults, settings, registrations, reset. Errors are 400 with a message."""
+    """The page at ``/``, and what is under ``/_emulator``: state, faults, settings, registrations, reset.
+
+    Errors are 400 with a message.
+    """
+
+    async def show_page(request: Request) -> Response:
+        return HTMLResponse(page(emulator))
 
     async def state(request: Request) -> Response:
         return JSONResponse(_summary(emulator))
@@ -68,6 +75,7 @@ def control_application(emulator: Emulator) -> Starlette:
 
     return Starlette(
         routes=[
+            Route("/", show_page),
             Route("/_emulator/state", state),
             Route("/_emulator/faults", show_faults),
             Route("/_emulator/faults", add_faults, methods=["POST"]),

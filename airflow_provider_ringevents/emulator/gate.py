@@ -116,7 +116,7 @@ class Gate:
     """The application that both servers run.
 
     :param apps: origin -> application.
-    :param control: answers what is under ``/_emulator`` of the API's origin; not logged, no faults.
+    :param control: answers ``/`` and what is under ``/_emulator`` of the API's origin; not logged, no faults.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         origin = origin_of(scope)
-        if origin == "api" and scope["path"].startswith(CONTROL):
+        if origin == "api" and (scope["path"] == "/" or scope["path"].startswith(CONTROL)):
             await self._control(scope, receive, send)
             return
         self._log.in_flight += 1

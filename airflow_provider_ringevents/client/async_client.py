@@ -83,10 +83,16 @@ class AsyncClient(ClientCore):
 
     # --- lists
 
-    async def pages(self, call: Call, *, per_page: int | None = None) -> AsyncIterator[Page]:
-        """Read a list page by page, in order, one request at a time; otherwise as :meth:`Client.pages`."""
+    async def pages(
+        self, call: Call, *, per_page: int | None = None, first_attempts: int | None = None
+    ) -> AsyncIterator[Page]:
+        """Read a list page by page, in order, one request at a time; otherwise as :meth:`Client.pages`.
+
+        :param first_attempts: requests at most for the first page; default: the client's ``max_attempts``. Who asks
+            again anyhow gives 1, so that an outage is not multiplied.
+        """
         first, asked = self._first_page(call, per_page)
-        page = Page.of(await self.send(first), 1, operation=call.operation)
+        page = Page.of(await self.send(first, max_attempts=first_attempts), 1, operation=call.operation)
         yield page
         plan = PagePlan.after(page, asked)
         seen: set[str] = set()
@@ -94,9 +100,11 @@ class AsyncClient(ClientCore):
             page = Page.of(await self.send(following), page.number + 1, operation=call.operation)
             yield page
 
-    async def items(self, call: Call, *, per_page: int | None = None) -> AsyncIterator[dict[str, Any]]:
-        """The resources of a list, in order."""
-        async for page in self.pages(call, per_page=per_page):
+    async def items(
+        self, call: Call, *, per_page: int | None = None, first_attempts: int | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The resources of a list, in order; arguments as :meth:`pages`."""
+        async for page in self.pages(call, per_page=per_page, first_attempts=first_attempts):
             for item in page.items:
                 yield item
 

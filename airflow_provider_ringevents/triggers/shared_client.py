@@ -130,9 +130,9 @@ class SharedClient:
 async def _list(organization_id: str, client: AsyncClient) -> list[dict[str, Any]]:
     call = list_events(organization_id)
     try:
-        return [event async for event in client.items(call, per_page=LOOK_PER_PAGE)]
+        return [event async for event in client.items(call, per_page=LOOK_PER_PAGE, first_attempts=1)]
     except RingEventsValidationError:  # so large a page is not taken
-        return [event async for event in client.items(call)]
+        return [event async for event in client.items(call, first_attempts=1)]
 
 
 def _failed(listing: asyncio.Future[list[dict[str, Any]]]) -> bool:

@@ -12,6 +12,7 @@ from drivers import AT_ONCE, KEY, SyncDriver
 from wire import NO_ANSWER, Answer, Seen, WireServer, json_answer, problem
 
 from airflow_provider_ringevents.client import Client, defaults, endpoints
+from airflow_provider_ringevents.client.client import LOOK_AHEAD
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
     RingEventsConfigError,
@@ -138,13 +139,13 @@ def test_with_links_any_count_gives_all_rows(driver: type[SyncDriver], count: An
     listing.link = listing.right_link
     with WireServer(listing) as server:
         assert numbers(driver(server.url, per_page=10).items(LIST)) == list(range(45))
-        assert len(server.seen) <= 5 + defaults.CONCURRENCY + 1
+        assert len(server.seen) <= 6 + LOOK_AHEAD * defaults.CONCURRENCY
 
 
 def test_a_count_that_is_too_high_ends_at_the_first_empty_page(driver: type[SyncDriver]) -> None:
     with WireServer(Listing(45, count=lambda page: 1_000_000)) as server:
         assert numbers(driver(server.url, per_page=10).items(LIST)) == list(range(45))
-        assert len(server.seen) <= 6 + defaults.CONCURRENCY
+        assert len(server.seen) <= 6 + LOOK_AHEAD * defaults.CONCURRENCY
 
 
 @pytest.mark.parametrize("part", ["meta", "links"])
@@ -452,7 +453,7 @@ def test_a_list_that_is_abandoned_leaves_no_thread_and_asks_no_more(taken: int) 
         items.close()
         assert page_threads() == []
         asked = len(server.seen)
-        assert asked <= 1 + -(-taken // 10) + 4
+        assert asked <= 1 + -(-taken // 10) + LOOK_AHEAD * defaults.CONCURRENCY
         client.send(endpoints.health())
         assert len(server.seen) == asked + 1
 

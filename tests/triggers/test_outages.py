@@ -1,0 +1,235 @@
+"""Waits in an outage: what each status and each Retry-After means to them, and what they cost the service.
+
+The same tables run through the wait on the worker and the trigger. Hours pass in no time here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from drivers import KEY
+from wire import NO_ANSWER, RESET, Answer, Seen, WireServer, json_answer, problem
+
+from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.errors import RingEventsError
+
+IN_PROGRESS = json_answer({"data": {"id": "r", "attributes": {"status": "processing"}}}, 202)
+READY = json_answer({"data": {"id": "r", "attributes": {"status": "ready"}}})
+
+
+class Hours:
+    """A clock that sleeping moves on."""
+
+    def __init__(self) -> None:
+        self.time = 1_000_000.0
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+
+    async def sleep_in_loop(self, seconds: float) -> None:
+        self.sleep(seconds)
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def hours(monkeypatch: pytest.MonkeyPatch) -> Hours:
+    fake = Hours()
+    for name in ("now", "sleep", "sleep_in_loop"):
+        monkeypatch.setattr(clock, name, getattr(fake, name))
+    monkeypatch.setattr(clock, "steady", fake.now)
+    return fake
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    def to(url: str) -> None:
+        described = {"conn_type": "ringevents", "host": url, "password": KEY}
+        monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(described))
+
+    return to
+
+
+def on_the_worker(poll_interval: float) -> None:
+    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.waiting import ReportWait, wait_for
+
+    with RingEventsHook() as hook:
+        wait_for(hook, ReportWait("r", None, poll_interval, None, lambda *said: None))
+
+
+async def triggered(poll_interval: float, report_id: str = "r") -> None:
+    from airflow_provider_ringevents.triggers.outcome import checked_event
+    from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
+
+    trigger = RingEventsReportTrigger(report_id, poll_interval=poll_interval)
+    events = [event.payload async for event in trigger.run()]
+    assert len(events) == 1
+    checked_event(json.loads(json.dumps(events[0])))
+
+
+def in_the_trigger(poll_interval: float) -> None:
+    asyncio.run(triggered(poll_interval))
+
+
+MODES = {"worker": on_the_worker, "trigger": in_the_trigger}
+mode = pytest.mark.parametrize("wait", MODES.values(), ids=MODES)
+
+
+# --- every status
+
+
+@mode
+def test_each_error_status_costs_a_wait_one_request_a_poll(
+    hours: Hours, connect: Callable[[str], None], wait: Callable[[float], None]
+) -> None:
+    answers: list[Answer] = []
+    with WireServer(lambda seen: answers.pop(0)) as server:
+        connect(server.url)
+        for status in range(400, 600):
+            server.seen.clear()
+            answers[:] = [IN_PROGRESS, IN_PROGRESS, *[problem(status)] * 5, READY]
+            if status in (401, 403):
+                with pytest.raises(RingEventsError, match=str(status)):
+                    wait(60)
+                assert len(server.seen) == 3, status
+            else:
+                wait(60)
+                assert len(server.seen) == 8, status
+
+
+@mode
+@pytest.mark.parametrize("failure", [NO_ANSWER, RESET, Answer(200, b"<html>")], ids=["closed", "reset", "html"])
+def test_an_answer_that_never_comes_costs_a_wait_one_request_a_poll(
+    hours: Hours, connect: Callable[[str], None], wait: Callable[[float], None], failure: Answer
+) -> None:
+    answers = [IN_PROGRESS, *[failure] * 9, IN_PROGRESS, *[failure] * 10]
+    with WireServer(lambda seen: answers.pop(0)) as server:
+        connect(server.url)
+        with pytest.raises(RingEventsError, match="get_report"):
+            wait(60)
+        assert len(server.seen) == 21
+
+
+# --- Retry-After
+
+NOT_SAID = (0.0, 1.0)
+FORMS: dict[str, tuple[Callable[[], str], float, float]] = {
+    "seconds": (lambda: "7", 7, 7),
+    "with blanks": (lambda: " 7 ", 7, 7),
+    "fractions": (lambda: "7.5", 7.5, 7.5),
+    "zero": (lambda: "0", *NOT_SAID),
+    "date": (lambda: in_http(90), 85, 90),
+    "date of old": (lambda: dated(90, "%A, %d-%b-%y %H:%M:%S GMT"), 85, 90),
+    "date of C": (lambda: dated(90, "%a %b %d %H:%M:%S %Y"), 85, 90),
+    "past": (lambda: in_http(-90), *NOT_SAID),
+    "garbage": (lambda: "soon", *NOT_SAID),
+    "empty": (lambda: "", *NOT_SAID),
+    "negative": (lambda: "-7", *NOT_SAID),
+    "no number": (lambda: "nan", *NOT_SAID),
+    "huge": (lambda: "86400", 120, 120),
+    "without end": (lambda: "1e999", *NOT_SAID),
+    "a year away": (lambda: in_http(31_536_000), 120, 120),
+}
+
+
+def in_http(seconds: float) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+def dated(seconds: float, form: str) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime(form)
+
+
+@mode
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(("value", "least", "most"), FORMS.values(), ids=FORMS)
+def test_retry_after_puts_the_next_poll_off(
+    hours: Hours,
+    connect: Callable[[str], None],
+    wait: Callable[[float], None],
+    status: int,
+    value: Callable[[], str],
+    least: float,
+    most: float,
+) -> None:
+    answers = [IN_PROGRESS, problem(status, Retry_After=value()), IN_PROGRESS, READY]
+    with WireServer(lambda seen: answers.pop(0)) as server:
+        connect(server.url)
+        wait(1.0)
+        assert len(server.seen) == 4
+    assert least <= hours.slept[2] <= most
+    assert max(hours.slept[:2] + hours.slept[3:]) <= 1.0, "only the one pause after it"
+
+
+# --- many waits
+
+
+def test_an_outage_of_some_polls_costs_each_wait_as_many_requests(hours: Hours, connect: Callable[[str], None]) -> None:
+    waits, before, during = 100, 3, 6
+    polls: Counter[str] = Counter()
+    phases: Counter[str] = Counter()
+
+    def handler(seen: Seen) -> Answer:
+        polls[seen.path] += 1
+        number = polls[seen.path]
+        phase = "before" if number <= before else "during" if number <= before + during else "after"
+        phases[phase] += 1
+        return {"before": IN_PROGRESS, "during": problem(503), "after": READY}[phase]
+
+    async def run() -> None:
+        await asyncio.gather(*(triggered(60, f"r{number}") for number in range(waits)))
+
+    with WireServer(handler) as server:
+        connect(server.url)
+        asyncio.run(run())
+        assert phases == {"before": waits * before, "during": waits * during, "after": waits}
+        assert server.peak <= defaults.MAX_CONNECTIONS
+
+
+def test_looks_at_a_list_cost_one_request_each_in_an_outage(hours: Hours, connect: Callable[[str], None]) -> None:
+    """Found with five: the client's own retries came on top, with pauses of seconds in between."""
+    from airflow_provider_ringevents.triggers.events import RingEventsCopyTrigger
+
+    async def events() -> list[Any]:
+        trigger = RingEventsCopyTrigger("o", "e", "key", asked_at=hours.time, poll_interval=60)
+        return [event.payload async for event in trigger.run()]
+
+    with WireServer(lambda seen: problem(503)) as server:
+        connect(server.url)
+        (event,) = asyncio.run(events())
+        assert event["error"]["status"] == 503
+        assert len(server.seen) == defaults.POLL_FAILURES
+
+
+def test_a_watcher_of_registrations_costs_one_request_a_look_in_an_outage(
+    hours: Hours, connect: Callable[[str], None]
+) -> None:
+    from airflow_provider_ringevents.triggers.registrations import RingEventsRegistrationsTrigger
+
+    async def first_event() -> Any:
+        async with aclosing(RingEventsRegistrationsTrigger(event_id="e", poll_interval=60).run()) as events:
+            return (await anext(events)).payload
+
+    def listed(*rows: str) -> Answer:
+        data = [{"id": updated, "attributes": {"updatedAt": updated}} for updated in rows]
+        return json_answer({"data": data, "meta": {"count": len(data)}})
+
+    answers = [listed(), *[problem(503)] * 7, listed("2026-01-01T00:00:00Z")]
+    with WireServer(lambda seen: answers.pop(0) if answers else listed()) as server:
+        connect(server.url)
+        assert asyncio.run(first_event())["count"] == 1
+        assert len(server.seen) == 9

@@ -36,6 +36,8 @@ def get_provider_info() -> dict[str, Any]:
         ),
         "sensors": _modules("sensors", "events", "reports"),
         "triggers": _modules("triggers", "events", "registrations", "reports"),
+        # Airflow 3.2 and later; loaded by every call of `airflow`.
+        "cli": [f"{_PACKAGE}.cli.definition.get_ringevents_cli_commands"],
         "extra-links": [f"{_PACKAGE}.links.EventLink"],
         "connection-types": [
             {

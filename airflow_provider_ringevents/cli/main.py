@@ -1,0 +1,40 @@
+"""The console script ``ringevents``: Airflow's own definition of the commands, without the word ``airflow``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from airflow_provider_ringevents import __version__
+from airflow_provider_ringevents.cli.definition import EXIT_CODES, get_ringevents_cli_commands
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each sets ``func``."""
+    (group,) = get_ringevents_cli_commands()
+    parser = argparse.ArgumentParser(prog=group.name, description=group.help, epilog=EXIT_CODES)
+    parser.add_argument("--version", action="version", version=f"airflow-provider-ringevents {__version__}")
+    commands = parser.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
+    for command in group.subcommands:
+        own = commands.add_parser(command.name, help=command.help, description=command.help, epilog=command.epilog)
+        for argument in command.args:
+            argument.add_to_parser(own)
+        own.set_defaults(func=command.func)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    :param arguments: without the program's name; default: the process's.
+    :raises SystemExit: with an exit code of :class:`~airflow_provider_ringevents.cli.exit_codes.ExitCode`, unless the
+        command is done.
+    """
+    args = parser().parse_args(arguments)
+    args.func(args)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -59,6 +59,8 @@ def _advice(error: BaseException) -> str:
             return "Free some space there. "
         if isinstance(error, PermissionError):
             return "Check what the connection (or the user who runs the task) may do there. "
+        if isinstance(error, FileNotFoundError) and "NoSuchUpload" in str(error):
+            return "The store has forgotten the upload, as one does that was started anew: a retry begins another. "
         if isinstance(error, FileNotFoundError):
             return "Check that the bucket or container exists. "
     return ""

@@ -117,7 +117,8 @@ class StagedSink:
         self._file.forced = True
         try:
             if self._store.has_commit and not sys.is_finalizing():
-                self._file.discard()
+                with contextlib.suppress(FileNotFoundError):  # the store has forgotten the upload already
+                    self._file.discard()
         finally:
             self._file.close()
 

@@ -282,6 +282,20 @@ def test_the_server_dies_in_the_middle_of_an_upload(mortal_server: S3Server, mor
     assert file.read_bytes() == b"new"
 
 
+def test_a_server_that_was_started_anew_is_not_taken_for_a_missing_bucket(
+    mortal_server: S3Server, mortal_uri: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(RingEventsTransferError) as caught:
+        with Destination.resolve(mortal_uri).publish() as writer:
+            writer.write(payload(BIG))
+            _ = writer.sha256
+            mortal_server.kill()
+            mortal_server.start()
+    assert "has forgotten the upload" in str(caught.value)
+    assert "bucket or container" not in str(caught.value)
+    assert "Could not clean up" not in caplog.text
+
+
 def test_cleaning_up_on_a_dead_server_does_not_hide_the_error(
     mortal_server: S3Server, mortal_uri: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -101,6 +101,7 @@ def test_each_error_status_costs_a_wait_one_request_a_poll(
         connect(server.url)
         for status in range(400, 600):
             server.seen.clear()
+            hours.slept.clear()
             answers[:] = [IN_PROGRESS, IN_PROGRESS, *[problem(status)] * 5, READY]
             if status in (401, 403):
                 with pytest.raises(RingEventsError, match=str(status)):
@@ -109,6 +110,7 @@ def test_each_error_status_costs_a_wait_one_request_a_poll(
             else:
                 wait(60)
                 assert len(server.seen) == 8, status
+            assert len(hours.slept) == len(server.seen), "a pause before each request: none is a retry"
 
 
 @mode
@@ -121,7 +123,7 @@ def test_an_answer_that_never_comes_costs_a_wait_one_request_a_poll(
         connect(server.url)
         with pytest.raises(RingEventsError, match="get_report"):
             wait(60)
-        assert len(server.seen) == 21
+        assert len(server.seen) == len(hours.slept) == 21
 
 
 # --- Retry-After
@@ -197,6 +199,7 @@ def test_an_outage_of_some_polls_costs_each_wait_as_many_requests(hours: Hours, 
         connect(server.url)
         asyncio.run(run())
         assert phases == {"before": waits * before, "during": waits * during, "after": waits}
+        assert len(hours.slept) == phases.total(), "a pause before each request: none is a retry"
         assert server.peak <= defaults.MAX_CONNECTIONS
 
 
@@ -233,3 +236,4 @@ def test_a_watcher_of_registrations_costs_one_request_a_look_in_an_outage(
         connect(server.url)
         assert asyncio.run(first_event())["count"] == 1
         assert len(server.seen) == 9
+        assert len(hours.slept) >= 9, "a pause before each request: none is a retry"

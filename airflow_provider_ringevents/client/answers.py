@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,11 +48,12 @@ def read_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes
     """Turn an answer into its envelope.
 
     :param body: all of it; for an error its beginning is enough.
-    :param secret: never repeated in a message, even where the service echoes it.
+    :param secret: never repeated in a message, even where the service echoes it; nor is what the call keeps secret.
     :raises RingEventsApiError: the status says that it failed.
     :raises RingEventsTransportError: the status says success but the body is not what the API speaks.
     """
-    request_id = _request_id(headers, secret)
+    secrets = (secret, *call.secrets)
+    request_id = _request_id(headers, secrets)
     if not 200 <= status < 300:
         raise api_error(call, status, headers, body, secret=secret)
     if not body.strip():
@@ -60,7 +61,7 @@ def read_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes
     try:
         decoded = decode_json(body)
     except (ValueError, RecursionError) as error:
-        kind = _harmless(headers.get("content-type", "no content type").split(";")[0], secret)
+        kind = _harmless(headers.get("content-type", "no content type").split(";")[0], secrets)
         raise RingEventsTransportError(
             f"{_asked(call)}: the answer ({status}, {kind}, {len(body)} bytes) is no readable JSON ({error});"
             " if this lasts, check the connection's host",
@@ -95,7 +96,8 @@ def read_resource(call: Call, envelope: Envelope) -> dict[str, Any]:
 
 def api_error(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> RingEventsApiError:
     """Build the error for a status that is no success."""
-    details = tuple(_details(body, secret))
+    secrets = (secret, *call.secrets)
+    details = tuple(_details(body, secrets))
     listed = "; ".join(str(detail) for detail in details)
     words = [f"{_asked(call)}: the service answered {status} {_reason(status)}{f': {listed}' if listed else ''}."]
     if 300 <= status < 400:
@@ -110,7 +112,7 @@ def api_error(call: Call, status: int, headers: Mapping[str, str], body: bytes, 
         " ".join(words),
         status=status,
         errors=details,
-        request_id=_request_id(headers, secret),
+        request_id=_request_id(headers, secrets),
         retry_after=parse_retry_after(headers.get("retry-after")),
         ambiguous=ambiguous,
     )
@@ -145,9 +147,9 @@ def _reason(status: int) -> str:
         return "(no standard status)"
 
 
-def _request_id(headers: Mapping[str, str], secret: str) -> str | None:
+def _request_id(headers: Mapping[str, str], secrets: Sequence[str]) -> str | None:
     said = headers.get("x-request-id")
-    return _harmless(said, secret) if said is not None else None
+    return _harmless(said, secrets) if said is not None else None
 
 
 def _host(url: str) -> str:
@@ -157,14 +159,16 @@ def _host(url: str) -> str:
         return ""
 
 
-def _harmless(text: str, secret: str) -> str:
-    """What the service wrote, without the key and without links, on one line."""
-    said = redact_text(text.replace(secret, "***")[:_MAX_READ_CHARACTERS])
+def _harmless(text: str, secrets: Sequence[str]) -> str:
+    """What the service wrote, without secrets and without links, on one line."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    said = redact_text(text[:_MAX_READ_CHARACTERS])
     printable = "".join(character if character.isprintable() else " " for character in said)
     return printable[:_MAX_DETAIL_CHARACTERS]
 
 
-def _details(body: bytes, secret: str) -> list[ErrorDetail]:
+def _details(body: bytes, secrets: Sequence[str]) -> list[ErrorDetail]:
     """Read the documented error list; anything else gives nothing, since a page of HTML helps nobody."""
     try:
         decoded = decode_json(body)
@@ -175,7 +179,7 @@ def _details(body: bytes, secret: str) -> list[ErrorDetail]:
         return []
 
     def text(value: Any) -> str:
-        return _harmless(value if isinstance(value, str) else "", secret)
+        return _harmless(value if isinstance(value, str) else "", secrets)
 
     details = []
     for entry in listed[:_MAX_DETAILS]:

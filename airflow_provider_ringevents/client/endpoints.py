@@ -41,6 +41,14 @@ class Call:
         """Sending it twice is the same as sending it once."""
         return self.method in REPEATABLE_METHODS
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What is sent that no message repeats, even where the service echoes it: an event's password."""
+        data = (self.body or {}).get("data")
+        attributes = data.get("attributes") if isinstance(data, Mapping) else None
+        password = attributes.get("password") if isinstance(attributes, Mapping) else None
+        return (password,) if isinstance(password, str) and password else ()
+
     def with_params(self, **params: str | int) -> Call:
         """The same call with more query parameters."""
         return replace(self, params={**self.params, **{name: str(value) for name, value in params.items()}})

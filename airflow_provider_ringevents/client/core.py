@@ -86,7 +86,7 @@ class ClientCore:
         self.settings = ClientSettings(base_url=base_url, api_key=api_key, **settings)
         self.policy = replace(policy or RetryPolicy(), max_attempts=self.settings.max_attempts)
         self._pacer = Pacer(self.settings.rate_limit)
-        redaction.install(self.settings.base_url)
+        redaction.install(self.settings.base_url, self.settings.api_key)
 
     @classmethod
     def from_settings(cls, settings: ClientSettings) -> Self:

@@ -45,15 +45,22 @@ def redact_text(text: str, trusted: frozenset[str] | set[str] = frozenset()) -> 
 
 
 class RedactingFilter(logging.Filter):
-    """Rewrites records so that URLs keep no query, and headers no credentials."""
+    """Rewrites records so that URLs keep no query, headers no credentials, and nothing a key.
+
+    :ivar trusted: origins below which paths stay readable.
+    :ivar keys: as they are and as ``repr`` writes them. A service may repeat them in any header of an answer.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.trusted: set[str] = set()
+        self.keys: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        redacted = redact_text(_HEADER.sub(r"\1'***'", message), self.trusted)
+        message = redacted = record.getMessage()
+        for key in tuple(self.keys):
+            redacted = redacted.replace(key, "***")
+        redacted = redact_text(_HEADER.sub(r"\1'***'", redacted), self.trusted)
         if redacted != message:
             record.msg, record.args = redacted, ()
         return True
@@ -62,8 +69,9 @@ class RedactingFilter(logging.Filter):
 _FILTER = RedactingFilter()
 
 
-def install(base_url: str) -> None:
+def install(base_url: str, key: str = "") -> None:
     """Put the filter on the HTTP libraries' loggers, once; paths below ``base_url``'s origin stay readable."""
     _FILTER.trusted.add(redact_url(base_url).removesuffix("/***"))
+    _FILTER.keys |= {key, repr(key)[1:-1]} - {""}
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_FILTER)

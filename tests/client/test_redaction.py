@@ -96,6 +96,21 @@ def test_failures_log_and_say_nothing_secret(driver: type[SyncDriver], log: pyte
         error = error.__cause__
 
 
+def test_a_key_that_the_service_repeats_in_a_header_is_not_logged(
+    driver: type[SyncDriver], log: pytest.LogCaptureFixture
+) -> None:
+    """Found logged: the HTTP library writes all headers of an answer into its debug log."""
+    headers = {"X-Request-Id": f"for {KEY}", "WWW-Authenticate": f"Bearer error={KEY}"}
+    for key in (KEY, "odd'key\\"):
+        sent = {name: value.replace(KEY, key) for name, value in headers.items()}
+        with WireServer(lambda seen, sent=sent: Answer(401, headers=sent)) as server:
+            with pytest.raises(RingEventsError):
+                driver(server.url, api_key=key).send(endpoints.get_event("e"))
+            assert key in server.seen[0].headers["authorization"]
+        assert repr(key)[1:-1] not in check(log)
+    assert "for ***" in check(log)
+
+
 def test_filters_of_lists_are_not_logged(driver: type[SyncDriver], log: pytest.LogCaptureFixture) -> None:
     call = endpoints.list_registrations("e", {"email": f"{SIGNATURE}@example.org"})
     with WireServer(lambda seen: json_answer({"data": []})) as server:

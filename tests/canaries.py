@@ -1,0 +1,87 @@
+"""Finds secrets in whatever a run of a task has left behind."""
+
+from __future__ import annotations
+
+import base64
+import json
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from airflow_harness import Result
+
+PLACES = (
+    "log",
+    "XComs",
+    "rendered fields",
+    "trigger rows",
+    "next_kwargs",
+    "events",
+    "error",
+    "outlet events",
+    "state store",
+    "links",
+)
+
+
+def places(result: Result) -> Mapping[str, str]:
+    """Every place, as text."""
+    error = result.exception
+    found = {
+        "log": result.log_text,
+        "XComs": result.xcoms,
+        "rendered fields": result.rendered_fields,
+        "trigger rows": [(row.classpath, row.kwargs, row.next_method) for row in result.trigger_rows],
+        "next_kwargs": [row.next_kwargs for row in result.trigger_rows],
+        "events": result.events,
+        "error": [] if error is None else [*traceback.format_exception(error), *_inside(error)],
+        "outlet events": result.outlet_events,
+        "state store": result.store,
+        "links": result.links,
+    }
+    assert tuple(found) == PLACES
+    return {place: "\n".join(_texts(what)) for place, what in found.items()}
+
+
+def _texts(what: Any) -> Iterator[str]:
+    """Every text inside, as it is: names as well as values."""
+    if isinstance(what, Mapping):
+        for name, value in what.items():
+            yield str(name)
+            yield from _texts(value)
+    elif isinstance(what, list | tuple | set | frozenset):
+        for value in what:
+            yield from _texts(value)
+    else:
+        yield str(what)
+
+
+def _inside(error: BaseException | None) -> Iterator[str]:
+    while error is not None:
+        yield repr((error.args, vars(error)))
+        error = error.__cause__ or error.__context__
+
+
+def leaks(result: Result, canaries: Mapping[str, Sequence[str]]) -> list[str]:
+    """Where which canary was found, in any of the ways in which it may be spelt.
+
+    :param canaries: the secrets, under the names of their kinds.
+    """
+    return [
+        f"{kind} in {place} as {spelling}"
+        for place, text in places(result).items()
+        for kind, secrets in canaries.items()
+        for secret in secrets
+        for spelling, spelt in _spellings(secret)
+        if spelt in text
+    ]
+
+
+def _spellings(secret: str) -> Iterator[tuple[str, str]]:
+    yield "it is", secret
+    yield "a part of a URL", quote(secret, safe="")
+    yield "base64", base64.b64encode(secret.encode()).decode()
+    yield "JSON", json.dumps(secret)[1:-1]
+    if len(secret) >= 24:
+        yield "its beginning", secret[:16]

@@ -1,0 +1,298 @@
+"""Nothing secret is left behind: canaries are put into everything secret, all kinds of tasks run, and what they have
+left is searched, with the HTTP libraries' debug log on. The search itself is shown to find what is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import Asset, BaseOperator, BaseOperatorLink
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow_harness import Result, Run
+from airflow_harness.versions import HAS_STATE_STORE, HAS_TASK_SDK
+from canaries import PLACES, leaks
+
+from airflow_provider_ringevents.emulator import Emulator
+
+KEY = "canary-key-Zq7x3Lm9TfW2"
+PASSWORD = "canary-password-Kd84hsPw"
+PLANT = "canary-planted-Wm5rJt2Vb8Ly"
+GUEST = {"email": "ada@example.org", "firstName": "Ada", "lastName": "L"}
+TOLD = Asset(name="told", uri="s3://told/here") if HAS_TASK_SDK else Asset("s3://told/here")
+both_modes = pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "deferrable"])
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator(seed=1, api_key=KEY, report_seconds=0.05, registrations=40, download="redirect") as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses that cost a test nothing."""
+    from airflow_provider_ringevents.client import defaults
+    from airflow_provider_ringevents.client.retrying import RetryPolicy
+
+    monkeypatch.setattr(defaults, "POLL_FIRST", 0.02)
+    monkeypatch.setattr(RetryPolicy, "backoff", lambda self, attempt: 0.0)
+
+
+class Searched:
+    """Runs tasks against an emulator and searches what each has left."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+
+    def canaries(self) -> dict[str, list[str]]:
+        """Everything secret that there is by now."""
+        made = [link for event in self.emulator.state.events.values() for link in event.magic_links.values()]
+        links = [link.attributes()["magicLink"] for link in made]
+        signatures = [
+            seen.query.partition("signature=")[2]
+            for seen in self.emulator.requests.entries
+            if "signature=" in seen.query
+        ]
+        assert all(len(secret) > 8 for secret in [*links, *signatures])
+        return {"key": [KEY], "password": [PASSWORD], "magic link": links, "signature": [*{*signatures}]}
+
+    def ticket(self) -> str:
+        """The id of a ticket."""
+        event = self.emulator.state.events[self.emulator.event_id]
+        return next(iter(event.tickets.values())).id
+
+    def run(self, make: Callable[[], Any], state: str = "success", **options: Any) -> Result:
+        """One task to its end, and the search."""
+        result = Run(make, connections={"ringevents_default": self.emulator.connection_json()}, **options).to_end()
+        assert result.state == state, result.log_text
+        assert "HTTP Request" in result.log_text, "the HTTP libraries' log was on"
+        assert "send_request_headers" in result.log_text, "down to their debugging"
+        assert leaks(result, self.canaries()) == []
+        return result
+
+    def echo(self, status: int = 500, times: int | None = 1, password: str = "", **where: Any) -> None:
+        """The service answers with a page that repeats every secret it was sent."""
+        said = f"Bearer {KEY} {KEY} '{password}' https://links.example/x?signature={KEY} /x?signature={KEY}"
+        body = json.dumps({"errors": [{"code": KEY, "title": said, "detail": said, "source": {"pointer": password}}]})
+        headers = {"X-Request-Id": f"for {KEY}", "Set-Cookie": f"key={KEY}", "Location": f"/{KEY}?{password}"}
+        self.emulator.fault("body", status=status, body=body, headers=headers, times=times, **where)
+
+
+@pytest.fixture
+def searched(emulator: Emulator) -> Searched:
+    return Searched(emulator)
+
+
+# --- the tasks
+
+
+@both_modes
+def test_exports_of_reports(searched: Searched, tmp_path: Path, deferrable: bool) -> None:
+    from airflow_provider_ringevents.transfers.report_to_object_storage import RingEventsReportToObjectStorageOperator
+
+    def make() -> Any:
+        return RingEventsReportToObjectStorageOperator(
+            task_id="export",
+            event_id=searched.emulator.event_id,
+            report_type="registrations",
+            destination=f"file://{tmp_path}/report.csv",
+            poll_interval=0.05,
+            deferrable=deferrable,
+            outlets=[TOLD],
+        )
+
+    searched.echo(method="GET", path="/v1/reports/[^/]*$")
+    searched.emulator.fault("cut_body", origin="links", after=100)
+    searched.emulator.fault("expired_link", origin="links")
+    result = searched.run(make, retries=1)
+    assert result.outlet_events
+    assert searched.canaries()["signature"], "signed links were used"
+
+    searched.echo(403, None, origin="links")
+    assert str(searched.run(make, "failed").exception)
+
+    searched.emulator.faults.clear()
+    searched.echo(401, None)
+    assert "***" in str(searched.run(make, "failed").exception)
+
+
+def test_magic_links(searched: Searched) -> None:
+    from airflow_provider_ringevents.operators.magic_links import RingEventsCreateMagicLinkOperator
+
+    ticket = searched.ticket()
+
+    def make(*attendees: dict[str, Any]) -> Callable[[], Any]:
+        return lambda: RingEventsCreateMagicLinkOperator(task_id="links", ticket_id=ticket, attendees=[*attendees])
+
+    before = len(searched.canaries()["magic link"])
+    searched.run(make(GUEST))
+    assert len(searched.canaries()["magic link"]) == before + 1
+    searched.echo(422, None, method="POST")
+    searched.run(make(GUEST, {**GUEST, "email": "bob@example.org"}), "failed")
+
+
+@pytest.mark.parametrize("how", ["literal", "variable"])
+def test_events_with_a_password(searched: Searched, how: str) -> None:
+    from airflow_provider_ringevents.operators.events import RingEventsCreateEventOperator
+
+    password = PASSWORD if how == "literal" else "{{ var.value.event_password }}"
+
+    def make(name: str) -> Callable[[], Any]:
+        return lambda: RingEventsCreateEventOperator(
+            task_id="create",
+            name=name,
+            time_start="2027-03-01T09:00:00Z",
+            time_end="2027-03-01T10:00:00Z",
+            timezone="UTC",
+            currency="EUR",
+            attributes={"password": password},
+        )
+
+    variables = {"event_password": PASSWORD}
+    searched.run(make("one"), variables=variables)
+    assert any((event.request or {}).get("password") == PASSWORD for event in searched.emulator.state.events.values())
+    searched.echo(422, None, PASSWORD, method="POST")
+    assert "***" in str(searched.run(make("two"), "failed", variables=variables).exception)
+
+
+@pytest.mark.parametrize("collection", ["registrations", "magic_links"])
+@pytest.mark.parametrize("credentials", [False, True], ids=["without", "with credentials"])
+def test_exports_of_lists(searched: Searched, tmp_path: Path, collection: str, credentials: bool) -> None:
+    from airflow_provider_ringevents.client import Client, endpoints
+    from airflow_provider_ringevents.transfers.collection_to_object_storage import (
+        RingEventsCollectionToObjectStorageOperator,
+    )
+
+    emulator = searched.emulator
+    ticket = searched.ticket()
+    with Client(emulator.url, KEY) as client:
+        made = client.send(endpoints.create_magic_link(ticket, GUEST))["data"]["attributes"]["magicLink"]
+
+    def make() -> Any:
+        return RingEventsCollectionToObjectStorageOperator(
+            task_id="export",
+            collection=collection,
+            parent_id=ticket if collection == "magic_links" else emulator.event_id,
+            destination=f"file://{tmp_path}/rows.jsonl",
+            include_credentials=credentials,
+            outlets=[TOLD],
+        )
+
+    searched.echo(500, 2, method="GET")
+    assert searched.run(make).outlet_events
+    assert (made in (tmp_path / "rows.jsonl").read_text()) == (credentials and collection == "magic_links")
+    searched.echo(403, None, method="GET")
+    searched.run(make, "failed")
+
+
+@both_modes
+@pytest.mark.parametrize("status", [401, 422, 500])
+@pytest.mark.parametrize("sensor", ["report", "event"])
+def test_sensors_that_fail(searched: Searched, deferrable: bool, status: int, sensor: str) -> None:
+    from airflow_provider_ringevents.sensors.events import RingEventsEventSensor
+    from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
+
+    def make() -> Any:
+        common: dict[str, Any] = {"task_id": "wait", "poke_interval": 0.02, "timeout": 30, "deferrable": deferrable}
+        if sensor == "report":
+            return RingEventsReportSensor(report_id="r", **common)
+        return RingEventsEventSensor(event_id="e", condition="published", **common)
+
+    searched.echo(status, None)
+    assert "***" in str(searched.run(make, "failed").exception)
+
+
+# --- the search
+
+
+class PlantedLink(BaseOperatorLink):
+    name = "Planted"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        return f"https://pages.test/?key={PLANT}"
+
+
+class PlantedTrigger(BaseTrigger):
+    def __init__(self, given: str, fired: str) -> None:
+        super().__init__()
+        self.given, self.fired = given, fired
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return f"{__name__}.PlantedTrigger", {"given": self.given, "fired": self.fired}
+
+    async def run(self) -> Any:
+        yield TriggerEvent({"said": self.fired[::-1]})
+
+
+class Planted(BaseOperator):
+    """Leaves the key in one place."""
+
+    template_fields = ("text",)
+
+    def __init__(self, *, place: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.place = place
+        self.text = "{{ var.value.planted }}" if place == "rendered fields" else ""
+
+    def execute(self, context: Any) -> Any:
+        self.text = ""
+        planted = {place: PLANT if place == self.place else "" for place in PLACES}
+        if planted["log"]:
+            self.log.debug("Authorization: Bearer %s", PLANT)
+        if planted["outlet events"]:
+            context["outlet_events"][TOLD].extra = {"key": PLANT}
+        if planted["state store"]:
+            context["task_state_store"].set("key", PLANT)
+        if planted["error"]:
+            try:
+                raise KeyError(PLANT)
+            except KeyError as error:
+                raise ValueError("something else") from error
+        if self.place in ("trigger rows", "next_kwargs", "events"):
+            trigger = PlantedTrigger(planted["trigger rows"], planted["events"][::-1])
+            self.defer(trigger=trigger, method_name="resume", kwargs={"kept": planted["next_kwargs"]})
+        return {"key": planted["XComs"]}
+
+    def resume(self, context: Any, event: Any = None, kept: Any = None) -> None:
+        return None
+
+
+class PlantedInLinks(Planted):
+    operator_extra_links = (PlantedLink(),)
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if HAS_STATE_STORE or place != "state store"])
+def test_the_search_finds_a_canary_in_every_place(place: str) -> None:
+    operator = PlantedInLinks if place == "links" else Planted
+    outlets = [TOLD] if place == "outlet events" else []
+    result = Run(lambda: operator(task_id="t", place=place, outlets=outlets), variables={"planted": PLANT}).to_end()
+
+    assert result.state == ("failed" if place == "error" else "success")
+    found = {leak.removeprefix("plant in ").partition(" as ")[0] for leak in leaks(result, {"plant": [PLANT]})}
+    assert place in found
+    assert found <= {place, "log"}, "what is planted elsewhere may be logged, too"
+
+
+@pytest.mark.parametrize("spelling", ["plain", "quoted", "base64", "json", "beginning"])
+def test_the_search_finds_a_canary_however_it_is_spelt(spelling: str) -> None:
+    import base64
+    from urllib.parse import quote
+
+    secret = 'canary "key" /with+all-of-them'
+    written = {
+        "plain": secret,
+        "quoted": quote(secret, safe=""),
+        "base64": base64.b64encode(secret.encode()).decode(),
+        "json": json.dumps({"key": secret}),
+        "beginning": secret[:17],
+    }[spelling]
+
+    class Says(BaseOperator):
+        def execute(self, context: Any) -> None:
+            self.log.info("%s", written)
+
+    assert leaks(Run(lambda: Says(task_id="t")).to_end(), {"key": [secret]})
+    assert not leaks(Run(lambda: Says(task_id="t")).to_end(), {"key": ["another canary entirely"]})

@@ -38,7 +38,7 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": _modules("triggers", "events", "registrations", "reports"),
         # Airflow 3.2 and later; loaded by every call of `airflow`.
         "cli": [f"{_PACKAGE}.cli.definition.get_ringevents_cli_commands"],
-        "extra-links": [f"{_PACKAGE}.links.EventLink"],
+        "extra-links": [f"{_PACKAGE}.links.EventLink", f"{_PACKAGE}.links.ObjectLink"],
         "connection-types": [
             {
                 "connection-type": "ringevents",

@@ -1,4 +1,4 @@
-"""Links from a task to the service's web pages."""
+"""Links from a task to web pages: of its event, of what it exported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 EVENT_PAGE: Final = "https://events.ringcentral.com/events/{slug}"
 """Where an event's page is. The API's reference does not say: this is what the web application's address bar shows."""
 
+OBJECT_PAGES: Final = {
+    "s3": "https://s3.console.aws.amazon.com/s3/object/{bucket}?prefix={key}",
+    "gs": "https://console.cloud.google.com/storage/browser/_details/{bucket}/{key}",
+}
+"""Where an object's page is in its cloud's console, by the scheme of its URI."""
+
 _SLUG = "ringevents_event_slug"
+_OBJECT = "ringevents_object"
 
 
 class EventLink(BaseOperatorLink):
@@ -37,3 +44,37 @@ class EventLink(BaseOperatorLink):
             return ""  # a look for what was never kept would put an error into the log of a task that failed
         slug = XCom.get_value(key=_SLUG, ti_key=ti_key)
         return EVENT_PAGE.format(slug=slug) if slug else ""
+
+
+class ObjectLink(BaseOperatorLink):
+    """The page of the exported object in the console of S3 or Google Cloud Storage; of several the first one's."""
+
+    name = "Exported object"
+
+    @staticmethod
+    def keep(context: Context, uri: str) -> None:
+        """Keep what the link needs.
+
+        :param uri: without a connection.
+        """
+        if address := _object_page(uri):
+            context["ti"].xcom_push(key=_OBJECT, value=address)
+            task: Any = context["task"]
+            task.object_is_known = True
+
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
+        """The address; empty for other stores, and while there is no object."""
+        from airflow.providers.common.compat.sdk import XCom
+
+        if not getattr(operator, "object_is_known", True):
+            return ""
+        return XCom.get_value(key=_OBJECT, ti_key=ti_key) or ""
+
+
+def _object_page(uri: str) -> str:
+    from urllib.parse import quote
+
+    scheme, _, place = uri.partition("://")
+    bucket, _, key = place.partition("/")
+    page = OBJECT_PAGES.get(scheme)
+    return page.format(bucket=quote(bucket), key=quote(key)) if page and key else ""

@@ -10,14 +10,13 @@ from airflow.providers.common.compat.sdk import Context
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.operators.base import (
-    RingEventsBaseOperator,
     at_the_edge,
     check_seconds,
     is_known,
     is_known_now,
     refuses,
 )
-from airflow_provider_ringevents.transfers.arguments import IfExists, check_target
+from airflow_provider_ringevents.transfers.base import IfExists, RingEventsBaseExportOperator, check_target
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_ringevents.transfers.windows import Window
 
 
-class RingEventsCollectionToObjectStorageOperator(RingEventsBaseOperator):
+class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
     """Reads a whole list and publishes it in object storage as one file: all of it, or nothing.
 
     Any list of the API: ``GET /v1/organizations``, ``GET /v1/events/{eventId}/registrations``, ... Pages are read
@@ -75,7 +74,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseOperator):
         "window",
         "object_storage_conn_id",
         "partition_key",
-        *RingEventsBaseOperator.template_fields,
+        *RingEventsBaseExportOperator.template_fields,
     )
 
     def __init__(
@@ -143,8 +142,6 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
         """Read, write, publish, and tell the outlets."""
-        from airflow_provider_ringevents.transfers.outlets import tell_outlets
-
         self._check(is_known)
         watermark = self._watermark(context) if self.watermark else None
         window = self._window(context, watermark)
@@ -153,7 +150,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseOperator):
         with self.hook as hook:
             manifests = [self._export(hook, parent_id, window) for parent_id in self._parents(hook)]
         shown = window.shown if window is not None else None
-        tell_outlets(context, self.outlets, manifests, window=shown, partition_key=self.partition_key)
+        self.tell(context, manifests, window=shown, partition_key=self.partition_key)
         if watermark is not None and window is not None:
             watermark.advance(window)
         return manifests if self.parent_ids is not None else manifests[0]

@@ -21,7 +21,7 @@ from airflow_provider_ringevents.collections.formats import open_rows
 from airflow_provider_ringevents.collections.formats.naming import FileKind
 from airflow_provider_ringevents.collections.reading import CollectionReading
 from airflow_provider_ringevents.storage import Destination, safe_file_name
-from airflow_provider_ringevents.transfers.arguments import IfExists
+from airflow_provider_ringevents.transfers.base import IfExists
 from airflow_provider_ringevents.transfers.publish_report import Progress, already_there, human_bytes
 
 log = logging.getLogger(__name__)

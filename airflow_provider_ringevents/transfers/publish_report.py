@@ -13,7 +13,7 @@ from airflow_provider_ringevents.client.downloading import RestartDownload
 from airflow_provider_ringevents.client.endpoints import download_report
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.storage import Destination, safe_file_name
-from airflow_provider_ringevents.transfers.arguments import IfExists
+from airflow_provider_ringevents.transfers.base import IfExists
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsNotFoundError, RingEventsReportFailedError
 from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.operators.base import (
-    RingEventsBaseOperator,
     at_the_edge,
     check_seconds,
     is_known,
@@ -21,7 +20,12 @@ from airflow_provider_ringevents.operators.base import (
     refuses,
 )
 from airflow_provider_ringevents.operators.reports import check_report_request
-from airflow_provider_ringevents.transfers.arguments import IfExists, check_target, manifest
+from airflow_provider_ringevents.transfers.base import (
+    IfExists,
+    RingEventsBaseExportOperator,
+    check_target,
+    manifest,
+)
 from airflow_provider_ringevents.triggers.outcome import checked_event
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_ringevents.transfers.remembered import RememberedReport
 
 
-class RingEventsDownloadReportOperator(RingEventsBaseOperator):
+class RingEventsDownloadReportOperator(RingEventsBaseExportOperator):
     """Downloads a report that is ready into object storage: the whole file, or nothing.
 
     ``GET /v1/reports/{reportId}/download``, or the report's signed link where that will not do.
@@ -49,7 +53,7 @@ class RingEventsDownloadReportOperator(RingEventsBaseOperator):
         "report_id",
         "destination",
         "object_storage_conn_id",
-        *RingEventsBaseOperator.template_fields,
+        *RingEventsBaseExportOperator.template_fields,
     )
 
     def __init__(
@@ -97,14 +101,12 @@ class RingEventsDownloadReportOperator(RingEventsBaseOperator):
         return self._told(context, published, title=title)
 
     def _told(self, context: Context, published: dict[str, Any], *, title: str | None) -> dict[str, Any]:
-        from airflow_provider_ringevents.transfers.outlets import tell_outlets
-
         told = manifest(published, report_id=self.report_id, event_id=None, report_type=None, title=title)
-        tell_outlets(context, self.outlets, [told])
+        self.tell(context, [told])
         return told
 
 
-class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
+class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
     """Asks for a report, waits until it is ready, and publishes it in object storage: the whole file, or nothing.
 
     ``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``, ``GET /v1/reports/{reportId}``,
@@ -142,7 +144,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
         "report_version",
         "attributes",
         "object_storage_conn_id",
-        *RingEventsBaseOperator.template_fields,
+        *RingEventsBaseExportOperator.template_fields,
     )
 
     def __init__(
@@ -279,10 +281,8 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseOperator):
     def _told(
         self, context: Context, published: dict[str, Any], *, report_id: str | None, title: str | None
     ) -> dict[str, Any]:
-        from airflow_provider_ringevents.transfers.outlets import tell_outlets
-
         told = manifest(
             published, report_id=report_id, event_id=self.event_id, report_type=self.report_type, title=title
         )
-        tell_outlets(context, self.outlets, [told])
+        self.tell(context, [told])
         return told

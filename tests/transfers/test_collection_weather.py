@@ -190,7 +190,7 @@ def test_a_key_that_is_refused_in_the_middle(export: Export, emulator: Any, befo
 
 
 def test_a_storm_of_429_slows_the_list_down_and_loses_nothing(export: Export, emulator: Any, tmp_path: Path) -> None:
-    emulator.fault("status", status=429, headers={"Retry-After": "0"}, query=r"\bpage=[2-5]\b", times=6)
+    emulator.fault("status", status=429, headers={"Retry-After": "0"}, query=r"\bpage=[2-5]\b", times=4)
     result = export(concurrency=4).to_end()
 
     assert result.state == "success"

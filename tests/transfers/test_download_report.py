@@ -51,7 +51,7 @@ def test_skips_what_is_there_without_a_request(emulator: Any, report_id: str, tm
 
 
 def test_a_report_that_is_not_there_fails_at_once(emulator: Any, tmp_path: Path) -> None:
-    result = run(emulator, report_id="a/b", destination=str(tmp_path / "r.csv")).to_end()
+    result = run(emulator, report_id="nobody-knows", destination=str(tmp_path / "r.csv")).to_end()
 
     assert (result.state, result.tries) == ("failed", 1)
     assert "404" in str(result.exception)

@@ -65,6 +65,8 @@ def test_nine_megabytes_arrive_whole(
     assert result.xcom["uri"] == f"s3://{bucket.name}/a/b.csv"
     assert result.xcom["sha256"] == hashlib.sha256(content).hexdigest()
     assert s3_server.open_uploads(bucket.name) == []
+    page = f"https://s3.console.aws.amazon.com/s3/object/{bucket.name}?prefix=a/b.csv"
+    assert result.links == {"Exported object": page}
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["over an object", "nothing there"])

@@ -1,0 +1,39 @@
+"""Where the links of a task lead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_ringevents.links import ObjectLink
+
+PAGES = {
+    "s3://lake/a b/ü.csv": "https://s3.console.aws.amazon.com/s3/object/lake?prefix=a%20b/%C3%BC.csv",
+    "s3://lake/x?y=1&z#f": "https://s3.console.aws.amazon.com/s3/object/lake?prefix=x%3Fy%3D1%26z%23f",
+    "gs://lake/day/r.parquet": "https://console.cloud.google.com/storage/browser/_details/lake/day/r.parquet",
+    "s3://lake": None,
+    "abfs://container/r.csv": None,
+    "file:///tmp/r.csv": None,
+}
+
+
+class _TaskInstance:
+    def __init__(self) -> None:
+        self.pushed: dict[str, str] = {}
+
+    def xcom_push(self, key: str, value: str) -> None:
+        self.pushed[key] = value
+
+
+class _Task:
+    object_is_known = False
+
+
+@pytest.mark.parametrize(("uri", "page"), PAGES.items())
+def test_an_object_has_a_page_where_its_cloud_has_a_console(uri: str, page: str | None) -> None:
+    instance, task = _TaskInstance(), _Task()
+    context: Any = {"ti": instance, "task": task}
+    ObjectLink.keep(context, uri)
+    assert list(instance.pushed.values()) == ([page] if page else [])
+    assert task.object_is_known == bool(page)

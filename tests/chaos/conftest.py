@@ -8,7 +8,12 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seeds", type=int, default=5, help="how many times each scenario is played, with other dice")
+    options = parser.getgroup("chaos")
+    options.addoption(
+        "--seeds", type=int, default=4, help="exports: how often each scenario is played, with other dice"
+    )
+    options.addoption("--events", type=int, default=32, help="real processes: how many things happen")
+    options.addoption("--waits", type=int, default=100, help="real processes: waits that are open at a time")
 
 
 @pytest.fixture

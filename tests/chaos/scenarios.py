@@ -37,6 +37,7 @@ LARGE = 13 * MEGABYTE
 LARGE_LIST = 7_000
 """Registrations whose list S3 takes in two blocks, some 7 MB."""
 
+COMPACT: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":")}
 REPORT_BODY = {"path": "/download$|/files?/"}
 LIST_PAGE = {"path": "/registrations$"}
 
@@ -358,21 +359,7 @@ class World:
             reports = list(self.emulator.reports)
             wanted = result.xcom["report_id"] if result.xcom else reports[-1].id if reports else None
             return self.emulator.report_content(wanted) if wanted else None
-        return b"".join(json_line(row) for row in self._rows())
-
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        """All registrations, past the code under test and past the faults."""
-        set_now = list(self.emulator.faults)
-        self.emulator.faults.clear()
-        address = f"{self.emulator.url}/v1/events/{self.emulator.event_id}/registrations"
-        with httpx.Client(headers={"Authorization": f"Bearer {self.emulator.api_key}"}, trust_env=False) as client:
-            for page in range(1, 1000):
-                rows = client.get(address, params={"page": page, "perPage": 1000}).raise_for_status().json()["data"]
-                yield from ({"id": row["id"], **row["attributes"]} for row in rows)
-                if len(rows) < self.emulator.settings.max_per_page:
-                    break
-        for fault in set_now:
-            self.emulator.faults.add(fault)
+        return listed(self.emulator)
 
     def _run(self, scenario: Scenario, weather: Weather) -> Run:
         destination = self.store.uri("export.out")
@@ -414,9 +401,21 @@ class World:
         return Run(make, retries=RETRIES, connections=connections)
 
 
-def json_line(row: dict[str, Any]) -> bytes:
-    """A row as the list's file has it."""
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+def listed(emulator: Emulator) -> bytes:
+    """All registrations as the list's file has them, past the code under test and past the faults."""
+    faults = list(emulator.faults)
+    emulator.faults.clear()
+    lines = []
+    address = f"{emulator.url}/v1/events/{emulator.event_id}/registrations"
+    with httpx.Client(headers={"Authorization": f"Bearer {emulator.api_key}"}, trust_env=False) as client:
+        for page in range(1, 1000):
+            rows = client.get(address, params={"page": page, "perPage": 1000}).raise_for_status().json()["data"]
+            lines += [json.dumps({"id": row["id"], **row["attributes"]}, **COMPACT).encode() + b"\n" for row in rows]
+            if len(rows) < emulator.settings.max_per_page:
+                break
+    for fault in faults:
+        emulator.faults.add(fault)
+    return b"".join(lines)
 
 
 def _started(meanwhile: Callable[[], None] | None) -> threading.Thread | None:

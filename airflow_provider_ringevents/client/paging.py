@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 from airflow_provider_ringevents.client.errors import RingEventsTransportError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_MOST_ROWS = 2**53
+"""A count beyond this counts nothing."""
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
@@ -60,7 +62,7 @@ class Page:
             )
         meta, links = envelope.get("meta"), envelope.get("links")
         count = meta.get("count") if isinstance(meta, Mapping) else None
-        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MOST_ROWS:
             count = None
         next_link = links.get("next") if isinstance(links, Mapping) else None
         return cls(

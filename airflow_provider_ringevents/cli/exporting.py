@@ -20,7 +20,7 @@ from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.collections.catalog import Collection, collection_named
 from airflow_provider_ringevents.collections.formats.naming import FileKind
 from airflow_provider_ringevents.storage import Destination
-from airflow_provider_ringevents.transfers.arguments import manifest
+from airflow_provider_ringevents.transfers.base import manifest
 from airflow_provider_ringevents.transfers.publish_collection import CollectionExport, publish_collection
 from airflow_provider_ringevents.transfers.publish_report import already_there, publish_report
 from airflow_provider_ringevents.waiting import ReportWait, wait_for

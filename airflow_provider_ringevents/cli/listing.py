@@ -20,7 +20,7 @@ from airflow_provider_ringevents.collections.reading import CollectionReading
 COLUMNS: Final = {
     "organizations": ("id", "name"),
     "templates": ("id", "name"),
-    "events": ("id", "name", "status", "timeStart", "timeEnd", "timezone"),
+    "events": ("id", "name", "status", "timeStart", "timeEnd"),
     "tickets": ("id", "name", "price", "count", "claimed", "remaining"),
     "reports": ("id", "title", "status"),
     "registrations": ("id", "firstName", "lastName", "email", "attended", "createdAt"),

@@ -22,11 +22,13 @@ def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], output: Outp
 
 
 def show_one(values: Mapping[str, Any], output: Output) -> None:
-    """Write the fields of one thing: JSON as an object, else a line for each field."""
+    """Write the fields of one thing: JSON as an object, else a line for each field, never broken."""
     if output == "json":
         sys.stdout.write(f"{_as_json(values)}\n")
-    else:
-        show([{"field": name, "value": value} for name, value in values.items()], ("field", "value"), output)
+        return
+    width = max(map(len, values))
+    for name, value in values.items():
+        sys.stdout.write(f"{name}\t{_cell(value)}\n" if output == "plain" else f"{name:{width}}  {_cell(value)}\n")
 
 
 def one_line(text: str) -> str:

@@ -209,6 +209,18 @@ def test_airflow_finds_the_provider_its_connection_type_and_its_hook() -> None:
     assert manager.field_behaviours["ringevents"]["relabeling"]["password"] == "API key"
 
 
+def test_airflow_takes_the_commands_and_no_version_minds_them() -> None:
+    from airflow.providers_manager import ProvidersManager
+
+    if not any(entry.dist.name == DISTRIBUTION for entry in entry_points(group="apache_airflow_provider")):
+        pytest.skip(f"{DISTRIBUTION} is not installed in this environment")
+    manager = ProvidersManager()
+    assert manager.providers[DISTRIBUTION].data["cli"] == get_provider_info()["cli"]
+    if hasattr(manager, "cli_command_functions"):
+        groups = [group for get in manager.cli_command_functions for group in get()]
+        assert "ringevents" in [group.name for group in groups]
+
+
 # --- what an import costs
 
 

@@ -1,0 +1,84 @@
+"""No promise without a test: every one names tests that exist, and its figures are those of the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+
+import pytest
+
+from airflow_provider_ringevents.client import defaults
+from docs import ROOT, code, rows
+
+PROMISES = list(rows("reliability.md", "## Promises"))
+
+
+@cache
+def named_in(path: str) -> frozenset[str]:
+    """The names of a file's tests, read and not run: the campaign's are not to be collected here."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    places = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
+    return frozenset(
+        node.name
+        for place in places
+        for node in place.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    )
+
+
+def test_promises_are_numbered() -> None:
+    assert [row[0] for row in PROMISES] == [str(number) for number in range(1, len(PROMISES) + 1)]
+    assert len(PROMISES) >= 30
+
+
+@pytest.mark.parametrize("row", PROMISES, ids=lambda row: row[0])
+def test_every_promise_has_a_limit_and_tests_that_exist(row: list[str]) -> None:
+    _, promise, limit, held = row
+    assert promise
+    assert limit
+    named = code(held)
+    assert named, promise
+    assert ", ".join(f"`{name}`" for name in named) == held
+    for name in named:
+        path, _, function = name.partition("::")
+        assert (ROOT / path).is_file(), name
+        assert function in named_in(path), name
+
+
+FIGURES = {
+    "## One request": {
+        "requests of one call": [defaults.MAX_ATTEMPTS],
+        "all these pauses together": [defaults.BACKOFF_TOTAL],
+        "`Retry-After`": [defaults.RETRY_AFTER_MAX],
+        "silence": [defaults.READ_TIMEOUT, defaults.CONNECT_TIMEOUT],
+    },
+    "## A wait": {
+        "first poll of a report": [defaults.POLL_FIRST],
+        "polls that may fail in a row": [defaults.POLL_FAILURES - 1],
+        "`Retry-After` of a poll that failed": [defaults.RETRY_AFTER_MAX],
+    },
+    "## A list": {
+        "rows in a page": [defaults.PER_PAGE],
+        "pages in flight": [defaults.CONCURRENCY, defaults.MAX_CONCURRENCY],
+        "connections of one client": [defaults.MAX_CONNECTIONS],
+    },
+    "## A download": {
+        "taken up again after a cut": [defaults.MAX_RESUMES],
+        "begun again from nothing": [defaults.MAX_RESUMES],
+        "fresh links for an expired one": [defaults.MAX_LINK_REFRESHES],
+        "redirects": [defaults.MAX_REDIRECTS],
+    },
+    "## Sizes": {
+        "one JSON answer": [defaults.MAX_JSON_BYTES / 2**20],
+        "one error page": [defaults.MAX_ERROR_BYTES / 2**10],
+    },
+}
+
+
+@pytest.mark.parametrize("heading", FIGURES)
+def test_the_figures_are_those_of_the_code(heading: str) -> None:
+    shown = {row[0]: row[1] for row in rows("reliability.md", heading)}
+    for what, numbers in FIGURES[heading].items():
+        said = re.findall(r"\d+(?:\.\d+)?", shown[what])
+        assert [float(number) for number in said[: len(numbers)]] == numbers, what

@@ -209,6 +209,12 @@ def _reset(weather: Weather) -> None:
 def _kill(weather: Weather) -> None:
     if weather.dice.random() < 0.7:
         weather.large()
+    store = weather.world.store
+    if isinstance(store, LocalFolder):
+        # A deferrable export writes nothing in its first session.
+        sessions = 2 if weather.scenario.export.endswith("deferrable") else 1
+        weather.threats += [lambda: _die_when(store.left_behind)] * sessions
+        weather.fault("stall", after=weather.somewhere(), seconds=2.5)
     for _ in range(weather.dice.randint(1, 3)):
         seconds = weather.dice.choice([0.05, 0.2, 0.5, 1.0]) * weather.dice.random() * 2
         weather.threats.append(lambda seconds=seconds: _die_after(seconds))
@@ -292,6 +298,15 @@ def _die_after(seconds: float) -> None:
     timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
     timer.daemon = True
     timer.start()
+
+
+def _die_when(there: Callable[[], Any]) -> None:
+    def watch() -> None:
+        while not there():
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 # --- playing one

@@ -20,7 +20,7 @@ MARK_FIELD: Final = "airflow_ringevents_key"
 _MAX_KEY = 128
 _SLUG_NAME = 48
 _SLUG_DIGITS = 12
-_TAIL = re.compile(rf"-[0-9a-f]{{{_SLUG_DIGITS}}}(?:-|\Z)")
+_TAIL = re.compile(rf"-([0-9a-f]{{{_SLUG_DIGITS}}})(?:-|\Z)")
 _CLOSE_ENOUGH = 1.0
 """Seconds: a service may drop fractions."""
 
@@ -151,7 +151,7 @@ class Wanted:
             if event is not source
             and name
             and name in _plain(event.get("name"))
-            and self._bears_no_other_mark(event, mark_of(source))
+            and _bears_no_other_mark(event, source)
             and _made_since(event, since)
             and not self.differences(event)
         ]
@@ -163,11 +163,6 @@ class Wanted:
             )
         return candidates[0] if candidates else None
 
-    def _bears_no_other_mark(self, event: Mapping[str, Any], of_source: Any) -> bool:
-        if self.slug is not None:
-            return not _TAIL.search(str(event.get("slug") or "").lower())
-        return mark_of(event) in (None, of_source)
-
     @property
     def _mark(self) -> str:
         own_slug = self.slug is not None and self.tail is None
@@ -178,6 +173,16 @@ def mark_of(event: Mapping[str, Any]) -> Any:
     """The mark in an event's metadata, None where there is none."""
     metadata = event.get("metadata")
     return metadata.get(MARK_FIELD) if isinstance(metadata, Mapping) else None
+
+
+def _bears_no_other_mark(event: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
+    """Whether an event is nobody else's, by either kind of mark; a copy may have kept those of its source."""
+    return mark_of(event) in (None, mark_of(source)) and _tail_of(event) in (None, _tail_of(source))
+
+
+def _tail_of(event: Mapping[str, Any]) -> str | None:
+    found = _TAIL.search(str(event.get("slug") or "").lower())
+    return found.group(1) if found else None
 
 
 def _made_since(event: Mapping[str, Any], since: float) -> bool:

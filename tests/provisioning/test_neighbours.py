@@ -1,0 +1,21 @@
+"""Tasks of different kinds that ask for the same name and times: each has an event of its own."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from provisioning.world import KINDS, World
+
+
+@pytest.mark.parametrize("fault", ["reset", "applied_then_cut"])
+@pytest.mark.parametrize(("first", "second"), itertools.permutations(KINDS, 2))
+def test_an_event_with_another_kind_of_mark_is_not_taken(world: World, first: str, second: str, fault: str) -> None:
+    """Plain events bear their mark in the slug, all others in the metadata."""
+    assert world.run(first, task_id="first").to_end().state == "success"
+    world.emulator.fault(fault, method="POST")
+    result = world.run(second, task_id="second").to_end()
+    assert result.state == "success", result.log_text
+    assert len(world.made()) == 2
+    assert result.xcom["id"] == world.made()[1].id

@@ -113,7 +113,10 @@ class Client(ClientCore):
         first, asked = self._first_page(call, per_page)
         width = self.settings.concurrency if concurrency is None else concurrency
         check_number("concurrency", width, whole=True, least=1, most=defaults.MAX_CONCURRENCY)
-        page = Page.of(self.send(first), 1, operation=call.operation)
+        limited: list[BaseException] = []
+        page = Page.of(self.send(first, on_retry=limited.append), 1, operation=call.operation)
+        if any(isinstance(error, RingEventsRateLimitError) for error in limited):
+            width = 1
         yield page
         plan = PagePlan.after(page, asked) if call.paged else None
         if plan and plan.last > 1:

@@ -57,6 +57,9 @@ class ListFilter:
             raise RingEventsConfigError(
                 f"filter: a mapping of field to conditions is wanted, got {type(filter).__name__}"
             )
+        for field, conditions in Filter(filter).items():
+            if not conditions:
+                raise RingEventsConfigError(f"filter[{field}]: a condition is wanted, got {conditions!r}")
         return {
             f"filter[{field}][{operator}]": self._value(field, operator, value)
             for field, conditions in Filter(filter).items()
@@ -98,7 +101,7 @@ def _scalar(where: str, kind: str, value: Any) -> str:
 
 
 def _unknown(parameter: str, what: str, name: str, allowed: Sequence[str]) -> RingEventsConfigError:
-    close = get_close_matches(name, allowed, n=1)
+    close = get_close_matches(str(name), allowed, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return RingEventsConfigError(
         f"{parameter}: the API documents no {what}{hint} (allowed: {', '.join(allowed) or 'none'})"

@@ -157,8 +157,11 @@ def check_number(
     """
     wanted = ["a whole number" if whole else "a number"]
     wanted += [f"above {above}"] if above is not None else []
-    wanted += [f"of at least {least}"] if least is not None else []
-    wanted += [f"of at most {most}"] if most is not None else []
+    if least is not None and most is not None:
+        wanted.append(f"from {least} to {most}")
+    else:
+        wanted += [f"of at least {least}"] if least is not None else []
+        wanted += [f"of at most {most}"] if most is not None else []
     numeric = not isinstance(value, bool) and isinstance(value, int if whole else (int, float))
     if (
         not numeric

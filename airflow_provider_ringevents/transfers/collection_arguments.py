@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,10 @@ from airflow_provider_ringevents.transfers.windows import given_window
 
 Known = Callable[[Any], bool]
 PLACE_OF_THE_PARENT = "{parent_id}"
+LONGEST_PARTITION_KEY = 250
+"""What Airflow's metadata database takes."""
+
+_PLACE = re.compile(r"\{\w+\}")
 
 
 def check_list(known: Known, collection: Any, filter: Any, concurrency: Any) -> None:
@@ -63,6 +68,11 @@ def check_place(known: Known, destination: Any, format: Any, *, several: bool, e
     """
     if not known(destination):
         return
+    if unknown := [place for place in _PLACE.findall(destination) if place != PLACE_OF_THE_PARENT]:
+        raise RingEventsConfigError(
+            f"destination: {unknown[0]} in {destination!r} stands for nothing; {PLACE_OF_THE_PARENT} stands for the"
+            " parent's id, and Jinja is written with two braces"
+        )
     if several and not destination.endswith("/") and PLACE_OF_THE_PARENT not in destination:
         raise RingEventsConfigError(
             f"destination: {destination!r} is one object, and parent_ids gives one for each: put {PLACE_OF_THE_PARENT}"
@@ -95,7 +105,39 @@ def check_window(known: Known, collection: Any, filter: Any, field: Any, window:
             checked.added_to(filter)
 
 
-def check_watermark(field: Any, window: Any, outlets: Sequence[Any]) -> None:
+def check_switches(**switches: Any) -> None:
+    """Refuse what is neither True nor False: a word such as "no" would count as True.
+
+    :raises RingEventsConfigError: the message names the argument and its value.
+    """
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise RingEventsConfigError(f"{name}: True or False is wanted, got {value!r}")
+
+
+def check_partition(known: Known, partition_key: Any, outlets: Sequence[Any]) -> None:
+    """Refuse a partition that there is no asset for, or that Airflow would not take once all is published.
+
+    :raises RingEventsConfigError: the message says what is wanted.
+    """
+    from airflow.providers.common.compat.sdk import Asset
+
+    if partition_key is None:
+        return
+    if not any(isinstance(outlet, Asset) for outlet in outlets):
+        raise RingEventsConfigError(
+            f"partition_key: {partition_key!r} is a partition of an asset, and outlets has none: give"
+            " outlets=[Asset(...)]"
+        )
+    if known(partition_key) and not (
+        isinstance(partition_key, str) and partition_key.strip() and len(partition_key) <= LONGEST_PARTITION_KEY
+    ):
+        raise RingEventsConfigError(
+            f"partition_key: a text of 1 to {LONGEST_PARTITION_KEY} characters is wanted, got {partition_key!r}"
+        )
+
+
+def check_watermark(field: Any, window: Any, outlets: Sequence[Any], if_exists: Any) -> None:
     """Refuse a watermark that there is no place for.
 
     :raises RingEventsConfigError: the message says what is missing.
@@ -110,6 +152,11 @@ def check_watermark(field: Any, window: Any, outlets: Sequence[Any]) -> None:
     if field is None:
         raise RingEventsConfigError(
             "window_field: watermark=True needs the field that it is laid on, and none is given"
+        )
+    if if_exists == "skip":
+        raise RingEventsConfigError(
+            "if_exists: 'skip' would leave a window out that no later run takes up; with watermark=True, 'overwrite'"
+            " or 'fail' is wanted"
         )
     if window is not None:
         raise RingEventsConfigError("window: watermark=True makes the window itself; leave window out")

@@ -124,7 +124,9 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         from airflow_provider_ringevents.transfers.collection_arguments import (
             check_list,
             check_parents,
+            check_partition,
             check_place,
+            check_switches,
             check_watermark,
             check_window,
         )
@@ -136,8 +138,10 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         several = self.parent_ids is not None
         check_place(known, self.destination, self.format, several=several, escape_formulas=self.escape_formulas)
         check_window(known, self.collection, self.filter, self.window_field, self.window)
+        check_switches(strict=self.strict, include_credentials=self.include_credentials, watermark=self.watermark)
+        check_partition(known, self.partition_key, self.outlets)
         if self.watermark:
-            check_watermark(self.window_field, self.window, self.outlets)
+            check_watermark(self.window_field, self.window, self.outlets, self.if_exists)
 
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
@@ -209,12 +213,17 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         store = asset_state_store(context, self.outlets[0])
         if store is None:
             raise RingEventsConfigError("watermark: this task was given no asset state store")
-        request = (
+        task, run = context["ti"], context["dag_run"]
+        request = fingerprint(
+            task.dag_id,
+            task.task_id,
             self.ringevents_conn_id,
             self.collection,
             self.parent_id,
-            self.parent_ids,
+            # What a mapped task has returned is a sequence that shows nothing of itself.
+            list(self.parent_ids) if self.parent_ids is not None else None,
             self.filter,
             self.window_field,
         )
-        return Watermark(store, fingerprint(*request), self.watermark_delay)
+        run_after = getattr(run, "run_after", None)
+        return Watermark(store, request, f"{task.dag_id} {run.run_id}", run_after, self.watermark_delay)

@@ -18,6 +18,7 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import list_registrations
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.filters import Filter, FilterLike
+from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.client.settings import check_number
 from airflow_provider_ringevents.client.times import api_time, to_utc
 from airflow_provider_ringevents.client.types import check_choice
@@ -63,6 +64,9 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         lookback: float = 0.0,
     ) -> None:
         super().__init__()
+        check_id("event_id", event_id)
+        if "{{" in event_id or "{%" in event_id:
+            raise RingEventsConfigError(f"event_id: a watcher's arguments are not templated, got {event_id!r}")
         list_registrations(event_id, filter)
         if not isinstance(ringevents_conn_id, str) or not ringevents_conn_id:
             raise RingEventsConfigError(f"ringevents_conn_id: a connection's id is wanted, got {ringevents_conn_id!r}")

@@ -416,6 +416,19 @@ def test_after_429_pages_come_one_at_a_time() -> None:
     assert most_after == 1
 
 
+def test_after_a_429_on_the_first_page_pages_come_one_at_a_time() -> None:
+    def handler(seen: Seen) -> Answer:
+        return problem(429, Retry_After="0") if seen.number == 0 else counted(200)(seen)
+
+    with (
+        WireServer(handler) as server,
+        Client(server.url, KEY, policy=AT_ONCE, per_page=10, concurrency=8) as client,
+    ):
+        assert numbers(list(client.items(LIST))) == list(range(200))
+        assert len(server.seen) == 21
+        assert server.peak == 1
+
+
 def test_the_error_names_the_page(driver: type[SyncDriver]) -> None:
     def handler(seen: Seen) -> Answer:
         return problem(500) if seen.query["page"] == "7" else counted(100)(seen)

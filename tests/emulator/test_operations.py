@@ -151,7 +151,6 @@ def test_redeem_code(emulator: Emulator, api: Api) -> None:
     ("method", "path", "status"),
     [
         ("GET", "/v1/nothing", 404),
-        ("GET", "/", 404),
         ("GET", "/v1/organizations/", 404),
         ("DELETE", "/v1/organizations", 405),
         ("PUT", "/v1/health", 405),

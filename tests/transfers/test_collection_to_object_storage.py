@@ -309,6 +309,13 @@ BAD = {
     "too many pages in flight": ({"concurrency": 17}, r"concurrency: .*17"),
     "formulas in what is no CSV": ({"escape_formulas": True}, r"escape_formulas: only CSV.*rows\.jsonl' is written as"),
     "an unknown if_exists": ({"if_exists": "append"}, r"if_exists: 'append' is not allowed"),
+    "a filter without a condition": ({"filter": {"email": {}}}, r"filter\[email\]: a condition is wanted"),
+    "a filter on a number": ({"filter": {1: "x"}}, r"field 1 of registrations"),
+    "a word for a switch": ({"strict": "no"}, r"strict: True or False is wanted, got 'no'"),
+    "another name in braces": (
+        {"destination": "file:///tmp/{event_id}.csv"},
+        r"destination: \{event_id\} .*stands for nothing",
+    ),
     "no destination": ({"destination": ""}, r"destination"),
 }
 

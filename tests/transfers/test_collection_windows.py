@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from airflow_harness.versions import HAS_STATE_STORE, HAS_TASK_SDK
 
 from airflow_provider_ringevents import _compat, clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
-from airflow_provider_ringevents.transfers.watermark import KEY, Watermark
+from airflow_provider_ringevents.transfers.watermark import RUNS_KEPT, Watermark
 from airflow_provider_ringevents.transfers.windows import given_window, interval_window
 
 Export = Callable[..., Run]
@@ -168,59 +168,164 @@ class _Store(dict[str, Any]):
         self[key] = json.loads(json.dumps(value))
 
 
-def test_windows_under_a_watermark_follow_each_other_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [datetime(2026, 5, 1, tzinfo=UTC).timestamp()]
-    monkeypatch.setattr(clock, "now", lambda: now[0])
+def mark(store: _Store, run: str = "r1", request: str = "request", due: datetime | None = None) -> Watermark:
+    return Watermark(store, request, run, due, 60.0)
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the clock says: the only item."""
+    time = [datetime(2026, 5, 1, tzinfo=UTC).timestamp()]
+    monkeypatch.setattr(clock, "now", lambda: time[0])
+    return time
+
+
+def test_windows_under_a_watermark_follow_each_other_without_a_gap(now: list[float]) -> None:
     store = _Store()
-    first = Watermark(store, "r", 60.0).next_window("updatedAt")
+    first = mark(store).next_window("updatedAt")
     assert str(first) == "updatedAt from the beginning to before 2026-04-30T23:59:00Z"
     assert "gte" not in first.added_to(None)["updatedAt"]
-    Watermark(store, "r", 60.0).advance(first)
+    mark(store).advance(first)
     now[0] += 3600.5
-    second = Watermark(store, "r", 60.0).next_window("updatedAt")
+    second = mark(store, "r2").next_window("updatedAt")
     assert (second.start, second.end) == (first.end, first.end + timedelta(seconds=3600.5))
 
 
-def test_a_watermark_of_another_request_says_nothing() -> None:
+def test_a_run_that_is_repeated_gets_its_own_window_and_moves_nothing(now: list[float]) -> None:
     store = _Store()
-    Watermark(store, "r", 60.0).advance(Watermark(store, "r", 60.0).next_window("updatedAt"))
-    assert Watermark(store, "another", 60.0).next_window("updatedAt").start is None
+    windows = {}
+    for run in ("r1", "r2", "r3"):
+        windows[run] = mark(store, run).next_window("updatedAt")
+        mark(store, run).advance(windows[run])
+        now[0] += 100
+    for run, window in windows.items():
+        assert mark(store, run).next_window("updatedAt") == window
+        mark(store, run).advance(window)
+    assert mark(store, "r4").next_window("updatedAt").start == windows["r3"].end
 
 
-@pytest.mark.parametrize("kept", ["2026", 7, {"to": "x", "request": "r"}, {"request": "r"}, []])
-def test_a_watermark_that_cannot_be_read_begins_anew(kept: Any) -> None:
-    assert Watermark(_Store({KEY: kept}), "r", 60.0).next_window("updatedAt").start is None
-
-
-def test_a_clock_that_went_back_is_an_error_that_a_retry_may_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_at_the_same_time_leave_no_gap(now: list[float]) -> None:
     store = _Store()
-    mark = Watermark(store, "r", 60.0)
-    mark.advance(mark.next_window("updatedAt"))
-    monkeypatch.setattr(clock, "now", lambda: 1e9)
+    early = mark(store, "r1").next_window("updatedAt")
+    now[0] += 100
+    late = mark(store, "r2").next_window("updatedAt")
+    mark(store, "r2").advance(late)
+    mark(store, "r1").advance(early)
+    now[0] += 100
+    assert mark(store, "r3").next_window("updatedAt").start == late.end
+
+
+def test_a_run_so_old_that_its_window_is_forgotten_is_refused(now: list[float]) -> None:
+    store = _Store()
+    due = {}
+    for number in range(RUNS_KEPT + 2):
+        run = f"r{number}"
+        due[run] = datetime.fromtimestamp(now[0], UTC)
+        mark(store, run, due=due[run]).advance(mark(store, run, due=due[run]).next_window("updatedAt"))
+        now[0] += 100
+    assert len(json.dumps(store)) < 16_000
+    with pytest.raises(RingEventsConfigError, match=r"this run was due at 2026-05-01T00:00:00Z.*start a new"):
+        mark(store, "r0", due=due["r0"]).next_window("updatedAt")
+    assert mark(store, "r5", due=due["r5"]).next_window("updatedAt").start is not None
+    assert mark(store, "new", due=datetime.fromtimestamp(now[0], UTC)).next_window("updatedAt")
+
+
+def test_each_request_has_a_place_of_its_own(now: list[float]) -> None:
+    store = _Store()
+    mark(store).advance(mark(store).next_window("updatedAt"))
+    assert mark(store, "r2", "another").next_window("updatedAt").start is None
+    mark(store, "r2", "another").advance(mark(store, "r2", "another").next_window("updatedAt"))
+    now[0] += 100
+    assert mark(store, "r3").next_window("updatedAt").start is not None
+
+
+@pytest.mark.parametrize("kept", ["2026", 7, {"to": "x", "runs": {}}, {"to": "2026-01-01T00:00:00Z"}, []])
+def test_a_watermark_that_cannot_be_read_begins_anew(kept: Any, now: list[float]) -> None:
+    store = _Store()
+    mark(store).advance(mark(store).next_window("updatedAt"))
+    store[next(iter(store))] = kept
+    assert mark(store, "r2").next_window("updatedAt").start is None
+
+
+def test_a_clock_that_went_back_is_an_error_that_a_retry_may_mend(now: list[float]) -> None:
+    store = _Store()
+    mark(store).advance(mark(store).next_window("updatedAt"))
+    now[0] -= 100
     with pytest.raises(RingEventsTransferError, match=r"watermark: .*60 s before now.*clock") as caught:
-        mark.next_window("updatedAt")
+        mark(store, "r2").next_window("updatedAt")
     assert caught.value.retryable
 
 
 @needs_store
 def test_each_run_exports_what_came_since_the_last(export: Export, emulator: Any, tmp_path: Path) -> None:
     store: dict[tuple[str, str], Any] = {}
-    arguments = {
-        "watermark": True,
-        "watermark_delay": 0.001,
-        "outlets": lambda: [asset()],
-        "run": {"asset_store": store},
-    }
 
-    first = export(**arguments).to_end()
+    def of(run_id: str) -> Run:
+        run = {"asset_store": store, "run_id": run_id}
+        return export(watermark=True, watermark_delay=0.001, outlets=lambda: [asset()], run=run)
+
+    first = of("r1").to_end()
     assert first.xcom["window"]["from"] is None
     there = first.xcom["rows"]
     assert there == sum(created(row) < datetime.now(UTC) for row in rows(tmp_path)) > 0
 
     emulator.state.add_registrations(emulator.event_id, 2)
-    second = export(**arguments).to_end()
+    second = of("r2").to_end()
     assert second.xcom["window"]["from"] == first.xcom["window"]["to"]
     assert second.xcom["rows"] == 2
+
+    again = of("r1").to_end()
+    assert (again.xcom["window"], again.xcom["rows"]) == (first.xcom["window"], there)
+    assert of("r3").to_end().xcom["window"]["from"] == second.xcom["window"]["to"]
+
+
+@needs_store
+def test_a_retry_after_the_place_has_moved_writes_the_same_file_again(
+    export: Export, emulator: Any, tmp_path: Path
+) -> None:
+    store: dict[tuple[str, str], Any] = {}
+    run = export(watermark=True, outlets=lambda: [asset()], run={"asset_store": store, "retries": 1})
+    first = run.attempt()
+    written = (tmp_path / "rows.jsonl").read_bytes()
+    assert first.xcom["rows"] > 0
+    run.clear()
+    assert run.to_end().xcom["window"] == first.xcom["window"]
+    assert (tmp_path / "rows.jsonl").read_bytes() == written
+
+
+@needs_store
+def test_parents_that_come_from_a_task_have_places_of_their_own(export: Export, emulator: Any, tmp_path: Path) -> None:
+    class Lazy(Sequence[str]):
+        """Shows nothing of itself, as what a mapped task has returned."""
+
+        def __init__(self, *ids: str) -> None:
+            self._ids = ids
+
+        def __len__(self) -> int:
+            return len(self._ids)
+
+        def __getitem__(self, index: Any) -> Any:
+            return self._ids[index]
+
+        def __repr__(self) -> str:
+            return "Lazy()"
+
+    from airflow_provider_ringevents.client import Client, endpoints
+
+    with Client(emulator.url, emulator.api_key) as client:
+        events = [event["id"] for event in client.items(endpoints.list_events(emulator.organization_id))][:2]
+    store: dict[tuple[str, str], Any] = {}
+    for number, event in enumerate(events):
+        result = export(
+            watermark=True,
+            parent_id=None,
+            parent_ids=Lazy(event),
+            destination=f"file://{tmp_path}/{{parent_id}}.jsonl",
+            outlets=lambda: [asset()],
+            run={"asset_store": store, "run_id": f"r{number}"},
+        ).to_end()
+        assert result.xcom[0]["window"]["from"] is None
+    assert len(store) == 2
 
 
 @needs_store
@@ -240,6 +345,7 @@ BAD_WATERMARKS = {
     "no outlet": ({"outlets": list}, r"outlets: .*exactly one; got \[\]"),
     "two outlets": ({"outlets": lambda: [asset(), asset("s3://lake/other")]}, r"outlets: .*exactly one"),
     "with a window": ({"window": YEAR}, r"window: watermark=True makes the window itself"),
+    "leaving objects out": ({"if_exists": "skip"}, r"if_exists: 'skip' would leave a window out"),
     "without a field": ({"window_field": None}, r"window_field: watermark=True needs the field"),
 }
 
@@ -302,6 +408,22 @@ def test_the_event_of_an_asset_has_the_partition_where_airflow_knows_them(export
         assert [event["partition_key"] for event in result.outlet_events] == ["2026"]
     else:
         assert "partition_key is left out" in result.log_text
+
+
+BAD_PARTITIONS = {
+    "no asset": ({"outlets": list}, r"partition_key: '2026' is a partition of an asset, and outlets has none"),
+    "a number": ({"partition_key": 20260101}, r"partition_key: a text of 1 to 250 characters is wanted, got 20260101"),
+    "nothing": ({"partition_key": " "}, r"partition_key: a text of 1 to 250 characters"),
+    "too long": ({"partition_key": 251 * "x"}, r"partition_key: a text of 1 to 250 characters"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_PARTITIONS.values(), ids=BAD_PARTITIONS)
+def test_a_partition_that_airflow_would_not_take_is_refused_at_parse(
+    export: Export, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        export(**{"partition_key": "2026", "outlets": lambda: [asset()], **arguments}).to_end()
 
 
 def test_several_objects_are_summed_up(export: Export, emulator: Any, tmp_path: Path) -> None:

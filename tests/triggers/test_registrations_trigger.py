@@ -127,6 +127,8 @@ class TestArguments:
         ("arguments", "said"),
         [
             ({"event_id": ""}, "event_id"),
+            ({"event_id": "a/b"}, "event_id: an id is wanted, without a slash"),
+            ({"event_id": "{{ params.event_id }}"}, "event_id: a watcher's arguments are not templated"),
             ({"ringevents_conn_id": ""}, "ringevents_conn_id"),
             ({"poll_interval": 0}, "poll_interval"),
             ({"poll_interval": float("nan")}, "poll_interval"),

@@ -26,9 +26,9 @@ demo: venv ## a real DAG run against the emulator, from nothing to a file
 test: venv ## all tests, on two processors; ARGS="-k name" for some
 	@$(PYTHON_IN_VENV) -m pytest --numprocesses 2 $(ARGS)
 
-# Two files at a time: what a file shares (a whole Airflow, an S3 server) is started once.
+# Two files at a time, the longest first: what a file shares (a whole Airflow, an S3 server) is started once.
 chaos: venv ## the campaign under faults, a quarter of an hour: processes killed, docs/generated/chaos.md; ARGS=--every-seed for all
-	@$(PYTHON_IN_VENV) -m pytest --quiet --no-header --numprocesses 2 --dist loadfile \
+	@$(PYTHON_IN_VENV) -m pytest --quiet --no-header --numprocesses 2 --dist loadfile --no-loadscope-reorder \
 		tests/chaos/processes.py tests/chaos/exports.py tests/chaos/create_once.py $(ARGS)
 
 lint: venv ## ruff: rules and layout

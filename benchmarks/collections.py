@@ -1,6 +1,6 @@
 """Whole lists to a file: seconds and memory beside other ways of reading them, one server and one run for all.
 
-The tables of the documentation: `python -m benchmarks collections --full --write`.
+The tables of the documentation: `python -m benchmarks collections --write`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MIB = 2**20
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "generated" / "collections-benchmark.md"
 PLOT = ROOT / "docs" / "images" / "collections-growth.svg"
-COMMAND = 'make bench ARGS="collections --full --write"'
+COMMAND = 'make bench ARGS="collections --write"'
 
 PAGE = 100
 ROWS = 20_000

@@ -6,6 +6,10 @@ events. Part of `make chaos`, not of `make test`.
 The service is an emulator in this process. When it goes away, every connection is reset, nothing listens, and requests
 under way are lost; what it had stored survives, as it does when a real service is started anew. When it freezes, it
 accepts connections and answers nothing.
+
+One rough edge of Airflow shows here, and its retries get over it: a trigger that fires within seconds of the deferral
+may meet an executor that has not yet taken in the worker's end; the scheduler then fails that try with "the task
+instance's state attribute is queued". It is counted.
 """
 
 from __future__ import annotations
@@ -36,6 +40,8 @@ IN_FLIGHT = 6
 """DAG runs, of five tasks each."""
 DEADLINE = 240.0
 """Seconds for a DAG run, all retries included."""
+PATIENCE = 600.0
+"""Seconds for what takes as long as the machine is busy: nothing is hurt by waiting, and a hang is noticed."""
 FINISHED = ("success", "failed")
 
 
@@ -101,8 +107,8 @@ def test_waits_survive_the_triggerer(
         """The reports that were asked about since the requests were cleared last."""
         return {seen.path for seen in emulator.requests.entries if seen.method == "GET" and seen.status == 202}
 
-    deployment.until(lambda: states()["deferred"] == waits, f"{waits} deferred tasks", 300)
-    deployment.until(lambda: len(polled()) == waits, "a poll for each wait", 60)
+    deployment.until(lambda: states()["deferred"] == waits, f"{waits} deferred tasks", PATIENCE)
+    deployment.until(lambda: len(polled()) == waits, "a poll for each wait", PATIENCE)
     posts = emulator.count("POST")
     deployment.kill_triggerer()
     time.sleep(1)  # what it had sent is answered by then
@@ -110,10 +116,10 @@ def test_waits_survive_the_triggerer(
     time.sleep(2)
     assert polled() == set()
     deployment.start_triggerer()
-    deployment.until(lambda: len(polled()) == waits, "a poll for each wait by the second triggerer", 120)
+    deployment.until(lambda: len(polled()) == waits, "a poll for each wait by the second triggerer", PATIENCE)
     for report in emulator.reports:
         report.ready = 0
-    deployment.until(lambda: states()["success"] == waits, f"{waits} tasks that succeed", 400)
+    deployment.until(lambda: states()["success"] == waits, f"{waits} tasks that succeed", PATIENCE)
 
     assert posts + sum(seen.method != "GET" for seen in emulator.requests.entries) == waits
     for row in range(waits):
@@ -335,6 +341,7 @@ def test_the_campaign(
         requests=len(emulator.requests.entries),
         faults=campaign.faults,
         longest_run=round(longest),
+        late_words=(folder / "logs" / "scheduler.log").read_text().count("state attribute is queued"),
     )
 
 

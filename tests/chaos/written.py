@@ -84,7 +84,8 @@ class Counts:
             f" {totals['exports']} exports are byte-identical, with 0 other objects and 0 open uploads;"
             f" {totals['events_wanted']} provisioning tasks made {totals['events_made']} events"
             f" ({totals['creating_requests']} writing requests came in all, those that met a fault and those of"
-            f" {totals['reports']} reports among them); the longest DAG run took {totals['longest_run']} s.",
+            f" {totals['reports']} reports among them); the longest DAG run took {totals['longest_run']} s."
+            f' Airflow itself failed {totals["late_words"]} tries whose trigger had fired early ("state is queued").',
             "",
             *_table(
                 "what happens",

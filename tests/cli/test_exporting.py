@@ -50,6 +50,7 @@ def test_a_report_that_was_asked_for_is_taken_up(emulator: Any, run: Any) -> Non
     assert "did not happen in time" in late.err
     report_id = late.err.splitlines()[0].rpartition(" ")[2]
     emulator.reports.find(report_id).ready = 0
+    emulator.settings.change(report_seconds=0)
     taken_up = run(
         "export-report", emulator.event_id, "registrations", "r.csv", "--report-id", report_id, "-o", "json", *FAST
     )

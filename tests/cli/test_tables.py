@@ -43,10 +43,10 @@ def test_json_is_what_came(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_id_is_whole_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
-    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("COLUMNS", "40")
     show([{"id": "A" * 25, "name": "a long name " * 20}], ("id", "name"), "table")
     assert "A" * 25 in terminal.getvalue()
-    assert max(len(line) for line in terminal.getvalue().splitlines() if "A" in line) <= 60
+    assert max(len(line) for line in terminal.getvalue().splitlines() if "A" in line) <= 40
 
 
 def test_one_thing(capsys: pytest.CaptureFixture[str]) -> None:

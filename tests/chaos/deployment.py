@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,16 @@ class Deployment(LocalAirflow):
 
     triggerers = 0
 
+    def create(self, limit: float = 120) -> None:
+        super().create(limit)
+        # Readers no longer wait for writers: so many processes on SQLite would lock each other out.
+        with closing(sqlite3.connect(self._home / "airflow.db")) as database:
+            database.execute("PRAGMA journal_mode=WAL")
+
     def begin_run(self, dag_id: str, run_id: str) -> None:
-        """Start a DAG run; does not wait until it is there."""
+        """Start a DAG run; returns when it is there."""
         self._order(f"begin-{run_id}", "dags", "trigger", "--run-id", run_id, dag_id)
+        self.until(lambda: self.rows("SELECT 1 FROM dag_run WHERE run_id = ?", run_id), f"the begin of {run_id}", 120)
 
     def rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         """Rows of the metadata database."""
@@ -60,6 +68,9 @@ class Deployment(LocalAirflow):
         while time.monotonic() < deadline:
             if answer := happened():
                 return answer
+            if ended := set(self._exit_codes()) & {"api-server", "scheduler", "dag-processor"}:
+                what = f"{what}, since the {min(ended)} has ended by itself:"
+                break
             time.sleep(0.1)
         said = "\n".join(self._tail(file.stem, 30) for file in self._logs.glob("*.log"))
         raise AssertionError(f"{what} did not happen within {limit:.0f} s\n{said}")

@@ -75,6 +75,7 @@ def deployment(
     shutil.copy(Path(__file__).with_name("chaos_dags.py"), dags)
     environment = {
         **SETTINGS,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/home/airflow.db?timeout=60",
         "AIRFLOW_CONN_RINGEVENTS_DEFAULT": json.dumps(connection),
         "AIRFLOW_CONN_STORE": json.dumps(s3_server.airflow_connection()),
         "CHAOS_EVENT_ID": emulator.event_id,

@@ -97,7 +97,9 @@ def read(name: str, origin: str, rows: int, target: Path) -> Result | None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=3600, cwd=ROOT, env=_environment())
     if done.returncode:
         raise RuntimeError(f"{name}: {' '.join(done.stderr.strip().splitlines()[-1:])}")
-    result = Result(**json.loads(done.stdout.splitlines()[-1]))
+    # Airflow may log to stdout while it ends.
+    printed = next(line for line in reversed(done.stdout.splitlines()) if line.startswith("{"))
+    result = Result(**json.loads(printed))
     if result.rows != rows:
         raise RuntimeError(f"{name} wrote {result.rows} rows instead of {rows}")
     return result

@@ -10,6 +10,9 @@ import logging
 import re
 from urllib.parse import urlsplit
 
+_SHORTEST_KEY = 8
+"""A shorter text is no key of this API, and striking it out would tear every other word apart."""
+
 _LOGGERS = (
     "httpx",
     "httpcore.connection",
@@ -58,9 +61,9 @@ class RedactingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = redacted = record.getMessage()
+        redacted = redact_text(_HEADER.sub(r"\1'***'", redacted), self.trusted)
         for key in tuple(self.keys):
             redacted = redacted.replace(key, "***")
-        redacted = redact_text(_HEADER.sub(r"\1'***'", redacted), self.trusted)
         if redacted != message:
             record.msg, record.args = redacted, ()
         return True
@@ -72,6 +75,7 @@ _FILTER = RedactingFilter()
 def install(base_url: str, key: str = "") -> None:
     """Put the filter on the HTTP libraries' loggers, once; paths below ``base_url``'s origin stay readable."""
     _FILTER.trusted.add(redact_url(base_url).removesuffix("/***"))
-    _FILTER.keys |= {key, repr(key)[1:-1]} - {""}
+    if len(key) >= _SHORTEST_KEY:
+        _FILTER.keys |= {key, repr(key)[1:-1]}
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_FILTER)

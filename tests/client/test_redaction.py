@@ -194,3 +194,11 @@ def test_every_logger_of_the_http_library_is_covered() -> None:
     assert {"httpx", "httpcore.http11"} <= names
     for name in names:
         assert any(isinstance(each, RedactingFilter) for each in logging.getLogger(name).filters), name
+
+
+def test_what_is_no_key_does_not_tear_the_log_apart(caplog: pytest.LogCaptureFixture) -> None:
+    for no_key in ("", "=", "?", "%", "[", "x"):
+        redaction.install("https://api.example.org", no_key)
+    caplog.set_level(logging.INFO, logger="httpx")
+    logging.getLogger("httpx").info("GET https://api.example.org/v1/x=[1]?filter=c0ffee")
+    assert caplog.messages == ["GET https://api.example.org/v1/x=[1]?***"]

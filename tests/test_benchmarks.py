@@ -56,16 +56,16 @@ def test_ours_and_a_plain_loop_write_the_same_rows(tmp_path: Path) -> None:
     assert len(kept["ours"]) == 400
 
 
-def test_what_is_not_installed_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_installed_is_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(collections, "find_spec", lambda name: None)
     monkeypatch.delenv("BENCH_DLT_PYTHON", raising=False)
     assert collections.interpreter("dlt") is collections.interpreter("http") is None
-    assert collections.read("dlt", "http://127.0.0.1:1", 100, Path("x")) is None
+    assert collections.read("dlt", "http://127.0.0.1:1", 100, tmp_path / "x") is None
 
 
-def test_a_way_that_fails_says_so() -> None:
+def test_a_way_that_fails_says_so(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"requests: .*Connection"):
-        collections.read("requests", "http://127.0.0.1:1", 100, Path("x"))
+        collections.read("requests", "http://127.0.0.1:1", 100, tmp_path / "x")
 
 
 def test_the_plot_is_an_svg_with_every_value() -> None:

@@ -1,4 +1,4 @@
-"""Larger reads from the socket than httpcore's 64 KiB: a download over plain HTTP costs a third less CPU.
+"""Larger reads from the socket than httpcore's 64 KiB: reading a download over plain HTTP costs a third less CPU.
 
 Over TLS a read gives one record, 16 KiB at most, however much is asked for: those streams are left as they are.
 """

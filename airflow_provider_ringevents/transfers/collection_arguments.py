@@ -30,10 +30,10 @@ def check_list(known: Known, collection: Any, filter: Any, concurrency: Any) -> 
     """
     if concurrency is not None:
         check_number("concurrency", concurrency, whole=True, least=1, most=defaults.MAX_CONCURRENCY)
-    if known(collection) and known(filter):
-        collection_named(collection).check_filter(filter)
-    elif known(collection):
-        collection_named(collection)
+    if known(collection):
+        named = collection_named(collection)
+        if known(filter):
+            named.check_filter(filter)
 
 
 def check_parents(known: Known, collection: Any, parent_id: Any, parent_ids: Any) -> None:

@@ -151,9 +151,12 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         window = self._window(context, watermark)
         if window is not None:
             self.log.info("Exporting %s with %s", self.collection, window)
+        export = self._exported(window)
         with self.hook as hook:
-            manifests = [self._export(hook, parent_id, window) for parent_id in self._parents(hook)]
+            manifests = [self._export(hook, export, parent_id) for parent_id in self._parents(hook)]
         shown = window.shown if window is not None else None
+        for manifest in manifests:
+            manifest["window"] = shown
         self.tell(context, manifests, window=shown, partition_key=self.partition_key)
         if watermark is not None and window is not None:
             watermark.advance(window)
@@ -168,15 +171,14 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
             return [hook.organization_id(self.parent_id)]
         return [self.parent_id]
 
-    def _export(self, hook: RingEventsHook, parent_id: str | None, window: Window | None) -> dict[str, Any]:
+    def _export(self, hook: RingEventsHook, export: CollectionExport, parent_id: str | None) -> dict[str, Any]:
         from airflow_provider_ringevents.storage import Destination, safe_file_name
         from airflow_provider_ringevents.transfers.publish_collection import publish_collection
 
         place = self.destination.replace("{parent_id}", safe_file_name(parent_id or "", self.collection))
         destination = Destination.resolve(place, self.object_storage_conn_id)
-        published = publish_collection(hook.client, self._exported(window), parent_id, destination)
-        shown = window.shown if window is not None else None
-        return {**published, "collection": self.collection, "parent_id": parent_id, "window": shown}
+        published = publish_collection(hook.client, export, parent_id, destination)
+        return {**published, "collection": self.collection, "parent_id": parent_id}
 
     def _exported(self, window: Window | None) -> CollectionExport:
         from airflow_provider_ringevents.collections.catalog import COLLECTIONS

@@ -19,7 +19,7 @@ OBJECT_PAGES: Final = {
 }
 """Where an object's page is in its cloud's console, by the scheme of its URI."""
 
-_SLUG = "ringevents_event_slug"
+_EVENT = "ringevents_event_page"
 _OBJECT = "ringevents_object"
 
 
@@ -29,10 +29,13 @@ class EventLink(BaseOperatorLink):
     name = "RingCentral Events"
 
     @staticmethod
-    def keep(context: Context, event: Mapping[str, Any]) -> None:
-        """Keep what the link needs, also while the task is deferred."""
+    def keep(context: Context, event: Mapping[str, Any], base_url: str) -> None:
+        """Keep what the link needs, also while the task is deferred.
+
+        :param base_url: of the API that the event is from.
+        """
         if slug := event.get("slug"):
-            context["ti"].xcom_push(key=_SLUG, value=slug)
+            context["ti"].xcom_push(key=_EVENT, value=_event_page(base_url, slug))
             task: Any = context["task"]
             task.event_is_known = True
 
@@ -42,8 +45,7 @@ class EventLink(BaseOperatorLink):
 
         if not getattr(operator, "event_is_known", True):
             return ""  # a look for what was never kept would put an error into the log of a task that failed
-        slug = XCom.get_value(key=_SLUG, ti_key=ti_key)
-        return EVENT_PAGE.format(slug=slug) if slug else ""
+        return XCom.get_value(key=_EVENT, ti_key=ti_key) or ""
 
 
 class ObjectLink(BaseOperatorLink):
@@ -69,6 +71,17 @@ class ObjectLink(BaseOperatorLink):
         if not getattr(operator, "object_is_known", True):
             return ""
         return XCom.get_value(key=_OBJECT, ti_key=ti_key) or ""
+
+
+def _event_page(base_url: str, slug: str) -> str:
+    from urllib.parse import quote, urlsplit
+
+    from airflow_provider_ringevents.client.settings import is_loopback
+
+    parts = urlsplit(base_url)
+    # On this machine it is the emulator, whose events the service does not know.
+    page = f"{parts.scheme}://{parts.netloc}/#{{slug}}" if is_loopback(parts.hostname or "") else EVENT_PAGE
+    return page.format(slug=quote(slug, safe=""))
 
 
 def _object_page(uri: str) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ringevents.links import ObjectLink
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.links import EventLink, ObjectLink
 
 PAGES = {
     "s3://lake/a b/ü.csv": "https://s3.console.aws.amazon.com/s3/object/lake?prefix=a%20b/%C3%BC.csv",
@@ -15,6 +16,16 @@ PAGES = {
     "s3://lake": None,
     "abfs://container/r.csv": None,
     "file:///tmp/r.csv": None,
+}
+
+
+EVENTS = {
+    (defaults.BASE_URL, "data-hour"): "https://events.ringcentral.com/events/data-hour",
+    (defaults.BASE_URL, "a b/ü?#"): "https://events.ringcentral.com/events/a%20b%2F%C3%BC%3F%23",
+    ("https://gateway.example.org/ringcentral", "data-hour"): "https://events.ringcentral.com/events/data-hour",
+    ("http://127.0.0.1:8765", "data-hour"): "http://127.0.0.1:8765/#data-hour",
+    ("http://[::1]:8765/prefix", "a b"): "http://[::1]:8765/#a%20b",
+    (defaults.BASE_URL, None): None,
 }
 
 
@@ -27,6 +38,7 @@ class _TaskInstance:
 
 
 class _Task:
+    event_is_known = False
     object_is_known = False
 
 
@@ -37,3 +49,12 @@ def test_an_object_has_a_page_where_its_cloud_has_a_console(uri: str, page: str 
     ObjectLink.keep(context, uri)
     assert list(instance.pushed.values()) == ([page] if page else [])
     assert task.object_is_known == bool(page)
+
+
+@pytest.mark.parametrize(("base_url", "slug", "page"), [(*where, page) for where, page in EVENTS.items()])
+def test_an_event_s_page_is_where_the_event_is(base_url: str, slug: str | None, page: str | None) -> None:
+    instance, task = _TaskInstance(), _Task()
+    context: Any = {"ti": instance, "task": task}
+    EventLink.keep(context, {"slug": slug}, base_url)
+    assert list(instance.pushed.values()) == ([page] if page else [])
+    assert task.event_is_known == bool(page)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from html import escape
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px s
 td.number, th.number { text-align: right; } code { font-size: .85em; word-break: break-all; user-select: all; }
 button { font: inherit; margin: 0 .4rem .4rem 0; padding: .3rem .7rem; border: 1px solid var(--line);
   border-radius: .4rem; background: none; color: inherit; cursor: pointer; } button:hover { border-color: #ff7a00; }
+tr:target td { background: color-mix(in srgb, #ff7a00 20%, transparent); }
 .bad { color: #d33; font-weight: 600; } .good { color: #2a8a3e; } .soft { opacity: .7; }
 """
 
@@ -113,6 +114,7 @@ def _organizations(emulator: Emulator) -> str:
 def _events(emulator: Emulator) -> str:
     """Those that were made by requests come first."""
     there = [event for event in emulator.state.events.values() if event.organization.visible]
+    shown = list(islice(sorted(there, key=lambda event: -event.created if event.request else 0), _EVENTS))
     rows = [
         (
             _text(event.name),
@@ -123,10 +125,12 @@ def _events(emulator: Emulator) -> str:
             _moment(event.end),
             f"{len(event.registrations):,}",
         )
-        for event in islice(sorted(there, key=lambda event: -event.created if event.request else 0), _EVENTS)
+        for event in shown
     ]
     heads = ("name", "id", "organization", "status", "start (UTC)", "end (UTC)", "registrations")
-    return _table(f"Events ({len(there):,})", heads, rows, numbers={"registrations"})
+    # A task's link to its event leads to the row.
+    anchors = [event.slug for event in shown]
+    return _table(f"Events ({len(there):,})", heads, rows, numbers={"registrations"}, anchors=anchors)
 
 
 def _reports(emulator: Emulator) -> str:
@@ -167,15 +171,22 @@ def _answered(status: int | None) -> str:
 
 
 def _table(
-    title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]], numbers: Iterable[str] = frozenset()
+    title: str,
+    heads: tuple[str, ...],
+    rows: Iterable[tuple[str, ...]],
+    numbers: Iterable[str] = frozenset(),
+    anchors: Iterable[str] = (),
 ) -> str:
-    """:param rows: cells that are HTML already."""
+    """:param rows: cells that are HTML already.
+    :param anchors: what a link to a row has after the ``#``; as many as rows, or none.
+    """
     kinds = [" class=number" if head in numbers else "" for head in heads]
 
     def line(tag: str, cells: tuple[str, ...]) -> Iterator[str]:
         return (f"<{tag}{kind}>{cell}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
 
-    body = "".join(f"<tr>{''.join(line('td', row))}</tr>" for row in rows)
+    tags = chain((f"<tr id='{_text(anchor)}'>" for anchor in anchors), repeat("<tr>"))
+    body = "".join(f"{tag}{''.join(line('td', row))}</tr>" for row, tag in zip(rows, tags, strict=False))
     head = f"<h2>{_text(title)}</h2>" if title else ""
     return f"{head}<table><thead><tr>{''.join(line('th', heads))}</tr></thead><tbody>{body}</tbody></table>"
 

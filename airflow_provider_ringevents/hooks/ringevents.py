@@ -80,6 +80,11 @@ class RingEventsHook(BaseHook):
         """The client that the methods below share; closed with the hook."""
         return self.get_conn()
 
+    @property
+    def base_url(self) -> str:
+        """Where the API is."""
+        return self.client.settings.base_url
+
     def poll(self, call: Call) -> Envelope:
         """Send a reading call, one attempt; where the key is refused, look the connection up once more.
 

@@ -104,7 +104,7 @@ class RingEventsCreateEventOperator(ProvisioningOperator):
             )
             call = create_event(organization_id, attributes)
             event = self.create_once(context, hook, call, wanted, organization_id).event()
-        EventLink.keep(context, event)
+            EventLink.keep(context, event, hook.base_url)
         return event
 
 
@@ -206,7 +206,7 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
             call = create_event_from_template(self.template_id, attributes)
             event = self.create_once(context, hook, call, wanted, organization_id).event()
             event_id: str = event["id"]
-            EventLink.keep(context, event)
+            EventLink.keep(context, event, hook.base_url)
             if condition is None or condition.met(event, clock.now()):
                 return event
             if self.deferrable:
@@ -324,7 +324,7 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
             call = duplicate_event(self.event_id, attributes)
             once = self.create_once(context, hook, call, wanted, attributes.get("organizationId"))
             event = once.run() or self._wait(hook, once)
-        EventLink.keep(context, event)
+            EventLink.keep(context, event, hook.base_url)
         return event
 
     def _wanted(self, context: Context, attributes: Mapping[str, Any]) -> Wanted:
@@ -380,5 +380,5 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
         self.memory(context).accepted(copy_id)
         with self.hook as hook:
             copy = hook.get_event(copy_id)
-        EventLink.keep(context, copy)
+            EventLink.keep(context, copy, hook.base_url)
         return copy

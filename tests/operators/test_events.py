@@ -400,7 +400,7 @@ def test_a_state_that_never_comes_is_a_timeout_and_the_retry_waits_for_the_same_
 def test_the_event_s_page_is_linked(world: World, kind: str, deferrable: bool) -> None:
     result = world.run(kind, **({} if kind == "create" else {"deferrable": deferrable})).to_end()
     slug = succeeded(result)["slug"]
-    assert result.links == {"RingCentral Events": f"https://events.ringcentral.com/events/{slug}"}
+    assert result.links == {"RingCentral Events": f"{world.emulator.url}/#{slug}"}
 
 
 def test_the_event_s_page_is_linked_while_its_template_is_filled(world: World) -> None:
@@ -417,7 +417,7 @@ def test_without_an_event_there_is_no_page(world: World, kind: str) -> None:
     result = world.run(kind).to_end()
     assert result.state == "failed"
     assert result.links == {}
-    assert "ringevents_event_slug" not in result.log_text  # nobody looked for what was never kept
+    assert "ringevents_event_page" not in result.log_text  # nobody looked for what was never kept
 
 
 # --- secrets

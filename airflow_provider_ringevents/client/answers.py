@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_ringevents.client.decoding import decode_json
+from airflow_provider_ringevents.client.decoding import decode_json, is_json
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
     ErrorDetail,
@@ -75,6 +75,15 @@ def read_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes
             ambiguous=not call.repeatable,
         )
     return Envelope(decoded, status=status, request_id=request_id)
+
+
+def check_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> None:
+    """Raise what :func:`read_answer` would raise, at a fraction of its cost.
+
+    Only texts that are not UTF-8 are left to be found by it.
+    """
+    if not (200 <= status < 300 and is_json(body)):
+        read_answer(call, status, headers, body, secret=secret)
 
 
 def read_resource(call: Call, envelope: Envelope) -> dict[str, Any]:

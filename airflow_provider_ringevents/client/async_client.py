@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,12 +18,17 @@ from airflow_provider_ringevents.client.core import HTTP_FAILURES, Blocks, Clien
 from airflow_provider_ringevents.client.downloading import DownloadPlan
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.gate import Gate
+from airflow_provider_ringevents.client.lanes import Lanes
 from airflow_provider_ringevents.client.paging import Page, PagePlan
 from airflow_provider_ringevents.client.retrying import RetryPolicy
 
 
 class AsyncClient(ClientCore):
-    """Speaks with the Events API from one event loop. Arguments as :class:`ClientCore`."""
+    """Speaks with the Events API from one event loop. Arguments as :class:`ClientCore`.
+
+    :ivar gate: lets its requests start; may be replaced before the first one, so that clients share it.
+    """
 
     def __init__(
         self,
@@ -35,8 +40,8 @@ class AsyncClient(ClientCore):
     ) -> None:
         super().__init__(base_url, api_key, policy=policy, **settings)
         self._http = self._opened_with(httpx.AsyncClient, self._http_options())
-        # httpx slows down as requests queue up inside its pool: they wait here instead.
-        self._free = asyncio.Semaphore(defaults.MAX_CONNECTIONS)
+        self._lanes = Lanes(partial(self._opened_with, httpx.AsyncClient, self._http_options()))
+        self.gate = Gate(self.settings.rate_limit)
 
     async def __aenter__(self) -> Self:
         return self
@@ -48,30 +53,32 @@ class AsyncClient(ClientCore):
 
     async def aclose(self) -> None:
         """Close all connections."""
+        await self._lanes.aclose()
         await self._http.aclose()
 
     async def send(self, call: Call, *, max_attempts: int | None = None, on_retry: OnRetry | None = None) -> Envelope:
         """Send a call, as :meth:`Client.send`."""
+        if max_attempts == 1:
+            return await self._send_once(call)
         arguments = self.policy.tenacity(repeatable=call.repeatable, max_attempts=max_attempts, on_retry=on_retry)
         return await AsyncRetrying(**arguments)(self._send_once, call)
 
     async def _send_once(self, call: Call) -> Envelope:
         request = self._request(self._http, call)
-        await self._pace()
-        async with self._free:
+        async with self.gate as started:
+            lane = self._lanes.take()
             try:
-                response = await self._http.send(request, stream=True)
+                response = await lane.send(request, stream=True)
                 try:
                     body = await self._read(call, response)
                 finally:
                     await response.aclose()
             except HTTP_FAILURES as error:
                 raise self._transport_error(call, error) from error
+            finally:
+                await self._lanes.give_back(lane)
+            self.gate.answered(started, response.status_code, response.headers)
         return self._answer(call, response, body)
-
-    async def _pace(self) -> None:
-        if pause := self._pacer.reserve(time.monotonic()):
-            await asyncio.sleep(pause)
 
     @staticmethod
     async def _read(call: Call, response: httpx.Response) -> bytes:
@@ -140,7 +147,7 @@ class AsyncClient(ClientCore):
 
     async def _file_head(self, plan: DownloadPlan) -> httpx.Response:
         request = self._file_request(self._http, plan)
-        await self._pace()
+        await self.gate.turn()
         try:
             response = await self._http.send(request, stream=True)
             if not response.is_error:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 
@@ -30,6 +31,10 @@ log = logging.getLogger(__name__)
 
 LOOK_AHEAD = 2
 """Pages asked for or held, for each that is in flight: else a slow page in front leaves the others' places empty."""
+
+_Unread = tuple[Call, httpx.Response, bytes]
+"""A page as it came. Rows are made of it when its turn has come: making them would keep the next request waiting, and
+those of all pages in flight take several times the memory."""
 
 
 class Client(ClientCore):
@@ -71,7 +76,10 @@ class Client(ClientCore):
         return Retrying(**arguments)(self._send_once, call)
 
     def _send_once(self, call: Call) -> Envelope:
-        request = self._request(self._http, call)
+        response, body = self._exchange(call, self._request(self._http, call))
+        return self._answer(call, response, body)
+
+    def _exchange(self, call: Call, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         try:
             response = self._opened(request)
             try:
@@ -80,7 +88,7 @@ class Client(ClientCore):
                 response.close()
         except HTTP_FAILURES as error:
             raise self._transport_error(call, error) from error
-        return self._answer(call, response, body)
+        return response, body
 
     def _opened(self, request: httpx.Request) -> httpx.Response:
         if pause := self._pacer.reserve(time.monotonic()):
@@ -134,31 +142,40 @@ class Client(ClientCore):
         gate = _Gate(concurrency)
         abandoned = threading.Event()
 
-        def attempt(numbered: Call) -> Envelope:
+        def attempt(numbered: Call) -> _Unread:
+            request = self._request(self._http, numbered)
             with gate:
                 if abandoned.is_set():
                     raise CancelledError
-                return self._send_once(numbered)
+                response, body = self._exchange(numbered, request)
+                if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+                    gate.width = 1
+            self._check(numbered, response, body)
+            return numbered, response, body
 
         def pause(seconds: float) -> None:
             if abandoned.wait(seconds):
                 raise CancelledError
 
-        def fetch(number: int) -> Page:
+        def fetch(number: int) -> _Unread:
             numbered = call.with_params(page=number, perPage=plan.per_page)
             retrying = Retrying(**self.policy.tenacity(repeatable=call.repeatable), sleep=pause)
-            return Page.of(retrying(attempt, numbered), number, operation=call.operation)
+            return retrying(attempt, numbered)
 
         numbers = iter(range(2, plan.last + 1))
-        waiting: deque[Future[Page]] = deque()
-        with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="ringevents-pages") as pool:
+        waiting: deque[Future[_Unread]] = deque()
+        number = 1
+        # The next request stands ready at the gate when an answer has come.
+        workers = concurrency + defaults.READY_REQUESTS
+        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="ringevents-pages") as pool:
             try:
                 while True:
-                    while len(waiting) < LOOK_AHEAD * gate.width and (number := next(numbers, None)) is not None:
-                        waiting.append(pool.submit(fetch, number))
+                    while len(waiting) < LOOK_AHEAD * gate.width and (following := next(numbers, None)) is not None:
+                        waiting.append(pool.submit(fetch, following))
                     if not waiting:
                         return
-                    yield waiting.popleft().result()
+                    number += 1
+                    yield Page.of(self._answer(*waiting.popleft().result()), number, operation=call.operation)
             finally:
                 abandoned.set()
                 for future in waiting:
@@ -220,7 +237,10 @@ class Client(ClientCore):
 
 
 class _Gate:
-    """Lets so many requests of a list through at a time, and one at a time after a 429."""
+    """Lets so many requests of a list through at a time.
+
+    :ivar width: how many; may be lowered at any time.
+    """
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -236,10 +256,8 @@ class _Gate:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with self._changed:
-            if isinstance(exc, RingEventsRateLimitError):
-                self.width = 1
             self._inside -= 1
-            self._changed.notify_all()
+            self._changed.notify()
 
 
 class Download:

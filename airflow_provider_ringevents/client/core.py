@@ -12,7 +12,7 @@ import httpx
 
 import airflow_provider_ringevents
 from airflow_provider_ringevents.client import defaults, redaction
-from airflow_provider_ringevents.client.answers import Envelope, api_error, read_answer, transport_error
+from airflow_provider_ringevents.client.answers import Envelope, api_error, check_answer, read_answer, transport_error
 from airflow_provider_ringevents.client.downloading import DownloadPlan
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
@@ -163,6 +163,9 @@ class ClientCore:
 
     def _answer(self, call: Call, response: httpx.Response, body: bytes) -> Envelope:
         return read_answer(call, response.status_code, response.headers, body, secret=self.settings.api_key)
+
+    def _check(self, call: Call, response: httpx.Response, body: bytes) -> None:
+        check_answer(call, response.status_code, response.headers, body, secret=self.settings.api_key)
 
     def _file_error(self, call: Call, response: httpx.Response, body: bytes) -> RingEventsError:
         return api_error(call, response.status_code, response.headers, body, secret=self.settings.api_key)

@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
+_scan = msgspec.json.Decoder(msgspec.Raw).decode
+
 
 def decode_json(body: bytes) -> Any:
     """Decode an answer.
@@ -24,6 +26,18 @@ def decode_json(body: bytes) -> Any:
         if b"\\ud" not in body.lower():
             raise
         return mended(json.loads(body, parse_constant=_refuse))
+
+
+def is_json(body: bytes) -> bool:
+    """Whether it is whole and well formed, without building what it says, which takes ten times as long.
+
+    Neither the encoding of its texts nor halves of surrogate pairs are looked at: :func:`decode_json` decides.
+    """
+    try:
+        _scan(body)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def mended(value: Any) -> Any:

@@ -51,6 +51,18 @@ CONCURRENCY: Final = 4
 """Pages of one list in flight: rate limits are not documented, so modest."""
 MAX_CONCURRENCY: Final = 16
 """The most that may be asked for: as many as a client has connections."""
+READY_REQUESTS: Final = 2
+"""Requests for pages that stand ready to leave when another has been answered, so that no place stays empty."""
+
+# --- requests that share a pace, after a 429
+REFUSED_SPACING: Final = 0.05
+"""Seconds between the starts of two requests after the first 429: 20 per second, fewer with each that follows."""
+REFUSED_SPACING_MAX: Final = 1.0
+"""And at most, so that a crowd of waits still moves."""
+REFUSED_RECOVERY: Final = 0.99
+"""What each request that is let through makes of the spacing: 70 of them double the rate again."""
+REFUSED_FORGOTTEN: Final = 0.001
+"""Seconds of spacing that are none: more requests per second than one client sends."""
 
 # --- sizes, bytes
 MAX_JSON_BYTES: Final = 256 * 1024 * 1024
@@ -87,6 +99,9 @@ POLL_GROWTH: Final = 1.5
 """Each pause is this many times the one before, up to the poll interval."""
 POLL_JITTER: Final = 0.1
 """A pause is up to this fraction longer or shorter, so that many waits do not poll in step."""
+POLL_CROWD: Final = 50.0
+"""Polls per second of all waits of one connection in one triggerer, above which their early, quicker polls slow down
+to their usual interval: a triggerer that starts with thousands of waits must not flood the service."""
 POLL_FAILURES: Final = 10
 """Polls that fail in a row before a wait gives up: a blip never ends it."""
 WAIT_TIMEOUT: Final = 6 * 3600.0

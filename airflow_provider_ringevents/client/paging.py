@@ -28,7 +28,7 @@ def origin(url: str) -> tuple[str, str, int | None]:
 def resource(data: Mapping[str, Any]) -> dict[str, Any]:
     """Flatten one ``{"id", "type", "attributes"}`` into its attributes, with the id first."""
     attributes = data.get("attributes")
-    flat = {"id": None, **attributes} if isinstance(attributes, Mapping) else {"id": None}
+    flat = {"id": None, **attributes} if isinstance(attributes, dict) else {"id": None}
     if data.get("id") is not None:
         flat["id"] = data["id"]
     return flat
@@ -56,7 +56,7 @@ class Page:
         :raises RingEventsTransportError: the answer is no list as the API documents them.
         """
         data = envelope.get("data")
-        if not isinstance(data, list) or not all(isinstance(item, Mapping) for item in data):
+        if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
             raise RingEventsTransportError(
                 f"{operation}: page {number} came without the list that the API documents under 'data'", sent=True
             )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import sqlite3
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -68,14 +71,41 @@ def leaks(result: Result, canaries: Mapping[str, Sequence[str]]) -> list[str]:
 
     :param canaries: the secrets, under the names of their kinds.
     """
+    return _found(places(result).items(), canaries)
+
+
+def leaks_on_disk(folders: Sequence[Path], database: Path, canaries: Mapping[str, Sequence[str]]) -> list[str]:
+    """The same for what an Airflow has left: all files, and all cells of all tables of its metadata database.
+
+    The database is searched as a file, too: what was deleted from a table may still be in it.
+    """
+    return _found(_on_disk(folders, database), canaries)
+
+
+def _found(texts: Iterable[tuple[str, str]], canaries: Mapping[str, Sequence[str]]) -> list[str]:
     return [
         f"{kind} in {place} as {spelling}"
-        for place, text in places(result).items()
+        for place, text in texts
         for kind, secrets in canaries.items()
         for secret in secrets
         for spelling, spelt in _spellings(secret)
         if spelt in text
     ]
+
+
+def _on_disk(folders: Sequence[Path], database: Path) -> Iterator[tuple[str, str]]:
+    for file in sorted(path for folder in folders for path in folder.rglob("*") if path.is_file()):
+        yield f"file {file.name}", file.read_bytes().decode("latin-1")
+    with closing(sqlite3.connect(database)) as connection:
+        connection.text_factory = lambda content: content.decode("latin-1")
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            cells = (cell for row in connection.execute(f'SELECT * FROM "{table}"') for cell in row)
+            yield f"table {table}", "\n".join(_as_text(cell) for cell in cells if cell is not None)
+
+
+def _as_text(cell: Any) -> str:
+    return cell.decode("latin-1") if isinstance(cell, bytes) else str(cell)
 
 
 def _spellings(secret: str) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """The DAGs of the campaign on real processes, as users would write them.
 
 `chaos_0` to `chaos_2`: three exports and two ways of creating an event each. `chaos_waits`: a hundred waits.
+`chaos_links`: a magic link is made and exported.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from airflow_provider_ringevents.operators.events import (
     RingEventsCreateEventOperator,
     RingEventsDuplicateEventOperator,
 )
+from airflow_provider_ringevents.operators.magic_links import RingEventsCreateMagicLinkOperator
 from airflow_provider_ringevents.transfers.collection_to_object_storage import (
     RingEventsCollectionToObjectStorageOperator,
 )
@@ -23,6 +25,7 @@ from airflow_provider_ringevents.transfers.report_to_object_storage import RingE
 
 EVENT_ID = os.environ.get("CHAOS_EVENT_ID", "event")
 TEMPLATE_ID = os.environ.get("CHAOS_TEMPLATE_ID", "template")
+TICKET_ID = os.environ.get("CHAOS_TICKET_ID", "ticket")
 LOCAL = os.environ.get("CHAOS_LOCAL", "file:///tmp/chaos")
 BUCKET = "s3://store@exports"
 WAITS = int(os.environ.get("CHAOS_WAITS", "100"))
@@ -38,7 +41,8 @@ def provision(kind: int) -> None:
     """One of the three ways to create an event."""
     common: dict[str, Any] = {"name": "Data Hour {{ run_id }}", **WHEN, "settle_timeout": 8.0}
     if kind == 0:
-        RingEventsCreateEventOperator(task_id="create", currency="EUR", **common)
+        secret = {"password": "{{ var.value.event_password }}"}
+        RingEventsCreateEventOperator(task_id="create", currency="EUR", attributes=secret, **common)
     elif kind == 1:
         RingEventsCreateEventFromTemplateOperator(task_id="template", template_id=TEMPLATE_ID, **common)
     else:
@@ -69,6 +73,18 @@ for number in range(3):
         )
         provision(number)
         provision((number + 1) % 3)
+
+with DAG("chaos_links", schedule=None, default_args=DEFAULTS):
+    guest = {"email": "ada@example.org", "firstName": "Ada", "lastName": "L"}
+    RingEventsCreateMagicLinkOperator(
+        task_id="create", ticket_id=TICKET_ID, attendees=[guest]
+    ) >> RingEventsCollectionToObjectStorageOperator(
+        task_id="export",
+        collection="magic_links",
+        parent_id=TICKET_ID,
+        destination=f"{LOCAL}/links.jsonl",
+        include_credentials=True,
+    )
 
 with DAG("chaos_waits", schedule=None, default_args=DEFAULTS):
     RingEventsReportToObjectStorageOperator.partial(

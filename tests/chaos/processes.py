@@ -26,6 +26,7 @@ from typing import Any
 
 import pytest
 from airflow_harness import HAS_STATE_STORE
+from canaries import leaks_on_disk
 from chaos.deployment import SETTINGS, Deployment, kill
 from chaos.scenarios import listed
 from s3server import S3Server
@@ -35,6 +36,8 @@ from airflow_provider_ringevents.emulator import Emulator
 pytestmark = pytest.mark.skipif(not HAS_STATE_STORE, reason="written for Airflow 3.3 and later")
 
 SEED = 5
+KEY = "canary-key-Zq7x3Lm9TfW2"
+PASSWORD = "canary-password-Kd84hsPw"
 MEGABYTE = 1_000_000
 IN_FLIGHT = 6
 """DAG runs, of five tasks each."""
@@ -48,7 +51,7 @@ FINISHED = ("success", "failed")
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
     settings = {"report_seconds": 1.0, "template_seconds": 1.0, "duplicate_seconds": 1.0}
-    with Emulator(seed=SEED, registrations=600, **settings) as emulator:
+    with Emulator(seed=SEED, api_key=KEY, registrations=600, **settings) as emulator:
         yield emulator
 
 
@@ -78,14 +81,16 @@ def deployment(
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/home/airflow.db?timeout=60",
         "AIRFLOW_CONN_RINGEVENTS_DEFAULT": json.dumps(connection),
         "AIRFLOW_CONN_STORE": json.dumps(s3_server.airflow_connection()),
+        "AIRFLOW_VAR_EVENT_PASSWORD": PASSWORD,
         "CHAOS_EVENT_ID": emulator.event_id,
+        "CHAOS_TICKET_ID": next(iter(emulator.state.events[emulator.event_id].tickets.values())).id,
         "CHAOS_TEMPLATE_ID": emulator.template_id,
         "CHAOS_LOCAL": f"file://{folder}/exports",
         "CHAOS_WAITS": str(request.config.getoption("waits")),
     }
     with Deployment(folder / "home", folder / "logs", dags, environment) as airflow:
         airflow.create()
-        airflow.start([*(f"chaos_{number}" for number in range(3)), "chaos_waits"])
+        airflow.start([*(f"chaos_{number}" for number in range(3)), "chaos_links", "chaos_waits"])
         yield airflow
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -344,6 +349,38 @@ def test_the_campaign(
         longest_run=round(longest),
         late_words=(folder / "logs" / "scheduler.log").read_text().count("state attribute is queued"),
     )
+
+
+# --- afterwards
+
+
+def test_no_secret_is_left_behind(
+    deployment: Deployment, emulator: Emulator, folder: Path, counted: Callable[..., None]
+) -> None:
+    deployment.begin_run("chaos_links", "links")
+    query = "SELECT state FROM dag_run WHERE run_id = 'links'"
+    deployment.until(lambda: deployment.rows(query)[0][0] in FINISHED, "the end of the run", DEADLINE)
+    exported = (folder / "exports" / "links.jsonl").read_text().splitlines()
+    links = [json.loads(row)["magicLink"] for row in exported]
+    signatures = {seen.query.partition("signature=")[2] for seen in emulator.requests.entries} - {""}
+    assert any((event.request or {}).get("password") == PASSWORD for event in emulator.state.events.values())
+    assert signatures
+    assert links
+    secrets = {"key": [KEY], "password": [PASSWORD], "signature": [*signatures], "magic link": links}
+    searched = [folder / "home", folder / "logs"]
+
+    def leaks(canaries: dict[str, list[str]]) -> list[str]:
+        return leaks_on_disk(searched, folder / "home" / "airflow.db", canaries)
+
+    assert leaks(secrets) == []
+    # The search itself finds what is there: the id of the event is no secret, and in places of all kinds.
+    found = " ".join(leaks({"event": [emulator.event_id]}))
+    for place in ("file attempt=1.log", "file airflow.db", "table rendered_task_instance_fields", "table xcom"):
+        assert f"event in {place} " in found
+    assert "send_request_headers" in (log := "".join(file.read_text() for file in folder.rglob("attempt=1.log")))
+    assert "HTTP Request" in log, "the HTTP libraries' log was on, down to their debugging"
+    files = sum(path.is_file() for place in searched for path in place.rglob("*"))
+    counted("secrets", "all", searched=sum(map(len, secrets.values())), files=files)
 
 
 PROVISIONING = ("create", "template", "duplicate")

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-PARTS = ("exports", "processes", "waits", "create once")
+PARTS = ("exports", "processes", "waits", "secrets", "create once")
 _MOST = ("longest_run",)
 
 
@@ -45,7 +45,14 @@ class Counts:
 
     def page(self, command: str, seconds: float) -> str:
         """All of it, in Markdown."""
-        sections = [self._about(command, seconds), self._exports(), self._processes(), self._waits(), self._created()]
+        sections = [
+            self._about(command, seconds),
+            self._exports(),
+            self._processes(),
+            self._waits(),
+            self._secrets(),
+            self._created(),
+        ]
         return "\n\n".join(section for section in sections if section)
 
     def _about(self, command: str, seconds: float) -> str:
@@ -102,6 +109,16 @@ class Counts:
         return (
             f"The triggerer was killed while {held['waits']} exports waited in it: all went on in its successor and"
             f" succeeded, with {held['writes']} writing requests in all, one for each, in {held['tries']} tries."
+        )
+
+    def _secrets(self) -> str:
+        held = self.rows.get("secrets", {}).get("all")
+        if not held:
+            return ""
+        return (
+            f"Afterwards all {held['files']} files of that Airflow and all tables of its database were searched for"
+            f" {held['searched']} secrets (the key, an event's password, signed links, magic links), with the HTTP"
+            " libraries' debug log on: 0 were found."
         )
 
     def _created(self) -> str:

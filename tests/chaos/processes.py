@@ -260,7 +260,7 @@ def test_the_campaign(
     request: pytest.FixtureRequest,
 ) -> None:
     number: int = request.config.getoption("events")
-    emulator.settings.change(report_seconds=1.0, report_bytes=7 * MEGABYTE)
+    emulator.settings.change(report_seconds=1.0, report_bytes=7 * MEGABYTE, download="redirect")
     emulator.requests.clear()
     campaign = Campaign(deployment, emulator, s3_server)
     expected_list = listed(emulator)

@@ -107,12 +107,12 @@ class EventWait:
         self._logged = float("-inf")
         self._moment: float | None = None
 
-    def pause(self) -> float:
-        """Seconds to sleep before the next poll; none before the first."""
+    def pause(self, others: int = 0) -> float:
+        """Seconds to sleep before the next poll; none before the first, unless ``others`` begin beside this one."""
         now = clock.now()
-        usual = self._wait.pause(now)
+        usual = self._wait.pause(now, others)
         if self._wait.polls == 1:
-            return 0.0
+            return usual if others > defaults.POLL_CROWD else 0.0
         if self._moment is None or self._moment <= now:
             return usual
         until = min(self._moment, now + defaults.EVENT_RECHECK)

@@ -51,18 +51,34 @@ class Wait:
     _failures: int = 0
     _said: str = ""
     _asked: float = 0.0
+    _spread: bool = False
+    _began: float = 0.0
 
-    def pause(self, now: float) -> float:
+    def pause(self, now: float, others: int = 0) -> float:
         """Seconds to sleep before the next poll: short at first, longer each time, never beyond the deadline.
 
         Longer than ``poll_interval`` only where the service asked to wait.
+
+        :param others: waits that poll beside this one: a crowd is spread evenly, and not quicker than it can be.
         """
-        steady = min(self.poll_interval, self.first_pause * defaults.POLL_GROWTH ** min(self.polls, 64))
-        self.polls += 1
+        crowded = others / defaults.POLL_CROWD
+        early = max(self.first_pause * defaults.POLL_GROWTH ** min(self.polls, 64), crowded)
+        steady = min(self.poll_interval, early)
         longest = min(self.poll_interval, steady * (1 + defaults.POLL_JITTER))
-        pause = max(self.draw(steady * (1 - defaults.POLL_JITTER), longest), self._asked)
+        between = self.draw(steady * (1 - defaults.POLL_JITTER), longest)
+        slowest = steady >= self.poll_interval * (1 - defaults.POLL_JITTER)
+        if others and (self.polls == 0 or (slowest and not self._spread)):
+            # Waits that begin together would poll together for hours: jitter alone takes so long to spread them.
+            between = self.draw(0.0, between)
+            self._spread = slowest
+        # From poll to poll, however long the answer took: else a slow service would stretch the interval.
+        taken = max(0.0, now - self._began) if self.polls else 0.0
+        pause = max(between - taken, between / 2, self._asked)
+        self.polls += 1
         self._asked = 0.0
-        return pause if self.deadline is None else max(0.0, min(pause, self.deadline - now))
+        pause = pause if self.deadline is None else max(0.0, min(pause, self.deadline - now))
+        self._began = now + pause
+        return pause
 
     def unfinished(self, now: float, said: str = "") -> None:
         """A poll was answered, and what is waited for has not happened.
@@ -125,9 +141,9 @@ class ReportWait:
         self._started = clock.steady()
         self._logged = self._started - _LOG_EVERY
 
-    def pause(self) -> float:
-        """Seconds to sleep before the next poll."""
-        return self._wait.pause(clock.now())
+    def pause(self, others: int = 0) -> float:
+        """Seconds to sleep before the next poll; arguments as :meth:`Wait.pause`."""
+        return self._wait.pause(clock.now(), others)
 
     def answered(self, envelope: Envelope) -> bool:
         """Take an answer; True when the report is ready.
@@ -166,8 +182,8 @@ class Waiting(Protocol):
 
     call: Call
 
-    def pause(self) -> float:
-        """Seconds to sleep before the next poll."""
+    def pause(self, others: int = 0) -> float:
+        """Seconds to sleep before the next poll; ``others`` poll beside this one."""
 
     def answered(self, envelope: Envelope) -> bool:
         """Take an answer; True when it has happened."""

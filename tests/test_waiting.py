@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -139,6 +141,71 @@ def test_not_even_what_the_service_asks_goes_beyond_the_deadline() -> None:
     wait = Wait("it", START + 10, 60, draw=longest)
     wait.failed(RingEventsServerError("x", status=503, retry_after=100.0), START)
     assert wait.pause(START) == 10
+
+
+def test_the_interval_is_from_poll_to_poll_however_long_an_answer_takes() -> None:
+    wait = Wait("it", None, 60, first_pause=60, draw=longest)
+    now, polls = START, []
+    for _ in range(5):
+        now += wait.pause(now)
+        polls.append(now)
+        now += 7
+    assert [later - earlier for earlier, later in pairwise(polls)] == pytest.approx([60] * 4)
+
+
+@pytest.mark.parametrize("taken", [40, 10_000], ids=["slow", "the clock was set"])
+def test_a_service_that_is_slower_than_the_interval_is_left_half_of_it(taken: float) -> None:
+    wait = Wait("it", None, 60, first_pause=60, draw=longest)
+    assert wait.pause(START) == 60
+    assert wait.pause(START + 60 + taken) == 30
+
+
+# --- many waits together
+
+
+def polls_of(number: int, interval: float, until: float) -> list[float]:
+    """When the waits of a triggerer poll that starts with so many."""
+    found = []
+    for seed in range(number):
+        wait = Wait("it", None, interval, draw=random.Random(seed).uniform)
+        now = START
+        while (now := now + wait.pause(now, number - 1)) < START + until:
+            found.append(now - START)
+    return found
+
+
+def fullest(polls: list[float], since: float, seconds: float = 1) -> float:
+    """Most polls in a second, against the mean."""
+    counts = Counter(int(poll / seconds) for poll in polls if poll >= since)
+    return max(counts.values()) * len(counts) / counts.total()
+
+
+@pytest.mark.parametrize(("number", "interval"), [(100, 60), (1_000, 10), (1_000, 60), (3_000, 60)])
+def test_a_crowd_polls_evenly(number: int, interval: float) -> None:
+    polls = polls_of(number, interval, until=700)
+    per_second = number / interval
+    # What chance alone does to so many polls: four times the root, over five seconds where they are few.
+    seconds = 5 if per_second < 10 else 1
+    mean = per_second * seconds / 0.95
+    assert fullest(polls, since=400, seconds=seconds) < 1 + 4.5 / mean**0.5
+
+
+@pytest.mark.parametrize("number", [200, 1_000, 10_000])
+def test_a_crowd_that_starts_does_not_flood_the_service(number: int) -> None:
+    polls = polls_of(number, 60, until=60)
+    most = max(Counter(map(int, polls)).values())
+    assert most < 1.5 * max(defaults.POLL_CROWD, number / 60)
+
+
+def test_a_few_waits_still_poll_soon() -> None:
+    assert max(min(polls_of(1, 60, until=60)), 2.2) == 2.2
+    wait = Wait("it", None, 60, draw=longest)
+    assert [wait.pause(START, others=3) for _ in range(4)] == pytest.approx([2.2, 3.3, 4.95, 7.425])
+
+
+def test_no_wait_of_a_crowd_waits_longer_than_its_interval() -> None:
+    wait = Wait("it", None, 10, draw=longest)
+    assert [wait.pause(START, others=100_000) for _ in range(4)] == [10] * 4
 
 
 # --- polls that fail

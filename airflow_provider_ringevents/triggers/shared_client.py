@@ -19,6 +19,7 @@ from airflow_provider_ringevents.client.answers import Envelope
 from airflow_provider_ringevents.client.async_client import AsyncClient
 from airflow_provider_ringevents.client.endpoints import Call, list_events
 from airflow_provider_ringevents.client.errors import RingEventsAuthError, RingEventsError, RingEventsValidationError
+from airflow_provider_ringevents.client.gate import Gate
 from airflow_provider_ringevents.event_search import LOOK_PER_PAGE
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 from airflow_provider_ringevents.waiting import Waiting
@@ -33,6 +34,8 @@ class SharedClient:
         self._hook = RingEventsHook(conn_id)
         self._client: AsyncClient | None = None
         self._lock = asyncio.Lock()
+        # Of all clients that it will have: a pause that the service wants outlasts the key that it was told to.
+        self._gate = Gate(None, now=clock.steady, sleep=clock.sleep_in_loop)
         self._in_use: Counter[AsyncClient] = Counter()
         self._listings: dict[str, tuple[float, asyncio.Future[list[dict[str, Any]]]]] = {}
         self._running: set[asyncio.Future[list[dict[str, Any]]]] = set()
@@ -82,8 +85,13 @@ class SharedClient:
         if self._client is None:
             async with self._lock:
                 if self._client is None:
-                    self._client = await self._hook.get_async_conn()
+                    self._client = self._through_the_gate(await self._hook.get_async_conn())
         return self._client
+
+    def _through_the_gate(self, client: AsyncClient) -> AsyncClient:
+        self._gate.limit(client.settings.rate_limit)
+        client.gate = self._gate
+        return client
 
     async def _reread(self, refused: AsyncClient) -> AsyncClient | None:
         """A client with other settings than the one that was refused; None where they are still the same."""
@@ -94,7 +102,7 @@ class SharedClient:
             if fresh.settings == refused.settings:
                 await fresh.aclose()
                 return None
-            self._client = fresh
+            self._client = self._through_the_gate(fresh)
         await self._close_if_left(refused)
         return fresh
 
@@ -166,7 +174,7 @@ async def poll_until(wait: Waiting, conn_id: str) -> None:
     """
     async with shared_client(conn_id) as client:
         while True:
-            await clock.sleep_in_loop(wait.pause())
+            await clock.sleep_in_loop(wait.pause(client.users - 1))
             try:
                 envelope = await client.poll(wait.call)
             except RingEventsError as error:

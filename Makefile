@@ -7,7 +7,7 @@ ARGS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test chaos lint format types docs bench constraints clean
+.PHONY: help venv demo test chaos lint format types docs bench constraints dist azure clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) .ci/venv
 	@echo "Installing into $(VENV) ..."
 	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev
 	@touch $@
+
+azure: venv ## Azure's server (azurite, by npm) and filesystem, for the tests of storage
+	@.ci/azure $(VENV) $(CONSTRAINTS)
 
 demo: venv ## a real DAG run against the emulator, from nothing to a file
 	@$(PYTHON_IN_VENV) scripts/demo.py $(ARGS)
@@ -45,6 +48,9 @@ types: venv ## mypy, strict
 docs: venv ## the documentation, as HTML in docs/_build/html
 	@$(PYTHON_IN_VENV) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
 
+dist: venv ## sdist and wheel in dist/, checked, and tried in an empty environment
+	@$(PYTHON_IN_VENV) scripts/check_dist.py $(CONSTRAINTS)
+
 bench: venv ## speed and memory, as a table
 	@$(PYTHON_IN_VENV) -m benchmarks $(ARGS)
 
@@ -53,9 +59,9 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --no-header --no
 comma := ,
 
 constraints: ## newest versions that fit together, written to constraints/ (needs uv)
-	@$(LOCK) --group dev --output-file constraints/airflow-3.3.txt
+	@$(LOCK) --extra azure --group dev --group azure --output-file constraints/airflow-3.3.txt
 	@echo 'apache-airflow~=2.11.0' | $(LOCK) --group test --constraints - --output-file constraints/airflow-2.11.txt
 
 clean: ## remove what make and the tools made
-	@rm -rf $(VENV) .venv-* .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist docs/_build
+	@rm -rf $(VENV) .venv-* .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist docs/_build tests/storage/node_modules
 	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

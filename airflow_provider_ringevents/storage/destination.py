@@ -25,6 +25,7 @@ from airflow_provider_ringevents.storage.uris import (
     AZURE_SCHEMES,
     ParsedUri,
     install_hint,
+    is_known,
     parse,
     require_packages,
 )
@@ -213,8 +214,11 @@ def _filesystem(parsed: ParsedUri, conn_id: str | None, parameter: str) -> tuple
         path = _object_path(parsed, conn_id)
         return path.fs, str(path.path)
     except (ImportError, ValueError) as e:
+        hint = install_hint(parsed.scheme)
+        if conn_id and is_known(parsed.scheme) and isinstance(e, ValueError):  # it is installed: that was checked
+            hint = f"Check the fields of the connection {conn_id!r}."
         raise RingEventsConfigError(
-            f"{parameter} {parsed.uri!r}: there is no filesystem for it ({describe(e)}). {install_hint(parsed.scheme)}"
+            f"{parameter} {parsed.uri!r}: there is no filesystem for it ({describe(e)}). {hint}"
         ) from e
     except Exception as e:
         error = transfer_error(f"Connecting to the store of {parsed.uri}", e, state="Nothing was changed.")
@@ -225,7 +229,7 @@ def _object_path(parsed: ParsedUri, conn_id: str | None) -> Any:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     # The same filesystem under its usual name: not every version reads a path that starts with the other.
-    scheme = "s3" if parsed.scheme == "s3n" else parsed.scheme
+    scheme = {"s3n": "s3", "adl": "abfs"}.get(parsed.scheme, parsed.scheme)
     return ObjectStoragePath(f"{scheme}://{parsed.rest}", conn_id=conn_id)
 
 

@@ -54,13 +54,13 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _advice(error: BaseException) -> str:
-    if isinstance(error, OSError):
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return "Free some space there. "
-        if isinstance(error, PermissionError):
-            return "Check what the connection (or the user who runs the task) may do there. "
-        if isinstance(error, FileNotFoundError) and "NoSuchUpload" in str(error):
-            return "The store has forgotten the upload, as one does that was started anew: a retry begins another. "
-        if isinstance(error, FileNotFoundError):
-            return "Check that the bucket or container exists. "
+    statuses = {getattr(e, "status_code", None) for e in _chain(error)}  # Azure's errors, inside adlfs's own
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "Free some space there. "
+    if isinstance(error, PermissionError) or statuses & {401, 403}:
+        return "Check what the connection (or the user who runs the task) may do there. "
+    if isinstance(error, FileNotFoundError) and "NoSuchUpload" in str(error):
+        return "The store has forgotten the upload, as one does that was started anew: a retry begins another. "
+    if isinstance(error, FileNotFoundError) or 404 in statuses:
+        return "Check that the bucket or container exists. "
     return ""

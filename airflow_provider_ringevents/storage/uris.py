@@ -8,6 +8,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 
@@ -22,16 +24,21 @@ _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class _Packages:
-    """What must be installed before Airflow knows a scheme."""
+    """What must be installed before Airflow knows a scheme.
+
+    :ivar least: the first version of the filesystem that leaves an object alone until it is replaced as a whole.
+    """
 
     extra: str
     provider: str
     filesystem: str
+    least: str | None = None
 
 
 _AMAZON = _Packages("amazon", "airflow.providers.amazon", "s3fs")
 _GOOGLE = _Packages("google", "airflow.providers.google", "gcsfs")
-_AZURE = _Packages("azure", "airflow.providers.microsoft.azure", "adlfs")
+# Until 2024.12 adlfs deleted the object before it wrote, and until 2025.8 the first blocks of all writers had one name.
+_AZURE = _Packages("azure", "airflow.providers.microsoft.azure", "adlfs", "2025.8.0")
 _PACKAGES = {
     **dict.fromkeys(S3_SCHEMES, _AMAZON),
     **dict.fromkeys(GCS_SCHEMES, _GOOGLE),
@@ -132,16 +139,28 @@ def _require_place(parsed: ParsedUri, uri: str, parameter: str) -> None:
 
 
 def require_packages(parsed: ParsedUri, parameter: str) -> None:
-    """Check that the filesystem package of a known scheme is installed, without importing it.
+    """Check that the filesystem package of a known scheme is installed and can be trusted, without importing it.
 
     :raises RingEventsConfigError: it is not; the error names the extra that has it.
     """
     packages = _PACKAGES.get(parsed.scheme)
-    if packages and not (_installed(packages.filesystem) and _installed(packages.provider)):
+    if packages is None:
+        return
+    if not (_installed(packages.filesystem) and _installed(packages.provider)):
         raise RingEventsConfigError(
             f"{parameter} {parsed.uri!r}: the filesystem for {parsed.scheme}:// is not installed. "
             f"{install_hint(parsed.scheme)}"
         )
+    if packages.least and (found := _too_old(packages.filesystem, packages.least)):
+        raise RingEventsConfigError(
+            f"{parameter} {parsed.uri!r}: {packages.filesystem} {found} can lose what is there while it writes, or mix "
+            f"two writers; {packages.least} and later do not. {install_hint(parsed.scheme)}"
+        )
+
+
+def is_known(scheme: str) -> bool:
+    """Whether it is known here which packages a scheme needs."""
+    return scheme in _PACKAGES
 
 
 def install_hint(scheme: str) -> str:
@@ -157,3 +176,17 @@ def _installed(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:  # a parent package is missing
         return False
+
+
+@cache
+def _too_old(package: str, least: str) -> str | None:
+    """Return the version of an installed package if it is older than ``least``."""
+    try:
+        found = installed_version(package)
+    except PackageNotFoundError:  # from a checkout, perhaps: its version is not known
+        return None
+    return found if _numbers(found) < _numbers(least) else None
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)[:3]]

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from azureserver import AzureServer
 from s3server import S3Server
-from storage.stores import CONN_ID, LocalStore, MemoryStore, S3Store, Store
+from storage.stores import AZURE_CONN_ID, CONN_ID, AzureStore, LocalStore, MemoryStore, S3Store, Store
 
-_TALKATIVE = ("asyncio", "aiobotocore", "botocore", "fsspec", "s3fs", "urllib3")
+_TALKATIVE = ("adlfs", "aiobotocore", "asyncio", "azure", "botocore", "fsspec", "s3fs", "urllib3")
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +41,19 @@ def s3_store(shared_s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return S3Store(shared_s3, "b" + hashlib.md5(str(tmp_path).encode()).hexdigest())
 
 
+@pytest.fixture(scope="session")
+def shared_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
+    """One Azure server for all tests that leave it running."""
+    with AzureServer(tmp_path_factory.mktemp("azure")) as server:
+        yield server
+
+
+@pytest.fixture
+def azure_store(shared_azure: AzureServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AzureStore:
+    monkeypatch.setenv(f"AIRFLOW_CONN_{AZURE_CONN_ID.upper()}", json.dumps(shared_azure.airflow_connection()))
+    return AzureStore(shared_azure, "c" + hashlib.md5(str(tmp_path).encode()).hexdigest())
+
+
 @pytest.fixture
 def local_store(tmp_path: Path) -> LocalStore:
     folder = tmp_path / "store"
@@ -47,7 +61,7 @@ def local_store(tmp_path: Path) -> LocalStore:
     return LocalStore(folder)
 
 
-@pytest.fixture(params=["local", "s3", "memory"])
+@pytest.fixture(params=["local", "s3", "azure", "memory"])
 def store(request: pytest.FixtureRequest) -> Store:
     if request.param == "memory":
         return MemoryStore()

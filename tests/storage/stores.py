@@ -1,4 +1,4 @@
-"""Three stores to publish to, all real: local files, S3 (rclone), fsspec's memory filesystem for the general way."""
+"""Stores to publish to, all real: local files, S3 (rclone), Azure (azurite), fsspec's memory for the general way."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
+from azureserver import AzureServer
 from fsspec.implementations.memory import MemoryFileSystem
 from s3server import S3Server
 
@@ -21,6 +22,7 @@ except ImportError:  # Airflow 2
     from airflow.io.store import attach
 
 CONN_ID = "storage_s3"
+AZURE_CONN_ID = "storage_azure"
 CHILD = Path(__file__).with_name("child.py")
 
 
@@ -74,6 +76,41 @@ class S3Store:
         return [key for key, _ in self.server.open_uploads(self.bucket)]
 
 
+class AzureStore:
+    """A container of the test's own on a real server."""
+
+    def __init__(self, server: AzureServer, container: str) -> None:
+        self.server = server
+        self.container = container
+        self.client: Any = server.client().create_container(container)
+        self.prefix = f"abfs://{AZURE_CONN_ID}@{container}/"
+
+    def read(self, key: str) -> bytes | None:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            return bytes(self.client.download_blob(key).readall())
+        except ResourceNotFoundError:
+            return None
+
+    def put(self, key: str, data: bytes) -> None:
+        self.client.upload_blob(key, data, overwrite=True)
+
+    def left_behind(self) -> list[str]:
+        """Nothing is ever visible beside the objects; for what is not, see :meth:`uncommitted`."""
+        return [name for name in self.client.list_blob_names() if "ringevents-part" in name]
+
+    def uncommitted(self, key: str) -> list[int]:
+        """The sizes of the blocks that were sent for an object and not made part of it."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            _, blocks = self.client.get_blob_client(key).get_block_list("uncommitted")
+        except ResourceNotFoundError:
+            return []
+        return [block.size for block in blocks]
+
+
 class MemoryStore:
     """fsspec's memory filesystem, of which the code under test knows nothing."""
 
@@ -96,7 +133,7 @@ class MemoryStore:
         return [p for p in [*self.fs.store, *self.fs.pseudo_dirs] if "/." in p]
 
 
-Store = LocalStore | S3Store | MemoryStore
+Store = LocalStore | S3Store | AzureStore | MemoryStore
 
 
 def destination(store: Store, key: str = "report.csv") -> Destination:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,16 @@ async def get_connection_async(conn_id: str) -> Connection:
         return await get_async_connection(conn_id)
     except AirflowNotFoundException:
         return await sync_to_async(BaseHook.get_connection)(conn_id)
+
+
+def quiet_http_log() -> None:
+    """Keep one line for each request out of the task's log: Airflow 3 does, Airflow 2 needs to be told.
+
+    A level that the user has set stands.
+    """
+    log = logging.getLogger("httpx")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.WARNING)
 
 
 def task_state_store(context: Mapping[str, Any]) -> Any | None:
@@ -61,6 +72,35 @@ def asset_state_store(context: Mapping[str, Any], asset: Any) -> Any | None:
     """What is remembered of an asset that the task declares, over all runs, on Airflow 3.3 and later; None before."""
     stores = context.get("asset_state_store")
     return None if stores is None else stores[asset]
+
+
+def is_asset(outlet: Any) -> bool:
+    """Whether an outlet is one asset: itself or, on Airflow 3, a reference by its name or URI."""
+    from airflow.providers.common.compat.sdk import Asset
+
+    if isinstance(outlet, Asset):
+        return True
+    if AIRFLOW_VERSION < (3, 0):
+        return False
+    from airflow.sdk.definitions.asset import AssetRef
+
+    return isinstance(outlet, AssetRef)
+
+
+def outlet_event(context: Mapping[str, Any], outlet: Any) -> Any | None:
+    """Where the event of one asset takes what it is to tell; None: a reference to what Airflow does not know."""
+    from airflow.providers.common.compat.sdk import Asset
+
+    if isinstance(outlet, Asset):
+        return context["outlet_events"][outlet]
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+
+    try:
+        return context["outlet_events"][outlet]
+    except AirflowRuntimeError as error:
+        if error.error.error is not ErrorType.ASSET_NOT_FOUND:
+            raise
+        return None
 
 
 def add_partition(event: Any, key: str) -> bool:

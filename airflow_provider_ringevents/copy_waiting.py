@@ -8,13 +8,13 @@ from typing import Any, Final
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
 from airflow_provider_ringevents.marking import MARK_FIELD, Wanted
+from airflow_provider_ringevents.task_notes import WaitNotes
 from airflow_provider_ringevents.waiting import Wait
 
 UNMARKED_AFTER: Final = 30.0
 """Seconds for which a copy must have been seen without its mark before it is taken: the mark may come later."""
 CLOCK_SKEW: Final = 60.0
 """Seconds that the service's clock may be behind ours."""
-_LOG_EVERY = 60.0
 
 
 class CopyWait:
@@ -39,7 +39,7 @@ class CopyWait:
         self._asked_at = asked_at
         self._wait = Wait(f"the copy of event {wanted.source_id} appearing", deadline, poll_interval)
         self._say_it = say
-        self._logged = float("-inf")
+        self._notes = WaitNotes(f"the copy of event {wanted.source_id}", deadline, say)
         self._unmarked_since: float | None = None
 
     def pause(self) -> float:
@@ -54,12 +54,11 @@ class CopyWait:
         """
         found = self._wanted.find(events) or self._unmarked(events)
         if found:
-            self._say_it("Event %s is the copy of %s", found["id"], self._wanted.source_id)
+            self._notes.finished(f"Event {found['id']} is there, the copy of {self._wanted.source_id},")
             return str(found["id"])
-        self._wait.unfinished(clock.now(), f"it is not among the {len(events)} events of the organization")
-        if clock.steady() - self._logged >= _LOG_EVERY:
-            self._logged = clock.steady()
-            self._say_it("The copy of event %s is not there yet", self._wanted.source_id)
+        said = f"it is not among the {len(events)} events of the organization"
+        self._wait.unfinished(clock.now(), said)
+        self._notes.unfinished(said)
         return None
 
     def failed(self, error: RingEventsError) -> None:
@@ -68,6 +67,7 @@ class CopyWait:
         :raises RingEventsError: it ends the wait.
         """
         self._wait.failed(error, clock.now())
+        self._notes.unfinished(f"a look failed: {error}")
 
     def _unmarked(self, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         now = clock.now()

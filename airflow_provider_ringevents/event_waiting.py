@@ -18,6 +18,7 @@ from airflow_provider_ringevents.client.errors import (
 from airflow_provider_ringevents.client.paging import resource
 from airflow_provider_ringevents.client.times import read_time
 from airflow_provider_ringevents.client.types import check_choice
+from airflow_provider_ringevents.task_notes import WaitNotes
 from airflow_provider_ringevents.waiting import Wait
 
 if TYPE_CHECKING:
@@ -25,8 +26,13 @@ if TYPE_CHECKING:
 
 EventConditionName = Literal["exists", "published", "status", "started", "ended"]
 
+_AWAITED: Final = {
+    "exists": "to exist",
+    "published": "to be published",
+    "started": "to have started",
+    "ended": "to have ended",
+}
 _TIME_FIELDS: Final = {"started": "timeStart", "ended": "timeEnd"}
-_LOG_EVERY = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,11 @@ class EventCondition:
             raise RingEventsConfigError(f"status: {self.status!r} is for condition 'status' alone, not {self.name!r}")
         if self.offset and self.name not in _TIME_FIELDS:
             raise RingEventsConfigError(f"offset: is for conditions 'started' and 'ended' alone, not {self.name!r}")
+
+    @property
+    def awaited(self) -> str:
+        """As in "Waiting for event X ..."."""
+        return _AWAITED.get(self.name) or f"to be {self.status!r}"
 
     def moment(self, event: Mapping[str, Any]) -> float | None:
         """When a condition of time is met, in seconds since the epoch; None while that is not known."""
@@ -102,9 +113,7 @@ class EventWait:
         self._condition = condition
         self._wait = Wait(f"event {event_id}: condition {condition.name!r}", deadline, poll_interval)
         self._deadline = deadline
-        self._say_it = say
-        self._said = ""
-        self._logged = float("-inf")
+        self._notes = WaitNotes(f"event {event_id} {condition.awaited}", deadline, say)
         self._moment: float | None = None
 
     def pause(self, others: int = 0) -> float:
@@ -127,12 +136,12 @@ class EventWait:
         event = resource(data) if isinstance(data, Mapping) else {}
         now = clock.now()
         if self._condition.met(event, now):
-            self._say_it("Event %s: condition %r is met", self._event_id, self._condition.name)
+            self._notes.finished(f"Event {self._event_id}: condition {self._condition.name!r} is met")
             return True
         self._moment = self._condition.moment(event) if self._condition.name in _TIME_FIELDS else None
         said = self._condition.unmet(event)
         self._wait.unfinished(now, said)
-        self._say(said)
+        self._notes.unfinished(said)
         return False
 
     def failed(self, error: RingEventsError) -> None:
@@ -144,13 +153,7 @@ class EventWait:
         self._moment = None
         if self._condition.name == "exists" and isinstance(error, RingEventsNotFoundError):
             self._wait.unfinished(now, "there is no such event")
-            self._say("there is no such event yet")
+            self._notes.unfinished("there is no such event yet")
         else:
             self._wait.failed(error, now)
-            self._say(f"a poll failed: {error}")
-
-    def _say(self, said: str) -> None:
-        now = clock.steady()
-        if said != self._said or now - self._logged >= _LOG_EVERY:
-            self._said, self._logged = said, now
-            self._say_it("Event %s: %s", self._event_id, said)
+            self._notes.unfinished(f"a poll failed: {error}")

@@ -6,6 +6,13 @@ from typing import Any
 
 _PACKAGE = "airflow_provider_ringevents"
 _INTEGRATION = "RingCentral Events"
+_ASSET_URIS = [
+    {
+        "schemes": ["ringevents"],
+        "handler": f"{_PACKAGE}.assets.sanitize_uri",
+        "to_openlineage_converter": f"{_PACKAGE}.assets.convert_asset_to_openlineage",
+    }
+]
 
 
 def _modules(room: str, *names: str) -> list[dict[str, Any]]:
@@ -38,6 +45,9 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": _modules("triggers", "events", "registrations", "reports"),
         # Airflow 3.2 and later; loaded by every call of `airflow`.
         "cli": [f"{_PACKAGE}.cli.definition.get_ringevents_cli_commands"],
+        "asset-uris": _ASSET_URIS,
+        # The same for Airflow 2.
+        "dataset-uris": _ASSET_URIS,
         "extra-links": [f"{_PACKAGE}.links.EventLink", f"{_PACKAGE}.links.ObjectLink"],
         "connection-types": [
             {

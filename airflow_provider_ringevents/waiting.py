@@ -22,12 +22,11 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsWaitTimeoutError,
 )
 from airflow_provider_ringevents.client.reports import ReportState, ReportStatus, report_status
+from airflow_provider_ringevents.task_notes import WaitNotes
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.answers import Envelope
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-
-_LOG_EVERY = 60.0
 
 
 @dataclass(slots=True)
@@ -137,9 +136,7 @@ class ReportWait:
         self.call = get_report(report_id)
         self._report_id = report_id
         self._wait = Wait(f"report {report_id} being ready", deadline, poll_interval, visible_from)
-        self._say_it = say
-        self._started = clock.steady()
-        self._logged = self._started - _LOG_EVERY
+        self._notes = WaitNotes(f"report {report_id}", deadline, say)
 
     def pause(self, others: int = 0) -> float:
         """Seconds to sleep before the next poll; arguments as :meth:`Wait.pause`."""
@@ -155,12 +152,11 @@ class ReportWait:
         if status.state is ReportState.FAILED:
             raise report_failed(self._report_id, status)
         if status.state is ReportState.READY:
-            waited = clock.steady() - self._started
-            self._say_it("Report %s is ready after %.0f s (%d polls)", self._report_id, waited, self._wait.polls)
+            self._notes.finished(f"Report {self._report_id} is ready")
             return True
         said = report_said(status)
         self._wait.unfinished(clock.now(), said)
-        self._say(said)
+        self._notes.unfinished(said)
         return False
 
     def failed(self, error: RingEventsError) -> None:
@@ -169,12 +165,7 @@ class ReportWait:
         :raises RingEventsError: it ends the wait.
         """
         self._wait.failed(error, clock.now())
-        self._say(f"a poll failed: {error}")
-
-    def _say(self, said: str) -> None:
-        if clock.steady() - self._logged >= _LOG_EVERY:
-            self._logged = clock.steady()
-            self._say_it("Report %s is not ready yet: %s", self._report_id, said)
+        self._notes.unfinished(f"a poll failed: {error}")
 
 
 class Waiting(Protocol):

@@ -25,11 +25,15 @@ PLACES = (
     "outlet events",
     "state store",
     "links",
+    "OpenLineage events",
 )
 
 
-def places(result: Result) -> Mapping[str, str]:
-    """Every place, as text."""
+def places(result: Result, lineage: str = "") -> Mapping[str, str]:
+    """Every place, as text.
+
+    :param lineage: all events that OpenLineage was sent.
+    """
     error = result.exception
     found = {
         "log": result.log_text,
@@ -42,6 +46,7 @@ def places(result: Result) -> Mapping[str, str]:
         "outlet events": result.outlet_events,
         "state store": result.store,
         "links": result.links,
+        "OpenLineage events": lineage,
     }
     assert tuple(found) == PLACES
     return {place: "\n".join(_texts(what)) for place, what in found.items()}
@@ -66,12 +71,13 @@ def _inside(error: BaseException | None) -> Iterator[str]:
         error = error.__cause__ or error.__context__
 
 
-def leaks(result: Result, canaries: Mapping[str, Sequence[str]]) -> list[str]:
+def leaks(result: Result, canaries: Mapping[str, Sequence[str]], lineage: str = "") -> list[str]:
     """Where which canary was found, in any of the ways in which it may be spelt.
 
     :param canaries: the secrets, under the names of their kinds.
+    :param lineage: all events that OpenLineage was sent.
     """
-    return _found(places(result).items(), canaries)
+    return _found(places(result, lineage).items(), canaries)
 
 
 def leaks_on_disk(folders: Sequence[Path], database: Path, canaries: Mapping[str, Sequence[str]]) -> list[str]:

@@ -12,7 +12,8 @@ import pytest
 from airflow.providers.common.compat.sdk import Asset, BaseOperator, BaseOperatorLink
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_harness import Result, Run
-from airflow_harness.versions import HAS_STATE_STORE, HAS_TASK_SDK
+from airflow_harness.lineage import LineageBook, recorded_lineage
+from airflow_harness.versions import HAS_OPENLINEAGE, HAS_STATE_STORE, HAS_TASK_SDK
 from canaries import PLACES, leaks
 
 from airflow_provider_ringevents.emulator import Emulator
@@ -41,11 +42,22 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RetryPolicy, "backoff", lambda self, attempt: 0.0)
 
 
+@pytest.fixture
+def lineage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LineageBook | None]:
+    """What OpenLineage is told; None where its provider is not installed."""
+    if not HAS_OPENLINEAGE:
+        yield None
+        return
+    with recorded_lineage(tmp_path_factory.mktemp("lineage")) as book:
+        yield book
+
+
 class Searched:
     """Runs tasks against an emulator and searches what each has left."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator, lineage: LineageBook | None) -> None:
         self.emulator = emulator
+        self.lineage = lineage
 
     def canaries(self) -> dict[str, list[str]]:
         """Everything secret that there is by now."""
@@ -70,7 +82,10 @@ class Searched:
         assert result.state == state, result.log_text
         assert "HTTP Request" in result.log_text, "the HTTP libraries' log was on"
         assert "send_request_headers" in result.log_text, "down to their debugging"
-        assert leaks(result, self.canaries()) == []
+        told = self.lineage.text if self.lineage is not None else ""
+        ended = '"COMPLETE"' if state == "success" else '"FAIL"'
+        assert (ended in told) == HAS_OPENLINEAGE
+        assert leaks(result, self.canaries(), told) == []
         return result
 
     def echo(self, status: int = 500, times: int | None = 1, password: str = "", **where: Any) -> None:
@@ -82,8 +97,8 @@ class Searched:
 
 
 @pytest.fixture
-def searched(emulator: Emulator) -> Searched:
-    return Searched(emulator)
+def searched(emulator: Emulator, lineage: LineageBook | None) -> Searched:
+    return Searched(emulator, lineage)
 
 
 # --- the tasks
@@ -264,16 +279,34 @@ class PlantedInLinks(Planted):
     operator_extra_links = (PlantedLink(),)
 
 
-@pytest.mark.parametrize("place", [place for place in PLACES if HAS_STATE_STORE or place != "state store"])
-def test_the_search_finds_a_canary_in_every_place(place: str) -> None:
-    operator = PlantedInLinks if place == "links" else Planted
+class PlantedInLineage(Planted):
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        from airflow.providers.common.compat.openlineage.facet import Dataset
+        from airflow.providers.openlineage.extractors import OperatorLineage
+
+        return OperatorLineage(inputs=[Dataset(namespace="planted", name=f"of {PLANT}")])
+
+
+SEARCHED = [
+    place
+    for place in PLACES
+    if (HAS_STATE_STORE or place != "state store") and (HAS_OPENLINEAGE or place != "OpenLineage events")
+]
+
+
+@pytest.mark.parametrize("place", SEARCHED)
+def test_the_search_finds_a_canary_in_every_place(place: str, lineage: LineageBook | None) -> None:
+    operator = {"links": PlantedInLinks, "OpenLineage events": PlantedInLineage}.get(place, Planted)
     outlets = [TOLD] if place == "outlet events" else []
     result = Run(lambda: operator(task_id="t", place=place, outlets=outlets), variables={"planted": PLANT}).to_end()
 
     assert result.state == ("failed" if place == "error" else "success")
-    found = {leak.removeprefix("plant in ").partition(" as ")[0] for leak in leaks(result, {"plant": [PLANT]})}
+    told = lineage.text if lineage is not None else ""
+    leaked = leaks(result, {"plant": [PLANT]}, told)
+    found = {leak.removeprefix("plant in ").partition(" as ")[0] for leak in leaked}
     assert place in found
-    assert found <= {place, "log"}, "what is planted elsewhere may be logged, too"
+    # What is planted elsewhere may be logged, too; and OpenLineage is told of an error.
+    assert found <= {place, "log", "OpenLineage events"}
 
 
 @pytest.mark.parametrize("spelling", ["plain", "quoted", "base64", "json", "beginning"])

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_ringevents.cli.terminal_hook import Watcher
-from airflow_provider_ringevents.transfers.publish_report import human_bytes
+from airflow_provider_ringevents.task_notes import human_bytes
 
 
 class ProgressBar(Watcher):

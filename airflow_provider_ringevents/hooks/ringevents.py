@@ -11,7 +11,7 @@ from typing import Any
 from airflow.providers.common.compat.connection import get_async_extra_dejson
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_ringevents._compat import get_connection_async
+from airflow_provider_ringevents._compat import get_connection_async, quiet_http_log
 from airflow_provider_ringevents.client import AsyncClient, Client, Envelope, endpoints
 from airflow_provider_ringevents.client.answers import read_resource
 from airflow_provider_ringevents.client.client import Download
@@ -55,12 +55,14 @@ class RingEventsHook(BaseHook):
 
         :raises RingEventsConfigError: the connection cannot be used; the message names the field.
         """
+        quiet_http_log()
         with self._found():
             connection = self.get_connection(self.ringevents_conn_id)
         return Client.from_settings(client_settings(connection, connection.extra_dejson, self._overrides))
 
     async def get_async_conn(self) -> AsyncClient:
         """A new asynchronous client; the connection is looked up without blocking the event loop."""
+        quiet_http_log()
         with self._found():
             connection = await get_connection_async(self.ringevents_conn_id)
         extra = await get_async_extra_dejson(connection)

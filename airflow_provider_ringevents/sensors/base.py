@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import (
     BaseSensorOperator,
 )
 
+from airflow_provider_ringevents import clock
 from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client.defaults import POLL_FAILURES
 from airflow_provider_ringevents.client.errors import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.task_notes import WaitNotes
 
 _FAILED = "ringevents_failed_pokes"
 
@@ -43,6 +45,22 @@ class RingEventsBaseSensor(BaseSensorOperator):
         super().__init__(**kwargs)
         self.ringevents_conn_id = ringevents_conn_id
         self._failed = 0
+        self._wait_notes: WaitNotes | None = None
+
+    @property
+    def awaited(self) -> str:
+        """What is waited for, as in "Waiting for ..."."""
+        raise NotImplementedError
+
+    @property
+    def notes(self) -> WaitNotes:
+        """What this wait says; rescheduled, each poke is a wait of its own."""
+        if self._wait_notes is None:
+            from airflow_provider_ringevents.task_notes import WaitNotes
+
+            deadline = None if self.reschedule else clock.now() + self.timeout
+            self._wait_notes = WaitNotes(self.awaited, deadline, self.log.info)
+        return self._wait_notes
 
     @property
     def hook(self) -> RingEventsHook:
@@ -66,7 +84,7 @@ class RingEventsBaseSensor(BaseSensorOperator):
             raise error
         if store:
             store.set(_FAILED, self._failed)
-        self.log.warning("A poke failed (%d in a row so far): %s", self._failed, error)
+        self.notes.unfinished(f"a poke failed ({self._failed} in a row so far): {error}")
 
     def poked(self, context: Context) -> None:
         """Take a poke that was answered."""

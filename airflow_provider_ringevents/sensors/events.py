@@ -58,6 +58,11 @@ class RingEventsEventSensor(RingEventsBaseSensor):
         self.deferrable = deferrable
         self._check(is_known_now)
 
+    @property
+    def awaited(self) -> str:
+        """The event and what is to become true of it."""
+        return f"event {self.event_id} {self._condition().awaited}"
+
     @refuses
     def _check(self, known: Callable[[Any], bool]) -> None:
         if not isinstance(self.offset, timedelta):
@@ -106,14 +111,16 @@ class RingEventsEventSensor(RingEventsBaseSensor):
                     event = resource(hook.client.send(get_event(self.event_id)).get("data") or {})
             except RingEventsError as error:
                 if condition.name == "exists" and isinstance(error, RingEventsNotFoundError):
-                    self.log.info("Event %s is not there yet", self.event_id)
+                    self.notes.unfinished("there is no such event yet")
                 else:
                     self.tolerate(error, context)
                 return False
         self.poked(context)
-        met = condition.met(event, clock.now())
-        self.log.info("Event %s: %s", self.event_id, "condition met" if met else condition.unmet(event))
-        return met
+        if not condition.met(event, clock.now()):
+            self.notes.unfinished(condition.unmet(event))
+            return False
+        self.notes.finished(f"Event {self.event_id}: condition {self.condition!r} is met")
+        return True
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
         """Take the trigger's event."""

@@ -52,6 +52,11 @@ class RingEventsReportSensor(RingEventsBaseSensor):
         if start_from_trigger:
             self._start_from_trigger()
 
+    @property
+    def awaited(self) -> str:
+        """The report."""
+        return f"report {self.report_id}"
+
     @refuses
     def _check(self, known: Callable[[Any], bool]) -> None:
         if known(self.report_id):
@@ -119,8 +124,11 @@ class RingEventsReportSensor(RingEventsBaseSensor):
             self.poked(context)
             if status.state is ReportState.FAILED:
                 raise report_failed(self.report_id, status)
-        self.log.info("Report %s: %s", self.report_id, report_said(status))
-        return status.state is ReportState.READY
+        if status.state is not ReportState.READY:
+            self.notes.unfinished(report_said(status))
+            return False
+        self.notes.finished(f"Report {self.report_id} is ready")
+        return True
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
         """Take the trigger's event."""

@@ -79,6 +79,12 @@ class Destination:
             fs, path = _filesystem(parsed, conn_id, parameter)
         return cls(parsed.uri, parsed.uri.endswith("/"), parsed.scheme, path, fs, conn_id, parameter)
 
+    @property
+    def account(self) -> str | None:
+        """The storage account, where the store has such a thing and the URI does not say it: Azure."""
+        account = getattr(self._fs, "account_name", None)
+        return account if isinstance(account, str) and account else None
+
     def child(self, name: str) -> Destination:
         """Name one object under this prefix.
 

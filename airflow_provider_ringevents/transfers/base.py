@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.links import ObjectLink
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.lineage import Exported
+    from airflow_provider_ringevents.storage import Destination
 
 IfExists = Literal["overwrite", "skip", "fail"]
 
@@ -49,11 +56,39 @@ class RingEventsBaseExportOperator(RingEventsBaseOperator):
 
     operator_extra_links = (ObjectLink(),)
     object_is_known = True
+    exported: tuple[Exported, ...] = ()
 
     def pre_execute(self, context: Any) -> None:
         """Airflow calls it before each worker session."""
         super().pre_execute(context)
         self.object_is_known = False
+        self.exported = ()
+
+    def keep_lineage(
+        self, hook: RingEventsHook, path: str, published: Mapping[str, Any], destination: Destination
+    ) -> None:
+        """Keep what one object was made of. What was skipped is nothing that this run has read or written.
+
+        :param path: what was read, as the API's quoted path.
+        """
+        from airflow_provider_ringevents.lineage import Exported
+
+        if not published.get("skipped"):
+            one = Exported(
+                base_url=hook.base_url,
+                path=path,
+                uri=published["uri"],
+                account=destination.account,
+                size=published["bytes"],
+                rows=published.get("rows"),
+            )
+            self.exported = (*self.exported, one)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """What the task has read and written; the OpenLineage provider asks, also when the task has failed."""
+        from airflow_provider_ringevents.lineage import operator_lineage
+
+        return operator_lineage(self.exported)
 
     def tell(self, context: Context, manifests: Sequence[Mapping[str, Any]], **more: Any) -> None:
         """Tell the link, and the assets in ``outlets``, what was published.

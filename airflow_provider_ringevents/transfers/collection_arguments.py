@@ -120,11 +120,9 @@ def check_partition(known: Known, partition_key: Any, outlets: Sequence[Any]) ->
 
     :raises RingEventsConfigError: the message says what is wanted.
     """
-    from airflow.providers.common.compat.sdk import Asset
-
     if partition_key is None:
         return
-    if not any(isinstance(outlet, Asset) for outlet in outlets):
+    if not any(_compat.is_asset(outlet) for outlet in outlets):
         raise RingEventsConfigError(
             f"partition_key: {partition_key!r} is a partition of an asset, and outlets has none: give"
             " outlets=[Asset(...)]"
@@ -142,8 +140,6 @@ def check_watermark(field: Any, window: Any, outlets: Sequence[Any], if_exists: 
 
     :raises RingEventsConfigError: the message says what is missing.
     """
-    from airflow.providers.common.compat.sdk import Asset
-
     if not _compat.AIRFLOW_V_3_3_PLUS:
         raise RingEventsConfigError(
             "watermark: needs Airflow 3.3 or later, where assets have a state; before, give window=(start, end) or a"
@@ -160,7 +156,7 @@ def check_watermark(field: Any, window: Any, outlets: Sequence[Any], if_exists: 
         )
     if window is not None:
         raise RingEventsConfigError("window: watermark=True makes the window itself; leave window out")
-    if len(outlets) != 1 or not isinstance(outlets[0], Asset):
+    if len(outlets) != 1 or not _compat.is_asset(outlets[0]):
         raise RingEventsConfigError(
             "outlets: watermark=True keeps its place with the asset that the task declares: give"
             f" outlets=[Asset(...)], exactly one; got {list(outlets)!r}"

@@ -146,14 +146,21 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
         """Read, write, publish, and tell the outlets."""
+        from airflow_provider_ringevents.transfers import export_notes
+
         self._check(is_known)
         watermark = self._watermark(context) if self.watermark else None
         window = self._window(context, watermark)
-        if window is not None:
-            self.log.info("Exporting %s with %s", self.collection, window)
         export = self._exported(window)
         with self.hook as hook:
-            manifests = [self._export(hook, export, parent_id) for parent_id in self._parents(hook)]
+            parents = self._parents(hook)
+            if self.parent_ids is None:
+                export_notes.begin(self.log.info, export.collection, parents[0], window)
+                manifests = [self._export(hook, export, parents[0])]
+            else:
+                with export_notes.several(self.log.info, export.collection, parents, window) as manifests:
+                    for parent_id in parents:
+                        manifests.append(self._export(hook, export, parent_id))
         shown = window.shown if window is not None else None
         for manifest in manifests:
             manifest["window"] = shown
@@ -178,6 +185,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         place = self.destination.replace("{parent_id}", safe_file_name(parent_id or "", self.collection))
         destination = Destination.resolve(place, self.object_storage_conn_id)
         published = publish_collection(hook.client, export, parent_id, destination)
+        self.keep_lineage(hook, export.collection.call(parent_id).path, published, destination)
         return {**published, "collection": self.collection, "parent_id": parent_id}
 
     def _exported(self, window: Window | None) -> CollectionExport:
@@ -208,13 +216,18 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         return interval_window(self.window_field, context)
 
     def _watermark(self, context: Context) -> Watermark:
-        from airflow_provider_ringevents._compat import asset_state_store
+        from airflow_provider_ringevents._compat import asset_state_store, outlet_event
         from airflow_provider_ringevents.transfers.remembered import fingerprint
         from airflow_provider_ringevents.transfers.watermark import Watermark
 
         store = asset_state_store(context, self.outlets[0])
         if store is None:
             raise RingEventsConfigError("watermark: this task was given no asset state store")
+        if outlet_event(context, self.outlets[0]) is None:
+            raise RingEventsConfigError(
+                f"outlets: watermark=True keeps its place with {self.outlets[0]}, and Airflow knows no such asset,"
+                " since no DAG declares it; give the asset itself"
+            )
         task, run = context["ti"], context["dag_run"]
         request = fingerprint(
             task.dag_id,

@@ -40,8 +40,11 @@ def tell_outlets(
                     log.warning("No asset event for %s: Airflow takes it for no asset: %s", manifest["uri"], error)
                     continue
                 context["outlet_events"][outlet].add(asset, extra=_extra([manifest], window))
-        elif isinstance(outlet, Asset):
-            events = context["outlet_events"][outlet]
+        elif _compat.is_asset(outlet):
+            events = _compat.outlet_event(context, outlet)
+            if events is None:
+                log.warning("No asset event for %s: Airflow knows no such asset, since no DAG declares it", outlet)
+                continue
             events.extra = {**events.extra, **_extra(manifests, window)}
             if partition_key is not None and not _compat.add_partition(events, partition_key):
                 log.warning("partition_key is left out: assets have partitions on Airflow 3.3 and later")

@@ -21,8 +21,9 @@ from airflow_provider_ringevents.collections.formats import open_rows
 from airflow_provider_ringevents.collections.formats.naming import FileKind
 from airflow_provider_ringevents.collections.reading import CollectionReading
 from airflow_provider_ringevents.storage import Destination, safe_file_name
+from airflow_provider_ringevents.task_notes import human_bytes, human_count, human_seconds
 from airflow_provider_ringevents.transfers.base import IfExists
-from airflow_provider_ringevents.transfers.publish_report import Progress, already_there, human_bytes
+from airflow_provider_ringevents.transfers.publish_report import Progress, already_there
 
 log = logging.getLogger(__name__)
 
@@ -85,13 +86,13 @@ def publish_collection(
             reading.require_stable()
     seconds = time.monotonic() - started
     log.info(
-        "Wrote %s: %d rows of %s in %d pages, %s in %.1f s%s",
+        "Wrote %s: %s of %s in %s, %s in %s%s",
         destination.uri,
-        reading.rows,
+        human_count(reading.rows, "row"),
         collection.name if parent_id is None else f"{collection.name} of {collection.parent} {parent_id}",
-        reading.pages,
+        human_count(reading.pages, "page"),
         human_bytes(writer.bytes),
-        seconds,
+        human_seconds(seconds),
         "; the list changed while it was read" if reading.count_stable is False else "",
     )
     return {

@@ -13,6 +13,7 @@ from airflow_provider_ringevents.client.downloading import RestartDownload
 from airflow_provider_ringevents.client.endpoints import download_report
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.storage import Destination, safe_file_name
+from airflow_provider_ringevents.task_notes import human_bytes, human_seconds
 from airflow_provider_ringevents.transfers.base import IfExists
 
 log = logging.getLogger(__name__)
@@ -70,9 +71,10 @@ def _publish_once(
                 writer.write(block)
                 progress.at(writer.bytes)
     log.info(
-        "Wrote %s (%d bytes, %s/s, sha256 %s)%s",
+        "Wrote %s: %s in %s (%s/s), sha256 %s%s",
         destination.uri,
-        writer.bytes,
+        human_bytes(writer.bytes),
+        human_seconds(progress.seconds),
         human_bytes(progress.rate(writer.bytes)),
         writer.sha256,
         "" if plan.verified else "; the server said neither its length nor a checksum: it could not be verified",
@@ -99,9 +101,14 @@ class Progress:
         self._clock = clock
         self._started = self._said = clock()
 
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return self._clock() - self._started
+
     def rate(self, done: int) -> float:
         """Bytes per second since the start."""
-        return done / max(self._clock() - self._started, 1e-9)
+        return done / max(self.seconds, 1e-9)
 
     def at(self, done: int) -> None:
         """Tell how many bytes are through."""
@@ -111,12 +118,3 @@ class Progress:
         self._said = now
         share = f" of {human_bytes(self._size)} ({100 * done / self._size:.0f} %)" if self._size else ""
         self._say("%s%s, %s/s", human_bytes(done), share, human_bytes(self.rate(done)))
-
-
-def human_bytes(number: float) -> str:
-    """A number of bytes for people."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < 1024 or unit == "GiB":
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    raise AssertionError("the loop returns")

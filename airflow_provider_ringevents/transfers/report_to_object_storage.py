@@ -81,6 +81,7 @@ class RingEventsDownloadReportOperator(RingEventsBaseExportOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
         """Download and publish."""
+        from airflow_provider_ringevents.client.endpoints import get_report
         from airflow_provider_ringevents.storage import Destination
         from airflow_provider_ringevents.transfers.publish_report import already_there, publish_report
 
@@ -98,6 +99,7 @@ class RingEventsDownloadReportOperator(RingEventsBaseExportOperator):
                 if_exists=self.if_exists,
                 fallback_name=f"report-{self.report_id}.csv",
             )
+            self.keep_lineage(hook, get_report(self.report_id).path, published, destination)
         return self._told(context, published, title=title)
 
     def _told(self, context: Context, published: dict[str, Any], *, title: str | None) -> dict[str, Any]:
@@ -264,8 +266,10 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
         destination: Destination,
         memory: RememberedReport,
     ) -> dict[str, Any]:
+        from airflow_provider_ringevents.client.endpoints import create_report
         from airflow_provider_ringevents.transfers.publish_report import publish_report
 
+        asked = create_report(self.event_id, self.report_type, self.report_version, allow_undocumented=True)
         with memory.dropped_on(RingEventsNotFoundError):
             title = hook.get_report(report_id).get("title")
             published = publish_report(
@@ -275,6 +279,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
                 if_exists=self.if_exists,
                 fallback_name=f"{self.report_type}-{self.event_id}.csv",
             )
+        self.keep_lineage(hook, asked.path, published, destination)
         memory.drop()
         return self._told(context, published, report_id=report_id, title=title)
 

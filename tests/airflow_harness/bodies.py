@@ -47,9 +47,13 @@ def asset_events(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     told = [event for event in report.get("outlet_events") or [] if event.get("dest_asset_key")]
     events: list[dict[str, Any]] = []
     for outlet in report.get("task_outlets") or []:
-        if outlet.get("uri"):
+        if outlet["type"] == "Asset":
             direct = [event for event in told if event["dest_asset_key"]["uri"] == outlet["uri"]]
             events += [_asset_event(outlet, event) for event in direct or [{}]]
+        elif outlet["type"] in ("AssetNameRef", "AssetUriRef"):
+            by = "name" if outlet["type"] == "AssetNameRef" else "uri"
+            meant = [event for event in told if event["dest_asset_key"][by] == outlet[by]]
+            events += [_asset_event(event["dest_asset_key"], event) for event in meant]
     return events + [_asset_event(event["dest_asset_key"], event) for event in told if event.get("source_alias_name")]
 
 

@@ -26,6 +26,7 @@ class ExecutionApi:
     :param max_tries: retries that are allowed.
     :param connections: `ConnectionResponse` bodies by connection id.
     :param variables: values by key.
+    :param assets: names and URIs of assets that are known.
     """
 
     dag_run: Mapping[str, Any]
@@ -39,6 +40,7 @@ class ExecutionApi:
     xcoms: dict[XComKey, Any] = field(default_factory=dict)
     store: dict[str, Any] = field(default_factory=dict)
     asset_store: dict[tuple[str, str], Any] = field(default_factory=dict)
+    assets: Mapping[str, str] = field(default_factory=dict)
     rendered_fields: dict[str, Any] = field(default_factory=dict)
     reported: list[dict[str, Any]] = field(default_factory=list)
     reschedule_start: str | None = None
@@ -129,6 +131,13 @@ class ExecutionApi:
             return httpx.Response(200, json=values[slice(*(int(b) if b is not None else None for b in bounds))])
         offset = int(rest[1])
         return httpx.Response(200, json=values[offset]) if offset < len(values) else _missing(key)
+
+    def _assets(self, request: httpx.Request, path: list[str], body: Any) -> httpx.Response:
+        wanted = request.url.params["name" if path == ["by-name"] else "uri"]
+        for name, uri in self.assets.items():
+            if wanted == (name if path == ["by-name"] else uri):
+                return httpx.Response(200, json={"name": name, "uri": uri, "group": "asset", "extra": {}})
+        return _missing(wanted)
 
     def _store(self, request: httpx.Request, path: list[str], body: Any) -> httpx.Response:
         if path[0] == "ti":

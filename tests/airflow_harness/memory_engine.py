@@ -63,6 +63,7 @@ class MemoryEngine:
             variables=dict(spec.variables),
             store=dict(spec.store),
             asset_store=spec.asset_store,
+            assets=spec.assets,
             xcoms={
                 (task_id, -1, key): BaseXCom.serialize_value(value) for task_id, key, value in spec.upstream_xcoms()
             },

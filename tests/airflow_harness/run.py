@@ -41,6 +41,7 @@ class Run:
     :param store: what the task state store holds at the start (Airflow 3.3 and later; ignored before).
     :param asset_store: what the asset state stores hold, by the asset's name and key; changed by the run, so that one
         given to several runs lasts over them (Airflow 3.3 and later; ignored before).
+    :param assets: names and URIs of assets that other DAGs declare (Airflow 3 and later; ignored before).
     :param map_index: which of a mapped task's instances to run, from 0.
     :param data_interval: start and end; by default as for a manual run, both the logical date. None: no interval and no
         logical date, as for a run started by an asset (Airflow 3 and later).
@@ -59,6 +60,7 @@ class Run:
         xcoms: Mapping[str | tuple[str, str], Any] | None = None,
         store: Mapping[str, Any] | None = None,
         asset_store: dict[tuple[str, str], Any] | None = None,
+        assets: Mapping[str, str] | None = None,
         dag_id: str = "dag",
         run_id: str = "manual__2026-01-01T00:00:00+00:00",
         map_index: int = -1,
@@ -76,6 +78,7 @@ class Run:
             xcoms=xcoms or {},
             store=store or {},
             asset_store=asset_store if asset_store is not None else {},
+            assets=assets or {},
             dag_id=dag_id,
             run_id=run_id,
             map_index=map_index,

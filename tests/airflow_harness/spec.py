@@ -28,6 +28,7 @@ class Spec:
     xcoms: Mapping[str | tuple[str, str], Any]
     store: Mapping[str, Any]
     asset_store: dict[tuple[str, str], Any]
+    assets: Mapping[str, str]
     dag_id: str
     run_id: str
     map_index: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from importlib.util import find_spec
 
 AIRFLOW_VERSION: tuple[int, ...] = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
 
@@ -18,6 +19,9 @@ HAS_RETRY_POLICY = AIRFLOW_VERSION >= (3, 3)
 HAS_START_FROM_TRIGGER = AIRFLOW_VERSION >= (3, 3)
 """A task may start in the triggerer with templates in its trigger's arguments."""
 
+HAS_OPENLINEAGE = find_spec("airflow.providers.openlineage") is not None
+"""The OpenLineage provider is installed: the tests' own environments have it, a user's may not."""
+
 SERDE_NEXT_KWARGS = AIRFLOW_VERSION >= (3, 2)
 """`defer(kwargs=...)` is stored as serde writes it; before that as the older BaseSerialization does."""
 
@@ -28,6 +32,7 @@ elif HAS_TASK_SDK:
 
 __all__ = [
     "AIRFLOW_VERSION",
+    "HAS_OPENLINEAGE",
     "HAS_RETRY_POLICY",
     "HAS_START_FROM_TRIGGER",
     "HAS_STATE_STORE",

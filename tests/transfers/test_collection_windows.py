@@ -426,6 +426,51 @@ def test_a_partition_that_airflow_would_not_take_is_refused_at_parse(
         export(**{"partition_key": "2026", "outlets": lambda: [asset()], **arguments}).to_end()
 
 
+REFERENCES = {"by name": {"name": "lake"}, "by URI": {"uri": "s3://lake/registrations"}}
+
+
+@pytest.mark.skipif(not HAS_TASK_SDK, reason="Airflow 2 has no references to assets")
+@pytest.mark.parametrize("reference", REFERENCES.values(), ids=REFERENCES)
+def test_a_reference_to_an_asset_is_told_as_the_asset(export: Export, reference: dict[str, str]) -> None:
+    from airflow.sdk import Asset
+
+    known = {"assets": {"lake": "s3://lake/registrations"}}
+    result = export(window=YEAR, outlets=lambda: [Asset.ref(**reference)], run=known).to_end()
+
+    (told,) = result.outlet_events
+    assert (told["name"], told["uri"]) == ("lake", "s3://lake/registrations")
+    assert told["extra"]["rows"] == 40
+
+
+@pytest.mark.skipif(not HAS_TASK_SDK, reason="Airflow 2 has no references to assets")
+def test_a_reference_to_no_asset_is_said_and_fails_nothing(export: Export) -> None:
+    from airflow.sdk import Asset
+
+    result = export(window=YEAR, outlets=lambda: [Asset.ref(name="nobody's")]).to_end()
+
+    assert result.state == "success"
+    assert not result.outlet_events
+    assert 'No asset event for AssetNameRef(name="nobody\'s"): Airflow knows no such asset' in result.log_text
+
+
+@pytest.mark.skipif(not HAS_STATE_STORE, reason="assets have a state and partitions on Airflow 3.3 and later")
+def test_a_reference_has_partitions_and_a_watermark(export: Export) -> None:
+    from airflow.sdk import Asset
+
+    store: dict[tuple[str, str], Any] = {}
+    run = {"assets": {"kept": "s3://lake/kept"}, "asset_store": store}
+    arguments = {"watermark": True, "partition_key": "2026", "outlets": lambda: [Asset.ref(name="kept")]}
+    result = export(**arguments, run=run).to_end()
+
+    assert result.state == "success"
+    assert [event["partition_key"] for event in result.outlet_events] == ["2026"]
+    assert [asset for asset, _key in store] == ["kept"]
+
+    refused = export(**{**arguments, "outlets": lambda: [Asset.ref(name="gone")]}).to_end()
+    assert "outlets: watermark=True keeps its place with AssetNameRef(name='gone')" in str(refused.exception)
+    assert refused.state == "failed"
+
+
 def test_several_objects_are_summed_up(export: Export, emulator: Any, tmp_path: Path) -> None:
     result = export(
         collection="tickets",

@@ -1,0 +1,111 @@
+"""What an export has read and written, in OpenLineage's words. OpenLineage is imported only where it is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+SCHEME: Final = "ringevents"
+"""Of what the API holds: the namespaces of datasets, and asset URIs."""
+
+API_ROOT: Final = "/v1/"
+"""What every path of the API begins with, and no dataset's name."""
+
+_AZURE_ENDPOINT = "dfs.core.windows.net"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One object that a task has written.
+
+    :ivar base_url: of the API that it was read from.
+    :ivar path: what was read, as the API's quoted path.
+    :ivar uri: the object, without a connection.
+    :ivar account: the storage account, where the URI does not say it (Azure).
+    :ivar size: bytes.
+    :ivar rows: None where they were not counted.
+    """
+
+    base_url: str
+    path: str
+    uri: str
+    account: str | None
+    size: int
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetName:
+    """A dataset, as OpenLineage tells it from others."""
+
+    namespace: str
+    name: str
+
+
+def source(base_url: str, path: str) -> DatasetName:
+    """What is read: the host of the API, and the path without its version.
+
+    :param base_url: its path, if it has one, is a gateway's and left out.
+    :param path: from ``/v1/``, quoted.
+    """
+    return DatasetName(f"{SCHEME}://{_host(base_url)}", path.removeprefix(API_ROOT))
+
+
+def _host(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    own = {"https": 443, "http": 80}.get(parts.scheme)
+    return host if parts.port in (None, own) else f"{host}:{parts.port}"
+
+
+def target(uri: str, account: str | None = None) -> DatasetName:
+    """What is written, after OpenLineage's rules for the store.
+
+    :param uri: the object, without a connection.
+    :param account: the Azure storage account; without it the namespace is the container alone.
+    """
+    scheme, _, rest = uri.partition("://")
+    if scheme in ("file", "local"):
+        return DatasetName("file", rest)
+    place, _, key = rest.partition("/")
+    if scheme in ("s3", "s3a", "s3n"):
+        return DatasetName(f"s3://{place}", key)
+    if scheme in ("gs", "gcs"):
+        return DatasetName(f"gs://{place}", key)
+    if scheme in ("abfs", "abfss", "adl"):
+        return DatasetName(f"abfss://{place}@{account}.{_AZURE_ENDPOINT}" if account else f"abfss://{place}", key)
+    return DatasetName(f"{scheme}://{place}", f"/{key}")
+
+
+def operator_lineage(exports: Sequence[Exported]) -> OperatorLineage[Any, Any]:
+    """What was read and written, each once; of an object its bytes, and its rows where they are known."""
+    from airflow.providers.common.compat.openlineage.facet import (
+        Dataset,
+        OutputDataset,
+        OutputStatisticsOutputDatasetFacet,
+    )
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    sources = dict.fromkeys(source(one.base_url, one.path) for one in exports)
+    written = {target(one.uri, one.account): one for one in exports}
+    return OperatorLineage(
+        inputs=[Dataset(namespace=one.namespace, name=one.name) for one in sources],
+        outputs=[
+            OutputDataset(
+                namespace=to.namespace,
+                name=to.name,
+                outputFacets={
+                    "outputStatistics": OutputStatisticsOutputDatasetFacet(
+                        rowCount=one.rows, size=one.size, fileCount=1
+                    )
+                },
+            )
+            for to, one in written.items()
+        ],
+    )

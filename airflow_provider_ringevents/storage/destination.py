@@ -17,7 +17,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsError,
     RingEventsTransferError,
 )
-from airflow_provider_ringevents.storage.failures import describe, transfer_error
+from airflow_provider_ringevents.storage.failures import describe, is_forbidden, transfer_error
 from airflow_provider_ringevents.storage.local import LocalSink
 from airflow_provider_ringevents.storage.moved import MovedSink
 from airflow_provider_ringevents.storage.staged import STAGED_STORES, StagedSink
@@ -82,7 +82,8 @@ class Destination:
     @property
     def account(self) -> str | None:
         """The storage account, where the store has such a thing and the URI does not say it: Azure."""
-        account = getattr(self._fs, "account_name", None)
+        # The filesystem itself knows it only where the connection names it apart from the address.
+        account = getattr(getattr(self._fs, "service_client", None), "account_name", None)
         return account if isinstance(account, str) and account else None
 
     def child(self, name: str) -> Destination:
@@ -184,10 +185,11 @@ class Destination:
         replaced = "The object at the destination was replaced by the new one."
         try:
             size = sink.size()
-        except PermissionError as e:
-            log.warning("The size of %s could not be verified, reading it is not permitted: %s", self.uri, describe(e))
-            return
         except Exception as e:
+            if is_forbidden(e):
+                said = describe(e)
+                log.warning("The size of %s could not be verified, reading it is not permitted: %s", self.uri, said)
+                return
             error = transfer_error(f"Reading back the size of {self.uri}", e, state=replaced)
             raise error from error.__cause__
         if size is None:

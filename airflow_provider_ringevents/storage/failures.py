@@ -53,14 +53,23 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
+def is_forbidden(error: BaseException) -> bool:
+    """Whether the store says that the connection may not do this."""
+    return isinstance(error, PermissionError) or bool(_statuses(error) & {401, 403})
+
+
+def _statuses(error: BaseException) -> set[object]:
+    """HTTP statuses that Azure's errors carry, inside adlfs's own."""
+    return {getattr(e, "status_code", None) for e in _chain(error)}
+
+
 def _advice(error: BaseException) -> str:
-    statuses = {getattr(e, "status_code", None) for e in _chain(error)}  # Azure's errors, inside adlfs's own
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Free some space there. "
-    if isinstance(error, PermissionError) or statuses & {401, 403}:
+    if is_forbidden(error):
         return "Check what the connection (or the user who runs the task) may do there. "
     if isinstance(error, FileNotFoundError) and "NoSuchUpload" in str(error):
         return "The store has forgotten the upload, as one does that was started anew: a retry begins another. "
-    if isinstance(error, FileNotFoundError) or 404 in statuses:
+    if isinstance(error, FileNotFoundError) or 404 in _statuses(error):
         return "Check that the bucket or container exists. "
     return ""

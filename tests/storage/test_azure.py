@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import signal
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from storage.stores import AZURE_CONN_ID, AzureStore, Child, destination, payload
@@ -135,3 +136,54 @@ def test_memory_does_not_grow_with_the_object(azure_store: AzureStore) -> None:
     with Child("measure", azure_store.prefix + "big.bin", str(200 * MIB)) as child:
         assert int(child.said()) <= 32 * 1024  # KiB
     assert azure_store.client.get_blob_client("big.bin").get_blob_properties().size == 200 * MIB
+
+
+def with_permissions(store: AzureStore, monkeypatch: pytest.MonkeyPatch, permissions: str) -> str:
+    """A prefix whose connection may do no more than the letters of a shared access signature say."""
+    from azure.storage.blob import generate_container_sas
+
+    server = store.server
+    signature = generate_container_sas(
+        server.account,
+        store.container,
+        account_key=server.key,
+        permission=permissions,
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    text = f"BlobEndpoint={server.url}/{server.account};SharedAccessSignature={signature}"
+    conn_id = f"storage_{permissions}_{server.account}"
+    connection = {"conn_type": "wasb", "extra": {"connection_string": text}}
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+    return f"abfs://{conn_id}@{store.container}/"
+
+
+def test_the_permissions_that_are_needed(azure_store: AzureStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefix = with_permissions(azure_store, monkeypatch, "wrl")
+    place = Destination.resolve(prefix + "report.csv")
+    assert not place.exists()
+    publish(place, payload(BIG))
+    publish(place, b"again")
+    assert place.exists()
+    assert azure_store.read("report.csv") == b"again"
+
+
+def test_without_permission_to_read_the_size_is_not_verified(
+    azure_store: AzureStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = Destination.resolve(with_permissions(azure_store, monkeypatch, "w") + "report.csv")
+    publish(place, payload(BIG))
+    assert azure_store.read("report.csv") == payload(BIG)
+    assert "could not be verified, reading it is not permitted" in caplog.text
+    assert "sig=" not in caplog.text
+    with pytest.raises(RingEventsTransferError, match=r"Looking for.*Check what the connection"):
+        place.exists()
+
+
+def test_without_permission_to_write_what_was_there_stays(
+    azure_store: AzureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    azure_store.put("report.csv", b"old")
+    place = Destination.resolve(with_permissions(azure_store, monkeypatch, "rl") + "report.csv")
+    with pytest.raises(RingEventsTransferError, match="Check what the connection"):
+        publish(place, payload(BIG))
+    assert azure_store.read("report.csv") == b"old"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from airflow_provider_ringevents.client.types import REPORT_TYPES
 from airflow_provider_ringevents.collections.catalog import COLLECTIONS
 from airflow_provider_ringevents.get_provider_info import get_provider_info
 from airflow_provider_ringevents.lineage import DatasetName, source, target
+from airflow_provider_ringevents.storage import Destination
 
 API = "https://api.events.ringcentral.com"
 
@@ -53,6 +55,27 @@ def test_what_is_written_is_called_after_the_rules_for_its_store(
     uri: str, account: str | None, namespace: str, name: str
 ) -> None:
     assert target(uri, account) == DatasetName(namespace, name)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"connection_string": "AccountName=acme;AccountKey=a2V5;EndpointSuffix=core.windows.net"},
+        {"connection_string": "BlobEndpoint=https://acme.blob.core.windows.net/;SharedAccessSignature=sv=1&sig=x"},
+        {"account_name": "acme", "account_key": "a2V5"},
+    ],
+    ids=["key", "signature", "name"],
+)
+def test_the_storage_account_is_known_however_the_connection_says_it(
+    arguments: dict[str, str],
+) -> None:
+    adlfs = pytest.importorskip("adlfs", reason="needs the extra azure")
+    filesystem = adlfs.AzureBlobFileSystem(**arguments)
+    assert replace(Destination.resolve("/data/rows.csv"), _fs=filesystem).account == "acme"
+
+
+def test_a_file_has_no_storage_account() -> None:
+    assert Destination.resolve("/data/rows.csv").account is None
 
 
 # --- asset URIs

@@ -9,31 +9,42 @@ import sys
 import tempfile
 from collections.abc import Callable
 
-NAMES = ("imports", "download", "collections")
+from benchmarks.machine import Written, write
+
+NAMES = ("imports", "cold", "download", "collections", "lookup", "fleet")
 
 # Importing Airflow writes its configuration into AIRFLOW_HOME: not into the home of whoever measures.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="ringevents-bench-"))
 
 
 def main() -> int:
-    from benchmarks import collections, download, imports
+    from benchmarks import cold, collections, download, fleet, imports, lookup
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", default=list(NAMES), help=f"which of {', '.join(NAMES)}")
-    parser.add_argument("--quick", action="store_true", help="collections: without the million rows, one run each")
-    parser.add_argument("--write", action="store_true", help="collections: tables and plot into docs/, too")
+    parser.add_argument("names", nargs="*", default=["all"], help=f"which of {', '.join(NAMES)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="small sizes, one run each: to see that they run")
+    parser.add_argument("--write", action="store_true", help="tables and plots into docs/, too")
     arguments = parser.parse_args()
-    benchmarks: dict[str, Callable[[], str]] = {
-        "imports": imports.report,
-        "download": download.report,
-        "collections": lambda: collections.report(full=not arguments.quick, write=arguments.write),
+    full = not arguments.quick
+    benchmarks: dict[str, Callable[[], str | Written]] = {
+        "imports": lambda: imports.report(7 if full else 1),
+        "cold": lambda: cold.report(full=full),
+        "download": lambda: download.report() if full else download.report(16 * download.MIB, 1),
+        "collections": lambda: collections.report(full=full, write=arguments.write),
+        "lookup": lambda: lookup.report(full=full),
+        "fleet": lambda: fleet.report(full=full),
     }
-    if unknown := [name for name in arguments.names if name not in benchmarks]:
-        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    load = os.getloadavg()[0]
-    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} CPUs, load {load:.1f}")
-    for name in arguments.names:
-        print(f"\n## {name}\n\n{benchmarks[name]()}")
+    names = list(NAMES) if "all" in arguments.names else arguments.names
+    if unknown := [name for name in names if name not in benchmarks]:
+        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}, and all")
+    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} CPUs")
+    for name in names:
+        load = os.getloadavg()[0]
+        print(f"\n## {name} (load {load:.1f})\n", flush=True)
+        found = benchmarks[name]()
+        print(found if isinstance(found, str) else found.text, flush=True)
+        if arguments.write and name != "collections":  # which writes its own
+            write(name, found if isinstance(found, Written) else Written(found), load)
     return 0
 
 

@@ -1,0 +1,128 @@
+"""How long it takes to find one's own event among many: the look before a creating request, and after a cut one."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.request import urlopen
+
+from benchmarks.machine import ROOT, Written, environment
+
+EVENTS = 2_000
+LATENCY = 0.05
+PAGES = (100, 1_000)
+"""Largest page that the service gives: the API documents none."""
+KEY = "row-1742"
+
+
+@contextmanager
+def emulator(largest: int) -> Iterator[dict[str, Any]]:
+    """An emulator with many events, in a process of its own; gives its connection."""
+    command = [sys.executable, "-m", "airflow_provider_ringevents.emulator", "--port", "0", "--registrations", "0"]
+    command += ["--events", str(EVENTS), "--latency", str(LATENCY), "--max-per-page", str(largest)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()) as process:
+        assert process.stdout is not None
+        try:
+            connection: dict[str, Any] = json.loads(process.stdout.readline().partition("=")[2])
+            yield connection
+        finally:
+            process.terminate()
+
+
+def requests_so_far(connection: dict[str, Any]) -> int:
+    """Requests that the API has had."""
+    with urlopen(f"{connection['host']}/_emulator/state") as answer:
+        asked: int = json.load(answer)["requests"]
+    return asked
+
+
+def create(connection: dict[str, Any]) -> None:
+    """Make the event that is looked for, with its mark."""
+    from airflow_provider_ringevents.client import Client, endpoints
+    from airflow_provider_ringevents.marking import MARK_FIELD
+
+    organization = connection["extra"]["organization_id"]
+    with Client(connection["host"], connection["password"]) as client:
+        template = client.send(endpoints.list_templates(organization))["data"][0]["id"]
+        attributes = {
+            "name": "Looked for",
+            "timeStart": "2027-03-01T09:00:00Z",
+            "timeEnd": "2027-03-01T17:00:00Z",
+            "timezone": "Europe/London",
+            "organizationId": organization,
+            "metadata": {MARK_FIELD: KEY},
+        }
+        client.send(endpoints.create_event_from_template(template, attributes))
+
+
+def ours(connection: dict[str, Any]) -> Any:
+    """The look that the operators make."""
+    from airflow_provider_ringevents.event_search import EventSearch
+    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.marking import Wanted
+
+    os.environ["AIRFLOW_CONN_LOOKUP"] = json.dumps(connection)
+    with RingEventsHook("lookup") as hook:
+        return Wanted(KEY).find(EventSearch(hook, connection["extra"]["organization_id"]).events())
+
+
+def page_loop(connection: dict[str, Any]) -> Any:
+    """A loop over `links.next`, to the end: only so is it known that there is no second one."""
+    import requests
+
+    from airflow_provider_ringevents.marking import MARK_FIELD
+
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {connection['password']}"
+    link = f"{connection['host']}/v1/organizations/{connection['extra']['organization_id']}/events?page=1&perPage=100"
+    found = None
+    while link:
+        answer = session.get(link, timeout=60).json()
+        for event in answer["data"]:
+            if (event["attributes"].get("metadata") or {}).get(MARK_FIELD) == KEY:
+                found = event
+        link = answer["links"]["next"]
+    return found
+
+
+def _measured(find: Callable[[dict[str, Any]], Any], connection: dict[str, Any], runs: int) -> tuple[float, float, int]:
+    seconds, cpus, asked = [], [], 0
+    for _ in range(runs):
+        before, started, cpu = requests_so_far(connection), time.perf_counter(), time.process_time()
+        found = find(connection)
+        seconds.append(time.perf_counter() - started)
+        cpus.append(time.process_time() - cpu)
+        asked = requests_so_far(connection) - before
+        if found is None:
+            raise RuntimeError(f"{find.__name__} did not find the event")
+    return statistics.median(seconds), statistics.median(cpus), asked
+
+
+def report(*, full: bool = True) -> Written:
+    """A Markdown table.
+
+    :param full: the median of five looks instead of one.
+    """
+    ways = {"**ours**": ours, "a loop with `requests`, one page at a time": page_loop}
+    lines = [
+        f"| one event among {EVENTS:,}, {LATENCY * 1000:.0f} ms a request | largest page | requests | seconds"
+        " | CPU seconds | times as fast as the loop |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for largest in PAGES:
+        with emulator(largest) as connection:
+            create(connection)
+            for way in ways.values():
+                way(connection)  # what is imported once is not counted
+            found = {label: _measured(way, connection, 5 if full else 1) for label, way in ways.items()}
+        *_, (slow, _, _) = found.values()
+        for label, (seconds, cpu, asked) in found.items():
+            lines.append(f"| {label} | {largest:,} | {asked} | {seconds:.2f} | {cpu:.2f} | {slow / seconds:.1f} |")
+    return Written("\n".join(lines))

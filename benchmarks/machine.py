@@ -1,0 +1,55 @@
+"""What every benchmark says of the machine, and where what it found is written to."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+GENERATED = ROOT / "docs" / "generated"
+IMAGES = ROOT / "docs" / "images"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a benchmark found.
+
+    :ivar text: Markdown; pictures are at `../images/`.
+    :ivar images: SVG files by their names.
+    """
+
+    text: str
+    images: dict[str, str] = field(default_factory=dict)
+
+
+def environment() -> dict[str, str]:
+    """Of the processes that are measured: byte code as an installed package has it, or the compiler is measured."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def machine() -> str:
+    """The machine, in words."""
+    model = "unknown processor"
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        named = (line for line in cpuinfo.read_text().splitlines() if line.startswith("model name"))
+        model = next(named, model).partition(":")[2].strip() or model
+    return f"{os.cpu_count()} CPUs ({model}), {platform.system()}, Python {platform.python_version()}"
+
+
+def write(name: str, found: Written, load: float) -> None:
+    """Put what a benchmark found into the documentation.
+
+    :param load: of the machine before it began.
+    """
+    command = f'make bench ARGS="{name} --write"'
+    head = (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} with `{command}`: {machine()}, load {load:.1f} before;"
+        " servers run on the same machine."
+    )
+    (GENERATED / f"{name}-benchmark.md").write_text(f"{head}\n\n{found.text}\n")
+    for file, drawn in found.images.items():
+        (IMAGES / file).write_text(drawn)

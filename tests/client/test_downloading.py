@@ -487,7 +487,9 @@ def test_a_file_whose_length_is_not_said_is_not_verified(driver: type[SyncDriver
 
 
 @pytest.mark.parametrize(
-    ("encoding", "compressed"), [("gzip", gzip.compress(CONTENT)), ("Deflate", zlib.compress(CONTENT))]
+    ("encoding", "compressed"),
+    [("gzip", gzip.compress(CONTENT)), ("Deflate", zlib.compress(CONTENT))],
+    ids=["gzip", "deflate"],
 )
 def test_a_compressed_file_is_unpacked_and_its_length_checked_as_sent(
     driver: type[SyncDriver], encoding: str, compressed: bytes

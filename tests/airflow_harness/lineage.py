@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from airflow_harness.versions import HAS_TASK_SDK
+from airflow_harness.versions import AIRFLOW_VERSION
 
-if HAS_TASK_SDK:
+if AIRFLOW_VERSION >= (3, 2):
     from airflow.sdk.listener import get_listener_manager
 else:
     from airflow.listeners.listener import get_listener_manager

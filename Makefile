@@ -51,6 +51,17 @@ docs: venv ## the documentation, as HTML in docs/_build/html
 dist: venv ## sdist and wheel in dist/, checked, and tried in an empty environment
 	@$(PYTHON_IN_VENV) scripts/check_dist.py $(CONSTRAINTS)
 
+# Chromium and Node.js come from the system: apt-get install chromium nodejs npm.
+.PHONY: browser screenshots
+browser: tests/browser/node_modules/.installed ## what the browser tests need from npm
+
+tests/browser/node_modules/.installed: tests/browser/package.json
+	@npm install --prefix tests/browser --no-package-lock --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+screenshots: venv browser ## all of the browser tests; makes the documentation's pictures of Airflow's web pages
+	@RINGEVENTS_NO_SKIP=1 $(PYTHON_IN_VENV) -m pytest --quiet --no-header tests/browser/everything.py
+
 bench: venv ## speed and memory, as a table
 	@$(PYTHON_IN_VENV) -m benchmarks $(ARGS)
 

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import entry_points, version
@@ -219,6 +220,13 @@ def test_airflow_takes_the_commands_and_no_version_minds_them() -> None:
     if hasattr(manager, "cli_command_functions"):
         groups = [group for get in manager.cli_command_functions for group in get()]
         assert "ringevents" in [group.name for group in groups]
+
+
+def test_the_wheel_has_the_examples_where_airflow_looks_for_them() -> None:
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert included == {"example_dags": f"{DISTRIBUTION.replace('-', '_')}/example_dags"}
+    assert list((ROOT.parent / "example_dags").glob("*.py"))
 
 
 # --- what an import costs

@@ -134,6 +134,19 @@ def client_settings(connection: ConnectionLike, extra: Any, overrides: Mapping[s
         raise RingEventsConfigError(f"connection {connection.conn_id!r}: {error}") from None
 
 
+def system_s_words(error: BaseException) -> str:
+    """Why there was no answer, as the operating system or the TLS library says it; else the error's own words.
+
+    Only they are asked: the words of an HTTP library may hold a URL, and that a secret.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return str(error).rstrip(".")
+
+
 def _warn_unknown(conn_id: str | None, name: str) -> None:
     if (conn_id, name) in _warned:
         return

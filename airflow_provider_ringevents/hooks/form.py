@@ -54,6 +54,8 @@ RELABELED = {"password": "API key", "host": "Base URL", "schema": "Scheme"}
 PLACEHOLDERS = {
     "host": defaults.BASE_URL,
     "password": "from Organization settings > API",
+    # Airflow 3.3.1 and 3.3.2 refuse to test a connection without one; their page then says "Bad Request" and no more.
+    "port": "443 (Test in Airflow 3.3.1 and 3.3.2 needs one)",
     "schema": "https (when the base URL is a bare host name)",
 }
 

@@ -16,11 +16,16 @@ from airflow_provider_ringevents.client import AsyncClient, Client, Envelope, en
 from airflow_provider_ringevents.client.answers import read_resource
 from airflow_provider_ringevents.client.client import Download
 from airflow_provider_ringevents.client.endpoints import Call
-from airflow_provider_ringevents.client.errors import RingEventsAuthError, RingEventsConfigError, RingEventsError
+from airflow_provider_ringevents.client.errors import (
+    RingEventsAuthError,
+    RingEventsConfigError,
+    RingEventsError,
+    RingEventsTransportError,
+)
 from airflow_provider_ringevents.client.filters import FilterLike
 from airflow_provider_ringevents.client.validation import checked_attributes
 from airflow_provider_ringevents.hooks import form
-from airflow_provider_ringevents.hooks.connection import client_settings, read_extra
+from airflow_provider_ringevents.hooks.connection import client_settings, read_extra, system_s_words
 
 _SHOWN_ORGANIZATIONS = 5
 
@@ -147,6 +152,10 @@ class RingEventsHook(BaseHook):
                 page = next(client.pages(endpoints.list_organizations(), per_page=_SHOWN_ORGANIZATIONS))
         except RingEventsAuthError as error:
             return False, f"The key was refused ({error.status}): {error}"
+        except RingEventsTransportError as error:
+            where = client.settings.base_url
+            advice = "Check the base URL, the scheme and the port, and whether a proxy is needed."
+            return False, f"No answer from {where}: {system_s_words(error)}. {advice}"
         except RingEventsError as error:
             return False, str(error)
         count = page.count if page.count is not None else len(page.items)

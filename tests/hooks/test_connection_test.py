@@ -81,10 +81,20 @@ def test_a_refused_key_is_said_with_the_services_words(connect: Connect, status:
 
 
 def test_a_server_that_is_down_is_said(connect: Connect) -> None:
-    connect(host=f"http://127.0.0.1:{closed_port()}")
+    address = f"http://127.0.0.1:{closed_port()}"
+    connect(host=address)
     good, message = RingEventsHook().test_connection()
     assert not good
-    assert "could not be reached" in message
+    assert message.startswith(f"No answer from {address}: Connection refused. Check the base URL")
+
+
+def test_a_host_that_nobody_knows_is_said(connect: Connect) -> None:
+    connect(host="https://no-such-host.invalid")
+    good, message = RingEventsHook().test_connection()
+    assert not good
+    assert message.startswith("No answer from https://no-such-host.invalid: ")
+    assert "RingEvents" not in message
+    assert "ConnectError" not in message
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,77 @@
+"""Where the browser goes: an emulator of the API, an S3 server, and an Airflow with web pages, all on this machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from s3server import S3Server
+from wire import closed_port
+
+from airflow_provider_ringevents.emulator import Emulator
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+# Not `airflow standalone`: that imports Airflow five times, and leaves what it has started when it is ended.
+from local_airflow import LocalAirflow  # noqa: E402 - found by the line above
+
+EXPORT = "example_ringevents_report_export"
+SERIES = "example_ringevents_provision_series"
+BUCKET = "exports"
+SETTINGS = {
+    "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+    # As somebody finds them who has just installed Airflow.
+    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where things are."""
+
+    airflow: str
+    emulator: Emulator
+    store: Path
+    closed_port: int
+
+    def given(self) -> dict[str, Any]:
+        """What the script in the browser has to know."""
+        return {
+            "airflow": self.airflow,
+            "closed_port": self.closed_port,
+            "export": EXPORT,
+            "series": SERIES,
+            "emulator": self.emulator.url,
+            "key": self.emulator.api_key,
+            "organization": self.emulator.organization_id,
+            "event": self.emulator.event_id,
+            "template": self.emulator.template_id,
+            "destination": f"s3://my_aws@{BUCKET}/reports",
+        }
+
+
+@contextmanager
+def place(folder: Path, port: int = 0) -> Iterator[Place]:
+    """Everything started, and ended again.
+
+    :param folder: an empty one.
+    :param port: the emulator's; 0: a free one.
+    """
+    dags = folder / "dags"
+    dags.mkdir()
+    for dag_id in (EXPORT, SERIES):
+        shutil.copy(ROOT / "example_dags" / f"{dag_id}.py", dags)
+    with Emulator(port=port, registrations=2000, report_seconds=2) as emulator, S3Server(folder) as s3:
+        store = s3.make_bucket(BUCKET)
+        environment = {**SETTINGS, "AIRFLOW_CONN_MY_AWS": json.dumps(s3.airflow_connection())}
+        with LocalAirflow(folder / "airflow", folder / "logs", dags, environment, pages=True) as airflow:
+            airflow.create()
+            airflow.start((EXPORT, SERIES))
+            yield Place(airflow.url, emulator, store, closed_port())

@@ -29,7 +29,7 @@ def run_example(ringevents_conn: str, tmp_path: Path, monkeypatch: pytest.Monkey
     from airflow_provider_ringevents.waiting import Wait
 
     # The reports are ready at once, so that waiting would only take time. All else is as users have it.
-    monkeypatch.setattr(Wait, "pause", lambda self, now: 0.01)
+    monkeypatch.setattr(Wait, "pause", lambda self, now, others=0: 0.01)
 
     def run(name: str, *, logical_date: datetime | None = None, **params: Any) -> DagOutcome:
         return run_dag(

@@ -7,7 +7,7 @@ ARGS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test chaos lint format types docs bench constraints dist azure clean
+.PHONY: help venv demo test chaos lint format types docs bench constraints dist stores clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,8 +20,8 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) .ci/venv
 	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev
 	@touch $@
 
-azure: venv ## Azure's server (azurite, by npm) and filesystem, for the tests of storage
-	@.ci/azure $(VENV) $(CONSTRAINTS)
+stores: venv ## servers of Azure (by npm) and Google, and their filesystems, for the tests of storage
+	@.ci/stores $(VENV) $(CONSTRAINTS)
 
 demo: venv ## a real DAG run against the emulator, from nothing to a file
 	@$(PYTHON_IN_VENV) scripts/demo.py $(ARGS)
@@ -70,7 +70,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --no-header --no
 comma := ,
 
 constraints: ## newest versions that fit together, written to constraints/ (needs uv)
-	@$(LOCK) --extra azure --group dev --group azure --output-file constraints/airflow-3.3.txt
+	@$(LOCK) --extra azure --group dev --group stores --output-file constraints/airflow-3.3.txt
 	@echo 'apache-airflow~=2.11.0' | $(LOCK) --group test --constraints - --output-file constraints/airflow-2.11.txt
 
 clean: ## remove what make and the tools made

@@ -7,7 +7,7 @@
         monkeypatch.setenv("AIRFLOW_CONN_MY_AZURE", json.dumps(server.airflow_connection()))
         ...  # abfs://my_azure@exports/report.csv
 
-``make azurite`` installs it (it needs Node). Where it, or adlfs, is missing the test is skipped, unless the environment
+``make stores`` installs it (it needs Node). Where it, or adlfs, is missing the test is skipped, unless the environment
 says ``RINGEVENTS_NO_SKIP=1``: then it fails.
 """
 
@@ -39,7 +39,7 @@ def azurite_program() -> str:
     if importlib.util.find_spec("adlfs") is None:
         reason = "no filesystem for Azure: pip install 'airflow-provider-ringevents[azure]'"
     elif found is None:
-        reason = "no Azure server: azurite is not installed (make azurite)"
+        reason = "no Azure server: azurite is not installed (make stores)"
     elif shutil.which("node") is None:
         reason = "no Azure server: azurite needs Node"
     if reason is not None or found is None:

@@ -44,7 +44,7 @@ def main() -> int:
         found = benchmarks[name]()
         print(found if isinstance(found, str) else found.text, flush=True)
         if arguments.write and name != "collections":  # which writes its own
-            write(name, found if isinstance(found, Written) else Written(found), load)
+            write(name, found if isinstance(found, Written) else Written(found), load, full=full)
     return 0
 
 

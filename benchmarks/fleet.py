@@ -145,7 +145,7 @@ def run(kind: str, figures: Figures, latency: float, limit: float | None = None,
 
 def _row(label: str, found: Run | None, first: Run) -> str:
     if found is None:
-        return f"| {label} | skipped: not installed |{' |' * 8}"
+        return f"| {label} | skipped: not installed |{' |' * 9}"
     per_poll = found.outcome.cpu / max(1, len(found.measured))
     half, hundredth, latest = (f"{late * 1000:,.1f}" for late in found.outcome.lag)
     wanted = found.figures.waits / found.figures.interval
@@ -159,6 +159,7 @@ def _row(label: str, found: Run | None, first: Run) -> str:
         f"{found.stats.connections:,} / {found.stats.opened:,}",
         f"{found.fullest:.2f}",
         f"{found.in_time:.1%}, {noticed:.1f}",
+        f"{found.outcome.failed:,}",
         f"{found.outcome.memory / 1024:.0f}",
     ]
     return f"| {' | '.join(cells)} |"
@@ -170,8 +171,8 @@ def _table(title: str, runs: dict[str, Run | None], labels: dict[str, str]) -> s
     lines = [
         f"| {title} | polls made of those that are due | CPU, share of a core | CPU of a poll, ms (times ours) |"
         " the loop is late, ms: half / one in a hundred / most | connections at once / opened | fullest second against"
-        " the mean | noticed within an interval, slowest in s | memory of a wait, KiB |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        " the mean | noticed within an interval, slowest in s | gave up | memory of a wait, KiB |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     return "\n".join([*lines, *(_row(labels[kind], found, first) for kind, found in runs.items())])
 

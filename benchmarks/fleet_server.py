@@ -103,7 +103,8 @@ def _told(target: str, job_id: int, ready: bool) -> tuple[int, dict[str, object]
         run = {"id": job_id, "account_id": 1, "status": 10 if ready else 3, "is_complete": ready}
         return 200, {"status": {"code": 200, "is_success": True}, "data": run}
     if "/jobs/" in target:
-        return 200, {"jobId": job_id, "status": "succeeded" if ready else "running", "jobType": "sync", "startTime": ""}
+        told = "succeeded" if ready else "running"
+        return 200, {"jobId": job_id, "status": told, "jobType": "sync", "startTime": "", "connectionId": ""}
     return (200, {"ready": True}) if ready else (404, {"ready": False})
 
 

@@ -57,6 +57,7 @@ class Outcome:
     :ivar memory: bytes for each wait.
     :ivar noticed: seconds from being ready to the event, of each wait that fired.
     :ivar failed: waits that ended otherwise.
+    :ivar error: what the first of them said.
     """
 
     begun: float
@@ -66,6 +67,7 @@ class Outcome:
     memory: float
     noticed: list[float]
     failed: int
+    error: str = ""
 
 
 Make = Callable[[int, float], Any]
@@ -136,14 +138,19 @@ def connection(kind: str, origin: str, extra: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Fired(deque[Any]):
-    """Where the runner puts events: notes when each came."""
+    """Where the runner puts events: notes when each came that says "ready", and how many say something else."""
 
     def __init__(self) -> None:
         super().__init__()
         self.at: dict[int, float] = {}
+        self.errors: list[Any] = []
 
     def append(self, entry: Any) -> None:
-        self.at[entry.trigger_id] = time.monotonic()
+        told = entry.event.payload
+        if told is True or told["status"] in ("ready", "success"):
+            self.at[entry.trigger_id] = time.monotonic()
+        else:
+            self.errors.append(told)
         super().append(entry)
 
 
@@ -217,11 +224,11 @@ async def measure(make: Make, figures: Figures) -> Outcome:
 
     await asyncio.wait(loop.tasks, timeout=max(ready) + figures.patience - time.monotonic())
     noticed = [at - ready[number] for number, at in loop.fired.at.items()]
-    early = sum(task.done() for task in loop.tasks) - len(noticed)
+    failed = sum(task.done() for task in loop.tasks) - len(noticed)
     for task in (watching, *loop.tasks):
         task.cancel()
     await asyncio.wait([watching, *loop.tasks], timeout=10)
-    return Outcome(begun, ended, cpu, late, memory, noticed, early)
+    return Outcome(begun, ended, cpu, late, memory, noticed, failed, str(loop.fired.errors[:1]))
 
 
 def main() -> None:

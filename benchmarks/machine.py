@@ -40,12 +40,13 @@ def machine() -> str:
     return f"{os.cpu_count()} CPUs ({model}), {platform.system()}, Python {platform.python_version()}"
 
 
-def write(name: str, found: Written, load: float) -> None:
+def write(name: str, found: Written, load: float, *, full: bool) -> None:
     """Put what a benchmark found into the documentation.
 
     :param load: of the machine before it began.
+    :param full: not the small sizes of `--quick`.
     """
-    command = f'make bench ARGS="{name} --write"'
+    command = f'make bench ARGS="{name} {"" if full else "--quick "}--write"'
     head = (
         f"Measured on {datetime.now(UTC):%Y-%m-%d} with `{command}`: {machine()}, load {load:.1f} before;"
         " servers run on the same machine."

@@ -32,8 +32,6 @@ SETTINGS = {
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "4",
     # No page of Airflow is looked at here, and a line for every step is kept in the task's log.
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
-    # What the HTTP libraries say is searched for secrets.
-    "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "httpx=DEBUG httpcore=DEBUG",
 }
 """Short times, so that Airflow notices soon what has died."""
 

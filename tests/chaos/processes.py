@@ -82,6 +82,9 @@ def deployment(
         "AIRFLOW_CONN_RINGEVENTS_DEFAULT": json.dumps(connection),
         "AIRFLOW_CONN_STORE": json.dumps(s3_server.airflow_connection()),
         "AIRFLOW_VAR_EVENT_PASSWORD": PASSWORD,
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
+            {"type": "file", "log_file_path": f"{folder}/logs/openlineage.jsonl", "append": True}
+        ),
         "CHAOS_EVENT_ID": emulator.event_id,
         "CHAOS_TICKET_ID": next(iter(emulator.state.events[emulator.event_id].tickets.values())).id,
         "CHAOS_TEMPLATE_ID": emulator.template_id,
@@ -375,7 +378,13 @@ def test_no_secret_is_left_behind(
     assert leaks(secrets) == []
     # The search itself finds what is there: the id of the event is no secret, and in places of all kinds.
     found = " ".join(leaks({"event": [emulator.event_id]}))
-    for place in ("file attempt=1.log", "file airflow.db", "table rendered_task_instance_fields", "table xcom"):
+    for place in (
+        "file attempt=1.log",
+        "file openlineage.jsonl",
+        "file airflow.db",
+        "table rendered_task_instance_fields",
+        "table xcom",
+    ):
         assert f"event in {place} " in found
     assert "send_request_headers" in (log := "".join(file.read_text() for file in folder.rglob("attempt=1.log")))
     assert "HTTP Request" in log, "the HTTP libraries' log was on, down to their debugging"

@@ -39,7 +39,7 @@ _FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "rate_limit": (
         "Rate limit (requests per second)",
-        "Per process; empty: no limit besides the service's own.",
+        "Of one task; in the triggerer, of all its waits together. Empty: no limit besides the service's own.",
         {"type": ["number", "null"], "minimum": defaults.MIN_RATE, "maximum": defaults.MAX_RATE},
     ),
     "verify": (

@@ -64,7 +64,7 @@ class AsyncClient(ClientCore):
         return await AsyncRetrying(**arguments)(self._send_once, call)
 
     async def _send_once(self, call: Call) -> Envelope:
-        request = self._request(self._http, call)
+        request = self._request(call)
         async with self.gate as started:
             lane = self._lanes.take()
             try:

@@ -76,7 +76,7 @@ class Client(ClientCore):
         return Retrying(**arguments)(self._send_once, call)
 
     def _send_once(self, call: Call) -> Envelope:
-        response, body = self._exchange(call, self._request(self._http, call))
+        response, body = self._exchange(call, self._request(call))
         return self._answer(call, response, body)
 
     def _exchange(self, call: Call, request: httpx.Request) -> tuple[httpx.Response, bytes]:
@@ -143,7 +143,7 @@ class Client(ClientCore):
         abandoned = threading.Event()
 
         def attempt(numbered: Call) -> _Unread:
-            request = self._request(self._http, numbered)
+            request = self._request(numbered)
             with gate:
                 if abandoned.is_set():
                     raise CancelledError
@@ -165,9 +165,9 @@ class Client(ClientCore):
         numbers = iter(range(2, plan.last + 1))
         waiting: deque[Future[_Unread]] = deque()
         number = 1
-        # The next request stands ready at the gate when an answer has come.
-        workers = concurrency + defaults.READY_REQUESTS
-        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="ringevents-pages") as pool:
+        # No more threads than places: one that waits at the gate is overtaken by those that come back for another page,
+        # and the page in front, for which all others wait, comes late.
+        with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="ringevents-pages") as pool:
             try:
                 while True:
                     while len(waiting) < LOOK_AHEAD * gate.width and (following := next(numbers, None)) is not None:

@@ -51,8 +51,6 @@ CONCURRENCY: Final = 4
 """Pages of one list in flight: rate limits are not documented, so modest."""
 MAX_CONCURRENCY: Final = 16
 """The most that may be asked for: as many as a client has connections."""
-READY_REQUESTS: Final = 2
-"""Requests for pages that stand ready to leave when another has been answered, so that no place stays empty."""
 
 # --- requests that share a pace, after a 429
 REFUSED_SPACING: Final = 0.05

@@ -1,18 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import time
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from drivers import KEY, SyncDriver
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from wire import NO_ANSWER, RESET, SILENCE, Answer, Seen, WireServer, closed_port, json_answer, problem
 
 from airflow_provider_ringevents.client import AsyncClient, defaults, endpoints
@@ -26,7 +21,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
     RingEventsValidationError,
 )
-from airflow_provider_ringevents.client.retrying import RetryPolicy, parse_retry_after
+from airflow_provider_ringevents.client.retrying import RetryPolicy
 
 GET = endpoints.get_event("e")
 DELETE = endpoints.delete_magic_link("m")
@@ -35,8 +30,6 @@ POST = endpoints.create_event("o", {"name": "n"})
 KINDS = {"GET": GET, "DELETE": DELETE, "PATCH": PATCH, "POST": POST}
 RETRIED = {408, 429, 500, 502, 503, 504}
 GOOD = json_answer({"data": {"id": "e", "attributes": {}}})
-NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
-HTTP_DATE = "Thu, 01 Jan 2026 12:01:30 GMT"
 
 
 def expected_class(status: int) -> type[RingEventsApiError]:
@@ -180,30 +173,6 @@ def test_what_was_retried_is_told_in_order(driver: type[SyncDriver]) -> None:
     ]
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_retry_after_beyond_two_minutes_is_carried_up(driver: type[SyncDriver], status: int) -> None:
-    with WireServer(lambda seen: problem(status, Retry_After="121")) as server:
-        for call in (GET, POST):
-            server.seen.clear()
-            with pytest.raises(RingEventsApiError) as caught:
-                driver(server.url).send(call)
-            assert caught.value.retry_after == 121
-            assert len(server.seen) == 1
-
-
-def test_a_short_retry_after_is_waited_for(driver: type[SyncDriver]) -> None:
-    answers = iter([problem(503, Retry_After="0.3"), GOOD])
-    moments: list[float] = []
-
-    def handler(seen: Seen) -> Answer:
-        moments.append(time.monotonic())
-        return next(answers)
-
-    with WireServer(handler) as server:
-        driver(server.url).send(GET)
-    assert moments[1] - moments[0] >= 0.3
-
-
 def test_requests_queue_before_the_connection_pool_and_never_time_out_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(defaults, "POOL_TIMEOUT", 0.2)
 
@@ -219,65 +188,6 @@ def test_requests_queue_before_the_connection_pool_and_never_time_out_in_it(monk
         asyncio.run(run())
         assert len(server.seen) == 200
         assert server.peak <= defaults.MAX_CONNECTIONS
-
-
-# --- Retry-After
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("   ", None),
-        ("0", 0.0),
-        ("7", 7.0),
-        (" 7 ", 7.0),
-        ("1.5", 1.5),
-        ("86400", 86400.0),
-        (HTTP_DATE, 90.0),
-        ("Thursday, 01-Jan-26 12:01:30 GMT", 90.0),
-        ("Thu Jan  1 12:01:30 2026", 90.0),
-        ("Thu, 01 Jan 2026 13:01:30 +0100", 90.0),
-        ("Thu, 01 Jan 2026 11:00:00 GMT", 0.0),
-        ("-1", None),
-        ("nan", None),
-        ("inf", None),
-        ("1e999", None),
-        ("1_0", None),
-        ("0x10", None),
-        ("٣", None),
-        ("7 seconds", None),
-        ("soon", None),
-        ("Thu, 99 Jan 2026 12:00:00 GMT", None),
-        ("Thu, 01 Jan 99999 12:00:00 GMT", None),
-        ("Thu, 01 Jan 2026 12:00:00 +99999999999999", None),
-    ],
-)
-def test_retry_after_is_read_or_ignored(value: str | None, seconds: float | None) -> None:
-    assert parse_retry_after(value, NOW) == seconds
-
-
-def test_retry_after_date_counts_from_now() -> None:
-    read = parse_retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True))
-    assert read is not None
-    assert 95 <= read <= 100
-
-
-@given(st.text(max_size=40))
-@settings(derandomize=True, max_examples=300, deadline=None)
-def test_any_retry_after_is_seconds_or_nothing(text: str) -> None:
-    read = parse_retry_after(text, NOW)
-    assert read is None or (read >= 0 and math.isfinite(read))
-
-
-@pytest.mark.parametrize("value", ["soon", "-5", "nan", "1_000_000"])
-def test_garbage_in_retry_after_changes_nothing(driver: type[SyncDriver], value: str) -> None:
-    with WireServer(lambda seen: problem(429, Retry_After=value)) as server:
-        with pytest.raises(RingEventsRateLimitError) as caught:
-            driver(server.url, max_attempts=2).send(GET)
-        assert caught.value.retry_after is None
-        assert len(server.seen) == 2
 
 
 # --- pauses

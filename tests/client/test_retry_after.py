@@ -1,0 +1,198 @@
+"""`Retry-After`: every form that it comes in, read by itself and obeyed by both clients."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import format_datetime
+from functools import partial
+
+import pytest
+from drivers import SyncDriver
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wire import Answer, Seen, WireServer, json_answer, problem
+
+from airflow_provider_ringevents.client import async_client, defaults, endpoints, retrying
+from airflow_provider_ringevents.client.endpoints import Call
+from airflow_provider_ringevents.client.errors import RingEventsApiError
+from airflow_provider_ringevents.client.gate import Gate
+from airflow_provider_ringevents.client.retrying import RetryPolicy, parse_retry_after
+
+GET = endpoints.get_event("e")
+POST = endpoints.create_event("o", {"name": "n"})
+GOOD = json_answer({"data": {"id": "e", "attributes": {}}})
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+FORMS: dict[str | None, float | None] = {
+    None: None,
+    "": None,
+    "   ": None,
+    "0": 0.0,
+    "7": 7.0,
+    "007": 7.0,
+    " 7 ": 7.0,
+    "1.5": 1.5,
+    "120": 120.0,
+    "120.5": 120.5,
+    "86400": 86400.0,
+    "9" * 300: float("9" * 300),
+    "9" * 400: None,
+    "Thu, 01 Jan 2026 12:01:30 GMT": 90.0,
+    "Thursday, 01-Jan-26 12:01:30 GMT": 90.0,
+    "Thu Jan  1 12:01:30 2026": 90.0,
+    "Thu, 01 Jan 2026 13:01:30 +0100": 90.0,
+    "Thu, 01 Jan 2026 12:02:01 GMT": 121.0,
+    "Fri, 01 Jan 2027 12:00:00 GMT": 31_536_000.0,
+    "Thu, 01 Jan 2026 11:00:00 GMT": 0.0,
+    "Thu, 01 Jan 1970 00:00:00 GMT": 0.0,
+    "-1": None,
+    "+7": None,
+    "7.": None,
+    ".5": None,
+    "7, 7": None,
+    "nan": None,
+    "inf": None,
+    "1e999": None,
+    "1_0": None,
+    "0x10": None,
+    "٣": None,
+    "7 seconds": None,
+    "soon": None,
+    "Thu, 99 Jan 2026 12:00:00 GMT": None,
+    "Thu, 01 Jan 99999 12:00:00 GMT": None,
+    "Thu, 01 Jan 2026 12:00:00 +99999999999999": None,
+}
+"""What a header says -> the seconds that it asks for at `NOW`; None: nothing that can be read."""
+
+
+@pytest.mark.parametrize(("value", "seconds"), FORMS.items())
+def test_retry_after_is_read_or_ignored(value: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(value, NOW) == seconds
+
+
+def test_retry_after_date_counts_from_now() -> None:
+    read = parse_retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True))
+    assert read is not None
+    assert 95 <= read <= 100
+
+
+@given(st.text(max_size=40))
+@settings(derandomize=True, max_examples=300, deadline=None)
+def test_any_retry_after_is_seconds_or_nothing(text: str) -> None:
+    read = parse_retry_after(text, NOW)
+    assert read is None or (read >= 0 and math.isfinite(read))
+
+
+# --- both clients, on the wire
+
+OWN = 0.25
+"""The pause of a client that is not told one."""
+OWN_PAUSE = RetryPolicy(draw=lambda low, high: OWN)
+
+
+class Midday(datetime):
+    """It is `NOW`."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Midday:
+        return cls(2026, 1, 1, 12, 0, 0, tzinfo=tz)
+
+
+class Pauses:
+    """A clock that sleeping moves on, and every pause that a client made."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.made: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.made.append(seconds)
+        self.time += seconds
+
+    async def sleep_in_loop(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
+    made = Pauses()
+    monkeypatch.setattr(time, "sleep", made.sleep)
+    monkeypatch.setattr(asyncio, "sleep", made.sleep_in_loop)
+    monkeypatch.setattr(async_client, "Gate", partial(Gate, now=made.now, sleep=made.sleep_in_loop))
+    monkeypatch.setattr(retrying, "datetime", Midday)
+    return made
+
+
+def refusal(status: int, value: str | None) -> Answer:
+    if value is None:
+        return problem(status)
+    # The server writes heads as latin-1; what lies beyond it is sent as UTF-8.
+    return problem(status, Retry_After=value.encode().decode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    ("call", "status"), [(GET, 429), (GET, 503), (POST, 429)], ids=["GET 429", "GET 503", "POST 429"]
+)
+@pytest.mark.parametrize(("value", "seconds"), FORMS.items())
+def test_every_form_is_obeyed(
+    driver: type[SyncDriver], pauses: Pauses, call: Call, status: int, value: str | None, seconds: float | None
+) -> None:
+    """Waited for exactly and once; a longer one than two minutes is carried up; what cannot be read changes nothing."""
+    answers = [refusal(status, value), GOOD]
+    with WireServer(lambda seen: answers.pop(0)) as server:
+        client = driver(server.url, policy=OWN_PAUSE)
+        if seconds is not None and seconds > defaults.RETRY_AFTER_MAX:
+            with pytest.raises(RingEventsApiError) as caught:
+                client.send(call)
+            assert caught.value.retry_after == seconds
+            assert (len(server.seen), pauses.made) == (1, [])
+            return
+        client.send(call)
+        assert len(server.seen) == 2
+    asked = OWN if seconds is None else seconds
+    assert pauses.made[0] == asked
+    # In an event loop the requests after a 429 keep a distance, whatever it says.
+    spaced = defaults.REFUSED_SPACING if client.name == "AsyncClient" and status == 429 else 0.0
+    assert sum(pauses.made) == max(asked, spaced)
+
+
+@pytest.mark.parametrize("value", ["soon", "-5", "nan", "1_000_000"])
+def test_what_cannot_be_read_is_not_carried_up(driver: type[SyncDriver], pauses: Pauses, value: str) -> None:
+    with WireServer(lambda seen: problem(429, Retry_After=value)) as server:
+        with pytest.raises(RingEventsApiError) as caught:
+            driver(server.url, max_attempts=2).send(GET)
+        assert caught.value.retry_after is None
+        assert len(server.seen) == 2
+
+
+def test_each_answer_is_obeyed_for_itself(driver: type[SyncDriver], pauses: Pauses) -> None:
+    answers = [refusal(503, "7"), refusal(503, None), refusal(503, "120"), refusal(503, "soon"), GOOD]
+    with WireServer(lambda seen: answers.pop(0)) as server:
+        driver(server.url, policy=OWN_PAUSE).send(GET)
+    assert pauses.made == [7.0, OWN, 120.0, OWN]
+
+
+def test_it_is_obeyed_by_lists_too(driver: type[SyncDriver], pauses: Pauses) -> None:
+    answers = [refusal(503, "7"), json_answer({"data": [], "meta": {"count": 0}})]
+    with WireServer(lambda seen: answers.pop(0)) as server:
+        driver(server.url, policy=OWN_PAUSE).items(endpoints.list_organizations())
+    assert pauses.made == [7.0]
+
+
+def test_a_short_retry_after_is_waited_for(driver: type[SyncDriver]) -> None:
+    """With no clock but the real one."""
+    answers = iter([problem(503, Retry_After="0.3"), GOOD])
+    moments: list[float] = []
+
+    def handler(seen: Seen) -> Answer:
+        moments.append(time.monotonic())
+        return next(answers)
+
+    with WireServer(handler) as server:
+        driver(server.url).send(GET)
+    assert moments[1] - moments[0] >= 0.3

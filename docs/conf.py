@@ -33,7 +33,15 @@ autodoc_typehints_description_target = "documented"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "RingCentral Events for Apache Airflow"
-html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+html_theme_options = {
+    "navbar_align": "right",
+    "navbar_center": [],
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": False,
+}
+# The pages by group, on each page.
+templates_path = ["_templates"]
+html_sidebars = {"**": ["all-pages"]}
 
 
 def _return_of_the_task(app: Sphinx, domain: str, kind: str, content: nodes.Element) -> None:

@@ -38,7 +38,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     path = uri.path.strip("/")
     _check_path(given, path)
     host = f"[{uri.hostname}]" if ":" in uri.hostname else uri.hostname
-    return uri._replace(netloc=host if port in (None, 443) else f"{host}:{port}", path=f"/{path}")
+    return uri._replace(netloc=host if port in (None, 443, 80) else f"{host}:{port}", path=f"/{path}")
 
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:

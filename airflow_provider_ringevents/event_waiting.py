@@ -112,7 +112,7 @@ class EventWait:
         self._event_id = event_id
         self._condition = condition
         self._wait = Wait(f"event {event_id}: condition {condition.name!r}", deadline, poll_interval)
-        self._deadline = deadline
+        self.deadline = deadline
         self._notes = WaitNotes(f"event {event_id} {condition.awaited}", deadline, say)
         self._moment: float | None = None
 
@@ -125,7 +125,7 @@ class EventWait:
         if self._moment is None or self._moment <= now:
             return usual
         until = min(self._moment, now + defaults.EVENT_RECHECK)
-        return max(0.0, (until if self._deadline is None else min(until, self._deadline)) - now)
+        return max(0.0, (until if self.deadline is None else min(until, self.deadline)) - now)
 
     def answered(self, envelope: Envelope) -> bool:
         """Take an answer; True when the condition is met.

@@ -101,4 +101,7 @@ def human_seconds(seconds: float) -> str:
 
 
 def _when(moment: float) -> str:
-    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    try:
+        return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return "the year 10000"  # no calendar goes there; a wait may

@@ -18,6 +18,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsConfigError,
     RingEventsError,
     RingEventsNotFoundError,
+    RingEventsRateLimitError,
     RingEventsReportFailedError,
     RingEventsWaitTimeoutError,
 )
@@ -92,6 +93,8 @@ class Wait:
     def failed(self, error: RingEventsError, now: float) -> None:
         """A poll failed; returns when that is to be lived with.
 
+        A 429 does not count as a failure: the service is there, and has a pause for us.
+
         :raises RingEventsError: it ends the wait: the key was refused, or too many polls failed in a row.
         """
         if isinstance(error, (RingEventsAuthError, RingEventsConfigError)):
@@ -99,7 +102,7 @@ class Wait:
         not_visible_yet = (
             isinstance(error, RingEventsNotFoundError) and self.visible_from is not None and now < self.visible_from
         )
-        if not not_visible_yet:
+        if not not_visible_yet and not isinstance(error, RingEventsRateLimitError):
             self._failures += 1
             if self._failures >= defaults.POLL_FAILURES:
                 raise error
@@ -134,6 +137,7 @@ class ReportWait:
         say: Callable[..., None],
     ) -> None:
         self.call = get_report(report_id)
+        self.deadline = deadline
         self._report_id = report_id
         self._wait = Wait(f"report {report_id} being ready", deadline, poll_interval, visible_from)
         self._notes = WaitNotes(f"report {report_id}", deadline, say)
@@ -172,6 +176,7 @@ class Waiting(Protocol):
     """What is polled until it has happened: :class:`ReportWait` and its like."""
 
     call: Call
+    deadline: float | None
 
     def pause(self, others: int = 0) -> float:
         """Seconds to sleep before the next poll; ``others`` poll beside this one."""

@@ -311,3 +311,11 @@ def test_the_export_of_several_lists_is_folded_and_summed_up(emulator: Any, tmp_
         "::endgroup::",
         "Wrote 1 of 3 lists: 40 rows, _ KiB in _ s; 1 object skipped",
     ]
+
+
+def test_a_deadline_beyond_the_calendar_is_a_line_like_any_other() -> None:
+    lines: list[str] = []
+    wait = ReportWait("r", 1e15, 1, None, lambda text, *arguments: lines.append(text % arguments))
+    wait.pause()
+    assert not wait.answered(Envelope({"data": {"id": "r", "attributes": {}}}, status=202))
+    assert lines[0].endswith("until the year 10000 at the latest")

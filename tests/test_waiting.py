@@ -217,7 +217,7 @@ MISSING = RingEventsNotFoundError("not there", status=404)
 ODD = RingEventsApiError("teapot", status=418)
 
 
-@pytest.mark.parametrize("error", [TRANSPORT, SERVER, LIMIT, MISSING, ODD], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", [TRANSPORT, SERVER, MISSING, ODD], ids=lambda error: type(error).__name__)
 def test_ten_failures_in_a_row_end_a_wait_and_nine_do_not(error: RingEventsError) -> None:
     wait = Wait("it", None)
     for _ in range(3):
@@ -244,6 +244,14 @@ def test_a_refused_key_ends_a_wait_at_once(error: RingEventsError) -> None:
     with pytest.raises(type(error)) as caught:
         Wait("it", None).failed(error, START)
     assert caught.value is error
+
+
+def test_refusals_for_the_pace_end_no_wait_and_its_deadline_does() -> None:
+    wait = Wait("it", START + 100)
+    for _ in range(50):
+        wait.failed(LIMIT, START)
+    with pytest.raises(RingEventsWaitTimeoutError, match="slow down"):
+        wait.failed(LIMIT, START + 100)
 
 
 def test_what_is_not_visible_yet_is_no_failure_until_it_should_be() -> None:

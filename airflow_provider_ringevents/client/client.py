@@ -22,6 +22,7 @@ from airflow_provider_ringevents.client.core import HTTP_FAILURES, Blocks, Clien
 from airflow_provider_ringevents.client.downloading import DownloadPlan
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsRateLimitError
+from airflow_provider_ringevents.client.pacing import Pacer
 from airflow_provider_ringevents.client.paging import Page, PagePlan
 from airflow_provider_ringevents.client.retrying import RetryPolicy
 from airflow_provider_ringevents.client.settings import check_number
@@ -49,6 +50,7 @@ class Client(ClientCore):
         **settings: Any,
     ) -> None:
         super().__init__(base_url, api_key, policy=policy, **settings)
+        self._pacer = Pacer(self.settings.rate_limit)
         self._http = self._opened_with(httpx.Client, self._http_options())
         widen(self._http)
 

@@ -21,7 +21,6 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransferError,
     RingEventsTransportError,
 )
-from airflow_provider_ringevents.client.pacing import Pacer
 from airflow_provider_ringevents.client.paging import Page, PagePlan, next_page_params
 from airflow_provider_ringevents.client.retrying import RetryPolicy
 from airflow_provider_ringevents.client.settings import ClientSettings, check_number
@@ -85,7 +84,6 @@ class ClientCore:
     ) -> None:
         self.settings = ClientSettings(base_url=base_url, api_key=api_key, **settings)
         self.policy = replace(policy or RetryPolicy(), max_attempts=self.settings.max_attempts)
-        self._pacer = Pacer(self.settings.rate_limit)
         self._timeout = httpx.Timeout(
             self.settings.timeout,
             connect=min(self.settings.timeout, defaults.CONNECT_TIMEOUT),

@@ -56,7 +56,7 @@ class Pacer:
                 self._slowed = min(doubled, defaults.REFUSED_SPACING_MAX)
             self._refused_at = now
             asked = min(retry_after or 0.0, defaults.RETRY_AFTER_MAX)
-            self._held_until = max(self._held_until, now + max(asked, self._slowed))
+            self._held_until = max(self._held_until, now + max(asked, self._slowed, self._least))
             self._next = self._held_until
             self.refusals += 1
 

@@ -153,6 +153,8 @@ class RingEventsHook(BaseHook):
         except RingEventsAuthError as error:
             return False, f"The key was refused ({error.status}): {error}"
         except RingEventsTransportError as error:
+            if error.sent or not error.retryable:
+                return False, str(error)
             where = client.settings.base_url
             advice = "Check the base URL, the scheme and the port, and whether a proxy is needed."
             return False, f"No answer from {where}: {system_s_words(error)}. {advice}"

@@ -55,6 +55,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def is_forbidden(error: BaseException) -> bool:
     """Whether the store says that the connection may not do this."""
+    if isinstance(error, FileNotFoundError):
+        return False
     return isinstance(error, PermissionError) or bool(_statuses(error) & {401, 403})
 
 

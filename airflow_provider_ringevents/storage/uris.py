@@ -189,4 +189,4 @@ def _too_old(package: str, least: str) -> str | None:
 
 
 def _numbers(version: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", version)[:3]]
+    return [int(number) for number in [*re.findall(r"\d+", version), "0", "0"][:3]]

@@ -158,7 +158,8 @@ class RingEventsCopyTrigger(BaseTrigger):
                 await clock.sleep_in_loop(pause)
                 try:
                     # Half a pause old is fresh enough: what matters is that waits of one organization meet.
-                    events = await client.events(self.organization_id, clock.steady() - pause / 2)
+                    listing = client.events(self.organization_id, clock.steady() - pause / 2)
+                    events = await client.in_time(listing, self.deadline)
                 except RingEventsError as error:
                     wait.failed(error)
                 else:

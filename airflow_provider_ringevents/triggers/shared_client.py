@@ -15,10 +15,16 @@ from functools import partial
 from typing import Any, TypeVar
 
 from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.answers import Envelope
 from airflow_provider_ringevents.client.async_client import AsyncClient
 from airflow_provider_ringevents.client.endpoints import Call, list_events
-from airflow_provider_ringevents.client.errors import RingEventsAuthError, RingEventsError, RingEventsValidationError
+from airflow_provider_ringevents.client.errors import (
+    RingEventsAuthError,
+    RingEventsError,
+    RingEventsTransportError,
+    RingEventsValidationError,
+)
 from airflow_provider_ringevents.client.gate import Gate
 from airflow_provider_ringevents.event_search import LOOK_PER_PAGE
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
@@ -41,14 +47,35 @@ class SharedClient:
         self._running: set[asyncio.Future[list[dict[str, Any]]]] = set()
         self.users = 0
 
-    async def poll(self, call: Call) -> Envelope:
+    async def poll(self, call: Call, deadline: float | None = None) -> Envelope:
         """Send a reading call, one attempt: the next poll is its retry, so that an outage is not multiplied.
 
         Where the key is refused, the connection is looked up once more, since keys are rotated.
 
+        :param deadline: as for :meth:`in_time`.
         :raises RingEventsError: as the client raises.
         """
-        return await self.with_client(lambda client: client.send(call, max_attempts=1))
+        return await self.in_time(self.with_client(lambda client: client.send(call, max_attempts=1)), deadline)
+
+    async def in_time(self, asking: Awaitable[_Result], deadline: float | None) -> _Result:
+        """The answer, unless it comes later after the deadline than one request may take.
+
+        :param deadline: seconds since the epoch; None: there is none. Requests of a crowd may queue for longer.
+        :raises RingEventsTransportError: it did not come.
+        """
+        if deadline is None:
+            return await asking
+        patience = self._client.settings.timeout if self._client else defaults.READ_TIMEOUT
+        try:
+            async with asyncio.timeout(max(0.0, deadline - clock.now()) + patience):
+                return await asking
+        except TimeoutError:
+            raise RingEventsTransportError(
+                "the request's turn did not come in time: more is asked of this connection than 'rate_limit', or the"
+                " service, lets through",
+                sent=False,
+                timed_out=True,
+            ) from None
 
     async def with_client(self, use: Callable[[AsyncClient], Awaitable[_Result]]) -> _Result:
         """Do something with the client; with another one, from its beginning, where the key is refused and a new one is
@@ -176,7 +203,7 @@ async def poll_until(wait: Waiting, conn_id: str) -> None:
         while True:
             await clock.sleep_in_loop(wait.pause(client.users - 1))
             try:
-                envelope = await client.poll(wait.call)
+                envelope = await client.poll(wait.call, wait.deadline)
             except RingEventsError as error:
                 wait.failed(error)
             else:

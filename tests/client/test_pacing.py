@@ -98,3 +98,9 @@ def test_a_refusal_slows_down_what_was_limited_already() -> None:
     for _ in range(1000):
         pacer.accepted()
     assert spacing(pacer, 1000) == pytest.approx(0.2)
+
+
+def test_after_a_refusal_a_lower_limit_still_holds() -> None:
+    pacer = Pacer(0.1)
+    pacer.refused(started=0, now=1, retry_after=2)
+    assert starts(pacer, 3, now=1) == pytest.approx([11, 21, 31])

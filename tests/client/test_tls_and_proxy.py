@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import json
 import logging
 import select
 import socket
@@ -308,3 +309,16 @@ def test_a_proxys_password_is_not_logged(
     assert "CONNECT" in caplog.text
     assert "hunter2" not in caplog.text
     assert "dXNlcjpodW50ZXIy" not in caplog.text, "user:hunter2 in Base64"
+
+
+def test_the_test_of_a_connection_says_what_helps_with_a_certificate(
+    authority: Authority, trusted: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+
+    with WireServer(lambda seen: OK, context=trusted) as server:
+        connection = {"conn_type": "ringevents", "host": server.url, "password": KEY}
+        monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(connection))
+        good, message = RingEventsHook().test_connection()
+    assert not good
+    assert "set 'verify'" in message

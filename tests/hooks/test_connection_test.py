@@ -102,7 +102,7 @@ def test_a_host_that_nobody_knows_is_said(connect: Connect) -> None:
     [
         (problem(500, {"detail": "oops"}), "500 Internal Server Error: oops"),
         (problem(404), "404 Not Found"),
-        (Answer(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}), "text/html"),
+        (Answer(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}), "is no readable JSON"),
         (json_answer({"status": "ok"}), "'data'"),
         (Answer(302, headers={"Location": "https://login.example.org/?token=hunter2"}), "login.example.org"),
         (Answer(cut=-1), "no whole answer"),
@@ -113,6 +113,7 @@ def test_another_failure_is_said(connect: Connect, answer: Answer, words: str) -
     assert not good
     assert words in message
     assert "hunter2" not in message
+    assert "No answer from" not in message
     assert len(server.seen) <= defaults.MAX_ATTEMPTS
 
 

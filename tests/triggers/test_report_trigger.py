@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -111,3 +112,22 @@ def test_two_hundred_waits_share_one_client_and_leave_nothing(emulator: Any, rep
     assert {event["status"] for event in events} == {"ready"}
     assert clients == 1
     assert not any(shared_client._CLIENTS.values())
+
+
+def test_waits_that_stand_in_line_end_at_their_deadline(
+    emulator: Any, report_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = emulator.connection()
+    connection["extra"] = {**connection["extra"], "rate_limit": 0.1, "timeout": 0.5}
+    monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(connection))
+    emulator.settings.change(report_seconds=1e6)
+
+    async def main() -> list[dict[str, Any]]:
+        waits = [trigger(report_id=report_id, deadline=time.time() + 1) for _ in range(20)]
+        return await asyncio.gather(*(first(wait) for wait in waits))
+
+    began = time.monotonic()
+    events = asyncio.run(main())
+    assert {event["error"]["kind"] for event in events} == {"RingEventsWaitTimeoutError"}
+    assert any("rate_limit" in event["error"]["message"] for event in events)
+    assert time.monotonic() - began < 60, "the last would have its turn after 190 seconds"

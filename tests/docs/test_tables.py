@@ -29,13 +29,18 @@ def test_every_operation_is_listed_with_its_arguments() -> None:
     listed = {
         code(method)[0]: code(operation)[0] for method, operation in rows("hook-and-client.md", "## All operations")
     }
-    there = {}
-    for name, method in vars(RingEventsHook).items():
-        operation = re.match(r"``(\w+ /v1/[^`]*)``", inspect.getdoc(method) or "")
-        if operation:
-            there[f"{name}({_arguments(method)})"] = operation[1]
+    there = {f"{name}({_arguments(getattr(RingEventsHook, name))})": each for each, name in operations().items()}
     assert len(there) == 32
     assert listed == there
+
+
+def operations() -> dict[str, str]:
+    """The hook's methods by what they ask the API for, as the API writes it."""
+    return {
+        found[1]: name
+        for name, method in vars(RingEventsHook).items()
+        if (found := re.match(r"``(\w+ /v1/[^`]*)``", inspect.getdoc(method) or ""))
+    }
 
 
 def _arguments(method: Any) -> str:
@@ -61,6 +66,19 @@ def test_every_filter_is_listed() -> None:
 
 def test_every_key_of_the_connection_is_listed() -> None:
     assert [code(row[0])[0] for row in rows("connection.md", "### Extra")] == list(EXTRA_KEYS)
+
+
+def test_every_request_that_a_key_is_needed_for_is_one_that_the_api_has() -> None:
+    listed = {
+        re.sub(r"\{\w+}", "{}", request)
+        for _, *cells in rows("connection.md", "## What the API key must be allowed to do")
+        for request in code(" ".join(cells))
+        if "/v1/" in request
+    }
+    there = {re.sub(r"\{\w+}|\[.*]", lambda found: "{}" * found[0].startswith("{"), each) for each in operations()}
+    assert listed <= there
+    # Redeem codes are made by the hook alone.
+    assert {each for each in there if not each.startswith("GET ")} - listed == {"POST /v1/magic_link"}
 
 
 def test_every_list_is_listed_with_its_parent() -> None:

@@ -14,6 +14,7 @@ from airflow_provider_ringevents.cli.edge import at_the_terminal, say
 from airflow_provider_ringevents.cli.exit_codes import ExitCode, exit_code
 from airflow_provider_ringevents.cli.tables import show
 from airflow_provider_ringevents.cli.terminal_hook import TerminalHook, Watcher
+from airflow_provider_ringevents.cli.wording import in_the_shell
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
@@ -55,7 +56,7 @@ class _Findings:
         try:
             found = attempt()
         except RingEventsError as error:
-            self.add(check, "failed", str(error))
+            self.add(check, "failed", in_the_shell(error))
             self.code = self.code or exit_code(error)
             return False
         self.add(check, "ok", found)

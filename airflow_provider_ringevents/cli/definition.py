@@ -10,7 +10,7 @@ from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_c
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 failed, and would again; 2 wrong arguments or connection; 3 the key was refused; 4 there is"
-    " no such thing; 5 failed, and may work later; 130 interrupted."
+    " no such thing; 5 failed, and may work later; 130 interrupted; 141 the reader of the output has left."
 )
 EMULATOR_OPTIONS = (
     ("port", "Port of the API, 0 for a free one (default: 8765)"),

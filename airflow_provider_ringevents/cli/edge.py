@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from airflow_provider_ringevents.cli.exit_codes import ExitCode, exit_code
 from airflow_provider_ringevents.cli.tables import one_line
+from airflow_provider_ringevents.cli.wording import in_the_shell
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.redaction import redact_text
 
@@ -51,7 +52,7 @@ def _code_of(command: Command, args: argparse.Namespace, verbose: bool) -> ExitC
         code = command(args)
         sys.stdout.flush()
     except RingEventsError as error:
-        say(str(error))
+        say(in_the_shell(error))
         return exit_code(error)
     except KeyboardInterrupt:
         say("interrupted")

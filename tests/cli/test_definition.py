@@ -118,7 +118,7 @@ def test_help_says_that_personal_data_is_shown() -> None:
 
 
 def test_help_explains_the_exit_codes() -> None:
-    for code in set(ExitCode) - {ExitCode.READER_GONE}:
+    for code in ExitCode:
         assert f" {int(code)} " in definition.EXIT_CODES
     assert definition.EXIT_CODES in parser().epilog
 

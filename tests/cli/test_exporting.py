@@ -83,7 +83,7 @@ def test_a_failed_report(emulator: Any, run: Any, tmp_path: Path) -> None:
     ("command", "said"),
     [
         (("registrationz", "r.csv"), "Did you mean 'registrations'"),
-        (("registrations", ""), "destination is empty"),
+        (("registrations", ""), "DESTINATION is empty"),
         (("registrations", "s3://bucket"), "names a bucket but no key"),
         (("registrations", "r.csv", "--attribute", "segmentType"), "NAME=VALUE is wanted"),
         (("registrations", "r.csv", "--attribute", "segmentTypo=all"), "segmentTypo"),

@@ -98,6 +98,7 @@ class EventWait:
     :param deadline: seconds since the epoch; None: no end.
     :param poll_interval: the longest pause between polls, in seconds, while no moment is known.
     :param say: told how it goes, once a minute at most.
+    :ivar event: as it was read last; empty before.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class EventWait:
         say: Callable[..., None],
     ) -> None:
         self.call = get_event(event_id)
+        self.event: Mapping[str, Any] = {}
         self._event_id = event_id
         self._condition = condition
         self._wait = Wait(f"event {event_id}: condition {condition.name!r}", deadline, poll_interval)
@@ -133,7 +135,7 @@ class EventWait:
         :raises RingEventsWaitTimeoutError: the deadline has passed; says where the event stands.
         """
         data = envelope.get("data")
-        event = resource(data) if isinstance(data, Mapping) else {}
+        self.event = event = resource(data) if isinstance(data, Mapping) else {}
         now = clock.now()
         if self._condition.met(event, now):
             self._notes.finished(f"Event {self._event_id}: condition {self._condition.name!r} is met")

@@ -34,8 +34,13 @@ class EventLink(BaseOperatorLink):
 
         :param base_url: of the API that the event is from.
         """
-        if slug := event.get("slug"):
-            context["ti"].xcom_push(key=_EVENT, value=_event_page(base_url, slug))
+        EventLink.keep_page(context, event_page(event, base_url))
+
+    @staticmethod
+    def keep_page(context: Context, page: str | None) -> None:
+        """As :meth:`keep`, where :func:`event_page` has already said the address."""
+        if page:
+            context["ti"].xcom_push(key=_EVENT, value=page)
             task: Any = context["task"]
             task.event_is_known = True
 
@@ -73,11 +78,18 @@ class ObjectLink(BaseOperatorLink):
         return XCom.get_value(key=_OBJECT, ti_key=ti_key) or ""
 
 
-def _event_page(base_url: str, slug: str) -> str:
+def event_page(event: Mapping[str, Any], base_url: str) -> str | None:
+    """The address of an event's page; None where the event has none.
+
+    :param base_url: of the API that the event is from.
+    """
     from urllib.parse import quote, urlsplit
 
     from airflow_provider_ringevents.client.settings import is_loopback
 
+    slug = event.get("slug")
+    if not slug:
+        return None
     parts = urlsplit(base_url)
     # On this machine it is the emulator, whose events the service does not know.
     page = f"{parts.scheme}://{parts.netloc}/#{{slug}}" if is_loopback(parts.hostname or "") else EVENT_PAGE

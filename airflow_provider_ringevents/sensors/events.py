@@ -15,6 +15,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsNotFoundError,
 )
 from airflow_provider_ringevents.client.paths import check_id
+from airflow_provider_ringevents.links import EventLink
 from airflow_provider_ringevents.operators.base import is_known, is_known_now, refuses, task_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
 from airflow_provider_ringevents.triggers.outcome import checked_event
@@ -27,7 +28,8 @@ class RingEventsEventSensor(RingEventsBaseSensor):
     """Waits until an event exists, is published, has a status, has started or has ended. ``GET /v1/events/{eventId}``
 
     Speaks Airflow's own words: ``timeout``, ``poke_interval``, ``mode``, ``soft_fail``, ``never_fail``. Deferred, a
-    known start or end is slept towards, then confirmed, since events get moved.
+    known start or end is slept towards, then confirmed, since events get moved. The task has a link to the event's
+    page: from the first look on or, deferred, when the wait has ended.
 
     :param event_id: which event (templated).
     :param condition: ``exists``, ``published``, ``status``, ``started`` or ``ended`` (templated).
@@ -39,6 +41,9 @@ class RingEventsEventSensor(RingEventsBaseSensor):
     """
 
     template_fields: Sequence[str] = ("event_id", "condition", "status", "ringevents_conn_id")
+    operator_extra_links = (EventLink(),)
+    event_is_known = True
+    """Whether what the link needs was kept; a worker session that has only begun has not."""
 
     def __init__(
         self,
@@ -77,6 +82,11 @@ class RingEventsEventSensor(RingEventsBaseSensor):
 
         return EventCondition(self.condition, self.status, self.offset.total_seconds())
 
+    def pre_execute(self, context: Any) -> None:
+        """Airflow calls it before each worker session."""
+        super().pre_execute(context)
+        self.event_is_known = False
+
     def execute(self, context: Context) -> str:
         """Wait here or, deferrable, in the triggerer."""
         self._check(is_known)
@@ -109,6 +119,8 @@ class RingEventsEventSensor(RingEventsBaseSensor):
             try:
                 with self.hook as hook:
                     event = resource(hook.client.send(get_event(self.event_id)).get("data") or {})
+                    if not self.event_is_known:
+                        EventLink.keep(context, event, hook.base_url)
             except RingEventsError as error:
                 if condition.name == "exists" and isinstance(error, RingEventsNotFoundError):
                     self.notes.unfinished("there is no such event yet")
@@ -124,6 +136,8 @@ class RingEventsEventSensor(RingEventsBaseSensor):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
         """Take the trigger's event."""
+        if isinstance(event, Mapping):
+            EventLink.keep_page(context, event.get("page"))
         with self.deferred_outcome():
             event_id: str = checked_event(event, "event_id")["event_id"]
         self.log.info("Event %s: condition %r is met", event_id, self.condition)

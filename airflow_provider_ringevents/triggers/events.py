@@ -12,6 +12,7 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.copy_waiting import CopyWait
 from airflow_provider_ringevents.event_waiting import EventCondition, EventWait
+from airflow_provider_ringevents.links import event_page
 from airflow_provider_ringevents.marking import Wanted
 from airflow_provider_ringevents.triggers.shared_client import poll_until, shared_client
 
@@ -19,8 +20,8 @@ from airflow_provider_ringevents.triggers.shared_client import poll_until, share
 class RingEventsEventTrigger(BaseTrigger):
     """Waits until something is true of an event; only reads, and carries nothing but ids, words and numbers.
 
-    Its one event holds ``status`` (``ready`` or ``error``) and ``event_id``; an error says itself under ``error`` in
-    plain values.
+    Its one event holds ``status`` (``ready`` or ``error``) and ``event_id``, and ``page``, the address of the event's
+    page, if the event was seen; an error says itself under ``error`` in plain values.
 
     :param event_id: which event.
     :param ringevents_conn_id: the Airflow connection.
@@ -67,14 +68,19 @@ class RingEventsEventTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait until the condition is met or the deadline has passed."""
+        page: str | None = None
         try:
             condition = EventCondition(self.condition, self.status, self.offset)
             wait = EventWait(self.event_id, condition, self.deadline, self.poll_interval, self.log.info)
-            await poll_until(wait, self.ringevents_conn_id)
+            async with shared_client(self.ringevents_conn_id) as client:
+                try:
+                    await poll_until(wait, client)
+                finally:
+                    page = event_page(wait.event, client.base_url or "")
             event: dict[str, Any] = {"status": "ready", "event_id": self.event_id}
         except RingEventsError as error:
             event = {"status": "error", "event_id": self.event_id, "error": error.to_event()}
-        yield TriggerEvent(event)
+        yield TriggerEvent({**event, "page": page} if page else event)
 
 
 class RingEventsCopyTrigger(BaseTrigger):

@@ -9,7 +9,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.triggers.shared_client import poll_until
+from airflow_provider_ringevents.triggers.shared_client import poll_until, shared_client
 from airflow_provider_ringevents.waiting import ReportWait
 
 
@@ -58,10 +58,9 @@ class RingEventsReportTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the report is ready, has failed, or the deadline has passed."""
         try:
-            await poll_until(
-                ReportWait(self.report_id, self.deadline, self.poll_interval, self.visible_from, self.log.info),
-                self.ringevents_conn_id,
-            )
+            wait = ReportWait(self.report_id, self.deadline, self.poll_interval, self.visible_from, self.log.info)
+            async with shared_client(self.ringevents_conn_id) as client:
+                await poll_until(wait, client)
             event: dict[str, Any] = {"status": "ready", "report_id": self.report_id}
         except RingEventsError as error:
             event = {"status": "error", "report_id": self.report_id, "error": error.to_event()}

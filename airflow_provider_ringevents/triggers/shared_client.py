@@ -47,6 +47,11 @@ class SharedClient:
         self._running: set[asyncio.Future[list[dict[str, Any]]]] = set()
         self.users = 0
 
+    @property
+    def base_url(self) -> str | None:
+        """Of the API; None while it was not asked."""
+        return self._client.settings.base_url if self._client else None
+
     async def poll(self, call: Call, deadline: float | None = None) -> Envelope:
         """Send a reading call, one attempt: the next poll is its retry, so that an outage is not multiplied.
 
@@ -194,18 +199,17 @@ async def shared_client(conn_id: str) -> AsyncIterator[SharedClient]:
             await shared.aclose()
 
 
-async def poll_until(wait: Waiting, conn_id: str) -> None:
+async def poll_until(wait: Waiting, client: SharedClient) -> None:
     """Wait in the triggerer.
 
     :raises RingEventsError: what ends the wait.
     """
-    async with shared_client(conn_id) as client:
-        while True:
-            await clock.sleep_in_loop(wait.pause(client.users - 1))
-            try:
-                envelope = await client.poll(wait.call, wait.deadline)
-            except RingEventsError as error:
-                wait.failed(error)
-            else:
-                if wait.answered(envelope):
-                    return
+    while True:
+        await clock.sleep_in_loop(wait.pause(client.users - 1))
+        try:
+            envelope = await client.poll(wait.call, wait.deadline)
+        except RingEventsError as error:
+            wait.failed(error)
+        else:
+            if wait.answered(envelope):
+                return

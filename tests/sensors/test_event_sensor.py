@@ -14,6 +14,7 @@ from airflow_harness import Result, Run
 from provisioning.world import Hours
 
 from airflow_provider_ringevents.emulator import Emulator
+from airflow_provider_ringevents.links import EventLink
 from airflow_provider_ringevents.sensors.events import RingEventsEventSensor
 
 HOUR = 3600.0
@@ -221,6 +222,49 @@ class TestTheEndOfWaiting:
         hours.after(600, lambda: emulator.state.delete_event(event.id))
         result = task(emulator, event.id, condition="published", deferrable=deferrable).to_end()
         assert "404" in ended(result, "failed", "AirflowFailException")
+
+
+@both_modes
+class TestPage:
+    def test_the_event_s_page_is_linked_and_costs_no_request(
+        self, emulator: Emulator, event: Any, deferrable: bool
+    ) -> None:
+        result = task(emulator, event.id, deferrable=deferrable).to_end()
+        ended(result, "success")
+        assert result.links == {"RingCentral Events": f"{emulator.url}/#{event.slug}"}
+        assert emulator.count() == 1
+
+    def test_it_is_linked_when_the_wait_has_failed(self, emulator: Emulator, event: Any, deferrable: bool) -> None:
+        result = task(emulator, event.id, condition="published", deferrable=deferrable, timeout=HOUR).to_end()
+        ended(result, "failed", "AirflowSensorTimeout")
+        assert result.links == {"RingCentral Events": f"{emulator.url}/#{event.slug}"}
+
+    @pytest.mark.parametrize("status", [403, 404])
+    def test_without_an_event_there_is_none(
+        self, emulator: Emulator, event: Any, deferrable: bool, status: int
+    ) -> None:
+        emulator.fault("status", status=status, times=None)
+        result = task(emulator, event.id, condition="ended", deferrable=deferrable).to_end()
+        ended(result, "failed", "AirflowFailException")
+        assert result.links == {}
+        assert "ringevents_event_page" not in result.log_text  # nobody looked for what was never kept
+
+
+def test_the_event_s_page_is_kept_once_a_session(emulator: Emulator, hours: Hours, event: Any) -> None:
+    """It needs a call of Airflow: none for every poke."""
+    hours.after(6 * POKE, lambda: setattr(event, "published", True))
+    with patch.object(EventLink, "keep", side_effect=EventLink.keep) as keep:
+        ended(task(emulator, event.id, condition="published", deferrable=False).to_end(), "success")
+    assert polls(emulator) >= 6
+    assert keep.call_count == 1
+
+
+def test_the_event_s_page_is_linked_while_the_worker_is_free(emulator: Emulator, event: Any) -> None:
+    sensor = task(emulator, event.id, condition="published", mode="reschedule", poke_interval=0, deferrable=False)
+    for _ in range(2):
+        result = sensor.attempt()
+        ended(result, "up_for_reschedule")
+        assert result.links == {"RingCentral Events": f"{emulator.url}/#{event.slug}"}
 
 
 def test_a_known_end_is_slept_towards_in_the_triggerer(emulator: Emulator, hours: Hours, event: Any) -> None:

@@ -61,8 +61,9 @@ def test_a_row_holds_every_argument(trigger: Any) -> None:
 
 
 def test_an_event_trigger_fires_once(emulator: Any, ringevents_conn: str) -> None:
+    slug = emulator.state.events[emulator.event_id].slug
     assert fired(RingEventsEventTrigger(emulator.event_id, condition="ended")) == [
-        {"status": "ready", "event_id": emulator.event_id}
+        {"status": "ready", "event_id": emulator.event_id, "page": f"{emulator.url}/#{slug}"}
     ]
 
 

@@ -21,9 +21,11 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from airflow_harness import HAS_STATE_STORE
 from canaries import leaks_on_disk
@@ -98,6 +100,11 @@ def deployment(
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def leaks(folder: Path, canaries: dict[str, list[str]]) -> list[str]:
+    """Where which canary is in what this Airflow has written."""
+    return leaks_on_disk([folder / "home", folder / "logs"], folder / "home" / "airflow.db", canaries)
+
+
 # --- the triggerer dies while many wait
 
 
@@ -119,6 +126,10 @@ def test_waits_survive_the_triggerer(
     deployment.until(lambda: states()["deferred"] == waits, f"{waits} deferred tasks", PATIENCE)
     deployment.until(lambda: len(polled()) == waits, "a poll for each wait", PATIENCE)
     posts = emulator.count("POST")
+    assert leaks(folder, {"key": [KEY]}) == []
+    found = " ".join(leaks(folder, {"event": [emulator.event_id]}))
+    assert "event in table trigger " in found
+    assert "event in table task_instance " in found, "the arguments with which tasks go on"
     deployment.kill_triggerer()
     time.sleep(1)  # what it had sent is answered by then
     emulator.requests.clear()
@@ -216,6 +227,7 @@ def _service_freezes(campaign: Campaign) -> None:
 
 def _network_breaks(campaign: Campaign) -> None:
     reads = ["reset", "close", "cut_body", "truncate_chunked", "truncated_json", "stall"]
+    campaign.emulator.fault("slow_body", rate=campaign.dice.uniform(1_000_000, 5_000_000), times=3)
     for kind in campaign.dice.choices(reads, k=8):
         campaign.emulator.fault(kind, method="GET", after=campaign.dice.randrange(5_000_000), seconds=10.0)
     for kind in campaign.dice.sample(["applied_then_cut", "reset", "applied_then_status", "truncated_json"], k=2):
@@ -229,6 +241,14 @@ def _errors_storm(campaign: Campaign) -> None:
     for _ in range(3):
         campaign.emulator.fault("expired_link")
     campaign.emulator.settings.change(download=campaign.dice.choice(["file", "redirect"]))
+    campaign.pause(1.0, 4.0)
+
+
+def _disk_fills(campaign: Campaign) -> None:
+    processes = campaign.deployment.until(campaign.deployment.task_processes, "a task that runs", 60)
+    for process in processes:
+        with suppress(psutil.Error):
+            process.rlimit(psutil.RLIMIT_FSIZE, (2 * MEGABYTE, psutil.RLIM_INFINITY))
     campaign.pause(1.0, 4.0)
 
 
@@ -247,9 +267,10 @@ HAPPENINGS: dict[str, Callable[[Campaign], None]] = {
     "worker and triggerer killed": _worker_and_triggerer_die,
     "service gone for 1 to 6 s": _service_goes,
     "service frozen for 2 to 7 s": _service_freezes,
-    "network: cut, reset, stall": _network_breaks,
+    "network: slow, cut, reset, stall": _network_breaks,
     "5xx, 429, expired links": _errors_storm,
     "S3 server killed in an upload": _store_dies,
+    "no room for files over 2 MB": _disk_fills,
 }
 """By name."""
 
@@ -333,6 +354,8 @@ def test_the_campaign(
     told = {run_and_task: manifest["id"] for run_and_task, manifest in results.items() if manifest.get("id") in ids}
     assert sorted(ids) == sorted(made), f"{told}\nwithout a task: {set(made) - set(ids)}"
 
+    assert emulator.leaked_authorizations == 0
+
     for name in HAPPENINGS:
         counted("processes", name, happened=campaign.happened[name], tasks_under_way=campaign.hit[name])
     counted(
@@ -370,14 +393,9 @@ def test_no_secret_is_left_behind(
     assert signatures
     assert links
     secrets = {"key": [KEY], "password": [PASSWORD], "signature": [*signatures], "magic link": links}
-    searched = [folder / "home", folder / "logs"]
-
-    def leaks(canaries: dict[str, list[str]]) -> list[str]:
-        return leaks_on_disk(searched, folder / "home" / "airflow.db", canaries)
-
-    assert leaks(secrets) == []
+    assert leaks(folder, secrets) == []
     # The search itself finds what is there: the id of the event is no secret, and in places of all kinds.
-    found = " ".join(leaks({"event": [emulator.event_id]}))
+    found = " ".join(leaks(folder, {"event": [emulator.event_id]}))
     for place in (
         "file attempt=1.log",
         "file openlineage.jsonl",
@@ -388,7 +406,7 @@ def test_no_secret_is_left_behind(
         assert f"event in {place} " in found
     assert "send_request_headers" in (log := "".join(file.read_text() for file in folder.rglob("attempt=1.log")))
     assert "HTTP Request" in log, "the HTTP libraries' log was on, down to their debugging"
-    files = sum(path.is_file() for place in searched for path in place.rglob("*"))
+    files = sum(path.is_file() for place in ("home", "logs") for path in (folder / place).rglob("*"))
     counted("secrets", "all", searched=sum(map(len, secrets.values())), files=files)
 
 

@@ -2,7 +2,7 @@
 
     python -m pytest tests/chaos/registrations_sync.py
 
-Takes about a minute, so not part of the ordinary run. Airflow 3.3 and later.
+Takes about a minute: part of `make chaos`, not of `make test`. Airflow 3.3 and later.
 """
 
 from __future__ import annotations

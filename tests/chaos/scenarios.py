@@ -365,6 +365,7 @@ class World:
         assert result.xcom["bytes"] == len(there), told
         assert self.store.left_behind() == [], told
         assert self.store.objects() == [target.name], told
+        assert self.emulator.leaked_authorizations == 0, told
         outcome.faults = sum(fault.fired for fault in self.emulator.faults)
         return outcome
 

@@ -6,6 +6,8 @@ from typing import Any
 
 _PACKAGE = "airflow_provider_ringevents"
 _INTEGRATION = "RingCentral Events"
+_OBJECT_STORAGE = "Common IO"
+"""Airflow's name for the integration that object storage belongs to, of the provider ``common.io``."""
 _ASSET_URIS = [
     {
         "schemes": ["ringevents"],
@@ -17,6 +19,17 @@ _ASSET_URIS = [
 
 def _modules(room: str, *names: str) -> list[dict[str, Any]]:
     return [{"integration-name": _INTEGRATION, "python-modules": [f"{_PACKAGE}.{room}.{name}" for name in names]}]
+
+
+def _transfers(*names: str) -> list[dict[str, str]]:
+    return [
+        {
+            "source-integration-name": _INTEGRATION,
+            "target-integration-name": _OBJECT_STORAGE,
+            "python-module": f"{_PACKAGE}.transfers.{name}",
+        }
+        for name in names
+    ]
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -43,6 +56,7 @@ def get_provider_info() -> dict[str, Any]:
         ),
         "sensors": _modules("sensors", "events", "reports"),
         "triggers": _modules("triggers", "events", "registrations", "reports"),
+        "transfers": _transfers("collection_to_object_storage", "report_to_object_storage"),
         # Airflow 3.2 and later; loaded by every call of `airflow`.
         "cli": [f"{_PACKAGE}.cli.definition.get_ringevents_cli_commands"],
         "asset-uris": _ASSET_URIS,

@@ -88,17 +88,30 @@ def test_every_public_module_is_listed(room: str) -> None:
         relative = Path(*module.split(".")[1:])
         if not module.endswith("Hook"):
             assert (ROOT / relative).with_suffix(".py").exists(), module
-    public = {"hooks": "Hook", "operators": "Operator", "sensors": "Sensor", "triggers": "Trigger"}
-    if room == "transfers":
-        return
+    suffix = "Operator" if room == "transfers" else room.removesuffix("s").capitalize()
+    public = []
     for file in (ROOT / room).glob("*.py"):
         defined = [
             line.split()[1].split("(")[0].rstrip(":")
             for line in file.read_text(encoding="utf-8").splitlines()
             if line.startswith("class RingEvents")
         ]
-        if any(name.endswith(public[room]) and "Base" not in name for name in defined) and file.stem != "base":
+        if any(name.endswith(suffix) and "Base" not in name for name in defined) and file.stem != "base":
+            public.append(file.stem)
             assert f"{ROOT.name}.{room}.{file.stem}" in listed, file
+    assert public
+
+
+def test_every_transfer_joins_two_integrations_that_airflow_knows() -> None:
+    known = {
+        integration["integration-name"]
+        for entry in entry_points(group="apache_airflow_provider")
+        for integration in entry.load()().get("integrations", [])
+    }
+    known |= {integration["integration-name"] for integration in get_provider_info()["integrations"]}
+    for transfer in get_provider_info()["transfers"]:
+        assert transfer["source-integration-name"] == "RingCentral Events"
+        assert {transfer["source-integration-name"], transfer["target-integration-name"]} <= known
 
 
 def test_the_hook_is_what_the_metadata_says() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import airflow
 import jsonschema
 import pytest
+from airflow_harness import AIRFLOW_VERSION
 
 import airflow_provider_ringevents
 from airflow_provider_ringevents import get_provider_info
@@ -217,10 +218,12 @@ def test_airflow_finds_the_provider_its_connection_type_and_its_hook() -> None:
     assert info.hook_name == "RingCentral Events"
     assert info.connection_id_attribute_name == "ringevents_conn_id"
     assert info.connection_testable
-    assert {name for name in manager.connection_form_widgets if "ringevents" in name} == {
-        f"extra__ringevents__{name}" for name in EXTRA_KEYS
-    }
-    assert manager.field_behaviours["ringevents"]["relabeling"]["password"] == "API key"
+    # Airflow before 3.2 draws forms with Flask-AppBuilder, which a plain Airflow 3 comes without: then it has none.
+    if AIRFLOW_VERSION >= (3, 2) or importlib.util.find_spec("flask_appbuilder"):
+        assert {name for name in manager.connection_form_widgets if "ringevents" in name} == {
+            f"extra__ringevents__{name}" for name in EXTRA_KEYS
+        }
+        assert manager.field_behaviours["ringevents"]["relabeling"]["password"] == "API key"
 
 
 def test_airflow_takes_the_commands_and_no_version_minds_them() -> None:

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,14 @@ def _clean_environment() -> None:
 
 _clean_environment()
 os.makedirs(_CONFIG["AIRFLOW__CORE__DAGS_FOLDER"], exist_ok=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With RINGEVENTS_SUPPORT=file, write there what this Airflow has."""
+    if (file := os.environ.get("RINGEVENTS_SUPPORT")) and not hasattr(config, "workerinput"):
+        from support import SupportWriter
+
+        config.pluginmanager.register(SupportWriter(Path(file)))
 
 
 def pytest_unconfigure() -> None:

@@ -1,0 +1,81 @@
+"""The table of supported versions is made of what the tests show; the matrix is what the package says it supports."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import FEATURES, SupportWriter
+
+from docs import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from support_table import table
+
+
+def test_every_feature_has_its_test() -> None:
+    for test in FEATURES.values():
+        path, _, name = test.partition("::")
+        assert re.search(rf"def {name}\(", (ROOT / path).read_text()), test
+
+
+def test_there_are_constraints_for_every_version_of_the_matrix() -> None:
+    tree = ast.parse((ROOT / "noxfile.py").read_text())
+    (supported,) = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SUPPORTED"
+    ]
+    for airflow, pythons in supported.items():
+        pinned = (ROOT / "constraints" / f"airflow-{airflow}.txt").read_text()
+        assert f"\napache-airflow=={airflow}." in pinned
+        for python in pythons:
+            assert f"Programming Language :: Python :: {python}" in (ROOT / "pyproject.toml").read_text()
+
+
+def run(airflow: str, python: str, **features: list[str]) -> dict[str, Any]:
+    return {"airflow": airflow, "python": python, "features": features}
+
+
+def test_the_table_is_of_all_runs_in_the_order_of_versions() -> None:
+    runs = [
+        run("3.10.0", "3.12.1", a=["passed"], b=["passed"]),
+        run("3.9.1", "3.12.1", a=["skipped"], b=["passed"]),
+        run("3.9.1", "3.11.7", a=["skipped"], b=["passed"]),
+    ]
+    assert table(runs).splitlines() == [
+        "| Airflow | 3.9.1 | 3.10.0 |",
+        "|---|:---:|:---:|",
+        "| Python | 3.11, 3.12 | 3.12 |",
+        "| a | no | yes |",
+        "| b | yes | yes |",
+    ]
+
+
+@pytest.mark.parametrize("outcomes", [["failed"], [], ["passed", "skipped"]])
+def test_what_was_not_shown_is_in_no_table(outcomes: list[str]) -> None:
+    with pytest.raises(ValueError, match="'a'"):
+        table([run("3.3.2", "3.11.7", a=outcomes)])
+
+
+def test_pythons_that_do_not_agree_are_in_no_table() -> None:
+    with pytest.raises(ValueError, match="'a'"):
+        table([run("3.3.2", "3.11.7", a=["passed"]), run("3.3.2", "3.12.1", a=["skipped"])])
+
+
+def test_outcomes_are_written(tmp_path: Path) -> None:
+    label, test = next(iter(FEATURES.items()))
+    path, _, name = test.partition("::")
+    writer = SupportWriter(file := tmp_path / "results" / "one.json")
+    for when in ("setup", "call", "teardown"):
+        writer.pytest_runtest_logreport(
+            pytest.TestReport(f"{path}::TestIt::{name}[one]", (path, 1, name), {}, "passed", None, when)  # type: ignore[arg-type]
+        )
+    writer.pytest_sessionfinish()
+    assert '"passed"' in file.read_text()
+    assert label in file.read_text()

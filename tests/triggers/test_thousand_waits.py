@@ -29,7 +29,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _open_sockets() -> int:
-    """Sockets of this process; the emulator's side of a connection is one of them, too."""
+    """Sockets of this process; the emulator's side of a connection is one of them, too.
+
+    Those that earlier tests have left to the collector may close at any moment: fewer than before is no leak.
+    """
+    gc.collect()
     sockets = 0
     for number in os.listdir("/proc/self/fd"):
         try:
@@ -43,7 +47,6 @@ async def _sockets_again(before: int) -> int:
     """How many sockets stay: the emulator needs a moment to see that a connection has ended."""
     deadline = time.monotonic() + 10
     while (now := _open_sockets()) > before and time.monotonic() < deadline:
-        gc.collect()
         await asyncio.sleep(0.02)
     return now
 
@@ -90,7 +93,7 @@ def test_a_thousand_waits_leave_no_socket_and_no_task(emulator: Any, ringevents_
             await asyncio.gather(*endless, return_exceptions=True)
             assert not any(shared_client._CLIENTS.values())
             assert asyncio.all_tasks() == {asyncio.current_task()}
-            assert await _sockets_again(before) == before
+            assert await _sockets_again(before) <= before
         return told
 
     emulator.requests.clear()
@@ -115,7 +118,7 @@ def test_a_hundred_watchers_leave_no_socket_and_no_task(
             assert _open_sockets() > before
         assert not any(shared_client._CLIENTS.values())
         assert not any(shared_polls._POLLS.values())
-        assert await _sockets_again(before) == before
+        assert await _sockets_again(before) <= before
 
     asyncio.run(watch())
 

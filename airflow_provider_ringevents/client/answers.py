@@ -78,9 +78,9 @@ def read_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes
 
 
 def check_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> None:
-    """Raise what :func:`read_answer` would raise, at a fraction of its cost.
+    """Raise what :func:`read_answer` would raise for an error or a malformed body, at a fraction of its cost.
 
-    Only texts that are not UTF-8 are left to be found by it.
+    Left to be found by it: texts that are not UTF-8, and JSON that is no object.
     """
     if not (200 <= status < 300 and is_json(body)):
         read_answer(call, status, headers, body, secret=secret)

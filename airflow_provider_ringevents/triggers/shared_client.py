@@ -76,8 +76,8 @@ class SharedClient:
                 return await asking
         except TimeoutError:
             raise RingEventsTransportError(
-                "the request's turn did not come in time: more is asked of this connection than 'rate_limit', or the"
-                " service, lets through",
+                "no answer came in time: the service is slow, or the request stood in line because more is asked of this"
+                " connection than 'rate_limit' or the service lets through",
                 sent=False,
                 timed_out=True,
             ) from None

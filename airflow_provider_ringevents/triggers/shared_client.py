@@ -76,9 +76,9 @@ class SharedClient:
                 return await asking
         except TimeoutError:
             raise RingEventsTransportError(
-                "no answer came in time: the service is slow, or the request stood in line because more is asked of this"
-                " connection than 'rate_limit' or the service lets through",
-                sent=False,
+                "no answer came in time: the service is slow, or the request stood in line because more is asked of"
+                " this connection than 'rate_limit' or the service lets through",
+                sent=True,
                 timed_out=True,
             ) from None
 

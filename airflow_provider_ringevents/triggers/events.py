@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -164,7 +165,7 @@ class RingEventsCopyTrigger(BaseTrigger):
                 await clock.sleep_in_loop(pause)
                 try:
                     # Half a pause old is fresh enough: what matters is that waits of one organization meet.
-                    listing = client.events(self.organization_id, clock.steady() - pause / 2)
+                    listing = partial(client.events, self.organization_id, clock.steady() - pause / 2)
                     events = await client.in_time(listing, self.deadline)
                 except RingEventsError as error:
                     wait.failed(error)

@@ -60,20 +60,26 @@ class SharedClient:
         :param deadline: as for :meth:`in_time`.
         :raises RingEventsError: as the client raises.
         """
-        return await self.in_time(self.with_client(lambda client: client.send(call, max_attempts=1)), deadline)
+        return await self.in_time(
+            lambda: self.with_client(lambda client: client.send(call, max_attempts=1)),
+            deadline,
+        )
 
-    async def in_time(self, asking: Awaitable[_Result], deadline: float | None) -> _Result:
+    async def in_time(self, ask: Callable[[], Awaitable[_Result]], deadline: float | None) -> _Result:
         """The answer, unless it comes later after the deadline than one request may take.
 
+        :param ask: what to wait for.
         :param deadline: seconds since the epoch; None: there is none. Requests of a crowd may queue for longer.
         :raises RingEventsTransportError: it did not come.
         """
         if deadline is None:
-            return await asking
-        patience = self._client.settings.timeout if self._client else defaults.READ_TIMEOUT
+            return await ask()
         try:
-            async with asyncio.timeout(max(0.0, deadline - clock.now()) + patience):
-                return await asking
+            async with asyncio.timeout(max(0.0, deadline - clock.now()) + defaults.READ_TIMEOUT) as patience:
+                client = await self._current()  # how long a request may take, its connection says
+                left = max(0.0, deadline - clock.now())
+                patience.reschedule(asyncio.get_running_loop().time() + left + client.settings.timeout)
+                return await ask()
         except TimeoutError:
             raise RingEventsTransportError(
                 "no answer came in time: the service is slow, or the request stood in line because more is asked of"

@@ -28,14 +28,19 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(defaults, "POLL_FIRST", 0.05)
 
 
-@pytest.fixture
-def report_id(emulator: Any, ringevents_conn: str) -> str:
+def create_report(emulator: Any, seconds: float) -> str:
+    """One that takes so long; when is settled as it is asked for."""
     from airflow_provider_ringevents.client import Client, endpoints
 
-    emulator.state.settings.report_seconds = 0.2
+    emulator.settings.change(report_seconds=seconds)
     with Client(emulator.url, emulator.api_key) as client:
         created: str = client.send(endpoints.create_report(emulator.event_id, "registrations"))["data"]["id"]
     return created
+
+
+@pytest.fixture
+def report_id(emulator: Any, ringevents_conn: str) -> str:
+    return create_report(emulator, 0.2)
 
 
 def test_its_row_holds_ids_and_numbers_and_survives_airflows_serialization() -> None:
@@ -114,13 +119,11 @@ def test_two_hundred_waits_share_one_client_and_leave_nothing(emulator: Any, rep
     assert not any(shared_client._CLIENTS.values())
 
 
-def test_waits_that_stand_in_line_end_at_their_deadline(
-    emulator: Any, report_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waits_that_stand_in_line_end_at_their_deadline(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = emulator.connection()
     connection["extra"] = {**connection["extra"], "rate_limit": 0.1, "timeout": 0.5}
     monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(connection))
-    emulator.settings.change(report_seconds=1e6)
+    report_id = create_report(emulator, 1e6)
 
     async def main() -> list[dict[str, Any]]:
         waits = [trigger(report_id=report_id, deadline=time.time() + 1) for _ in range(20)]

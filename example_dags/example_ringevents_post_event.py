@@ -60,8 +60,6 @@ with DAG(
         retries=3,
         retry_delay=timedelta(minutes=2),
         map_index_template="{{ task.report_type }}",
-        # So many at once ask or download; tasks that wait in the triggerer do not count.
-        max_active_tis_per_dag=2,
     ).expand(report_type=["registrations", "attendees", "noShows"])
     # [END howto_post_event_exports]
 

@@ -72,6 +72,9 @@ with DAG(
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
+    # So many at once ask or download; tasks that wait in the triggerer do not count. (For max_active_tis_per_dag they do,
+    # from Airflow 3.2 on.)
+    max_active_tasks=4,
     tags=["example", "ringevents", "report"],
     doc_md=__doc__,
     params={
@@ -121,7 +124,5 @@ with DAG(
         retry_delay=timedelta(minutes=2),
         # Names the mapped tasks in the UI.
         map_index_template="{{ task.event_id }} {{ task.report_type }}",
-        # So many at once ask or download; tasks that wait in the triggerer do not count.
-        max_active_tis_per_dag=4,
     ).expand_kwargs(list_exports())
     # [END howto_report_to_object_storage_mapped]

@@ -58,6 +58,14 @@ def test_an_example_can_lie_in_a_dags_folder(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_tasks_that_wait_in_the_triggerer_do_not_hold_back_their_copies(file: Path) -> None:
+    for dag in load(file):
+        for task in dag.tasks:
+            if getattr(task, "partial_kwargs", vars(task)).get("deferrable"):
+                assert getattr(task, "max_active_tis_per_dag", None) is None, "they count from Airflow 3.2 on"
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_the_sections_that_the_documentation_quotes_are_closed(file: Path) -> None:
     lines = [line.strip() for line in file.read_text().splitlines()]
     started = [line.removeprefix("# [START ").removesuffix("]") for line in lines if line.startswith("# [START ")]

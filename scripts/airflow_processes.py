@@ -1,11 +1,11 @@
 """The processes of a small Airflow, forked from one that has imported Airflow: one long import instead of many.
 
-    python airflow_processes.py LOG_FOLDER
+    python airflow_processes.py LOG_FOLDER [MODULE...]
 
-Reads commands from its input, one JSON object in a line: ``{"name": "scheduler", "arguments": ["scheduler"]}`` runs
-``airflow scheduler`` and lets it print into ``scheduler.log`` in the folder. When that has ended, ``scheduler 0`` goes
-into the file ``ended`` there, with its exit code. Ends when the input does; what it has started it leaves alone.
-Configured by Airflow's environment variables.
+Imports the modules named, too, so that no task has to. Reads commands from its input, one JSON object in a line:
+``{"name": "scheduler", "arguments": ["scheduler"]}`` runs ``airflow scheduler`` and lets it print into
+``scheduler.log`` in the folder. When that has ended, ``scheduler 0`` goes into the file ``ended`` there, with its exit
+code. Ends when the input does; what it has started it leaves alone. Configured by Airflow's environment variables.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ ENDED = "ended"
 IMPORT = "import"
 
 
-def main(logs: Path) -> None:
+def main(logs: Path, imported: Sequence[str]) -> None:
     """Do what the input says until it ends."""
     _print_into(logs / f"{IMPORT}.log")
-    for name in _IMPORTED:
+    for name in (*_IMPORTED, *imported):
         import_module(name)
     # Without a buffer: a line that waits in one would not be seen by select.
     commands = os.fdopen(0, "rb", buffering=0)
@@ -84,4 +84,4 @@ def _print_into(log: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
@@ -56,13 +56,22 @@ class LocalAirflow:
     :param dags: the DAG files.
     :param environment: more environment variables, such as connections.
     :param pages: serve Airflow's web pages.
+    :param imported: modules that all processes have from the beginning, so that not every task imports them anew.
     """
 
     def __init__(
-        self, home: Path, logs: Path, dags: Path, environment: Mapping[str, str], *, pages: bool = False
+        self,
+        home: Path,
+        logs: Path,
+        dags: Path,
+        environment: Mapping[str, str],
+        *,
+        pages: bool = False,
+        imported: Sequence[str] = (),
     ) -> None:
         self._home = home
         self._logs = logs
+        self._imported = imported
         self._process: subprocess.Popen[bytes] | None = None
         port = _free_port()
         self.url = f"http://{HOST}:{port}"
@@ -89,7 +98,7 @@ class LocalAirflow:
         self._logs.mkdir(parents=True)
         self._home.mkdir(parents=True)
         self._process = subprocess.Popen(  # noqa: S603 - our own script and folder
-            [sys.executable, airflow_processes.__file__, self._logs],
+            [sys.executable, airflow_processes.__file__, self._logs, *self._imported],
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "generated" / "chaos.md"
 def pytest_addoption(parser: pytest.Parser) -> None:
     options = parser.getgroup("chaos")
     options.addoption("--seeds", type=int, default=4, help="exports: how often each scenario is played")
-    options.addoption("--events", type=int, default=32, help="real processes: how many things happen")
+    options.addoption("--events", type=int, default=36, help="real processes: how many things happen")
     options.addoption("--waits", type=int, default=100, help="real processes: waits that are open at a time")
     options.addoption("--every-seed", action="store_true", help="creating events: the whole matrix, which takes longer")
 

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,13 @@ SETTINGS = {
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
 }
 """Short times, so that Airflow notices soon what has died."""
+_IMPORTED = (
+    "airflow.providers.amazon.aws.fs.s3",
+    "airflow.providers.openlineage.plugins.listener",
+    "airflow_provider_ringevents.hooks.ringevents",
+    "s3fs",
+)
+"""What takes most of the time of a task that is as short as those here."""
 
 
 class Deployment(LocalAirflow):
@@ -43,6 +50,9 @@ class Deployment(LocalAirflow):
     """
 
     triggerers = 0
+
+    def __init__(self, home: Path, logs: Path, dags: Path, environment: Mapping[str, str]) -> None:
+        super().__init__(home, logs, dags, environment, imported=_IMPORTED)
 
     def create(self, limit: float = 120) -> None:
         super().create(limit)

@@ -72,8 +72,8 @@ with DAG(
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
-    # So many at once ask or download; tasks that wait in the triggerer do not count. (For max_active_tis_per_dag they do,
-    # from Airflow 3.2 on.)
+    # So many at once ask or download. Tasks that wait in the triggerer do not count here; for max_active_tis_per_dag
+    # they do from Airflow 3.2 on.
     max_active_tasks=4,
     tags=["example", "ringevents", "report"],
     doc_md=__doc__,

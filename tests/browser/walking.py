@@ -15,15 +15,16 @@ from airflow_provider_ringevents.get_provider_info import get_provider_info
 (FORM,) = get_provider_info()["connection-types"]
 
 
-def walk(folder: Path, limit: float, **choices: Any) -> dict[str, Any]:
+def walk(folder: Path, limit: float, *, standalone: bool = False, **choices: Any) -> dict[str, Any]:
     """Go the way, check what is seen, and return it.
 
     :param folder: an empty one.
     :param limit: seconds.
+    :param standalone: have ``airflow standalone`` start Airflow.
     :param choices: of the script.
     """
     # In pictures the emulator is where the documentation says.
-    with place(folder, port=8765 if "pictures" in choices else 0) as where:
+    with place(folder, port=8765 if "pictures" in choices else 0, standalone=standalone) as where:
         given = {**where.given(), **choices, "failure": str(folder / "failed.png")}
         seen = browse("walk.mjs", given, limit)
         _check_form(seen)

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 
 
-def pairs(parameter: str, given: Sequence[str] | None) -> dict[str, str]:
+def pairs(parameter: str, given: Sequence[str] | None, form: str = "NAME=VALUE") -> dict[str, str]:
     """Read ``NAME=VALUE``, given any number of times.
 
+    :param form: what an error says is wanted.
     :raises RingEventsConfigError: one has no name or no ``=``, or a name comes twice.
     """
     read: dict[str, str] = {}
     for text in given or ():
         name, is_pair, value = text.partition("=")
         if not is_pair or not name:
-            raise RingEventsConfigError(f"{parameter}: NAME=VALUE is wanted, got {text!r}")
+            raise RingEventsConfigError(f"{parameter}: {form} is wanted, got {text!r}")
         if name in read:
             raise RingEventsConfigError(f"{parameter}: {name} is given twice")
         read[name] = value
@@ -27,11 +28,14 @@ def pairs(parameter: str, given: Sequence[str] | None) -> dict[str, str]:
 def conditions(parameter: str, given: Sequence[str] | None) -> dict[str, dict[str, str]]:
     """Read ``FIELD=VALUE`` and ``FIELD.OPERATOR=VALUE`` as a filter.
 
-    :raises RingEventsConfigError: as :func:`pairs`.
+    :raises RingEventsConfigError: as :func:`pairs`, or nothing stands before or after a dot.
     """
+    form = "FIELD=VALUE or FIELD.OPERATOR=VALUE"
     read: dict[str, dict[str, str]] = {}
-    for name, value in pairs(parameter, given).items():
-        field, _, operator = name.partition(".")
+    for name, value in pairs(parameter, given, form).items():
+        field, dot, operator = name.partition(".")
+        if not field or (dot and not operator):
+            raise RingEventsConfigError(f"{parameter}: {form} is wanted, got {f'{name}={value}'!r}")
         read.setdefault(field, {})[operator or "eq"] = value
     return read
 

@@ -99,10 +99,11 @@ class TerminalHook(RingEventsHook):
 
         :raises RingEventsConfigError: the key sees none, or several; the message names them.
         """
-        if given:
+        if given is not None:
             check_id("--organization-id", given)
-        if found := given or self.default_organization_id:
-            return found
+            return given
+        if self.default_organization_id:
+            return self.default_organization_id
         with closing(self.client.pages(list_organizations())) as pages:
             seen = next(pages).items
         if len(seen) == 1:

@@ -303,6 +303,6 @@ class Download:
                 return
             self._response.close()
             plan.cut(failure)
-            log.warning("%s; going on from byte %d", failure, plan.received)
+            log.warning("%s; going on from byte %d", str(failure).rstrip("."), plan.received)
             time.sleep(self._client.policy.backoff(plan.resumes))
             self._response = self._client._open_file(plan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,8 +60,9 @@ class Collection:
         if self.filter is not None:
             self.filter.params(filter)
         elif filter:
+            got = f"one by {', '.join(map(str, filter))}" if isinstance(filter, Mapping) else repr(filter)
             raise RingEventsConfigError(
-                f"filter: the API documents none for {self.name}, got {filter!r}"
+                f"filter: the API documents none for {self.name}, got {got}"
                 f" (lists with a filter: {', '.join(_filtered())})"
             )
 

@@ -155,7 +155,10 @@ def test_strict_writes_nothing_when_the_list_changes(emulator: Any, run: Any, tm
         (("registration", "r.csv", "--parent-id", "E"), "Did you mean 'registrations'"),
         (("registrations", "r.csv"), "belong to one event: give its id"),
         (("organizations", "r.csv", "--parent-id", "E"), "have no parent"),
-        (("tickets", "r.csv", "--parent-id", "E", "--filter", "email=a"), "the API documents none for tickets"),
+        (
+            ("tickets", "r.csv", "--parent-id", "E", "--filter", "email=a", "--filter", "updatedAt.gt=b"),
+            "--filter: the API documents none for tickets, got one by email, updatedAt (lists with a filter: ",
+        ),
         (("tickets", "r.csv", "--parent-id", "E", "--format", "jsonl"), "contradicts"),
         (("tickets", "r.csv", "--parent-id", "a/b"), "an id is wanted"),
     ],
@@ -190,7 +193,7 @@ def test_a_cut_download_is_resumed_and_whole(emulator: Any, run: Any, tmp_path: 
     assert cut.fired == 1
     assert hashlib.sha256((tmp_path / "r.csv").read_bytes()).hexdigest() == ran.json["sha256"]
     assert ran.json["sha256"] == emulator.report_sha256(ran.json["report_id"])
-    assert "going on from byte" in ran.err
+    assert "(RemoteProtocolError); going on from byte " in ran.err
 
 
 def test_verbose_tells_what_is_done(emulator: Any, run: Any) -> None:

@@ -132,7 +132,13 @@ def test_the_only_organization_needs_no_id(connect: Any, emulator: Any, run: Any
 
 
 @pytest.mark.parametrize(
-    "command", [("events", "--organization-id", "a/b"), ("tickets", "a/b"), ("registrations", "https://app/event")]
+    "command",
+    [
+        ("events", "--organization-id", "a/b"),
+        ("events", "--organization-id", ""),
+        ("tickets", "a/b"),
+        ("registrations", "https://app/event"),
+    ],
 )
 def test_an_address_in_place_of_an_id_is_refused_before_anything_is_sent(
     command: tuple[str, ...], emulator: Any, run: Any
@@ -161,8 +167,10 @@ def test_filters_narrow(emulator: Any, run: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("email", "NAME=VALUE is wanted"),
-        ("=x", "NAME=VALUE is wanted"),
+        ("email", "FIELD=VALUE or FIELD.OPERATOR=VALUE is wanted, got 'email'"),
+        ("=x", "FIELD.OPERATOR=VALUE is wanted"),
+        ("email.=x", "FIELD.OPERATOR=VALUE is wanted, got 'email.=x'"),
+        (".eq=x", "FIELD.OPERATOR=VALUE is wanted"),
         ("mail=x", "did you mean 'email'"),
         ("email.like=x", "the API documents no operator 'like'"),
     ],

@@ -19,7 +19,7 @@ from airflow_provider_ringevents.client.downloading import DownloadPlan
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.gate import Gate
-from airflow_provider_ringevents.client.lanes import Lanes
+from airflow_provider_ringevents.client.lanes import Lanes, open_lane
 from airflow_provider_ringevents.client.paging import Page, PagePlan
 from airflow_provider_ringevents.client.retrying import RetryPolicy
 
@@ -40,7 +40,7 @@ class AsyncClient(ClientCore):
     ) -> None:
         super().__init__(base_url, api_key, policy=policy, **settings)
         self._http = self._opened_with(httpx.AsyncClient, self._http_options())
-        self._lanes = Lanes(partial(self._opened_with, httpx.AsyncClient, self._http_options()))
+        self._lanes = Lanes(partial(self._opened_with, open_lane, self._http_options()))
         self.gate = Gate(self.settings.rate_limit)
 
     async def __aenter__(self) -> Self:
@@ -68,7 +68,7 @@ class AsyncClient(ClientCore):
         async with self.gate as started:
             lane = self._lanes.take()
             try:
-                response = await lane.send(request, stream=True)
+                response = await lane.handle_async_request(request)
                 try:
                     body = await self._read(call, response)
                 finally:

@@ -38,6 +38,8 @@ HTTP_FAILURES = (httpx.HTTPError, httpx.InvalidURL, UnicodeError, UnpackingError
 """What is raised in place of an answer: the second for a Location that is no URL, though it is not followed, the third
 for a host name that cannot be looked up, the last for a body that is not packed as its head says."""
 
+_NO_BODY = httpx.ByteStream(b"")
+_url = functools.lru_cache(maxsize=defaults.KEPT_ADDRESSES)(httpx.URL)
 _Http = TypeVar("_Http")
 OnRetry = Callable[[BaseException], None]
 
@@ -94,7 +96,11 @@ class ClientCore:
             "Accept": "application/json",
             "Accept-Encoding": ACCEPTED,
         }
-        self._headers = httpx.Headers({**self._common_headers, "Authorization": self.settings.authorization})
+        host = httpx.URL(self.settings.base_url).netloc.decode("ascii")
+        self._headers = httpx.Headers(
+            {"Host": host, **self._common_headers, "Authorization": self.settings.authorization}
+        )
+        self._extensions = {"timeout": self._timeout.as_dict()}
         redaction.install(self.settings.base_url, self.settings.api_key)
 
     @classmethod
@@ -127,14 +133,20 @@ class ClientCore:
 
     def _request(self, call: Call) -> httpx.Request:
         # What httpx's client would make of it, from what is merged once: half the work, and no cookies.
+        address = f"{self.settings.base_url}{call.path}"
+        if call.method == "GET" and not call.params and call.body is None:
+            # A poll asks the same again and again: what can be kept of it is kept.
+            return httpx.Request(
+                "GET", _url(address), headers=self._headers, stream=_NO_BODY, extensions=self._extensions
+            )
         try:
             return httpx.Request(
                 call.method,
-                f"{self.settings.base_url}{call.path}",
+                address,
                 params=dict(call.params) or None,
                 json=call.body,
                 headers=self._headers,
-                extensions={"timeout": self._timeout.as_dict()},
+                extensions=self._extensions,
             )
         except (TypeError, ValueError) as error:
             raise RingEventsConfigError(f"{call.operation}: the body cannot be written as JSON: {error}") from error

@@ -24,6 +24,9 @@ MAX_CONNECTIONS: Final = 16
 """Requests in flight per client: httpx gets slower, not faster, beyond (685 requests/s at 10 in flight, 299 at 100)."""
 KEEPALIVE_SECONDS: Final = 5.0
 """Idle connections are dropped before servers and proxies drop them: a POST on a dead one would be ambiguous."""
+KEPT_ADDRESSES: Final = 16_384
+"""Addresses of resources that are not taken apart again at each poll: more than one triggerer waits for. Less than a
+kilobyte each."""
 
 MIN_RATE: Final = 0.001
 """Requests per second that may be set at least: one in a quarter of an hour."""

@@ -187,7 +187,7 @@ def beside_peers(full: bool) -> tuple[str, dict[str, Run | None]]:
 
 def many(full: bool) -> tuple[str, Run]:
     """Ten thousand waits every minute, ours alone."""
-    figures = Figures(10_000, 60, 130, 60, 30) if full else Figures(1000, 6, 12, 6, 4)
+    figures = Figures(10_000, 60, 130, 60, 70) if full else Figures(1000, 6, 12, 6, 9)
     found = run("ours", figures, 0.02)
     assert found is not None
     title = f"{figures.waits:,} waits, each polls every {figures.interval:.0f} s, server at 20 ms"

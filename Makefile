@@ -7,10 +7,10 @@ ARGS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test matrix chaos lint format types docs bench constraints dist stores clean
+.PHONY: help venv demo test matrix chaos cluster-test lint format types docs bench constraints dist stores clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(VENV)/.installed ## the virtual environment of all other targets, in $(VENV)
 
@@ -34,9 +34,14 @@ matrix: venv ## all tests on every supported Airflow and Python, two hours; ARGS
 	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m nox $(ARGS)
 
 # Two files at a time, the longest first: what a file shares (a whole Airflow, an S3 server) is started once.
-chaos: venv ## the campaign under faults, a quarter of an hour: processes killed, docs/generated/chaos.md; ARGS=--every-seed for all
+chaos: venv ## the campaign under faults, ten minutes: processes killed, docs/generated/chaos.md; ARGS=--every-seed for all
 	@$(PYTHON_IN_VENV) -m pytest --quiet --no-header --numprocesses 2 --dist loadfile --no-loadscope-reorder \
 		tests/chaos/processes.py tests/chaos/exports.py tests/chaos/create_once.py tests/chaos/registrations_sync.py $(ARGS)
+
+# PostgreSQL and Redis come from the system: apt-get install postgresql redis-server.
+cluster-test: venv ## the examples on Celery, two triggerers and PostgreSQL, some of which die; docs/generated/cluster.md
+	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev cluster
+	@$(PYTHON_IN_VENV) -m pytest --quiet --no-header tests/cluster/everything.py $(ARGS)
 
 lint: venv ## ruff: rules and layout
 	@$(PYTHON_IN_VENV) -m ruff check --quiet .
@@ -78,7 +83,7 @@ OLDER = --group test --exclude-newer-package apache-airflow-providers-common-com
 	--no-universal --output-file constraints/airflow
 
 constraints: ## newest versions that fit together, written to constraints/ (needs uv)
-	@$(LOCK) --extra azure --group dev --group stores --group matrix --output-file constraints/airflow-3.3.txt
+	@$(LOCK) --extra azure --group dev --group stores --group matrix --group cluster --output-file constraints/airflow-3.3.txt
 	@echo 'apache-airflow~=2.11.0' | $(LOCK) --group test --constraints - --output-file constraints/airflow-2.11.txt
 	@echo 'apache-airflow~=3.0.0' | $(LOCK) $(OLDER)-3.0.txt --exclude-newer 2025-10-01
 	@echo 'apache-airflow~=3.1.0' | $(LOCK) $(OLDER)-3.1.txt --exclude-newer 2026-03-15

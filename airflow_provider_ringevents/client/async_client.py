@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,12 +13,12 @@ from tenacity import AsyncRetrying
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.answers import Envelope
-from airflow_provider_ringevents.client.core import HTTP_FAILURES, Blocks, ClientCore, LimitedBody, OnRetry
+from airflow_provider_ringevents.client.async_transport import open_transport
+from airflow_provider_ringevents.client.core import HTTP_FAILURES, Blocks, ClientCore, LimitedBody, OnRetry, ssl_context
 from airflow_provider_ringevents.client.downloading import DownloadPlan
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.gate import Gate
-from airflow_provider_ringevents.client.lanes import Lanes, open_lane
 from airflow_provider_ringevents.client.paging import Page, PagePlan
 from airflow_provider_ringevents.client.retrying import RetryPolicy
 
@@ -40,7 +39,9 @@ class AsyncClient(ClientCore):
     ) -> None:
         super().__init__(base_url, api_key, policy=policy, **settings)
         self._http = self._opened_with(httpx.AsyncClient, self._http_options())
-        self._lanes = Lanes(partial(self._opened_with, open_lane, self._http_options()))
+        self._transport = open_transport(
+            self._http, proxy=self.settings.proxy, verify=ssl_context(self.settings.verify)
+        )
         self.gate = Gate(self.settings.rate_limit)
 
     async def __aenter__(self) -> Self:
@@ -53,7 +54,7 @@ class AsyncClient(ClientCore):
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._lanes.aclose()
+        await self._transport.aclose()
         await self._http.aclose()
 
     async def send(self, call: Call, *, max_attempts: int | None = None, on_retry: OnRetry | None = None) -> Envelope:
@@ -66,17 +67,14 @@ class AsyncClient(ClientCore):
     async def _send_once(self, call: Call) -> Envelope:
         request = self._request(call)
         async with self.gate as started:
-            lane = self._lanes.take()
             try:
-                response = await lane.handle_async_request(request)
+                response = await self._transport.handle_async_request(request)
                 try:
                     body = await self._read(call, response)
                 finally:
                     await response.aclose()
             except HTTP_FAILURES as error:
                 raise self._transport_error(call, error) from error
-            finally:
-                await self._lanes.give_back(lane)
             self.gate.answered(started, response.status_code, response.headers)
         return self._answer(call, response, body)
 

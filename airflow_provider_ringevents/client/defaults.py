@@ -70,6 +70,8 @@ MAX_JSON_BYTES: Final = 256 * 1024 * 1024
 """A list page or a resource beyond this is no answer of this API."""
 MAX_ERROR_BYTES: Final = 256 * 1024
 """Read of an error page; enough for any JSON error, and an endless page does not fill memory."""
+MAX_HEADER_BYTES: Final = 64 * 1024
+"""Of one line of an answer's head."""
 READ_BYTES: Final = 512 * 1024
 """Asked of a socket in the clear at a time: above this the copying inside the HTTP library eats what is gained."""
 CHUNK_BYTES: Final = 1024 * 1024

@@ -32,7 +32,7 @@ class Gate:
         self._pacer = Pacer(rate)
         self._now = now
         self._sleep = sleep
-        # httpx slows down as requests queue up inside its pool: they wait here instead.
+        # Where it is httpx that sends them, it slows down as requests queue up inside its pool: they wait here instead.
         self._free = asyncio.Semaphore(defaults.MAX_CONNECTIONS)
 
     def limit(self, rate: float | None) -> None:

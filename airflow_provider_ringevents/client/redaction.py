@@ -20,6 +20,7 @@ _LOGGERS = (
     "httpcore.http2",
     "httpcore.proxy",
     "httpcore.socks",
+    "aiohttp.client",
 )
 # Up to white space or what no URL holds: brackets and quotes may stand in the middle of a signed query.
 _URL = re.compile(r"https?://[^\s\"<>]+", re.IGNORECASE)

@@ -18,6 +18,8 @@ class ConnectionLike(Protocol):
     @property
     def conn_id(self) -> str | None: ...
     @property
+    def conn_type(self) -> str | None: ...
+    @property
     def host(self) -> str | None: ...
     @property
     def schema(self) -> str | None: ...
@@ -75,6 +77,9 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
 EXTRA_KEYS = tuple(_READERS)
 """What the connection's extra may hold."""
 
+CONNECTION_TYPES = ("ringevents", "generic")
+"""Types that a connection may have. The second is what can be chosen where this package is not installed."""
+
 _EMPTY_MEANS_SOMETHING = ("auth_scheme",)
 _warned: set[tuple[str | None, str]] = set()
 
@@ -127,11 +132,19 @@ def client_settings(connection: ConnectionLike, extra: Any, overrides: Mapping[s
     """
     values: dict[str, Any] = {"base_url": base_url(connection), "api_key": connection.password or ""}
     try:
+        _check_type(connection.conn_type)
         values.update(read_extra(connection.conn_id, extra))
         values.pop("organization_id", None)
         return ClientSettings(**{**values, **overrides})
     except RingEventsConfigError as error:
         raise RingEventsConfigError(f"connection {connection.conn_id!r}: {error}") from None
+
+
+def _check_type(conn_type: str | None) -> None:
+    # The password of another service must not be sent to this one.
+    if conn_type and conn_type not in CONNECTION_TYPES:
+        allowed = " or ".join(map(repr, CONNECTION_TYPES))
+        raise RingEventsConfigError(f"conn_type: {allowed} is wanted, got {conn_type!r}; its password was not used")
 
 
 def system_s_words(error: BaseException) -> str:

@@ -90,6 +90,19 @@ def test_the_base_url_of_a_connection(connect: Connect, fields: dict[str, Any], 
     assert settings.api_key == KEY
 
 
+@pytest.mark.parametrize("conn_type", ["ringevents", "generic", "", None])
+def test_types_of_a_connection(monkeypatch: pytest.MonkeyPatch, conn_type: str | None) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps({"conn_type": conn_type, "password": KEY}))
+    assert read().api_key == KEY
+
+
+def test_a_connection_of_another_service_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", f"http://user:{KEY}@example.org")
+    message = refused()
+    assert "conn_type: 'ringevents' or 'generic' is wanted, got 'http'" in message
+    assert KEY not in message
+
+
 @pytest.mark.parametrize(
     ("uri", "base_url"),
     [

@@ -85,7 +85,7 @@ OLDER = --group test --exclude-newer-package apache-airflow-providers-common-com
 constraints: ## newest versions that fit together, written to constraints/ (needs uv)
 	@$(LOCK) --extra azure --group dev --group stores --group matrix --group cluster --output-file constraints/airflow-3.3.txt
 	@echo 'apache-airflow~=2.11.0' | $(LOCK) --group test --constraints - --output-file constraints/airflow-2.11.txt
-	@echo 'apache-airflow~=3.0.0' | $(LOCK) $(OLDER)-3.0.txt --exclude-newer 2025-10-01
+	@printf 'apache-airflow~=3.0.0\nuniversal-pathlib<0.3\n' | $(LOCK) $(OLDER)-3.0.txt --exclude-newer 2025-10-01
 	@echo 'apache-airflow~=3.1.0' | $(LOCK) $(OLDER)-3.1.txt --exclude-newer 2026-03-15
 	@echo 'apache-airflow~=3.2.0' | $(LOCK) $(OLDER)-3.2.txt --exclude-newer 2026-07-15
 

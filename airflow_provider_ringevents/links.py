@@ -41,8 +41,7 @@ class EventLink(BaseOperatorLink):
         """As :meth:`keep`, where :func:`event_page` has already said the address."""
         if page:
             context["ti"].xcom_push(key=_EVENT, value=page)
-            task: Any = context["task"]
-            task.event_is_known = True
+            _at_work(context).event_is_known = True
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """The address; empty while there is no event."""
@@ -66,8 +65,7 @@ class ObjectLink(BaseOperatorLink):
         """
         if address := _object_page(uri):
             context["ti"].xcom_push(key=_OBJECT, value=address)
-            task: Any = context["task"]
-            task.object_is_known = True
+            _at_work(context).object_is_known = True
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """The address; empty for other stores, and while there is no object."""
@@ -76,6 +74,11 @@ class ObjectLink(BaseOperatorLink):
         if not getattr(operator, "object_is_known", True):
             return ""
         return XCom.get_value(key=_OBJECT, ti_key=ti_key) or ""
+
+
+def _at_work(context: Context) -> Any:
+    """The task as it runs: ``task`` in the context of Airflow 3.0 is another copy, which no link is asked of."""
+    return context["ti"].task
 
 
 def event_page(event: Mapping[str, Any], base_url: str) -> str | None:

@@ -21,6 +21,7 @@ from airflow_provider_ringevents.operators.events import RingEventsDuplicateEven
 from airflow_provider_ringevents.operators.magic_links import RingEventsCreateMagicLinkOperator
 from airflow_provider_ringevents.operators.tickets import RingEventsCreateTicketOperator
 
+_GUESTS = [{"email": "ada@example.org", "firstName": "Ada", "lastName": "Lovelace"}]
 _GUEST = {
     "type": "object",
     "properties": {name: {"type": "string", "minLength": 1} for name in ("email", "firstName", "lastName")},
@@ -49,7 +50,7 @@ with DAG(
         "ticket": Param("Guest", type="string", minLength=1, title="Name of the ticket"),
         "price": Param(0, type="number", minimum=0, title="Price of the ticket"),
         "guests": Param(
-            [{"email": "ada@example.org", "firstName": "Ada", "lastName": "Lovelace"}],
+            _GUESTS,
             type="array",
             items=_GUEST,
             minItems=1,
@@ -76,8 +77,8 @@ with DAG(
         task_id="create_ticket",
         event_id="{{ ti.xcom_pull('copy_event')['id'] }}",
         name="{{ params.ticket }}",
-        # A param as it is: Jinja would make text of the number.
-        price=dag.param("price"),
+        # A param as it is: Jinja would make text of the number. Airflow 3.1 cannot store it without its default.
+        price=dag.param("price", 0),
         ringevents_conn_id="{{ params.ringevents_conn_id }}",
         # A try that broke off may have made the ticket all the same, and nothing would tell the next one.
         retries=0,
@@ -88,7 +89,7 @@ with DAG(
     create_links = RingEventsCreateMagicLinkOperator(
         task_id="create_links",
         ticket_id="{{ ti.xcom_pull('create_ticket')['id'] }}",
-        attendees=dag.param("guests"),
+        attendees=dag.param("guests", _GUESTS),
         ringevents_conn_id="{{ params.ringevents_conn_id }}",
     )
     # [END howto_create_magic_links]

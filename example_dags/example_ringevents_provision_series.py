@@ -52,7 +52,7 @@ def read_rows() -> list[dict[str, Any]]:
 # [END howto_rows_to_events]
 
 
-@task
+@task(multiple_outputs=False)  # one XCom for each key, which a dict means otherwise: Airflow 3.0 takes no slash in it
 def ids_by_row(arguments: list[dict[str, Any]], events: list[dict[str, Any]]) -> dict[str, str]:
     """Which event stands for which key, to be written back to the sheet."""
     return {row["idempotency_key"]: event["id"] for row, event in zip(arguments, events, strict=True)}

@@ -22,9 +22,9 @@ def decode_json(body: bytes) -> Any:
     """
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except msgspec.DecodeError as error:
         if b"\\ud" not in body.lower():
-            raise
+            raise ValueError(str(error)) from None  # which it is since msgspec 0.21
         return mended(json.loads(body, parse_constant=_refuse))
 
 

@@ -52,8 +52,8 @@ def _text(name: str, value: Any) -> str:
 
 
 def _verify(name: str, value: Any) -> bool | str:
-    if isinstance(value, bool):
-        return value
+    if isinstance(value, bool) or value in (0, 1):  # a URI's "0" is a number to some versions of Airflow
+        return bool(value)
     word = _text(name, value).strip()
     return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(word.lower(), word)
 

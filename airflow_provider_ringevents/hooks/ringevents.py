@@ -79,7 +79,8 @@ class RingEventsHook(BaseHook):
             yield
         except AirflowNotFoundException as error:
             raise RingEventsConfigError(
-                f"ringevents_conn_id: there is no connection {self.ringevents_conn_id!r}; make one of type 'ringevents'"
+                f"ringevents_conn_id: there is no connection {self.ringevents_conn_id!r} that Airflow can read; make"
+                " one of type 'ringevents', or see that what is there is JSON or a URI"
             ) from error
 
     @cached_property

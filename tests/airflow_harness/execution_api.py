@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import httpx
 
 from airflow_harness.child import Channel
+from airflow_harness.versions import WORKER_REDACTS_FIELDS
 
 XComKey = tuple[str, int, str]
 """Task id, map index (-1: not mapped), key."""
@@ -64,7 +65,7 @@ class ExecutionApi:
                 self.reported.append(body)
                 return httpx.Response(204)
             case ["rtif"]:
-                self.rendered_fields = body
+                self.rendered_fields = body if WORKER_REDACTS_FIELDS else _redacted_by_name(body)
                 return httpx.Response(201, json={"message": "ok"})
             case ["validate-inlets-and-outlets"]:
                 return httpx.Response(200, json={"inactive_assets": []})
@@ -182,6 +183,13 @@ def _key_value(store: dict[Any, Any], key: Any, method: str, body: Any) -> httpx
     else:
         return _missing(str(key))
     return httpx.Response(204)
+
+
+def _redacted_by_name(fields: Mapping[str, Any]) -> dict[str, Any]:
+    from airflow.sdk.execution_time.secrets_masker import SecretsMasker
+
+    masker = SecretsMasker()  # the server has not heard of any secret by its value
+    return {name: masker.redact(value, name) for name, value in fields.items()}
 
 
 def _missing(what: str) -> httpx.Response:

@@ -10,6 +10,9 @@ AIRFLOW_VERSION: tuple[int, ...] = tuple(int(part) for part in version("apache-a
 HAS_TASK_SDK = AIRFLOW_VERSION >= (3, 0)
 """Workers talk to an Execution API, which the harness keeps in memory; before that they talk to a database."""
 
+WORKER_REDACTS_FIELDS = AIRFLOW_VERSION >= (3, 1)
+"""Rendered fields reach the Execution API without what their names call secret; before that the API takes it out."""
+
 HAS_STATE_STORE = AIRFLOW_VERSION >= (3, 3)
 """`context["task_state_store"]` and `context["asset_state_store"]` exist."""
 
@@ -38,5 +41,6 @@ __all__ = [
     "HAS_STATE_STORE",
     "HAS_TASK_SDK",
     "SERDE_NEXT_KWARGS",
+    "WORKER_REDACTS_FIELDS",
     "smart_decode_trigger_kwargs",
 ]

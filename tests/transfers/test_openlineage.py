@@ -169,8 +169,12 @@ class Says(BaseOperator):
 def test_an_asset_of_the_api_is_the_dataset_that_an_export_reads(
     lists: Callable[..., Result], emulator: Any, told: LineageBook
 ) -> None:
+    from airflow.providers.openlineage.extractors.manager import ExtractorManager
+
     uri = f"{here(emulator)}/events/{emulator.event_id}/registrations"
     declared = Asset(uri=uri) if HAS_TASK_SDK else Asset(uri)
+    if ExtractorManager.convert_to_ol_dataset(declared) is None:
+        pytest.skip("this version of the OpenLineage provider does not look at declared assets")
     Run(lambda: Says(task_id="says", inlets=[declared], outlets=[declared])).to_end()
     lists(parent_id=emulator.event_id)
 

@@ -6,6 +6,7 @@ an error in a trigger, and runs no trigger's `cleanup()`.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import shutil
@@ -22,6 +23,12 @@ from airflow.providers.common.compat.sdk import DAG, conf
 from airflow_harness.database import ensure_database
 from airflow_harness.logs import LogBook
 from airflow_harness.versions import HAS_TASK_SDK
+
+if HAS_TASK_SDK:
+    from airflow.sdk.execution_time import supervisor
+
+    # Airflow before 3.3 builds a whole API server anew for each task, which takes seconds.
+    supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
 
 
 @dataclass(frozen=True)

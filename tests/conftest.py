@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 _HOME = tempfile.mkdtemp(prefix="ringevents-tests-")
 _FOREIGN = ("AIRFLOW", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -38,6 +39,11 @@ def _clean_environment() -> None:
 
 _clean_environment()
 os.makedirs(_CONFIG["AIRFLOW__CORE__DAGS_FOLDER"], exist_ok=True)
+
+
+# How fast examples are made is no fault of what is tested, and a machine may be busy.
+settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("busy")
 
 
 def pytest_configure(config: pytest.Config) -> None:

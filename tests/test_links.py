@@ -30,7 +30,8 @@ EVENTS = {
 
 
 class _TaskInstance:
-    def __init__(self) -> None:
+    def __init__(self, task: _Task) -> None:
+        self.task = task
         self.pushed: dict[str, str] = {}
 
     def xcom_push(self, key: str, value: str) -> None:
@@ -44,8 +45,9 @@ class _Task:
 
 @pytest.mark.parametrize(("uri", "page"), PAGES.items())
 def test_an_object_has_a_page_where_its_cloud_has_a_console(uri: str, page: str | None) -> None:
-    instance, task = _TaskInstance(), _Task()
-    context: Any = {"ti": instance, "task": task}
+    task = _Task()
+    instance = _TaskInstance(task)
+    context: Any = {"ti": instance, "task": _Task()}  # of which Airflow 3.0 has two
     ObjectLink.keep(context, uri)
     assert list(instance.pushed.values()) == ([page] if page else [])
     assert task.object_is_known == bool(page)
@@ -53,8 +55,9 @@ def test_an_object_has_a_page_where_its_cloud_has_a_console(uri: str, page: str 
 
 @pytest.mark.parametrize(("base_url", "slug", "page"), [(*where, page) for where, page in EVENTS.items()])
 def test_an_event_s_page_is_where_the_event_is(base_url: str, slug: str | None, page: str | None) -> None:
-    instance, task = _TaskInstance(), _Task()
-    context: Any = {"ti": instance, "task": task}
+    task = _Task()
+    instance = _TaskInstance(task)
+    context: Any = {"ti": instance, "task": _Task()}  # of which Airflow 3.0 has two
     EventLink.keep(context, {"slug": slug}, base_url)
     assert list(instance.pushed.values()) == ([page] if page else [])
     assert task.event_is_known == bool(page)

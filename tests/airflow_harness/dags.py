@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from airflow.providers.common.compat.sdk import DAG, conf
+from airflow.providers.common.compat.sdk import DAG, ParamValidationError, conf
 
 from airflow_harness.database import ensure_database
 from airflow_harness.logs import LogBook
@@ -29,6 +29,9 @@ if HAS_TASK_SDK:
 
     # Airflow before 3.3 builds a whole API server anew for each task, which takes seconds.
     supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
+
+REFUSED = (ParamValidationError, ValueError)
+"""What starting a run with params that cannot be raises; the second on Airflow 3.2."""
 
 
 @dataclass(frozen=True)

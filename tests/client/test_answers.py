@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -55,8 +56,8 @@ def test_the_message_names_operation_path_status_details_and_advice(driver: type
     )
     assert isinstance(error, RingEventsValidationError)
     assert str(error) == (
-        "create_event (POST /v1/organizations/o1/events): the service answered 422 Unprocessable Entity: must be after"
-        " timeStart (at /data/attributes/timeEnd); Too long (at filter); odd; no detail given."
+        f"create_event (POST /v1/organizations/o1/events): the service answered 422 {HTTPStatus(422).phrase}: must be"
+        " after timeStart (at /data/attributes/timeEnd); Too long (at filter); odd; no detail given."
     )
     assert error.errors[0] == ErrorDetail(
         code="invalid",

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.exceptions import ParamValidationError
 from airflow_harness import DagOutcome
+from airflow_harness.dags import REFUSED
 
 from airflow_provider_ringevents import clock
 
@@ -131,7 +131,7 @@ def test_a_row_that_cannot_be_an_event_does_not_keep_the_others_from_being_made(
 
 
 def test_a_row_without_a_name_is_refused_before_anything_runs(emulator: Any, run_example: RunExample) -> None:
-    with pytest.raises(ParamValidationError, match="rows"):
+    with pytest.raises(REFUSED, match="param rows"):
         run_example(SERIES, template_id=emulator.template_id, rows=[row(1, name="")])
     assert emulator.count() == 0
 

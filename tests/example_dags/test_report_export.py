@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.exceptions import ParamValidationError
 from airflow_harness import DagOutcome, Run
+from airflow_harness.dags import REFUSED
 
 NAME = "example_ringevents_report_export"
 FILE = Path(__file__).parents[2] / "example_dags" / f"{NAME}.py"
@@ -63,12 +63,12 @@ def test_a_second_run_replaces_the_file(
 def test_a_param_that_cannot_be_is_refused_before_anything_runs(
     emulator: Any, run_example: Callable[..., DagOutcome], param: str, value: str
 ) -> None:
-    with pytest.raises(ParamValidationError, match=param):
+    with pytest.raises(REFUSED, match=param):
         run_example(NAME, **{"event_id": emulator.event_id, param: value})
     assert emulator.count() == 0
 
 
 def test_the_event_must_be_named(emulator: Any, run_example: Callable[..., DagOutcome]) -> None:
-    with pytest.raises(ParamValidationError, match="event_id"):
+    with pytest.raises(REFUSED, match="event_id"):
         run_example(NAME)
     assert emulator.count() == 0

@@ -23,7 +23,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsWaitTimeoutError,
 )
 from airflow_provider_ringevents.client.reports import ReportState, ReportStatus, report_status
-from airflow_provider_ringevents.task_notes import WaitNotes
+from airflow_provider_ringevents.task_notes import WaitNotes, human_count
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.answers import Envelope
@@ -114,7 +114,8 @@ class Wait:
     def _check_deadline(self, now: float) -> None:
         if self.deadline is not None and now >= self.deadline:
             raise RingEventsWaitTimeoutError(
-                f"{self.what} did not happen in time ({self.polls} polls){f'; {self._said}' if self._said else ''}"
+                f"{self.what} did not happen in time ({human_count(self.polls, 'poll')})"
+                f"{f'; {self._said}' if self._said else ''}"
             )
 
 

@@ -284,7 +284,7 @@ def test_the_deadline_ends_a_wait_and_says_how_it_stood() -> None:
     with pytest.raises(RingEventsWaitTimeoutError, match=r"the moon rising .* last poll failed: oops") as caught:
         wait.failed(SERVER, START + 100)
     assert caught.value.retryable
-    with pytest.raises(RingEventsWaitTimeoutError, match=r"the moon rising .*\(1 polls\); half way"):
+    with pytest.raises(RingEventsWaitTimeoutError, match=r"the moon rising .*\(1 poll\); half way"):
         wait.unfinished(START + 100, "half way")
 
 
@@ -413,6 +413,11 @@ def test_a_wait_polls_at_its_deadline_once_more_and_then_gives_up(
         waited.run(monkeypatch, deadline=START + 600)
     assert time.time == pytest.approx(START + 600)
     assert len(waited.server.seen) == len(time.slept)
+
+
+def test_a_wait_without_time_polls_once(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RingEventsWaitTimeoutError, match=r"did not happen in time \(1 poll\)"):
+        Waited(IN_PROGRESS).run(monkeypatch, deadline=START)
 
 
 def test_a_report_that_becomes_ready_at_the_deadline_is_ready(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,9 +27,9 @@ demo: venv ## a real DAG run against the emulator, from nothing to a file
 	@$(PYTHON_IN_VENV) scripts/demo.py $(ARGS)
 
 test: venv ## all tests, on two processors; ARGS="-k name" for some
-	@$(PYTHON_IN_VENV) -m pytest --numprocesses 2 $(ARGS)
+	@$(PYTHON_IN_VENV) -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
-matrix: venv ## all tests on every supported Airflow and Python, two hours; ARGS='-s "tests(3.1, 3.12)"'
+matrix: venv ## all tests on every supported Airflow and Python, an hour and a half; ARGS='-s "tests(3.1, 3.12)"'
 	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev matrix
 	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m nox $(ARGS)
 

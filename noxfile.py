@@ -58,7 +58,7 @@ def tests(session: nox.Session, airflow: str) -> None:
     python = str(session.run("python", "-c", _VERSION, silent=True)).strip()
     results = RESULTS / f"{airflow}-{python}.json"
     results.unlink(missing_ok=True)
-    command = ["python", "-m", "pytest", "--numprocesses=2", "--quiet", *session.posargs]
+    command = ["python", "-m", "pytest", "--numprocesses=4", "--dist=worksteal", "--quiet", *session.posargs]
     session.run(*command, env={"RINGEVENTS_SUPPORT": str(results)})
 
 

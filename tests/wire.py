@@ -58,6 +58,9 @@ class Answer:
     :ivar cut: bytes of the body that are sent before the connection ends; -1: not even the head.
     :ivar reset: that end is a TCP reset.
     :ivar stall: bytes of the body after which nothing more comes, for as long as the server runs.
+    :ivar raw: all that is sent, head and body, as it is.
+    :ivar after: and this a tenth of a second later.
+    :ivar ends: and then the connection ends, though nothing has said so.
     :ivar endless: the body is sent again and again until the client leaves.
     """
 
@@ -70,6 +73,9 @@ class Answer:
     reset: bool = False
     stall: int | None = None
     endless: bool = False
+    raw: bytes | None = None
+    after: bytes = b""
+    ends: bool = False
 
 
 def json_answer(body: Any, status: int = 200, **headers: str) -> Answer:
@@ -215,6 +221,16 @@ class WireServer:
         if answer.cut == -1:
             self._end(sock, answer.reset)
             return False
+        if answer.raw is not None:
+            sock.sendall(answer.raw)
+            if answer.after:
+                self.stopping.wait(0.1)
+                sock.sendall(answer.after)
+            if answer.ends:
+                self._end(sock, answer.reset)
+            elif answer.stall is not None:
+                self.stopping.wait()
+            return not answer.ends and answer.stall is None
         headers = list(answer.headers.items() if isinstance(answer.headers, Mapping) else answer.headers)
         names = {name.lower() for name, _ in headers}
         bodyless = request.method == "HEAD" or answer.status in (204, 304)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
+import traceback
+from typing import Any
 
 import pytest
-from drivers import KEY, SyncDriver
+from drivers import KEY, AsyncDriver, SyncDriver
 from wire import Answer, Seen, WireServer, json_answer
 
 from airflow_provider_ringevents.client import AsyncClient, defaults, endpoints
+from airflow_provider_ringevents.client.errors import RingEventsTransportError
 
 OK = json_answer({"data": {"id": "r", "attributes": {}}}, 202)
 POLL = endpoints.get_report("r")
@@ -93,3 +97,107 @@ def test_each_request_writes_its_line_once(
         driver(server.url).send(POLL)
     lines = [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
     assert lines == [("httpx", "INFO", f'HTTP Request: GET {server.url}/v1/reports/r "HTTP/1.1 202 Whatever"')]
+
+
+# --- what goes wrong on the wire
+
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+STRAY = b'HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\n{"a": 11}'
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+MAKE = endpoints.Call("make", "POST", "/v1/things", body={"a": 1})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(raw=CHUNKED, after=b"ZZ\r\n", stall=0),
+        Answer(raw=CHUNKED + b"2\r\n{}\r\n", after=b"nonsense", stall=0),
+        Answer(raw=CHUNKED, after=b"2\r\n{}!!", stall=0),
+        Answer(raw=b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", stall=0),
+        Answer(raw=b"HTTP/1.1 100 Continue\r\n\r\n", stall=0),
+        Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", stall=0),
+        Answer(raw=b"HTTP/1.1 101 Switching Protocols\r\n\r\n", stall=0),
+        Answer(raw=b"nonsense\r\n\r\n", stall=0),
+    ],
+    ids=["chunk", "trailer", "end of a chunk", "103", "100", "body", "101", "head"],
+)
+def test_every_request_ends_and_one_that_creates_is_ambiguous(driver: type[SyncDriver], answer: Answer) -> None:
+    with WireServer(lambda seen: answer) as server:
+        began = time.monotonic()
+        with pytest.raises(RingEventsTransportError) as caught:
+            driver(server.url, max_attempts=1, timeout=0.2).send(MAKE)
+        assert time.monotonic() - began < 10, "it ends by itself, long before anybody loses patience"
+        assert caught.value.sent
+        assert caught.value.ambiguous
+        assert len(server.seen) == 1
+
+
+def test_an_answer_that_nobody_asked_for_is_given_to_nobody() -> None:
+    async def main(url: str) -> list[Any]:
+        async with AsyncClient(url, KEY) as client:
+            answers = [await client.send(POLL, max_attempts=1)]
+            await asyncio.sleep(0.3)
+            return [*answers, await client.send(POLL, max_attempts=1)]
+
+    with WireServer(lambda seen: Answer(raw=WHOLE, after=STRAY if seen.number == 0 else b"")) as server:
+        assert asyncio.run(main(server.url)) == [{}, {}]
+        assert [seen.connection for seen in server.seen] == [1, 2]
+
+
+def test_a_connection_that_ended_while_the_loop_was_blocked_is_not_used() -> None:
+    async def main(url: str) -> None:
+        async with AsyncClient(url, KEY) as client:
+            await client.send(POLL)
+            time.sleep(0.3)
+            await client.send(MAKE, max_attempts=1)
+
+    with WireServer(lambda seen: Answer(raw=WHOLE, ends=seen.number == 0)) as server:
+        asyncio.run(main(server.url))
+        assert [seen.method for seen in server.seen] == ["GET", "POST"]
+
+
+def test_what_is_asked_for_is_in_no_traceback(driver: type[SyncDriver]) -> None:
+    call = endpoints.list_registrations("e", {"email": "canary@example.org"})
+    with (
+        WireServer(lambda seen: Answer(raw=b"nonsense\r\n\r\n", stall=0)) as server,
+        pytest.raises(RingEventsTransportError) as caught,
+    ):
+        driver(server.url, max_attempts=1).send(call)
+    assert server.seen[0].query["filter[email][eq]"] == "canary@example.org"
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_looking_up_a_name_counts_as_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
+    look_up = socket.getaddrinfo
+
+    def slow_look_up(*args: Any, **options: Any) -> Any:
+        time.sleep(1)
+        return look_up(*args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow_look_up)
+    with WireServer(lambda seen: OK) as server:
+        with pytest.raises(RingEventsTransportError) as caught:
+            AsyncDriver(server.url.replace("127.0.0.1", "localhost"), max_attempts=1, timeout=0.2).send(POLL)
+        assert caught.value.timed_out
+        assert not caught.value.sent
+        assert not server.seen
+
+
+def test_closing_it_during_its_first_request_leaves_nothing_open() -> None:
+    async def main(url: str) -> None:
+        client = AsyncClient(url, KEY)
+        first = asyncio.ensure_future(client.send(POLL, max_attempts=1))
+        await asyncio.sleep(0)
+        await client.aclose()
+        with pytest.raises(RuntimeError, match="closed"):
+            await first
+
+    with WireServer(lambda seen: OK) as server:
+        asyncio.run(main(server.url))
+        assert server.connections == 0
+
+
+def test_a_request_without_a_body_names_no_type(driver: type[SyncDriver]) -> None:
+    with WireServer(lambda seen: OK) as server:
+        driver(server.url).send(endpoints.Call("odd", "POST", "/v1/things"))
+        assert "content-type" not in server.seen[0].headers

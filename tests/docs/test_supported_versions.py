@@ -18,6 +18,18 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from support_table import table
 
 
+def supported() -> dict[str, tuple[str, ...]]:
+    """What `make matrix` runs: versions of Airflow, and the Pythons of each."""
+    tree = ast.parse((ROOT / "noxfile.py").read_text())
+    (found,) = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SUPPORTED"
+    ]
+    assert isinstance(found, dict)
+    return found
+
+
 def test_every_feature_has_its_test() -> None:
     for test in FEATURES.values():
         path, _, name = test.partition("::")
@@ -25,13 +37,7 @@ def test_every_feature_has_its_test() -> None:
 
 
 def test_there_are_constraints_for_every_version_of_the_matrix() -> None:
-    tree = ast.parse((ROOT / "noxfile.py").read_text())
-    (supported,) = [
-        ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SUPPORTED"
-    ]
-    for airflow, pythons in supported.items():
+    for airflow, pythons in supported().items():
         pinned = (ROOT / "constraints" / f"airflow-{airflow}.txt").read_text()
         assert f"\napache-airflow=={airflow}." in pinned
         for python in pythons:
@@ -79,3 +85,16 @@ def test_outcomes_are_written(tmp_path: Path) -> None:
     writer.pytest_sessionfinish()
     assert '"passed"' in file.read_text()
     assert label in file.read_text()
+
+
+def test_the_page_has_the_features_and_the_versions_of_today() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in (ROOT / "docs" / "generated" / "support.md").read_text().splitlines()
+    ]
+    (_, *versions), _, (_, *pythons), *features = rows
+    assert [row[0] for row in features] == list(FEATURES)
+    tested = {
+        version.rpartition(".")[0]: tuple(each.split(", ")) for version, each in zip(versions, pythons, strict=True)
+    }
+    assert tested == supported()

@@ -78,7 +78,7 @@ class ObjectLink(BaseOperatorLink):
 
 def _at_work(context: Context) -> Any:
     """The task as it runs: ``task`` in the context of Airflow 3.0 is another copy, which no link is asked of."""
-    return context["ti"].task
+    return getattr(context["ti"], "task", None) or context["task"]
 
 
 def event_page(event: Mapping[str, Any], base_url: str) -> str | None:

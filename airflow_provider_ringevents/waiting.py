@@ -5,6 +5,7 @@ The worker's loop and the trigger drive the same :class:`ReportWait`, so that bo
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -74,6 +75,11 @@ class Wait:
         # From poll to poll, however long the answer took: else a slow service would stretch the interval.
         taken = max(0.0, now - self._began) if self.polls else 0.0
         pause = max(between - taken, between / 2, self._asked)
+        if others > defaults.POLL_CROWD:
+            # Waking an idle process costs as much as a poll: those that are due at nearly the same time go together.
+            beat = (now + pause) / defaults.POLL_BEAT
+            earlier = math.floor(beat + 1e-4) * defaults.POLL_BEAT - now
+            pause = earlier if earlier > self._asked else pause
         self.polls += 1
         self._asked = 0.0
         pause = pause if self.deadline is None else max(0.0, min(pause, self.deadline - now))

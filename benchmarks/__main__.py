@@ -26,11 +26,11 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="tables and plots into docs/, too")
     arguments = parser.parse_args()
     full = not arguments.quick
-    benchmarks: dict[str, Callable[[], str | Written]] = {
+    benchmarks: dict[str, Callable[[], Written]] = {
         "imports": lambda: imports.report(7 if full else 1),
         "cold": lambda: cold.report(full=full),
         "download": lambda: download.report() if full else download.report(16 * download.MIB, 1),
-        "collections": lambda: collections.report(full=full, write=arguments.write),
+        "collections": lambda: collections.report(full=full),
         "lookup": lambda: lookup.report(full=full),
         "fleet": lambda: fleet.report(full=full),
     }
@@ -42,9 +42,9 @@ def main() -> int:
         load = os.getloadavg()[0]
         print(f"\n## {name} (load {load:.1f})\n", flush=True)
         found = benchmarks[name]()
-        print(found if isinstance(found, str) else found.text, flush=True)
-        if arguments.write and name != "collections":  # which writes its own
-            write(name, found if isinstance(found, Written) else Written(found), load, full=full)
+        print(found.text, flush=True)
+        if arguments.write:
+            write(name, found, load, " ".join(sys.argv[1:]))
     return 0
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -15,17 +14,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks.machine import ROOT, Written, environment
 from benchmarks.plot import Panel, plot
 
 MIB = 2**20
-ROOT = Path(__file__).parents[1]
-TABLE = ROOT / "docs" / "generated" / "collections-benchmark.md"
-PLOT = ROOT / "docs" / "images" / "collections-growth.svg"
-COMMAND = 'make bench ARGS="collections --write"'
+PLOT = "collections-growth.svg"
 
 PAGE = 100
 ROWS = 20_000
@@ -58,16 +54,11 @@ class Result:
     rows: int
 
 
-def _environment() -> dict[str, str]:
-    # Byte code as an installed package has it: without it the compiler is measured.
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-
-
 @contextmanager
 def list_server(latency: float) -> Iterator[str]:
     """The server of all ways, in a process of its own; gives its origin."""
     command = [sys.executable, "-m", "benchmarks.list_server", "--latency", str(latency)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=_environment()) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()) as process:
         assert process.stdout is not None
         try:
             origin: str = json.loads(process.stdout.readline())
@@ -94,7 +85,7 @@ def read(name: str, origin: str, rows: int, target: Path) -> Result | None:
     if python is None:
         return None
     command = [python, "-m", "benchmarks.list_readers", name, origin, str(rows), str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=3600, cwd=ROOT, env=_environment())
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3600, cwd=ROOT, env=environment())
     if done.returncode:
         raise RuntimeError(f"{name}: {' '.join(done.stderr.strip().splitlines()[-1:])}")
     # Airflow may log to stdout while it ends.
@@ -175,34 +166,17 @@ def _needed(result: Result | None) -> Result:
     return result
 
 
-def report(*, full: bool = False, write: bool = False) -> str:
-    """Three Markdown tables.
+def report(*, full: bool = True) -> Written:
+    """Three Markdown tables, and the plot of the growth.
 
     :param full: with a million rows, which takes minutes.
-    :param write: into the documentation, too, with the plot of the growth.
     """
     sizes = (1_000, 10_000, 100_000, 1_000_000) if full else (1_000, 10_000, 100_000)
-    load = os.getloadavg()[0]
     fast = speed(3 if full else 1)
     dear = cost(100_000 if full else 20_000)
     table, results = growth(sizes)
-    if write:
-        TABLE.write_text("\n\n".join([_machine(load), fast, dear, table, f"![Growth](../images/{PLOT.name})"]) + "\n")
-        PLOT.write_text(_drawn(results))
-    return "\n\n".join([fast, dear, table])
-
-
-def _machine(load: float) -> str:
-    model = "unknown processor"
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        named = (line for line in cpuinfo.read_text().splitlines() if line.startswith("model name"))
-        model = next(named, model).partition(":")[2].strip() or model
-    return (
-        f"Measured on {datetime.now(UTC):%Y-%m-%d} with `{COMMAND}`: {os.cpu_count()} CPUs ({model}),"
-        f" {platform.system()}, Python {platform.python_version()}, load {load:.1f} before;"
-        " the server runs on the same machine. Memory is the most that a process needed over what its imports need."
-    )
+    text = "\n\n".join([fast, dear, table, f"![Growth](../images/{PLOT})"])
+    return Written(text, {PLOT: _drawn(results)})
 
 
 def _drawn(results: dict[int, Result]) -> str:

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import Written
+
 MIB = 2**20
 
 _EXPORT = """
@@ -87,10 +89,10 @@ def curl(connection: dict[str, Any], report: str, target: Path) -> tuple[float, 
     return written, time.perf_counter() - started
 
 
-def report(size: int = 1024 * MIB, runs: int = 5) -> str:
+def report(size: int = 1024 * MIB, runs: int = 5) -> Written:
     """A Markdown table. Runs of both alternate, so that a change of the machine's speed meets both."""
     if shutil.which("curl") is None:
-        return "Skipped: there is no curl on this machine."
+        return Written("Skipped: there is no curl on this machine.")
     ours, theirs, durable, memory = [], [], [], []
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder, emulator(size) as connection:
         wanted = ready_report(connection)

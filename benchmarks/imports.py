@@ -9,6 +9,8 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
+from benchmarks.machine import Written
+
 OURS = tuple(
     f"airflow_provider_ringevents.{module}"
     for module in (
@@ -63,7 +65,7 @@ def measure(modules: tuple[str, ...], runs: int) -> tuple[float, float, int]:
     )
 
 
-def report(runs: int = 7) -> str:
+def report(runs: int = 7) -> Written:
     """A Markdown table."""
     rows = [("every operator, sensor and transfer of this provider", OURS)]
     rows += [(peer, (peer,)) for peer in PEERS if _is_installed(peer)]
@@ -71,7 +73,7 @@ def report(runs: int = 7) -> str:
     for name, modules in rows:
         wall, cpu, count = measure(modules, runs)
         lines.append(f"| {name} | {wall * 1000:.1f} | {cpu * 1000:.1f} | {count} |")
-    return "\n".join(lines)
+    return Written("\n".join(lines))
 
 
 def _is_installed(module: str) -> bool:

@@ -40,16 +40,15 @@ def machine() -> str:
     return f"{os.cpu_count()} CPUs ({model}), {platform.system()}, Python {platform.python_version()}"
 
 
-def write(name: str, found: Written, load: float, *, full: bool) -> None:
+def write(name: str, found: Written, load: float, arguments: str) -> None:
     """Put what a benchmark found into the documentation.
 
     :param load: of the machine before it began.
-    :param full: not the small sizes of `--quick`.
+    :param arguments: of the command that measures.
     """
-    command = f'make bench ARGS="{name} {"" if full else "--quick "}--write"'
     head = (
-        f"Measured on {datetime.now(UTC):%Y-%m-%d} with `{command}`: {machine()}, load {load:.1f} before;"
-        " servers run on the same machine."
+        f'Measured on {datetime.now(UTC):%Y-%m-%d} with `make bench ARGS="{arguments}"`: {machine()},'
+        f" load {load:.1f} before; servers run on the same machine."
     )
     (GENERATED / f"{name}-benchmark.md").write_text(f"{head}\n\n{found.text}\n")
     for file, drawn in found.images.items():

@@ -75,8 +75,9 @@ class Wait:
         # From poll to poll, however long the answer took: else a slow service would stretch the interval.
         taken = max(0.0, now - self._began) if self.polls else 0.0
         pause = max(between - taken, between / 2, self._asked)
-        if others > defaults.POLL_CROWD:
+        if others > defaults.POLL_CROWD and steady >= 20 * defaults.POLL_BEAT:
             # Waking an idle process costs as much as a poll: those that are due at nearly the same time go together.
+            # Not where that would make a short interval noticeably shorter.
             beat = (now + pause) / defaults.POLL_BEAT
             earlier = math.floor(beat + 1e-4) * defaults.POLL_BEAT - now
             pause = earlier if earlier > self._asked else pause

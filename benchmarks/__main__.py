@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import platform
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -14,7 +16,9 @@ from benchmarks.machine import Written, write
 NAMES = ("imports", "cold", "download", "collections", "lookup", "fleet")
 
 # Importing Airflow writes its configuration into AIRFLOW_HOME: not into the home of whoever measures.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="ringevents-bench-"))
+if "AIRFLOW_HOME" not in os.environ:
+    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="ringevents-bench-")
+    atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 
 def main() -> int:

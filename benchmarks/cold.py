@@ -14,12 +14,11 @@ import sys
 import tempfile
 import zipfile
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from benchmarks.download import emulator, ready_report
-from benchmarks.machine import ROOT, Written, environment
+from benchmarks.machine import ROOT, Written, environment, interpreter
 
 MIB = 2**20
 TASKS = 100
@@ -91,12 +90,6 @@ print(json.dumps([memory("VmHWM") - before, memory("VmHWM")]))
 """
 
 
-def _peers() -> str | None:
-    if elsewhere := os.environ.get("BENCH_PEERS_PYTHON"):
-        return elsewhere
-    return sys.executable if find_spec("airflow.providers.http") else None
-
-
 def _printed(command: list[str], more: dict[str, str]) -> Any:
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=ROOT, env={**environment(), **more})
     if done.returncode:
@@ -113,7 +106,7 @@ def parsing(runs: int) -> str:
     first = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for label, (imported, task) in FILES.items():
-            python = _peers() if "Http" in label else sys.executable
+            python = interpreter("airflow.providers.http") if "Http" in label else sys.executable
             if python is None:
                 lines.append(f"| {label} | skipped: not installed | | | |")
                 continue
@@ -149,7 +142,7 @@ def memory(sizes: tuple[int, ...]) -> str:
                 plain = {"conn_type": "http", "host": connection["host"]}
                 told[f"AIRFLOW_CONN_{name.upper()}_HTTP"] = json.dumps(plain)
             for kind, label in ways.items():
-                python = sys.executable if kind == "ours" else _peers()
+                python = sys.executable if kind == "ours" else interpreter("airflow.providers.amazon")
                 if python is None:
                     lines.append(f"| {label} | skipped: not installed | | |")
                     continue

@@ -14,9 +14,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks import machine
 from benchmarks.machine import ROOT, Written, environment
 from benchmarks.plot import Panel, plot
 
@@ -70,10 +70,8 @@ def list_server(latency: float) -> Iterator[str]:
 def interpreter(name: str) -> str | None:
     """The Python that has what a way needs, or None: dlt may have an environment of its own, `BENCH_DLT_PYTHON`."""
     if name == "dlt":
-        return os.environ.get("BENCH_DLT_PYTHON") or (sys.executable if find_spec("dlt") else None)
-    if name == "http":
-        return sys.executable if find_spec("airflow.providers.http") else None
-    return sys.executable
+        return machine.interpreter("dlt", "BENCH_DLT_PYTHON")
+    return machine.interpreter("airflow.providers.http") if name == "http" else sys.executable
 
 
 def read(name: str, origin: str, rows: int, target: Path) -> Result | None:

@@ -31,9 +31,9 @@ with Client(connection["host"], connection["password"]) as client:
     destination = Destination.resolve(target)
     with open("/proc/self/statm") as statm:
         before = int(statm.read().split()[1]) * resource.getpagesize()
-    started, cpu = time.perf_counter(), time.process_time()
+    started = time.perf_counter()
     result = publish_report(client, report, destination, if_exists="overwrite", fallback_name="report.csv")
-    print(json.dumps([time.perf_counter() - started, time.process_time() - cpu, peak() - before, result["bytes"]]))
+    print(json.dumps([time.perf_counter() - started, peak() - before, result["bytes"]]))
 """
 
 
@@ -64,8 +64,8 @@ def ready_report(connection: dict[str, Any]) -> str:
     return report
 
 
-def export(connection: dict[str, Any], report: str, target: Path) -> tuple[float, float, int, int]:
-    """Seconds, CPU seconds, growth of memory in bytes, size in bytes."""
+def export(connection: dict[str, Any], report: str, target: Path) -> tuple[float, int, int]:
+    """Seconds, growth of memory in bytes, size in bytes."""
     done = subprocess.run(
         [sys.executable, "-c", _EXPORT, json.dumps(connection), report, str(target)],
         capture_output=True,
@@ -73,8 +73,8 @@ def export(connection: dict[str, Any], report: str, target: Path) -> tuple[float
         check=True,
         timeout=600,
     )
-    seconds, cpu, memory, size = json.loads(done.stdout.splitlines()[-1])
-    return seconds, cpu, memory, size
+    seconds, memory, size = json.loads(done.stdout.splitlines()[-1])
+    return seconds, memory, size
 
 
 def curl(connection: dict[str, Any], report: str, target: Path) -> tuple[float, float]:
@@ -102,7 +102,7 @@ def report(size: int = 1024 * MIB, runs: int = 5) -> Written:
             theirs.append(written)
             durable.append(safe)
             os.sync()
-            seconds, _cpu, grown, got = export(connection, wanted, Path(folder) / "ours.csv")
+            seconds, grown, got = export(connection, wanted, Path(folder) / "ours.csv")
             if got != size:
                 raise RuntimeError(f"run {run}: {got} bytes arrived instead of {size}")
             ours.append(seconds)
@@ -116,7 +116,7 @@ def report(size: int = 1024 * MIB, runs: int = 5) -> Written:
         ("growth of memory, MiB at most", f"{max(memory) / MIB:.1f}"),
     ]
     head = f"| {size / MIB:.0f} MiB to a local file, {runs} pairs | |\n|---|---|"
-    return "\n".join([head, *(f"| {name} | {value} |" for name, value in rows)])
+    return Written("\n".join([head, *(f"| {name} | {value} |" for name, value in rows)]))
 
 
 def _ratios(theirs: list[float], ours: list[float]) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
-import sys
-from importlib.util import find_spec
 
-from benchmarks.machine import Written
+from benchmarks.machine import Written, environment, interpreter
 
 OURS = tuple(
     f"airflow_provider_ringevents.{module}"
@@ -42,19 +39,17 @@ print(json.dumps([time.perf_counter() - started, time.process_time() - cpu, len(
 """
 
 
-def measure(modules: tuple[str, ...], runs: int) -> tuple[float, float, int]:
+def measure(python: str, modules: tuple[str, ...], runs: int) -> tuple[float, float, int]:
     """Median wall and CPU seconds, and the number of modules that are loaded more."""
     samples = []
-    # Byte code as an installed package has it: without it the compiler is measured.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     for _ in range(runs + 1):  # the first one writes byte code
         done = subprocess.run(
-            [sys.executable, "-c", _PROBE, *modules],
+            [python, "-c", _PROBE, *modules],
             capture_output=True,
             text=True,
             check=True,
             timeout=120,
-            env=environment,
+            env=environment(),
         )
         samples.append(json.loads(done.stdout.splitlines()[-1]))
     samples = samples[1:]
@@ -68,16 +63,13 @@ def measure(modules: tuple[str, ...], runs: int) -> tuple[float, float, int]:
 def report(runs: int = 7) -> Written:
     """A Markdown table."""
     rows = [("every operator, sensor and transfer of this provider", OURS)]
-    rows += [(peer, (peer,)) for peer in PEERS if _is_installed(peer)]
+    rows += [(peer, (peer,)) for peer in PEERS]
     lines = ["| imported | ms over airflow.sdk | of these CPU | modules |", "|---|---|---|---|"]
     for name, modules in rows:
-        wall, cpu, count = measure(modules, runs)
+        python = interpreter(modules[0].rpartition(".")[0])
+        if python is None:
+            lines.append(f"| {name} | skipped: not installed | | |")
+            continue
+        wall, cpu, count = measure(python, modules, runs)
         lines.append(f"| {name} | {wall * 1000:.1f} | {cpu * 1000:.1f} | {count} |")
     return Written("\n".join(lines))
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return find_spec(module.rpartition(".")[0]) is not None
-    except ModuleNotFoundError:
-        return False

@@ -191,7 +191,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "json": partial(json_alone, False),
     "json.gz": partial(json_alone, True),
     "ours": partial(ours, None),
-    **{f"ours-{width}": partial(ours, width) for width in (1, 4, 8, 16)},
+    **{f"ours-{width}": partial(ours, width) for width in (1, 8, 16)},
 }
 
 

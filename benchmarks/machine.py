@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +30,21 @@ class Written:
 def environment() -> dict[str, str]:
     """Of the processes that are measured: byte code as an installed package has it, or the compiler is measured."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def interpreter(module: str, variable: str = "BENCH_PEERS_PYTHON") -> str | None:
+    """The Python that has a module; None: none has it.
+
+    :param variable: of the environment; names a Python that is asked before the one that runs.
+    """
+    asked = (os.environ.get(variable), sys.executable)
+    return next((python for python in asked if python and _has(python, module)), None)
+
+
+def _has(python: str, module: str) -> bool:
+    look = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
+    command = [python, "-c", look, module]
+    return subprocess.run(command, capture_output=True, timeout=120, env=environment()).returncode == 0
 
 
 def machine() -> str:

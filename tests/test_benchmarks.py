@@ -57,7 +57,7 @@ def test_ours_and_a_plain_loop_write_the_same_rows(tmp_path: Path) -> None:
 
 
 def test_what_is_not_installed_is_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(collections, "find_spec", lambda name: None)
+    monkeypatch.setattr(collections.machine, "_has", lambda python, module: False)
     monkeypatch.delenv("BENCH_DLT_PYTHON", raising=False)
     assert collections.interpreter("dlt") is collections.interpreter("http") is None
     assert collections.read("dlt", "http://127.0.0.1:1", 100, tmp_path / "x") is None

@@ -201,6 +201,13 @@ def test_a_crowd_polls_together_twenty_times_a_second() -> None:
     assert on_the_beat(polls_of(20, 10, until=60)) < 0.1
 
 
+@pytest.mark.parametrize("interval", [0.1, 0.5, 1.0])
+def test_a_short_interval_is_not_made_shorter_for_that(interval: float) -> None:
+    number, until = 100, 60.0
+    polls = polls_of(number, interval, until)
+    assert len(polls) < 1.1 * number * until / interval
+
+
 def test_a_pause_that_the_service_asked_for_is_not_made_shorter_for_that() -> None:
     wait = Wait("it", None, 10)
     wait.pause(START, others=1000)

@@ -105,6 +105,8 @@ POLL_JITTER: Final = 0.1
 POLL_CROWD: Final = 50.0
 """Polls per second of all waits of one connection in one triggerer, above which their early, quicker polls slow down
 to their usual interval: a triggerer that starts with thousands of waits must not flood the service."""
+POLL_SETTLE: Final = 1.0
+"""Seconds that a wait of a crowd lets pass at its beginning, so that it knows of those that start behind it."""
 POLL_BEAT: Final = 0.05
 """Polls of a crowd start at multiples of this: a thousand waits at 10 seconds cost half the CPU, and poll as evenly."""
 POLL_FAILURES: Final = 10

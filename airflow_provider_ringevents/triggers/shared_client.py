@@ -147,11 +147,11 @@ class SharedClient:
     async def events(self, organization_id: str, fresh_since: float) -> list[dict[str, Any]]:
         """All events of an organization; whoever asks while a listing is under way waits for that one.
 
-        :param fresh_since: ``clock.steady()`` after which a listing must have begun to be good enough.
+        :param fresh_since: ``clock.steady()`` after which a listing that has ended must have begun to be good enough.
         :raises RingEventsError: as the client raises.
         """
         begun, listing = self._listings.get(organization_id, (float("-inf"), None))
-        if listing is None or begun < fresh_since or (listing.done() and _failed(listing)):
+        if listing is None or (listing.done() and (begun < fresh_since or _failed(listing))):
             listing = asyncio.ensure_future(self.with_client(partial(_list, organization_id)))
             self._running.add(listing)
             listing.add_done_callback(self._ended)
@@ -210,6 +210,10 @@ async def poll_until(wait: Waiting, client: SharedClient) -> None:
 
     :raises RingEventsError: what ends the wait.
     """
+    if client.users - 1 > defaults.POLL_CROWD:
+        # A triggerer starts its waits one after the other: without this the first ones of a thousand poll as if alone.
+        left = defaults.POLL_SETTLE if wait.deadline is None else wait.deadline - clock.now()
+        await clock.sleep_in_loop(max(0.0, min(defaults.POLL_SETTLE, left)))
     while True:
         await clock.sleep_in_loop(wait.pause(client.users - 1))
         try:

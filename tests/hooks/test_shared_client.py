@@ -287,6 +287,25 @@ def test_waits_of_one_organization_share_a_listing(connect: Connect) -> None:
         asyncio.run(main(server))
 
 
+def test_a_listing_that_takes_longer_than_waits_pause_is_not_begun_again_beside_itself(connect: Connect) -> None:
+    def slow(seen: Seen) -> Answer:
+        time.sleep(0.5)
+        return listing(seen)
+
+    async def main(server: WireServer) -> None:
+        async with shared_client("one") as client:
+            asked = []
+            for _ in range(10):
+                asked.append(asyncio.create_task(client.events("o", time.monotonic())))
+                await asyncio.sleep(0.02)
+            assert await asyncio.gather(*asked) == [[{"id": "e", "name": "n"}]] * 10
+            assert len(server.seen) == 1
+
+    with WireServer(slow) as server:
+        connect("one", host=server.url)
+        asyncio.run(main(server))
+
+
 def test_a_listing_that_failed_is_not_kept(connect: Connect) -> None:
     answers = iter([problem(404), listing])
 

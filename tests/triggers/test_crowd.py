@@ -1,0 +1,94 @@
+"""A triggerer starts its waits one after the other, and each of them sees only those that are there already."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+import virtual_time
+
+from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client import defaults, endpoints
+from airflow_provider_ringevents.triggers.shared_client import SharedClient, poll_until
+from airflow_provider_ringevents.waiting import Wait
+
+START = 1_000_000.0
+
+
+class Polled(SharedClient):
+    """Notes when it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__("nowhere")
+        self.at: list[float] = []
+
+    async def poll(self, call: Any, deadline: float | None = None) -> Any:
+        self.at.append(clock.now() - START)
+        await asyncio.sleep(0.05)
+        return {}
+
+
+class Endless:
+    """A wait for what never comes."""
+
+    call = endpoints.get_report("r")
+
+    def __init__(self, seed: int, deadline: float | None = None) -> None:
+        self.deadline = deadline
+        self._wait = Wait("it", deadline, 60, draw=random.Random(seed).uniform)
+
+    def pause(self, others: int = 0) -> float:
+        return self._wait.pause(clock.now(), others)
+
+    def answered(self, envelope: Any) -> bool:
+        self._wait.unfinished(clock.now())
+        return False
+
+    def failed(self, error: Any) -> None:
+        raise AssertionError("no poll fails here")
+
+
+def polls_of(waits: int, seconds: float, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    monkeypatch.setattr(clock, "now", lambda: START + virtual_time.now())
+
+    async def main() -> list[float]:
+        client = Polled()
+
+        async def wait(seed: int) -> None:
+            client.users += 1
+            await poll_until(Endless(seed), client)
+
+        tasks = [asyncio.ensure_future(wait(seed)) for seed in range(waits)]
+        await asyncio.wait(tasks, timeout=seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return client.at
+
+    return virtual_time.run(main())
+
+
+@pytest.mark.parametrize("waits", [200, 1_000, 2_500])
+def test_a_crowd_that_starts_one_by_one_does_not_flood_the_service(waits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = Counter(map(int, polls_of(waits, 300, monkeypatch)))
+    assert max(seconds.values()) < 2 * max(defaults.POLL_CROWD, waits / 60)
+
+
+def test_a_wait_alone_does_not_let_a_moment_pass_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert polls_of(1, 10, monkeypatch)[0] < 2.2 < polls_of(1, 10, monkeypatch)[1]
+
+
+def test_a_wait_of_a_crowd_ends_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: START + virtual_time.now())
+
+    async def main() -> list[float]:
+        client = Polled()
+        client.users = 1_000
+        with pytest.raises(Exception, match="did not happen in time"):
+            await poll_until(Endless(1, deadline=START + 0.3), client)
+        return client.at
+
+    assert virtual_time.run(main()) == pytest.approx([0.3])

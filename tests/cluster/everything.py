@@ -166,14 +166,16 @@ def test_a_worker_and_a_triggerer_die_under_two_hundred_exports(
     earlier = {name: cluster.finished_by(name) for name in WORKERS}  # by the examples
     began = time.monotonic()
     cluster.start_run(MAPPED, "many", conf)
-    waits = (
-        "SELECT triggerer_id, count(*) FROM trigger WHERE triggerer_id IS NOT NULL"
-        " AND classpath LIKE '%RingEventsReportTrigger' GROUP BY triggerer_id"
-    )
+    kind = "airflow_provider_ringevents.triggers.reports.RingEventsReportTrigger"
+
+    def waits() -> dict[int, int]:
+        """Of reports, for each triggerer."""
+        query = "SELECT triggerer_id, count(*) FROM trigger WHERE triggerer_id IS NOT NULL AND classpath = ?"
+        return dict(cluster.rows(f"{query} GROUP BY triggerer_id", kind))
 
     def middle() -> bool:
         """A quarter of the exports is done, both triggerers have waits, and the worker is in the middle of a task."""
-        if states(cluster, MAPPED, "many")["success"] < EXPORTS // 4 or len(cluster.rows(waits)) < len(TRIGGERERS):
+        if states(cluster, MAPPED, "many")["success"] < EXPORTS // 4 or len(waits()) < len(TRIGGERERS):
             return False
         return cluster.tasks_of(WORKERS[0]) > 0
 
@@ -185,7 +187,7 @@ def test_a_worker_and_a_triggerer_die_under_two_hundred_exports(
     assert all(had.values()), had
     memory = {name: cluster.memory(name) for name in (TRIGGERERS[1], WORKERS[1])}
     under_way = states(cluster, MAPPED, "many")
-    held = dict(cluster.rows(waits))
+    held = waits()
 
     cluster.until(lambda: end_of(cluster, MAPPED, "many"), "the end of the run", PATIENCE)
     seconds = time.monotonic() - began

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 
 def now() -> float:
@@ -21,6 +23,11 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-async def sleep_in_loop(seconds: float) -> None:
-    """Wait in an event loop."""
-    await asyncio.sleep(seconds)
+def sleep_in_loop(seconds: float) -> Coroutine[Any, Any, None]:
+    """Wait in an event loop; to be awaited."""
+    return asyncio.sleep(seconds)
+
+
+def call_later(seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
+    """Call something in the running event loop."""
+    return asyncio.get_running_loop().call_later(seconds, call)

@@ -144,9 +144,11 @@ class _Body(httpx.AsyncByteStream):
         content = self._response.content
         try:
             while not content.at_eof():
-                # aiohttp forgets its own limit where what comes is malformed.
-                async with asyncio.timeout(self._patience):
-                    part = await content.readany()
+                part = content.read_nowait()  # a short body has come with its head: no clock is set for it
+                if not part:
+                    # aiohttp forgets its own limit where what comes is malformed.
+                    async with asyncio.timeout(self._patience):
+                        part = await content.readany()
                 if part:
                     yield part
         except (TimeoutError, *_FAILURES) as error:

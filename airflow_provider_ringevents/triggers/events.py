@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -16,6 +17,9 @@ from airflow_provider_ringevents.event_waiting import EventCondition, EventWait
 from airflow_provider_ringevents.links import event_page
 from airflow_provider_ringevents.marking import Wanted
 from airflow_provider_ringevents.triggers.shared_client import poll_until, shared_client
+
+# One for all waits: a trigger's own is nine objects more for each of thousands.
+log = logging.getLogger(__name__)
 
 
 class RingEventsEventTrigger(BaseTrigger):
@@ -72,7 +76,7 @@ class RingEventsEventTrigger(BaseTrigger):
         page: str | None = None
         try:
             condition = EventCondition(self.condition, self.status, self.offset)
-            wait = EventWait(self.event_id, condition, self.deadline, self.poll_interval, self.log.info)
+            wait = EventWait(self.event_id, condition, self.deadline, self.poll_interval, log.info)
             async with shared_client(self.ringevents_conn_id) as client:
                 try:
                     await poll_until(wait, client)
@@ -158,7 +162,7 @@ class RingEventsCopyTrigger(BaseTrigger):
             time_end=self.time_end,
             source_id=self.source_id,
         )
-        wait = CopyWait(wanted, self.asked_at, self.deadline, self.poll_interval, self.log.info)
+        wait = CopyWait(wanted, self.asked_at, self.deadline, self.poll_interval, log.info)
         async with shared_client(self.ringevents_conn_id) as client:
             while True:
                 pause = wait.pause()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +12,9 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.triggers.shared_client import poll_until, shared_client
 from airflow_provider_ringevents.waiting import ReportWait
+
+# One for all waits: a trigger's own is nine objects more for each of thousands.
+log = logging.getLogger(__name__)
 
 
 class RingEventsReportTrigger(BaseTrigger):
@@ -58,7 +62,7 @@ class RingEventsReportTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the report is ready, has failed, or the deadline has passed."""
         try:
-            wait = ReportWait(self.report_id, self.deadline, self.poll_interval, self.visible_from, self.log.info)
+            wait = ReportWait(self.report_id, self.deadline, self.poll_interval, self.visible_from, log.info)
             async with shared_client(self.ringevents_conn_id) as client:
                 await poll_until(wait, client)
             event: dict[str, Any] = {"status": "ready", "report_id": self.report_id}

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ from airflow_provider_ringevents.client.errors import (
 from airflow_provider_ringevents.client.gate import Gate
 from airflow_provider_ringevents.event_search import LOOK_PER_PAGE
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+from airflow_provider_ringevents.triggers.turns import Turns
 from airflow_provider_ringevents.waiting import Waiting
 
 _Result = TypeVar("_Result")
@@ -46,6 +47,7 @@ class SharedClient:
         self._listings: dict[str, tuple[float, asyncio.Future[list[dict[str, Any]]]]] = {}
         self._running: set[asyncio.Future[list[dict[str, Any]]]] = set()
         self.users = 0
+        self.turns = Turns()
 
     @property
     def base_url(self) -> str | None:
@@ -165,6 +167,7 @@ class SharedClient:
 
     async def aclose(self) -> None:
         """Close the connections."""
+        self.turns.close()
         running = list(self._running)
         for listing in running:
             listing.cancel()
@@ -188,20 +191,36 @@ def _failed(listing: asyncio.Future[list[dict[str, Any]]]) -> bool:
 _CLIENTS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedClient]] = weakref.WeakKeyDictionary()
 
 
-@asynccontextmanager
-async def shared_client(conn_id: str) -> AsyncIterator[SharedClient]:
-    """The client of a connection in this event loop; closed when the last user leaves."""
-    clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
-    shared = clients.setdefault(conn_id, SharedClient(conn_id))
-    shared.users += 1
-    try:
-        yield shared
-    finally:
+class shared_client:
+    """The client of a connection in this event loop; closed when the last user leaves.
+
+    :param conn_id: the Airflow connection.
+    """
+
+    # By hand, since there are thousands: a generator made into a context manager is three objects more for each wait,
+    # all of which Python's collector looks at again and again while the loop stands still.
+    __slots__ = ("_conn_id", "_shared")
+
+    def __init__(self, conn_id: str) -> None:
+        self._conn_id = conn_id
+
+    async def __aenter__(self) -> SharedClient:
+        clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
+        shared = clients.get(self._conn_id)
+        if shared is None:
+            shared = clients[self._conn_id] = SharedClient(self._conn_id)
+        shared.users += 1
+        self._shared = shared
+        return shared
+
+    async def __aexit__(self, *_: object) -> None:
+        shared = self._shared
         shared.users -= 1
         if shared.users == 0:
+            clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
             # Out of the table before anything is awaited: who comes now gets a client of its own.
-            if clients.get(conn_id) is shared:
-                del clients[conn_id]
+            if clients.get(self._conn_id) is shared:
+                del clients[self._conn_id]
             await shared.aclose()
 
 
@@ -214,12 +233,21 @@ async def poll_until(wait: Waiting, client: SharedClient) -> None:
         # A triggerer starts its waits one after the other: without this the first ones of a thousand poll as if alone.
         left = defaults.POLL_SETTLE if wait.deadline is None else wait.deadline - clock.now()
         await clock.sleep_in_loop(max(0.0, min(defaults.POLL_SETTLE, left)))
-    while True:
-        await clock.sleep_in_loop(wait.pause(client.users - 1))
+    await client.turns.until_end(_Polls(wait, client))
+
+
+@dataclass(frozen=True, slots=True)
+class _Polls:
+    wait: Waiting
+    client: SharedClient
+
+    def pause(self) -> float:
+        return self.wait.pause(self.client.users - 1)
+
+    async def take(self) -> bool:
         try:
-            envelope = await client.poll(wait.call, wait.deadline)
+            envelope = await self.client.poll(self.wait.call, self.wait.deadline)
         except RingEventsError as error:
-            wait.failed(error)
-        else:
-            if wait.answered(envelope):
-                return
+            self.wait.failed(error)
+            return False
+        return self.wait.answered(envelope)

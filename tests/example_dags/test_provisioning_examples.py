@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -238,12 +239,22 @@ class Calendar:
         self.slept += seconds
         self.on_sleep()
 
+    def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
+        def wake() -> None:
+            self.slept += seconds
+            self.on_sleep()
+            call()
+
+        return asyncio.get_running_loop().call_later(0, wake)
+
 
 @pytest.fixture
 def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
     calendar = Calendar()
     monkeypatch.setattr(clock, "now", calendar.now)
-    monkeypatch.setattr(clock, "sleep_in_loop", calendar.sleep_in_loop)
+    for name in ("sleep_in_loop", "call_later"):
+        monkeypatch.setattr(clock, name, getattr(calendar, name))
+    monkeypatch.setattr(clock, "steady", calendar.now)
     return calendar
 
 

@@ -57,6 +57,13 @@ class Hours:
         self.sleep(seconds)
         await asyncio.sleep(0)
 
+    def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
+        def wake() -> None:
+            self.sleep(seconds)
+            call()
+
+        return asyncio.get_running_loop().call_later(0, wake)
+
     @contextmanager
     def passing(self) -> Iterator[Hours]:
         """Every pause of the package is one of these."""
@@ -65,6 +72,7 @@ class Hours:
             patch.object(clock, "steady", self.now),
             patch.object(clock, "sleep", self.sleep),
             patch.object(clock, "sleep_in_loop", self.sleep_in_loop),
+            patch.object(clock, "call_later", self.call_later),
             patch.object(tenacity.nap, "time", SimpleNamespace(sleep=self.sleep)),
         ):
             yield self

@@ -53,6 +53,7 @@ class Endless:
 
 def polls_of(waits: int, seconds: float, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(clock, "now", lambda: START + virtual_time.now())
+    monkeypatch.setattr(clock, "steady", virtual_time.now)
 
     async def main() -> list[float]:
         client = Polled()
@@ -83,6 +84,7 @@ def test_a_wait_alone_does_not_let_a_moment_pass_first(monkeypatch: pytest.Monke
 
 def test_a_wait_of_a_crowd_ends_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: START + virtual_time.now())
+    monkeypatch.setattr(clock, "steady", virtual_time.now)
 
     async def main() -> list[float]:
         client = Polled()

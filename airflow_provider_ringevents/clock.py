@@ -29,5 +29,5 @@ def sleep_in_loop(seconds: float) -> Coroutine[Any, Any, None]:
 
 
 def call_later(seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
-    """Call something in the running event loop."""
+    """Call something in the running event loop, unless what this returns is cancelled before."""
     return asyncio.get_running_loop().call_later(seconds, call)

@@ -167,7 +167,6 @@ class SharedClient:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        self.turns.close()
         running = list(self._running)
         for listing in running:
             listing.cancel()
@@ -199,16 +198,16 @@ class shared_client:
 
     # By hand, since there are thousands: a generator made into a context manager is three objects more for each wait,
     # all of which Python's collector looks at again and again while the loop stands still.
-    __slots__ = ("_conn_id", "_shared")
+    __slots__ = ("_clients", "_conn_id", "_shared")
 
     def __init__(self, conn_id: str) -> None:
         self._conn_id = conn_id
 
     async def __aenter__(self) -> SharedClient:
-        clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
-        shared = clients.get(self._conn_id)
+        self._clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
+        shared = self._clients.get(self._conn_id)
         if shared is None:
-            shared = clients[self._conn_id] = SharedClient(self._conn_id)
+            shared = self._clients[self._conn_id] = SharedClient(self._conn_id)
         shared.users += 1
         self._shared = shared
         return shared
@@ -217,10 +216,9 @@ class shared_client:
         shared = self._shared
         shared.users -= 1
         if shared.users == 0:
-            clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
             # Out of the table before anything is awaited: who comes now gets a client of its own.
-            if clients.get(self._conn_id) is shared:
-                del clients[self._conn_id]
+            if self._clients.get(self._conn_id) is shared:
+                del self._clients[self._conn_id]
             await shared.aclose()
 
 
@@ -238,6 +236,11 @@ async def poll_until(wait: Waiting, client: SharedClient) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Polls:
+    """Each turn of a wait is a poll.
+
+    :ivar client: sends it; how many users it has says how many others poll.
+    """
+
     wait: Waiting
     client: SharedClient
 

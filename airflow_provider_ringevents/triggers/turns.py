@@ -11,6 +11,7 @@ import asyncio
 import contextvars
 import heapq
 import itertools
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,14 +32,18 @@ class TakesTurns(Protocol):
 class _Place:
     """One that waits for its turn, or takes it.
 
-    :ivar context: of the task that waits: a turn writes its log as if that task took it.
+    :ivar who: whose turns these are.
+    :ivar ended: what its wait's own task awaits: a result after the last turn, or what that one has raised.
+    :ivar context: of that task: a turn writes its log as if the task took it.
     :ivar task: the turn that it takes just now.
+    :ivar queued: it waits for its turn.
     """
 
     who: TakesTurns
     ended: asyncio.Future[None]
     context: contextvars.Context
     task: asyncio.Task[None] | None = None
+    queued: bool = False
 
 
 class Turns:
@@ -46,13 +51,18 @@ class Turns:
 
     def __init__(self) -> None:
         self._places: list[tuple[float, int, _Place]] = []
+        self._gone = 0
         self._numbers = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
 
     async def until_end(self, who: TakesTurns) -> None:
-        """Let it take its turns, one after the other, until one says that it was the last.
+        """Let somebody take turns, one after the other, until one says that it was the last.
 
+        Where the task that waits here is cancelled, the turn that is taken just then is cancelled, too, and has ended
+        when this ends.
+
+        :param who: waits for a pause before each turn, also before the first.
         :raises Exception: what a turn has raised; it was the last one, too.
         """
         place = _Place(who, asyncio.get_running_loop().create_future(), contextvars.copy_context())
@@ -60,18 +70,26 @@ class Turns:
         try:
             await place.ended
         finally:
-            if place.task is not None:  # cancelled in the middle of a turn
+            if place.queued:
+                self._left()
+            while place.task is not None and not place.task.done():
                 place.task.cancel()
-                await asyncio.wait([place.task])
-
-    def close(self) -> None:
-        """Start no more turns."""
-        self._places.clear()
-        self._set_timer()
+                with suppress(asyncio.CancelledError):  # cancelled again: so is the turn, whatever it cleans up
+                    await asyncio.wait([place.task])
 
     def _queue(self, place: _Place) -> None:
+        place.queued = True
         heapq.heappush(self._places, (clock.steady() + place.who.pause(), next(self._numbers), place))
         self._set_timer()
+
+    def _left(self) -> None:
+        # Taken out of a heap one by one they would cost its whole length each, and left there they keep their memory.
+        self._gone += 1
+        if 2 * self._gone > len(self._places):
+            self._places = [entry for entry in self._places if not entry[2].ended.done()]
+            heapq.heapify(self._places)
+            self._gone = 0
+            self._set_timer()
 
     def _set_timer(self) -> None:
         due = self._places[0][0] if self._places else None
@@ -89,21 +107,28 @@ class Turns:
         loop, now = asyncio.get_running_loop(), clock.steady()
         while self._places and self._places[0][0] <= now:
             place = heapq.heappop(self._places)[2]
-            if not place.ended.done():
+            place.queued = False
+            if place.ended.done():
+                self._gone -= 1
+            else:
                 place.task = loop.create_task(self._turn(place), context=place.context)
         self._set_timer()
 
     async def _turn(self, place: _Place) -> None:
         try:
-            if not await place.who.take():
-                self._queue(place)
-            elif not place.ended.done():
-                place.ended.set_result(None)
+            last = await place.who.take()
         except asyncio.CancelledError:
             place.ended.cancel()
             raise
-        except Exception as error:
+        except BaseException as error:  # also a panic of a library: nobody else would end this wait
             if not place.ended.done():
                 place.ended.set_exception(error)
+        else:
+            if place.ended.done():
+                return
+            if last:
+                place.ended.set_result(None)
+            else:
+                self._queue(place)
         finally:
             place.task = None

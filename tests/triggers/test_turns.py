@@ -246,22 +246,98 @@ def test_a_turn_runs_in_the_context_of_its_wait() -> None:
     assert sorted(seen) == ["a", "a", "b", "b"]
 
 
-def test_after_closing_nothing_is_due_any_more() -> None:
-    someone = Someone(1)
+class Panic(BaseException):
+    """What libraries in other languages raise."""
+
+
+@pytest.mark.parametrize("raised", [Panic, SystemExit, KeyboardInterrupt])
+def test_whatever_a_turn_raises_leaves_nobody_waiting_for_ever(raised: type[BaseException]) -> None:
+    async def fail(number: int) -> bool:
+        raise raised("it")
+
+    async def main() -> None:
+        await asyncio.wait_for(Turns().until_end(Someone(1, take=fail)), 10)
+
+    with pytest.raises(raised, match="it"):
+        virtual_time.run(main())
+
+
+def test_one_that_is_cancelled_twice_ends_after_its_turn() -> None:
+    """The second time it is the cleaning up that is cancelled."""
+    seen: list[str] = []
+
+    async def work(number: int) -> bool:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(1)
+                seen.append("cleaned up")
+        return False
+
+    async def main() -> None:
+        waiting = asyncio.ensure_future(Turns().until_end(Someone(1, take=work)))
+        for _ in range(2):
+            await asyncio.sleep(2)
+            waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert seen == ["cleaned up"]
+        assert virtual_time.now() == pytest.approx(5)
+
+    virtual_time.run(main())
+
+
+@pytest.mark.parametrize("stay", [0, 1, 40])
+def test_those_that_are_cancelled_are_not_kept_until_they_would_be_due(stay: int) -> None:
+    async def main() -> None:
+        turns = Turns()
+        others = [asyncio.ensure_future(turns.until_end(Someone(10_000))) for _ in range(stay)]
+        many = [Someone(3_600) for _ in range(500)]
+        kept = [weakref.ref(who) for who in many]
+        await for_a_while(turns, 10, *many)
+        many.clear()
+        await asyncio.sleep(0.1)  # the loop lets go of their tasks
+        gc.collect()
+        assert sum(who() is not None for who in kept) <= stay
+        for other in others:
+            other.cancel()
+
+    virtual_time.run(main())
+
+
+def test_those_that_stay_keep_their_order_when_most_have_gone() -> None:
+    everybody = {pause: Someone(pause) for pause in (20.0, 90.0, 30.0, 95.0, 96.0, 40.0, 50.0)}
+    go, stay = (20.0, 95.0, 96.0, 50.0), (30.0, 40.0, 90.0)
 
     async def main() -> None:
         turns = Turns()
-        waiting = asyncio.ensure_future(turns.until_end(someone))
-        await asyncio.sleep(2.5)
-        turns.close()
-        await asyncio.sleep(5)
-        waiting.cancel()
+        tasks = {pause: asyncio.ensure_future(turns.until_end(who)) for pause, who in everybody.items()}
+        await asyncio.sleep(10)
+        for pause in go:
+            tasks[pause].cancel()
+        await asyncio.sleep(90)
+        for pause in stay:
+            tasks[pause].cancel()
 
     virtual_time.run(main())
-    assert len(someone.turns) == 2
+    assert [times(everybody[pause].turns)[0] for pause in stay] == [*stay]
 
 
-def test_however_many_sleep_there_is_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_all_have_gone_no_timer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    timers = _watched(monkeypatch)
+
+    async def main() -> None:
+        await for_a_while(Turns(), 10, *(Someone(3_600 + number) for number in range(5)))
+
+    virtual_time.run(main())
+    assert timers
+    assert all(timer.cancelled() for timer in timers)
+
+
+def _watched(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.TimerHandle]:
     real = clock.call_later
     timers: list[asyncio.TimerHandle] = []
 
@@ -270,6 +346,11 @@ def test_however_many_sleep_there_is_one_timer(monkeypatch: pytest.MonkeyPatch) 
         return timers[-1]
 
     monkeypatch.setattr(clock, "call_later", counted)
+    return timers
+
+
+def test_however_many_sleep_there_is_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    timers = _watched(monkeypatch)
 
     async def main() -> None:
         looking = asyncio.ensure_future(look())

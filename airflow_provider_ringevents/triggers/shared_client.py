@@ -191,7 +191,9 @@ _CLIENTS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedC
 
 
 class shared_client:
-    """The client of a connection in this event loop; closed when the last user leaves.
+    """The client of a connection in the running event loop; closed when its last user leaves.
+
+    ``async with shared_client(conn_id) as client``: a :class:`SharedClient`.
 
     :param conn_id: the Airflow connection.
     """

@@ -1,8 +1,9 @@
 """Waits that sleep for minutes and work for moments take turns, with one timer for all of them.
 
-A task that sleeps holds a timer, two coroutines and a dozen other objects, new ones after each poll. With thousands of
-them Python's collector has millions to look at, and while it looks the event loop stands still. Here a wait's own task
-awaits one future from its beginning to its end, and what it does in between are tasks that live for a moment.
+A task that sleeps holds a timer, a coroutine and a dozen other objects, new ones after each poll. With thousands of
+waits they outlive the young generations of Python's collector, and the full collections that follow stop the event loop
+for half a second each. Here a wait's own task awaits one future from its beginning to its end, and its turns are tasks
+that live for a moment.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from urllib.request import urlopen
 
@@ -62,7 +63,7 @@ def create(connection: dict[str, Any]) -> None:
         client.send(endpoints.create_event_from_template(template, attributes))
 
 
-def ours(connection: dict[str, Any], largest: int) -> Any:
+def ours(connection: dict[str, Any]) -> Any:
     """The look that the operators make."""
     from airflow_provider_ringevents.event_search import EventSearch
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
@@ -73,7 +74,7 @@ def ours(connection: dict[str, Any], largest: int) -> Any:
         return Wanted(KEY).find(EventSearch(hook, connection["extra"]["organization_id"]).events())
 
 
-def page_loop(connection: dict[str, Any], largest: int) -> Any:
+def page_loop(largest: int, connection: dict[str, Any]) -> Any:
     """A loop over `links.next`, to the end: only so is it known that there is no second one."""
     import requests
 
@@ -93,20 +94,16 @@ def page_loop(connection: dict[str, Any], largest: int) -> Any:
     return found
 
 
-Find = Callable[[dict[str, Any], int], Any]
-"""The connection, the largest page -> the event, or None."""
-
-
-def _measured(find: Find, connection: dict[str, Any], largest: int, runs: int) -> tuple[float, float, int]:
+def _measured(find: Callable[[dict[str, Any]], Any], connection: dict[str, Any], runs: int) -> tuple[float, float, int]:
     seconds, cpus, asked = [], [], 0
     for _ in range(runs):
         before, started, cpu = requests_so_far(connection), time.perf_counter(), time.process_time()
-        found = find(connection, largest)
+        found = find(connection)
         seconds.append(time.perf_counter() - started)
         cpus.append(time.process_time() - cpu)
         asked = requests_so_far(connection) - before
         if found is None:
-            raise RuntimeError(f"{find.__name__} did not find the event")
+            raise RuntimeError(f"{find} did not find the event")
     return statistics.median(seconds), statistics.median(cpus), asked
 
 
@@ -115,21 +112,21 @@ def report(*, full: bool = True) -> Written:
 
     :param full: the median of five looks instead of one.
     """
-    ways = {
-        "**ours**": ours,
-        "a loop with `requests`, the largest pages, one at a time": page_loop,
-    }
     lines = [
         f"| one event among {EVENTS:,}, {LATENCY * 1000:.0f} ms a request | largest page | requests | seconds"
         " | CPU seconds | times as fast as the loop |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for largest in PAGES:
+        ways: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "**ours**": ours,
+            "a loop with `requests`, the largest pages, one at a time": partial(page_loop, largest),
+        }
         with emulator(largest) as connection:
             create(connection)
             for way in ways.values():
-                way(connection, largest)  # what is imported once is not counted
-            found = {label: _measured(way, connection, largest, 5 if full else 1) for label, way in ways.items()}
+                way(connection)  # what is imported once is not counted
+            found = {label: _measured(way, connection, 5 if full else 1) for label, way in ways.items()}
         *_, (slow, _, _) = found.values()
         for label, (seconds, cpu, asked) in found.items():
             lines.append(f"| {label} | {largest:,} | {asked} | {seconds:.2f} | {cpu:.2f} | {slow / seconds:.1f} |")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import virtual_time
 from airflow_harness import DagOutcome
 from airflow_harness.dags import REFUSED
 
@@ -235,17 +236,15 @@ class Calendar:
     def now(self) -> float:
         return time.time() + self.slept
 
-    async def sleep_in_loop(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         self.slept += seconds
         self.on_sleep()
 
-    def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
-        def wake() -> None:
-            self.slept += seconds
-            self.on_sleep()
-            call()
+    async def sleep_in_loop(self, seconds: float) -> None:
+        self.sleep(seconds)
 
-        return asyncio.get_running_loop().call_later(0, wake)
+    def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
+        return virtual_time.at_once(lambda: self.sleep(seconds), call)
 
 
 @pytest.fixture

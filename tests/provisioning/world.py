@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 import tenacity.nap
+import virtual_time
 from airflow_harness import Run
 
 from airflow_provider_ringevents import clock
@@ -58,11 +59,7 @@ class Hours:
         await asyncio.sleep(0)
 
     def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
-        def wake() -> None:
-            self.sleep(seconds)
-            call()
-
-        return asyncio.get_running_loop().call_later(0, wake)
+        return virtual_time.at_once(lambda: self.sleep(seconds), call)
 
     @contextmanager
     def passing(self) -> Iterator[Hours]:

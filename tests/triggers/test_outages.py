@@ -15,6 +15,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+import virtual_time
 from drivers import KEY
 from wire import NO_ANSWER, RESET, Answer, Seen, WireServer, json_answer, problem
 
@@ -46,14 +47,7 @@ class Hours:
         await asyncio.sleep(0)
 
     def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
-        due = self.time + seconds
-
-        def wake() -> None:
-            self.slept.append(seconds)
-            self.time = max(self.time, due)
-            call()
-
-        return asyncio.get_running_loop().call_later(0, wake)
+        return virtual_time.at_once(lambda: self.sleep(seconds), call)
 
 
 @pytest.fixture

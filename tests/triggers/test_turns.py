@@ -143,7 +143,7 @@ def test_one_that_is_cancelled_while_it_sleeps_gets_no_turn_any_more() -> None:
     assert times(stays.turns) == [2, 4, 6]
 
 
-def test_one_that_is_cancelled_in_its_turn_ends_when_the_turn_has_cleaned_up() -> None:
+def test_one_that_is_cancelled_ends_when_its_turn_has_cleaned_up() -> None:
     seen: list[str] = []
 
     async def work(number: int) -> bool:
@@ -154,17 +154,43 @@ def test_one_that_is_cancelled_in_its_turn_ends_when_the_turn_has_cleaned_up() -
             seen.append("cleaned up")
         return False
 
-    async def main() -> None:
-        waiting = asyncio.ensure_future(Turns().until_end(Someone(1, take=work)))
-        await asyncio.sleep(2)
-        waiting.cancel()
+    assert ends_when_cancelled(work, 2) == pytest.approx(3)
+    assert seen == ["cleaned up"]
+
+
+def test_cancelled_once_more_it_still_ends_after_its_turn() -> None:
+    """The second time it is the cleaning up that is cancelled."""
+    seen: list[str] = []
+
+    async def work(number: int) -> bool:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(1)
+                seen.append("cleaned up")
+        return False
+
+    assert ends_when_cancelled(work, 2, 4) == pytest.approx(5)
+    assert seen == ["cleaned up"]
+
+
+def ends_when_cancelled(take: Take, *moments: float) -> float:
+    """When a wait ends that is cancelled at these moments; its first turn begins at 1."""
+
+    async def main() -> float:
+        waiting = asyncio.ensure_future(Turns().until_end(Someone(1, take=take)))
+        for moment in moments:
+            await asyncio.sleep(moment - virtual_time.now())
+            waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        seen.append("ended")
-        assert virtual_time.now() == pytest.approx(3)
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "the turn has ended, too"
+        return virtual_time.now()
 
-    virtual_time.run(main())
-    assert seen == ["cleaned up", "ended"]
+    return virtual_time.run(main())
 
 
 def test_a_turn_that_is_cancelled_from_inside_leaves_nobody_waiting_for_ever() -> None:
@@ -177,6 +203,9 @@ def test_a_turn_that_is_cancelled_from_inside_leaves_nobody_waiting_for_ever() -
         assert waiting.cancelled()
 
     virtual_time.run(main())
+
+
+End = Callable[[], Coroutine[Any, Any, bool]]
 
 
 async def says_yes() -> bool:
@@ -192,14 +221,14 @@ async def fails() -> bool:
 
 
 @pytest.mark.parametrize("end", [says_yes, says_no, fails])
-def test_whatever_a_cancelled_turn_does_at_last_is_no_error_of_the_loop(end: Callable[[], Any]) -> None:
+def test_whatever_a_cancelled_turn_does_at_last_is_no_error_of_the_loop(end: End) -> None:
     """asyncio complains of errors that nobody has looked at."""
     complaints: list[dict[str, Any]] = []
 
     async def work(number: int) -> bool:
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
-        return await end()  # type: ignore[no-any-return]
+        return await end()
 
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
@@ -260,34 +289,6 @@ def test_whatever_a_turn_raises_leaves_nobody_waiting_for_ever(raised: type[Base
 
     with pytest.raises(raised, match="it"):
         virtual_time.run(main())
-
-
-def test_one_that_is_cancelled_twice_ends_after_its_turn() -> None:
-    """The second time it is the cleaning up that is cancelled."""
-    seen: list[str] = []
-
-    async def work(number: int) -> bool:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            try:
-                await asyncio.sleep(60)
-            finally:
-                await asyncio.sleep(1)
-                seen.append("cleaned up")
-        return False
-
-    async def main() -> None:
-        waiting = asyncio.ensure_future(Turns().until_end(Someone(1, take=work)))
-        for _ in range(2):
-            await asyncio.sleep(2)
-            waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        assert seen == ["cleaned up"]
-        assert virtual_time.now() == pytest.approx(5)
-
-    virtual_time.run(main())
 
 
 @pytest.mark.parametrize("stay", [0, 1, 40])

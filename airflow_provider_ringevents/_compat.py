@@ -63,7 +63,7 @@ def carry_retry_after(operator: BaseOperator) -> None:
     """
     if not AIRFLOW_V_3_3_PLUS or operator.retry_policy is not None:
         return
-    from airflow_provider_ringevents.retry_policy import RingEventsRetryPolicy
+    from airflow_provider_ringevents.operators.retry_policy import RingEventsRetryPolicy
 
     operator.retry_policy = RingEventsRetryPolicy()
 

@@ -11,8 +11,8 @@ _OBJECT_STORAGE = "Common IO"
 _ASSET_URIS = [
     {
         "schemes": ["ringevents"],
-        "handler": f"{_PACKAGE}.assets.sanitize_uri",
-        "to_openlineage_converter": f"{_PACKAGE}.assets.convert_asset_to_openlineage",
+        "handler": f"{_PACKAGE}.observability.assets.sanitize_uri",
+        "to_openlineage_converter": f"{_PACKAGE}.observability.assets.convert_asset_to_openlineage",
     }
 ]
 
@@ -35,7 +35,7 @@ def _transfers(*names: str) -> list[dict[str, str]]:
 def get_provider_info() -> dict[str, Any]:
     """The provider's metadata, in Airflow's own schema."""
     from airflow_provider_ringevents import __version__
-    from airflow_provider_ringevents.hooks import form
+    from airflow_provider_ringevents.hooks import connection_form
 
     return {
         # Must equal the distribution's canonical name: a mismatch breaks provider discovery for the whole Airflow.
@@ -58,21 +58,21 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": _modules("triggers", "events", "registrations", "reports"),
         "transfers": _transfers("collection_to_object_storage", "report_to_object_storage"),
         # Airflow 3.2 and later; loaded by every call of `airflow`.
-        "cli": [f"{_PACKAGE}.cli.definition.get_ringevents_cli_commands"],
+        "cli": [f"{_PACKAGE}.cli.commands.get_ringevents_cli_commands"],
         "asset-uris": _ASSET_URIS,
         # The same for Airflow 2.
         "dataset-uris": _ASSET_URIS,
-        "extra-links": [f"{_PACKAGE}.links.EventLink", f"{_PACKAGE}.links.ObjectLink"],
+        "extra-links": [f"{_PACKAGE}.observability.links.EventLink", f"{_PACKAGE}.links.ObjectLink"],
         "connection-types": [
             {
                 "connection-type": "ringevents",
                 "hook-name": _INTEGRATION,
                 "hook-class-name": f"{_PACKAGE}.hooks.ringevents.RingEventsHook",
-                "conn-fields": form.conn_fields(),
+                "conn-fields": connection_form.conn_fields(),
                 "ui-field-behaviour": {
-                    "hidden-fields": form.HIDDEN,
-                    "relabeling": form.RELABELED,
-                    "placeholders": form.PLACEHOLDERS,
+                    "hidden-fields": connection_form.HIDDEN,
+                    "relabeling": connection_form.RELABELED,
+                    "placeholders": connection_form.PLACEHOLDERS,
                 },
             }
         ],

@@ -23,7 +23,7 @@ _EXPORT = """
 import json, resource, sys, time
 from airflow_provider_ringevents.client import Client
 from airflow_provider_ringevents.storage import Destination
-from airflow_provider_ringevents.transfers.publish_report import publish_report
+from airflow_provider_ringevents.transfers.report_upload import publish_report
 
 connection, report, target = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3]
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

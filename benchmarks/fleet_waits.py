@@ -81,7 +81,7 @@ def ours() -> Make:
 
 def ours_alone() -> Make:
     """The same, but a 429 is no matter to the others."""
-    from airflow_provider_ringevents.client.gate import Gate
+    from airflow_provider_ringevents.client.transport.rate_limiter import Gate
 
     Gate.answered = lambda *_: None  # type: ignore[method-assign]
     return ours()

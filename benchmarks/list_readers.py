@@ -37,10 +37,10 @@ def _memory(name: str) -> int:
 def ours(concurrency: int | None) -> Reader:
     """The export that the operator makes."""
     from airflow_provider_ringevents.client import Client
-    from airflow_provider_ringevents.collections.catalog import COLLECTIONS
-    from airflow_provider_ringevents.collections.formats.naming import FileKind
+    from airflow_provider_ringevents.exports.catalog import COLLECTIONS
+    from airflow_provider_ringevents.exports.formats.file_format import FileKind
     from airflow_provider_ringevents.storage import Destination
-    from airflow_provider_ringevents.transfers.publish_collection import CollectionExport, publish_collection
+    from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, publish_collection
 
     def read(origin: str, rows: int, target: Path) -> None:
         kind = FileKind.of(str(target), None)

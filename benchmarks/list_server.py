@@ -27,7 +27,7 @@ class Pages:
 
     def __init__(self) -> None:
         from airflow_provider_ringevents.emulator import Emulator
-        from airflow_provider_ringevents.emulator.ids import Kind
+        from airflow_provider_ringevents.emulator.backend.registration_ids import Kind
 
         emulator = Emulator(registrations=TEMPLATES * PER_PAGE)
         book = emulator.state.events[emulator.event_id].registrations

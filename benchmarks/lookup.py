@@ -47,7 +47,7 @@ def requests_so_far(connection: dict[str, Any]) -> int:
 def create(connection: dict[str, Any]) -> None:
     """Make the event that is looked for, with its mark."""
     from airflow_provider_ringevents.client import Client, endpoints
-    from airflow_provider_ringevents.marking import MARK_FIELD
+    from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
 
     organization = connection["extra"]["organization_id"]
     with Client(connection["host"], connection["password"]) as client:
@@ -65,9 +65,9 @@ def create(connection: dict[str, Any]) -> None:
 
 def ours(connection: dict[str, Any]) -> Any:
     """The look that the operators make."""
-    from airflow_provider_ringevents.event_search import EventSearch
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.marking import Wanted
+    from airflow_provider_ringevents.provisioning.event_identity import Wanted
+    from airflow_provider_ringevents.provisioning.event_lookup import EventSearch
 
     os.environ["AIRFLOW_CONN_LOOKUP"] = json.dumps(connection)
     with RingEventsHook("lookup") as hook:
@@ -78,7 +78,7 @@ def page_loop(largest: int, connection: dict[str, Any]) -> Any:
     """A loop over `links.next`, to the end: only so is it known that there is no second one."""
     import requests
 
-    from airflow_provider_ringevents.marking import MARK_FIELD
+    from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
 
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {connection['password']}"

@@ -23,7 +23,7 @@ from airflow_provider_ringevents.transfers.report_to_object_storage import RingE
 
 def _window(params: dict[str, Any], run_at: datetime) -> tuple[datetime, datetime]:
     """The half-open window: as the params say, else the 24 hours before the run's time."""
-    from airflow_provider_ringevents.client.times import to_utc
+    from airflow_provider_ringevents.client.validation.datetimes import to_utc
 
     until = to_utc("ended_before", params["ended_before"] or run_at, None)
     since = to_utc("ended_from", params["ended_from"] or until - timedelta(days=1), None)
@@ -36,7 +36,7 @@ def _window(params: dict[str, Any], run_at: datetime) -> tuple[datetime, datetim
 @task
 def list_exports() -> list[dict[str, str]]:
     """One pair of event id and report type for each export to make."""
-    from airflow_provider_ringevents.client.times import read_time
+    from airflow_provider_ringevents.client.validation.datetimes import read_time
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 
     context = get_current_context()

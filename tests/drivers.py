@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_ringevents.client import AsyncClient, Client, Envelope
-from airflow_provider_ringevents.client.downloading import DownloadPlan
+from airflow_provider_ringevents.client.downloads.state import DownloadPlan
 from airflow_provider_ringevents.client.endpoints import Call
-from airflow_provider_ringevents.client.paging import Page
-from airflow_provider_ringevents.client.retrying import RetryPolicy
+from airflow_provider_ringevents.client.pagination import Page
+from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 
 KEY = "canary-key-8f2e1b"
 AT_ONCE = RetryPolicy(base=0.0)

@@ -8,8 +8,8 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from airflow_provider_ringevents.client import Client, endpoints
-from airflow_provider_ringevents.collections.catalog import COLLECTIONS
-from airflow_provider_ringevents.collections.formats import FileKind, open_rows
+from airflow_provider_ringevents.exports.catalog import COLLECTIONS
+from airflow_provider_ringevents.exports.formats import FileKind, open_rows
 
 Row = dict[str, Any]
 

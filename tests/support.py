@@ -18,7 +18,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "Outlets by reference (`Asset.ref`)": (
         "tests/transfers/test_collection_windows.py::test_a_reference_to_an_asset_is_told_as_the_asset"
     ),
-    "`airflow ringevents ...` beside `ringevents ...`": "tests/cli/test_definition.py::test_airflow_takes_the_group",
+    "`airflow ringevents ...` beside `ringevents ...`": "tests/cli/test_commands.py::test_airflow_takes_the_group",
     "A retry takes up the report that an earlier try has asked for": (
         "tests/transfers/test_report_to_object_storage.py::test_a_retry_resumes_the_same_report"
     ),

@@ -36,7 +36,7 @@ def emulator() -> Iterator[Emulator]:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that cost a test nothing."""
     from airflow_provider_ringevents.client import defaults
-    from airflow_provider_ringevents.client.retrying import RetryPolicy
+    from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 
     monkeypatch.setattr(defaults, "POLL_FIRST", 0.02)
     monkeypatch.setattr(RetryPolicy, "backoff", lambda self, attempt: 0.0)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from airflow_provider_ringevents import __version__
-from airflow_provider_ringevents.cli.definition import EXIT_CODES, get_ringevents_cli_commands
+from airflow_provider_ringevents.cli.commands import EXIT_CODES, get_ringevents_cli_commands
 
 
 def parser() -> argparse.ArgumentParser:

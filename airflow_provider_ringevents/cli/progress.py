@@ -6,8 +6,8 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
-from airflow_provider_ringevents.cli.terminal_hook import Watcher
-from airflow_provider_ringevents.task_notes import human_bytes
+from airflow_provider_ringevents.cli.hook import Watcher
+from airflow_provider_ringevents.observability.progress_log import human_bytes
 
 
 class ProgressBar(Watcher):

@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Mapping
 
-from airflow_provider_ringevents.cli.definition import get_ringevents_cli_commands
+from airflow_provider_ringevents.cli.commands import get_ringevents_cli_commands
 from airflow_provider_ringevents.client.errors import RingEventsApiError, RingEventsError
 
 _SUBJECT = re.compile(r"(\w+)((?:\[[^\]]*\])*)(?=:| '| is )")

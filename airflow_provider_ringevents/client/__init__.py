@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client import endpoints as endpoints
-    from airflow_provider_ringevents.client.answers import Envelope as Envelope
     from airflow_provider_ringevents.client.async_client import AsyncClient as AsyncClient
     from airflow_provider_ringevents.client.client import Client as Client
     from airflow_provider_ringevents.client.endpoints import Call as Call
@@ -34,12 +33,13 @@ if TYPE_CHECKING:
     from airflow_provider_ringevents.client.errors import RingEventsValidationError as RingEventsValidationError
     from airflow_provider_ringevents.client.errors import RingEventsWaitTimeoutError as RingEventsWaitTimeoutError
     from airflow_provider_ringevents.client.filters import Filter as Filter
+    from airflow_provider_ringevents.client.transport.responses import Envelope as Envelope
 
 _HOMES = {
     "Client": "client",
     "AsyncClient": "async_client",
     "Call": "endpoints",
-    "Envelope": "answers",
+    "Envelope": "transport.responses",
     "Filter": "filters",
     "ErrorDetail": "errors",
     "RingEventsError": "errors",

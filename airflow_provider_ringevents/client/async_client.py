@@ -12,15 +12,22 @@ import httpx
 from tenacity import AsyncRetrying
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.answers import Envelope
 from airflow_provider_ringevents.client.async_transport import open_transport
-from airflow_provider_ringevents.client.core import HTTP_FAILURES, Blocks, ClientCore, LimitedBody, OnRetry, ssl_context
-from airflow_provider_ringevents.client.downloading import DownloadPlan
+from airflow_provider_ringevents.client.base_client import (
+    HTTP_FAILURES,
+    Blocks,
+    ClientCore,
+    LimitedBody,
+    OnRetry,
+    ssl_context,
+)
+from airflow_provider_ringevents.client.downloads.state import DownloadPlan
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.client.gate import Gate
-from airflow_provider_ringevents.client.paging import Page, PagePlan
-from airflow_provider_ringevents.client.retrying import RetryPolicy
+from airflow_provider_ringevents.client.pagination import Page, PagePlan
+from airflow_provider_ringevents.client.transport.rate_limiter import Gate
+from airflow_provider_ringevents.client.transport.responses import Envelope
+from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 
 
 class AsyncClient(ClientCore):

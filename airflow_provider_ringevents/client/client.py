@@ -17,15 +17,15 @@ import httpx
 from tenacity import Retrying
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.answers import Envelope
-from airflow_provider_ringevents.client.core import HTTP_FAILURES, Blocks, ClientCore, LimitedBody, OnRetry
-from airflow_provider_ringevents.client.downloading import DownloadPlan
+from airflow_provider_ringevents.client.base_client import HTTP_FAILURES, Blocks, ClientCore, LimitedBody, OnRetry
+from airflow_provider_ringevents.client.downloads.state import DownloadPlan
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsRateLimitError
-from airflow_provider_ringevents.client.pacing import Pacer
-from airflow_provider_ringevents.client.paging import Page, PagePlan
-from airflow_provider_ringevents.client.retrying import RetryPolicy
+from airflow_provider_ringevents.client.pagination import Page, PagePlan
 from airflow_provider_ringevents.client.settings import check_number
+from airflow_provider_ringevents.client.transport.responses import Envelope
+from airflow_provider_ringevents.client.transport.retry import RetryPolicy
+from airflow_provider_ringevents.client.transport.throttle import Pacer
 from airflow_provider_ringevents.client.wide_reads import widen
 
 log = logging.getLogger(__name__)

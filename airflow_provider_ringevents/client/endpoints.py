@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER, FilterLike
-from airflow_provider_ringevents.client.paths import path_segment
-from airflow_provider_ringevents.client.retrying import REPEATABLE_METHODS
+from airflow_provider_ringevents.client.transport.retry import REPEATABLE_METHODS
 from airflow_provider_ringevents.client.types import REPORT_TYPES, REPORT_VERSIONS, check_choice
+from airflow_provider_ringevents.client.validation.identifiers import path_segment
 
 
 @dataclass(frozen=True, slots=True)

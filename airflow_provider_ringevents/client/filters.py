@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.times import api_time, to_utc
+from airflow_provider_ringevents.client.validation.datetimes import api_time, to_utc
 
 Conditions = Mapping[str, Any]
 

@@ -13,14 +13,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_ringevents.emulator.clock import ManualClock
-    from airflow_provider_ringevents.emulator.faults import Fault
-    from airflow_provider_ringevents.emulator.server import Emulator
+    from airflow_provider_ringevents.emulator.backend.clock import ManualClock
+    from airflow_provider_ringevents.emulator.faults.registry import Fault
+    from airflow_provider_ringevents.emulator.server.runner import Emulator
     from airflow_provider_ringevents.emulator.settings import Settings
 
 __all__ = ["Emulator", "Fault", "ManualClock", "Settings"]
 
-_HOMES = {"Emulator": "server", "Fault": "faults", "ManualClock": "clock", "Settings": "settings"}
+_HOMES = {
+    "Emulator": "server.runner",
+    "Fault": "faults.registry",
+    "ManualClock": "backend.clock",
+    "Settings": "settings",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_ringevents.emulator.settings import Settings
 
 if TYPE_CHECKING:
-    from airflow_provider_ringevents.emulator.server import Emulator
+    from airflow_provider_ringevents.emulator.server.runner import Emulator
 
 _DEFAULTS: Final = {field.name: field.default for field in fields(Settings) if field.default is not MISSING}
 

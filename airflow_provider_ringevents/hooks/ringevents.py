@@ -13,7 +13,6 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_ringevents._compat import get_connection_async, quiet_http_log
 from airflow_provider_ringevents.client import AsyncClient, Client, Envelope, endpoints
-from airflow_provider_ringevents.client.answers import read_resource
 from airflow_provider_ringevents.client.client import Download
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
@@ -23,8 +22,9 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
 )
 from airflow_provider_ringevents.client.filters import FilterLike
-from airflow_provider_ringevents.client.validation import checked_attributes
-from airflow_provider_ringevents.hooks import form
+from airflow_provider_ringevents.client.transport.responses import read_resource
+from airflow_provider_ringevents.client.validation.requests import checked_attributes
+from airflow_provider_ringevents.hooks import connection_form
 from airflow_provider_ringevents.hooks.connection import client_settings, read_extra, system_s_words
 
 _SHOWN_ORGANIZATIONS = 5
@@ -171,12 +171,12 @@ class RingEventsHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """The form's extra fields, for Airflow before 3.2, which does not read them from the provider's metadata."""
-        return form.widgets()
+        return connection_form.widgets()
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """The form's labels, for Airflow before 3.2."""
-        return form.field_behaviour()
+        return connection_form.field_behaviour()
 
     # --- how an answer is handed on
 

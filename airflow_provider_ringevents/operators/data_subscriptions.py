@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.paths import check_id
+from airflow_provider_ringevents.client.validation.identifiers import check_id
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
@@ -56,7 +56,7 @@ class RingEventsCreateDataSubscriptionOperator(RingEventsBaseOperator):
 
     @refuses
     def _check(self, known: Callable[[Any], bool]) -> None:
-        from airflow_provider_ringevents.client.validation import checked_attributes
+        from airflow_provider_ringevents.client.validation.requests import checked_attributes
 
         if known(self.event_id):
             check_id("event_id", self.event_id)

@@ -9,17 +9,17 @@ from airflow.providers.common.compat.sdk import Context, conf
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
-from airflow_provider_ringevents.client.paths import check_id
-from airflow_provider_ringevents.links import EventLink
+from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.observability.links import EventLink
+from airflow_provider_ringevents.operators._provisioning import ProvisioningOperator, Time, WaitingOperator
 from airflow_provider_ringevents.operators.base import at_the_edge, is_known, is_known_now, refuses
-from airflow_provider_ringevents.operators.provision import ProvisioningOperator, Time, WaitingOperator
-from airflow_provider_ringevents.triggers.outcome import checked_event
+from airflow_provider_ringevents.triggers._payload import checked_event
 
 if TYPE_CHECKING:
-    from airflow_provider_ringevents.event_waiting import EventCondition
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.marking import Wanted
-    from airflow_provider_ringevents.provisioning import CreateOnce
+    from airflow_provider_ringevents.polling.events import EventCondition
+    from airflow_provider_ringevents.provisioning.event_identity import Wanted
+    from airflow_provider_ringevents.provisioning.idempotent_create import CreateOnce
 
 _DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 
@@ -84,7 +84,7 @@ class RingEventsCreateEventOperator(ProvisioningOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the event, or find it."""
         from airflow_provider_ringevents.client.endpoints import create_event
-        from airflow_provider_ringevents.marking import Wanted, readable_slug, slug_tail
+        from airflow_provider_ringevents.provisioning.event_identity import Wanted, readable_slug, slug_tail
 
         self.check_arguments(is_known)
         key = self.key(context)
@@ -188,7 +188,7 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the event, or find it; wait here, or defer the wait."""
         from airflow_provider_ringevents.client.endpoints import create_event_from_template
-        from airflow_provider_ringevents.marking import Wanted, with_mark
+        from airflow_provider_ringevents.provisioning.event_identity import Wanted, with_mark
 
         self.check_arguments(is_known)
         key = self.key(context)
@@ -223,14 +223,14 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
                     ),
                     method_name="execute_complete",
                 )
-            from airflow_provider_ringevents.event_waiting import EventWait
-            from airflow_provider_ringevents.waiting import wait_for
+            from airflow_provider_ringevents.polling.events import EventWait
+            from airflow_provider_ringevents.polling.waiter import wait_for
 
             wait_for(hook, EventWait(event_id, condition, self.deadline(), self.poll_interval, self.log.info))
             return hook.get_event(event_id)
 
     def _condition(self) -> EventCondition | None:
-        from airflow_provider_ringevents.event_waiting import EventCondition
+        from airflow_provider_ringevents.polling.events import EventCondition
 
         if self.wait_for is None:
             return None
@@ -315,7 +315,7 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask for the copy, or find it; wait here, or defer the wait."""
         from airflow_provider_ringevents.client.endpoints import duplicate_event
-        from airflow_provider_ringevents.marking import with_mark
+        from airflow_provider_ringevents.provisioning.event_identity import with_mark
 
         self.check_arguments(is_known)
         attributes = with_mark(self.request_attributes(), self.key(context))
@@ -328,7 +328,7 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
         return event
 
     def _wanted(self, context: Context, attributes: Mapping[str, Any]) -> Wanted:
-        from airflow_provider_ringevents.marking import Wanted
+        from airflow_provider_ringevents.provisioning.event_identity import Wanted
 
         return Wanted(
             self.key(context),
@@ -359,7 +359,7 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
                 ),
                 method_name="execute_complete",
             )
-        from airflow_provider_ringevents.copy_waiting import CopyWait
+        from airflow_provider_ringevents.polling.duplications import CopyWait
 
         wait = CopyWait(wanted, asked_at, self.deadline(), self.poll_interval, self.log.info)
         while True:

@@ -15,7 +15,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsNotFoundError,
     RingEventsRateLimitError,
 )
-from airflow_provider_ringevents.client.paths import check_id
+from airflow_provider_ringevents.client.validation.identifiers import check_id
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
@@ -73,7 +73,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
 
     @refuses
     def _checked(self, known: Callable[[Any], bool]) -> list[dict[str, Any]]:
-        from airflow_provider_ringevents.client.validation import checked_attributes
+        from airflow_provider_ringevents.client.validation.requests import checked_attributes
 
         if known(self.ticket_id):
             check_id("ticket_id", self.ticket_id)
@@ -124,8 +124,8 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
 
     def _existing(self, hook: RingEventsHook, attendees: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """The attendees' links that there are, by identity; the whole list is read, since a filter may mind case."""
+        from airflow_provider_ringevents.client.consistent_listing import whole_list
         from airflow_provider_ringevents.client.endpoints import list_magic_links
-        from airflow_provider_ringevents.whole_lists import whole_list
 
         wanted = {_identity(attendee["email"]) for attendee in attendees}
         links: dict[str, dict[str, Any]] = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.paths import check_id
+from airflow_provider_ringevents.client.validation.identifiers import check_id
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
@@ -42,7 +42,7 @@ class RingEventsUpdateRegistrationOperator(RingEventsBaseOperator):
 
     @refuses
     def _check(self, known: Callable[[Any], bool]) -> None:
-        from airflow_provider_ringevents.client.validation import checked_attributes
+        from airflow_provider_ringevents.client.validation.requests import checked_attributes
 
         if known(self.registration_id):
             check_id("registration_id", self.registration_id)

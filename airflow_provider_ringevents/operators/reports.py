@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.paths import check_id
+from airflow_provider_ringevents.client.validation.identifiers import check_id
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     at_the_edge,
@@ -31,7 +31,7 @@ def check_report_request(
     :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
     """
     from airflow_provider_ringevents.client.endpoints import create_report
-    from airflow_provider_ringevents.client.validation import checked_attributes
+    from airflow_provider_ringevents.client.validation.requests import checked_attributes
 
     if known(event_id):
         check_id("event_id", event_id)

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.paths import check_id
+from airflow_provider_ringevents.client.validation.identifiers import check_id
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     as_mapping,
@@ -65,7 +65,7 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
 
     @refuses
     def _checked(self, known: Callable[[Any], bool]) -> dict[str, Any]:
-        from airflow_provider_ringevents.client.validation import checked_attributes
+        from airflow_provider_ringevents.client.validation.requests import checked_attributes
 
         if known(self.event_id):
             check_id("event_id", self.event_id)

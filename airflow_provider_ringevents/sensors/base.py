@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.task_notes import WaitNotes
+    from airflow_provider_ringevents.observability.progress_log import WaitNotes
 
 _FAILED = "ringevents_failed_pokes"
 
@@ -56,7 +56,7 @@ class RingEventsBaseSensor(BaseSensorOperator):
     def notes(self) -> WaitNotes:
         """What this wait says; rescheduled, each poke is a wait of its own."""
         if self._wait_notes is None:
-            from airflow_provider_ringevents.task_notes import WaitNotes
+            from airflow_provider_ringevents.observability.progress_log import WaitNotes
 
             deadline = None if self.reschedule else clock.now() + self.timeout
             self._wait_notes = WaitNotes(self.awaited, deadline, self.log.info)

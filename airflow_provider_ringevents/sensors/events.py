@@ -14,14 +14,14 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsError,
     RingEventsNotFoundError,
 )
-from airflow_provider_ringevents.client.paths import check_id
-from airflow_provider_ringevents.links import EventLink
+from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.observability.links import EventLink
 from airflow_provider_ringevents.operators.base import is_known, is_known_now, refuses, task_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
-from airflow_provider_ringevents.triggers.outcome import checked_event
+from airflow_provider_ringevents.triggers._payload import checked_event
 
 if TYPE_CHECKING:
-    from airflow_provider_ringevents.event_waiting import EventCondition
+    from airflow_provider_ringevents.polling.events import EventCondition
 
 
 class RingEventsEventSensor(RingEventsBaseSensor):
@@ -78,7 +78,7 @@ class RingEventsEventSensor(RingEventsBaseSensor):
             self._condition()
 
     def _condition(self) -> EventCondition:
-        from airflow_provider_ringevents.event_waiting import EventCondition
+        from airflow_provider_ringevents.polling.events import EventCondition
 
         return EventCondition(self.condition, self.status, self.offset.total_seconds())
 
@@ -112,7 +112,7 @@ class RingEventsEventSensor(RingEventsBaseSensor):
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Whether the condition is met."""
         from airflow_provider_ringevents.client.endpoints import get_event
-        from airflow_provider_ringevents.client.paging import resource
+        from airflow_provider_ringevents.client.pagination import resource
 
         condition = self._condition()
         with task_errors():

@@ -11,10 +11,10 @@ from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
 
 from airflow_provider_ringevents import _compat
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
-from airflow_provider_ringevents.client.paths import check_id
+from airflow_provider_ringevents.client.validation.identifiers import check_id
 from airflow_provider_ringevents.operators.base import is_known, is_known_now, refuses, task_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
-from airflow_provider_ringevents.triggers.outcome import checked_event
+from airflow_provider_ringevents.triggers._payload import checked_event
 
 _TRIGGER = "airflow_provider_ringevents.triggers.reports.RingEventsReportTrigger"
 
@@ -111,8 +111,8 @@ class RingEventsReportSensor(RingEventsBaseSensor):
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Whether the report is ready."""
         from airflow_provider_ringevents.client.endpoints import get_report
-        from airflow_provider_ringevents.client.reports import ReportState, report_status
-        from airflow_provider_ringevents.waiting import report_failed, report_said
+        from airflow_provider_ringevents.client.report_status import ReportState, report_status
+        from airflow_provider_ringevents.polling.waiter import report_failed, report_said
 
         with task_errors():
             try:

@@ -13,8 +13,8 @@
 from __future__ import annotations
 
 from airflow_provider_ringevents.storage.destination import Destination
-from airflow_provider_ringevents.storage.names import safe_file_name
-from airflow_provider_ringevents.storage.uris import check_destination
+from airflow_provider_ringevents.storage.file_names import safe_file_name
+from airflow_provider_ringevents.storage.uri import check_destination
 from airflow_provider_ringevents.storage.writer import ObjectWriter
 
 __all__ = ["Destination", "ObjectWriter", "check_destination", "safe_file_name"]

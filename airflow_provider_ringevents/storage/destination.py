@@ -17,11 +17,11 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsError,
     RingEventsTransferError,
 )
-from airflow_provider_ringevents.storage.failures import describe, is_forbidden, transfer_error
-from airflow_provider_ringevents.storage.local import LocalSink
-from airflow_provider_ringevents.storage.moved import MovedSink
-from airflow_provider_ringevents.storage.staged import STAGED_STORES, StagedSink
-from airflow_provider_ringevents.storage.uris import (
+from airflow_provider_ringevents.storage.errors import describe, is_forbidden, transfer_error
+from airflow_provider_ringevents.storage.sinks.local import LocalSink
+from airflow_provider_ringevents.storage.sinks.rename import MovedSink
+from airflow_provider_ringevents.storage.sinks.staged import STAGED_STORES, StagedSink
+from airflow_provider_ringevents.storage.uri import (
     AZURE_SCHEMES,
     ParsedUri,
     install_hint,

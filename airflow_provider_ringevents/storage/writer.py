@@ -13,7 +13,7 @@ from collections import deque
 from typing import Protocol
 
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
-from airflow_provider_ringevents.storage.failures import transfer_error
+from airflow_provider_ringevents.storage.errors import transfer_error
 
 BATCH_BYTES = 256 * 2**10
 """Smaller writes are gathered to this size first, so that handing over costs nothing per row."""

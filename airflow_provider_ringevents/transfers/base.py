@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.links import ObjectLink
+from airflow_provider_ringevents.observability.links import ObjectLink
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.lineage import Exported
+    from airflow_provider_ringevents.observability.lineage import Exported
     from airflow_provider_ringevents.storage import Destination
 
 IfExists = Literal["overwrite", "skip", "fail"]
@@ -26,7 +26,7 @@ def check_target(known: Callable[[Any], bool], destination: Any, if_exists: Any)
     :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
     """
     from airflow_provider_ringevents.client.types import check_choice
-    from airflow_provider_ringevents.storage.uris import check_destination
+    from airflow_provider_ringevents.storage.uri import check_destination
 
     check_choice("if_exists", if_exists, get_args(IfExists), closed=True)
     if known(destination):
@@ -71,7 +71,7 @@ class RingEventsBaseExportOperator(RingEventsBaseOperator):
 
         :param path: what was read, as the API's quoted path.
         """
-        from airflow_provider_ringevents.lineage import Exported
+        from airflow_provider_ringevents.observability.lineage import Exported
 
         if not published.get("skipped"):
             one = Exported(
@@ -86,16 +86,16 @@ class RingEventsBaseExportOperator(RingEventsBaseOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """What the task has read and written; the OpenLineage provider asks, also when the task has failed."""
-        from airflow_provider_ringevents.lineage import operator_lineage
+        from airflow_provider_ringevents.observability.lineage import operator_lineage
 
         return operator_lineage(self.exported)
 
     def tell(self, context: Context, manifests: Sequence[Mapping[str, Any]], **more: Any) -> None:
         """Tell the link, and the assets in ``outlets``, what was published.
 
-        :param more: as of :func:`~airflow_provider_ringevents.transfers.outlets.tell_outlets`.
+        :param more: as of :func:`~airflow_provider_ringevents.transfers._asset_events.tell_outlets`.
         """
-        from airflow_provider_ringevents.transfers.outlets import tell_outlets
+        from airflow_provider_ringevents.transfers._asset_events import tell_outlets
 
         if manifests:
             ObjectLink.keep(context, manifests[0]["uri"])

@@ -19,10 +19,10 @@ from airflow_provider_ringevents.operators.base import (
 from airflow_provider_ringevents.transfers.base import IfExists, RingEventsBaseExportOperator, check_target
 
 if TYPE_CHECKING:
+    from airflow_provider_ringevents.exports.window import Window
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.transfers.publish_collection import CollectionExport
-    from airflow_provider_ringevents.transfers.watermark import Watermark
-    from airflow_provider_ringevents.transfers.windows import Window
+    from airflow_provider_ringevents.state.export_watermark import Watermark
+    from airflow_provider_ringevents.transfers.collection_upload import CollectionExport
 
 
 class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
@@ -121,7 +121,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
 
     @refuses
     def _check(self, known: Callable[[Any], bool]) -> None:
-        from airflow_provider_ringevents.transfers.collection_arguments import (
+        from airflow_provider_ringevents.transfers._collection_validation import (
             check_list,
             check_parents,
             check_partition,
@@ -146,7 +146,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
         """Read, write, publish, and tell the outlets."""
-        from airflow_provider_ringevents.transfers import export_notes
+        from airflow_provider_ringevents.transfers import _export_log
 
         self._check(is_known)
         watermark = self._watermark(context) if self.watermark else None
@@ -155,10 +155,10 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         with self.hook as hook:
             parents = self._parents(hook)
             if self.parent_ids is None:
-                export_notes.begin(self.log.info, export.collection, parents[0], window)
+                _export_log.begin(self.log.info, export.collection, parents[0], window)
                 manifests = [self._export(hook, export, parents[0])]
             else:
-                with export_notes.several(self.log.info, export.collection, parents, window) as manifests:
+                with _export_log.several(self.log.info, export.collection, parents, window) as manifests:
                     for parent_id in parents:
                         manifests.append(self._export(hook, export, parent_id))
         shown = window.shown if window is not None else None
@@ -170,7 +170,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         return manifests if self.parent_ids is not None else manifests[0]
 
     def _parents(self, hook: RingEventsHook) -> list[str | None]:
-        from airflow_provider_ringevents.collections.catalog import COLLECTIONS
+        from airflow_provider_ringevents.exports.catalog import COLLECTIONS
 
         if self.parent_ids is not None:
             return list(dict.fromkeys(self.parent_ids))
@@ -180,7 +180,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
 
     def _export(self, hook: RingEventsHook, export: CollectionExport, parent_id: str | None) -> dict[str, Any]:
         from airflow_provider_ringevents.storage import Destination, safe_file_name
-        from airflow_provider_ringevents.transfers.publish_collection import publish_collection
+        from airflow_provider_ringevents.transfers.collection_upload import publish_collection
 
         place = self.destination.replace("{parent_id}", safe_file_name(parent_id or "", self.collection))
         destination = Destination.resolve(place, self.object_storage_conn_id)
@@ -189,9 +189,9 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         return {**published, "collection": self.collection, "parent_id": parent_id}
 
     def _exported(self, window: Window | None) -> CollectionExport:
-        from airflow_provider_ringevents.collections.catalog import COLLECTIONS
-        from airflow_provider_ringevents.collections.formats.naming import FileKind
-        from airflow_provider_ringevents.transfers.publish_collection import CollectionExport
+        from airflow_provider_ringevents.exports.catalog import COLLECTIONS
+        from airflow_provider_ringevents.exports.formats.file_format import FileKind
+        from airflow_provider_ringevents.transfers.collection_upload import CollectionExport
 
         return CollectionExport(
             COLLECTIONS[self.collection],
@@ -205,7 +205,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         )
 
     def _window(self, context: Context, watermark: Watermark | None) -> Window | None:
-        from airflow_provider_ringevents.transfers.windows import given_window, interval_window
+        from airflow_provider_ringevents.exports.window import given_window, interval_window
 
         if self.window_field is None:
             return None
@@ -217,8 +217,8 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
 
     def _watermark(self, context: Context) -> Watermark:
         from airflow_provider_ringevents._compat import asset_state_store, outlet_event
-        from airflow_provider_ringevents.transfers.remembered import fingerprint
-        from airflow_provider_ringevents.transfers.watermark import Watermark
+        from airflow_provider_ringevents.state.export_watermark import Watermark
+        from airflow_provider_ringevents.state.report_checkpoint import fingerprint
 
         store = asset_state_store(context, self.outlets[0])
         if store is None:

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import Context, conf
 from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsNotFoundError, RingEventsReportFailedError
-from airflow_provider_ringevents.client.paths import check_id
+from airflow_provider_ringevents.client.validation.identifiers import check_id
 from airflow_provider_ringevents.operators.base import (
     at_the_edge,
     check_seconds,
@@ -26,12 +26,12 @@ from airflow_provider_ringevents.transfers.base import (
     check_target,
     manifest,
 )
-from airflow_provider_ringevents.triggers.outcome import checked_event
+from airflow_provider_ringevents.triggers._payload import checked_event
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.state.report_checkpoint import RememberedReport
     from airflow_provider_ringevents.storage import Destination
-    from airflow_provider_ringevents.transfers.remembered import RememberedReport
 
 
 class RingEventsDownloadReportOperator(RingEventsBaseExportOperator):
@@ -83,7 +83,7 @@ class RingEventsDownloadReportOperator(RingEventsBaseExportOperator):
         """Download and publish."""
         from airflow_provider_ringevents.client.endpoints import get_report
         from airflow_provider_ringevents.storage import Destination
-        from airflow_provider_ringevents.transfers.publish_report import already_there, publish_report
+        from airflow_provider_ringevents.transfers.report_upload import already_there, publish_report
 
         self._check(is_known)
         destination = Destination.resolve(self.destination, self.object_storage_conn_id)
@@ -196,9 +196,9 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
     @at_the_edge
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask for the report; wait and publish here, or defer the wait."""
+        from airflow_provider_ringevents.polling.waiter import ReportWait, wait_for
         from airflow_provider_ringevents.storage import Destination
-        from airflow_provider_ringevents.transfers.publish_report import already_there
-        from airflow_provider_ringevents.waiting import ReportWait, wait_for
+        from airflow_provider_ringevents.transfers.report_upload import already_there
 
         self._check(is_known)
         destination = Destination.resolve(self.destination, self.object_storage_conn_id)
@@ -235,7 +235,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
             return self._publish(context, hook, report_id, destination, memory)
 
     def _memory(self, context: Context) -> RememberedReport:
-        from airflow_provider_ringevents.transfers.remembered import RememberedReport, fingerprint
+        from airflow_provider_ringevents.state.report_checkpoint import RememberedReport, fingerprint
 
         asked_for = (self.ringevents_conn_id, self.event_id, self.report_type, self.report_version, self.attributes)
         return RememberedReport(task_state_store(context), fingerprint(*asked_for), self.wait_timeout)
@@ -267,7 +267,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
         memory: RememberedReport,
     ) -> dict[str, Any]:
         from airflow_provider_ringevents.client.endpoints import create_report
-        from airflow_provider_ringevents.transfers.publish_report import publish_report
+        from airflow_provider_ringevents.transfers.report_upload import publish_report
 
         asked = create_report(self.event_id, self.report_type, self.report_version, allow_undocumented=True)
         with memory.dropped_on(RingEventsNotFoundError):

@@ -12,11 +12,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.copy_waiting import CopyWait
-from airflow_provider_ringevents.event_waiting import EventCondition, EventWait
-from airflow_provider_ringevents.links import event_page
-from airflow_provider_ringevents.marking import Wanted
-from airflow_provider_ringevents.triggers.shared_client import poll_until, shared_client
+from airflow_provider_ringevents.observability.links import event_page
+from airflow_provider_ringevents.polling.duplications import CopyWait
+from airflow_provider_ringevents.polling.events import EventCondition, EventWait
+from airflow_provider_ringevents.provisioning.event_identity import Wanted
+from airflow_provider_ringevents.triggers._client_registry import poll_until, shared_client
 
 # One for all waits: a trigger's own is nine objects more for each of thousands.
 log = logging.getLogger(__name__)

@@ -18,13 +18,13 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import list_registrations
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.filters import Filter, FilterLike
-from airflow_provider_ringevents.client.paths import check_id
 from airflow_provider_ringevents.client.settings import check_number
-from airflow_provider_ringevents.client.times import api_time, to_utc
 from airflow_provider_ringevents.client.types import check_choice
-from airflow_provider_ringevents.triggers.changes import Changes, Watermark
-from airflow_provider_ringevents.triggers.kept_watermark import KeptWatermark
-from airflow_provider_ringevents.triggers.shared_polls import Member, Polls, Watched, shared_polls
+from airflow_provider_ringevents.client.validation.datetimes import api_time, to_utc
+from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.state.cursor_store import KeptWatermark
+from airflow_provider_ringevents.triggers._change_detection import Changes, Watermark
+from airflow_provider_ringevents.triggers._registration_poller import Member, Polls, Watched, shared_polls
 
 log = logging.getLogger(__name__)
 

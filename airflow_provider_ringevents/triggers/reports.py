@@ -10,8 +10,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.triggers.shared_client import poll_until, shared_client
-from airflow_provider_ringevents.waiting import ReportWait
+from airflow_provider_ringevents.polling.waiter import ReportWait
+from airflow_provider_ringevents.triggers._client_registry import poll_until, shared_client
 
 # One for all waits: a trigger's own is nine objects more for each of thousands.
 log = logging.getLogger(__name__)

@@ -455,7 +455,7 @@ def quick() -> Iterator[None]:
     from unittest.mock import patch
 
     from airflow_provider_ringevents.client import defaults
-    from airflow_provider_ringevents.client.retrying import RetryPolicy
+    from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 
     with (
         patch.object(defaults, "POLL_FIRST", 0.02),

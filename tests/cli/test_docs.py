@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from airflow_harness.database import ensure_database
 
-from airflow_provider_ringevents.cli.definition import get_ringevents_cli_commands
+from airflow_provider_ringevents.cli.commands import get_ringevents_cli_commands
 from airflow_provider_ringevents.cli.exit_codes import ExitCode
 from airflow_provider_ringevents.cli.main import parser
 from docs import DOCS, blocks, code, rows

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from wire import Answer, Seen, WireServer
 
 from airflow_provider_ringevents.client import endpoints
-from airflow_provider_ringevents.client.checksums import Checksum
-from airflow_provider_ringevents.client.downloading import RestartDownload
+from airflow_provider_ringevents.client.downloads.checksums import Checksum
+from airflow_provider_ringevents.client.downloads.state import RestartDownload
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
 
 CALL = endpoints.download_report("r")

@@ -11,9 +11,10 @@ import pytest
 from drivers import KEY, SyncDriver
 from wire import Answer, Seen, WireServer, json_answer
 
-from airflow_provider_ringevents.client import endpoints, redaction
+from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.client.redaction import RedactingFilter, redact_text, redact_url
+from airflow_provider_ringevents.client.transport import redaction
+from airflow_provider_ringevents.client.transport.redaction import RedactingFilter, redact_text, redact_url
 
 SIGNATURE = "c0ffee5167"
 PATH_SECRET = "s3cr3t-path"

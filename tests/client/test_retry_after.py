@@ -15,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire import Answer, Seen, WireServer, json_answer, problem
 
-from airflow_provider_ringevents.client import async_client, defaults, endpoints, retrying
+from airflow_provider_ringevents.client import async_client, defaults, endpoints
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsApiError
-from airflow_provider_ringevents.client.gate import Gate
-from airflow_provider_ringevents.client.retrying import RetryPolicy, parse_retry_after
+from airflow_provider_ringevents.client.transport import retry
+from airflow_provider_ringevents.client.transport.rate_limiter import Gate
+from airflow_provider_ringevents.client.transport.retry import RetryPolicy, parse_retry_after
 
 GET = endpoints.get_event("e")
 POST = endpoints.create_event("o", {"name": "n"})
@@ -124,7 +125,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     monkeypatch.setattr(time, "sleep", made.sleep)
     monkeypatch.setattr(asyncio, "sleep", made.sleep_in_loop)
     monkeypatch.setattr(async_client, "Gate", partial(Gate, now=made.now, sleep=made.sleep_in_loop))
-    monkeypatch.setattr(retrying, "datetime", Midday)
+    monkeypatch.setattr(retry, "datetime", Midday)
     return made
 
 

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from contract import enumeration
 
-from airflow_provider_ringevents.client import timezones
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.timezones import TIME_ZONES, check_timezone, iana_name, zone
+from airflow_provider_ringevents.client.validation import timezones
+from airflow_provider_ringevents.client.validation.timezones import TIME_ZONES, check_timezone, iana_name, zone
 
 DOCUMENTED = enumeration("timezone")
 TZDATA = frozenset((importlib.resources.files("tzdata") / "zones").read_text().split())

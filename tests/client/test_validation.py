@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from contract import check_request, enumeration, operation, operations, request_attributes
 
-from airflow_provider_ringevents.client import kinds
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.validation import TABLES, checked_attributes
+from airflow_provider_ringevents.client.validation import schema
+from airflow_provider_ringevents.client.validation.requests import TABLES, checked_attributes
 
 OPERATIONS = sorted(TABLES)
 EVENT: dict[str, Any] = {
@@ -30,28 +30,28 @@ def problems(name: str, attributes: Any, **options: bool) -> list[str]:
     return [line.removeprefix("- ") for line in lines]
 
 
-def schema_of(kind: kinds.Kind) -> dict[str, Any]:
+def schema_of(kind: schema.Kind) -> dict[str, Any]:
     """What the reference has to say of an attribute of this kind."""
     match kind:
-        case kinds.Secret():
+        case schema.Secret():
             return {"type": "string"}
-        case kinds.Choice():
+        case schema.Choice():
             return {"type": "string", "enum": list(kind.allowed)}
-        case kinds.Choices():
+        case schema.Choices():
             return {"type": "array", "items": {"type": "string", "enum": list(kind.allowed)}}
-        case kinds.Zone():
+        case schema.Zone():
             return {"$ref": "#/components/schemas/timezone"}
-        case kinds.Time():
+        case schema.Time():
             return {"type": "string", "format": "date-time"}
-        case kinds.Flag():
+        case schema.Flag():
             return {"type": "boolean"}
-        case kinds.Integer():
+        case schema.Integer():
             return {"type": "integer"}
-        case kinds.Number():
+        case schema.Number():
             return {"type": "number"}
-        case kinds.Object():
+        case schema.Object():
             return {"type": "object", "additionalProperties": {"type": "string"} if kind.strings else True}
-        case kinds.Record():
+        case schema.Record():
             properties = {name: schema_of(known) for name, known in kind.table.items()}
             return {"type": "object", "properties": properties, "additionalProperties": False}
         case _:
@@ -111,7 +111,7 @@ def test_tables_are_those_of_the_reference(name: str) -> None:
     }
     assert {key: schema_of(kind) for key, kind in TABLES[name].items()} == properties
     assert {key for key, kind in TABLES[name].items() if kind.required} == set(documented.get("required", ()))
-    secret = {key for key, kind in TABLES[name].items() if isinstance(kind, kinds.Secret)}
+    secret = {key for key, kind in TABLES[name].items() if isinstance(kind, schema.Secret)}
     assert secret == {key for key in documented["properties"] if key == "password"}
 
 

@@ -14,12 +14,12 @@ import pytest
 
 from airflow_provider_ringevents.client import types
 from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER
-from airflow_provider_ringevents.client.timezones import TIME_ZONES
-from airflow_provider_ringevents.client.validation import TABLES
-from airflow_provider_ringevents.collections.catalog import COLLECTIONS
-from airflow_provider_ringevents.event_waiting import EventConditionName
+from airflow_provider_ringevents.client.validation.requests import TABLES
+from airflow_provider_ringevents.client.validation.timezones import TIME_ZONES
+from airflow_provider_ringevents.exports.catalog import COLLECTIONS
 from airflow_provider_ringevents.hooks.connection import EXTRA_KEYS
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+from airflow_provider_ringevents.polling.events import EventConditionName
 from docs import DOCS, ROOT, code, rows
 
 PACKAGE = ROOT / "airflow_provider_ringevents"
@@ -134,7 +134,7 @@ def test_every_switch_of_the_emulator_is_listed() -> None:
 
 def test_every_fault_of_the_emulator_is_listed() -> None:
     from airflow_provider_ringevents.emulator import Fault
-    from airflow_provider_ringevents.emulator.faults import KINDS
+    from airflow_provider_ringevents.emulator.faults.registry import KINDS
 
     headings = (
         "Instead of an answer, and nothing is applied:",

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_provider_ringevents.client.timezones import TIME_ZONES, iana_name
+from airflow_provider_ringevents.client.validation.timezones import TIME_ZONES, iana_name
 from airflow_provider_ringevents.emulator import Emulator, ManualClock
-from airflow_provider_ringevents.emulator.clock import parse_instant
+from airflow_provider_ringevents.emulator.backend.clock import parse_instant
 from emulator.conftest import Api
 from emulator.test_operations import EVENT
 

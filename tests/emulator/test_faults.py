@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from airflow_provider_ringevents.emulator import Emulator, Fault, ManualClock
-from airflow_provider_ringevents.emulator.faults import KINDS
-from airflow_provider_ringevents.emulator.gate import ACTIONS
+from airflow_provider_ringevents.emulator.faults.registry import KINDS
+from airflow_provider_ringevents.emulator.server.middleware import ACTIONS
 from emulator.conftest import Api, fetch
 from emulator.test_operations import EVENT
 

@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_provider_ringevents.emulator import Emulator, ManualClock
-from airflow_provider_ringevents.emulator.clock import iso
-from airflow_provider_ringevents.emulator.filters import Selection
-from airflow_provider_ringevents.emulator.ids import Dice, Ids, Key, Kind
-from airflow_provider_ringevents.emulator.registrations import Registrations
+from airflow_provider_ringevents.emulator.api.filters import Selection
+from airflow_provider_ringevents.emulator.backend.clock import iso
+from airflow_provider_ringevents.emulator.backend.registration_ids import Dice, Ids, Key, Kind
+from airflow_provider_ringevents.emulator.backend.registrations import Registrations
 from emulator.conftest import Api
 
 DAY = 86_400_000

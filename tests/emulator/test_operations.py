@@ -8,7 +8,7 @@ import pytest
 from contract import operations
 
 from airflow_provider_ringevents.emulator import Emulator
-from airflow_provider_ringevents.emulator.ids import Kind
+from airflow_provider_ringevents.emulator.backend.registration_ids import Kind
 from emulator.conftest import Api, operation_of
 
 EVENT = {

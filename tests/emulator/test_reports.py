@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_ringevents.client.types import REPORT_TYPES
 from airflow_provider_ringevents.emulator import Emulator, ManualClock
-from airflow_provider_ringevents.emulator.files import BLOCK, BlocksContent
+from airflow_provider_ringevents.emulator.backend.report_files import BLOCK, BlocksContent
 from emulator.conftest import Api, fetch
 
 

@@ -26,7 +26,7 @@ def emulator() -> Iterator[Any]:
 @pytest.fixture
 def run_example(ringevents_conn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DagOutcome]:
     """`run_example(name, logical_date=None, **params)`: a whole run that exports into `tmp_path`, without pauses."""
-    from airflow_provider_ringevents.waiting import Wait
+    from airflow_provider_ringevents.polling.waiter import Wait
 
     # The reports are ready at once, so that waiting would only take time. All else is as users have it.
     monkeypatch.setattr(Wait, "pause", lambda self, now, others=0: 0.01)

@@ -27,7 +27,7 @@ Exported = Callable[[], dict[str, bytes]]
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a request that was cut the emulator shows what it has at once."""
-    monkeypatch.setattr("airflow_provider_ringevents.provisioning.LOOK_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("airflow_provider_ringevents.provisioning.idempotent_create.LOOK_PAUSES", (0.01, 0.01))
 
 
 @pytest.fixture

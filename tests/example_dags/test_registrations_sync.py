@@ -15,7 +15,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_harness import HAS_TASK_SDK, DagOutcome
 
-from airflow_provider_ringevents.client.times import api_time
+from airflow_provider_ringevents.client.validation.datetimes import api_time
 
 NAME = "example_ringevents_registrations_sync"
 FILE = Path(__file__).parents[2] / "example_dags" / f"{NAME}.py"

@@ -14,7 +14,7 @@ from contract import operations
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.errors import RingEventsNotFoundError, RingEventsValidationError
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-from airflow_provider_ringevents.waiting import ReportWait, wait_for
+from airflow_provider_ringevents.polling.waiter import ReportWait, wait_for
 
 TIMES = {"timeStart": "2030-05-01T09:00:00+02:00", "timeEnd": "2030-05-01T17:00:00Z", "timezone": "Berlin"}
 

@@ -15,7 +15,7 @@ from airflow_harness.versions import AIRFLOW_VERSION, HAS_TASK_SDK
 from provisioning.world import KINDS, OPERATORS, Hours, World
 
 from airflow_provider_ringevents.emulator import Emulator
-from airflow_provider_ringevents.marking import MARK_FIELD
+from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["triggerer", "worker"])

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from airflow_harness import Run, WorkerKilled
 
 from airflow_provider_ringevents.client.client import Client
-from airflow_provider_ringevents.task_memory import Memory
+from airflow_provider_ringevents.provisioning.request_journal import Memory
 from provisioning.world import KINDS, World
 
 POST = {"method": "POST"}

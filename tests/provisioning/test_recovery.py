@@ -8,10 +8,10 @@ from unittest.mock import patch
 import pytest
 from airflow_harness import HAS_STATE_STORE, WorkerKilled
 
-from airflow_provider_ringevents.marking import MARK_FIELD
-from airflow_provider_ringevents.operators import provision
-from airflow_provider_ringevents.provisioning import LOOK_PAUSES
-from airflow_provider_ringevents.task_memory import Memory
+from airflow_provider_ringevents.operators import _provisioning
+from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
+from airflow_provider_ringevents.provisioning.idempotent_create import LOOK_PAUSES
+from airflow_provider_ringevents.provisioning.request_journal import Memory
 from provisioning.checks import failed, succeeded
 from provisioning.matrix import dying
 from provisioning.world import KINDS, World
@@ -24,7 +24,7 @@ needs_store = pytest.mark.skipif(not HAS_STATE_STORE, reason="nothing is remembe
 @pytest.fixture
 def _forgetful() -> Iterator[None]:
     """No task state store, as before Airflow 3.3."""
-    with patch.object(provision, "task_state_store", lambda context: None):
+    with patch.object(_provisioning, "task_state_store", lambda context: None):
         yield
 
 

@@ -14,7 +14,7 @@ from airflow_harness import Result, Run
 from provisioning.world import Hours
 
 from airflow_provider_ringevents.emulator import Emulator
-from airflow_provider_ringevents.links import EventLink
+from airflow_provider_ringevents.observability.links import EventLink
 from airflow_provider_ringevents.sensors.events import RingEventsEventSensor
 
 HOUR = 3600.0

@@ -39,7 +39,7 @@ def run(emulator: Any, retries: int = 0, **arguments: Any) -> Run:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow_provider_ringevents.client import defaults
-    from airflow_provider_ringevents.client.retrying import RetryPolicy
+    from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 
     monkeypatch.setattr(defaults, "POLL_FIRST", 0.05)
     monkeypatch.setattr(RetryPolicy, "backoff", lambda self, attempt: 0.0)

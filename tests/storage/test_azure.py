@@ -12,8 +12,8 @@ import pytest
 from storage.stores import AZURE_CONN_ID, AzureStore, Child, destination, payload
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
-from airflow_provider_ringevents.storage import Destination, uris
-from airflow_provider_ringevents.storage.staged import BLOCK_BYTES
+from airflow_provider_ringevents.storage import Destination, uri
+from airflow_provider_ringevents.storage.sinks.staged import BLOCK_BYTES
 
 MIB = 2**20
 BIG = 2 * BLOCK_BYTES + 7
@@ -125,11 +125,11 @@ def test_all_schemes_of_azure(azure_store: AzureStore, scheme: str) -> None:
 def test_a_library_that_deletes_or_mixes_is_refused(
     azure_store: AzureStore, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
-    monkeypatch.setattr(uris, "installed_version", lambda name: version)
-    uris._too_old.cache_clear()
+    monkeypatch.setattr(uri, "installed_version", lambda name: version)
+    uri._too_old.cache_clear()
     with pytest.raises(RingEventsConfigError, match=rf"adlfs {version}.*2025\.8\.0.*ringevents\[azure\]"):
         destination(azure_store)
-    uris._too_old.cache_clear()
+    uri._too_old.cache_clear()
 
 
 def test_memory_does_not_grow_with_the_object(azure_store: AzureStore) -> None:

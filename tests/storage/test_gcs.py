@@ -11,8 +11,8 @@ from gcsserver import GcsServer
 from storage.stores import attach, payload
 
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
-from airflow_provider_ringevents.storage import Destination, uris
-from airflow_provider_ringevents.storage.staged import BLOCK_BYTES
+from airflow_provider_ringevents.storage import Destination, uri
+from airflow_provider_ringevents.storage.sinks.staged import BLOCK_BYTES
 
 BUCKET = "exports"
 BIG = 2 * BLOCK_BYTES + 7
@@ -31,7 +31,7 @@ def shared_server() -> Iterator[GcsServer]:
 @pytest.fixture
 def server(shared_server: GcsServer, monkeypatch: pytest.MonkeyPatch) -> GcsServer:
     # Airflow's provider for Google, a hundred packages, only makes the filesystem that is attached here.
-    monkeypatch.setattr(uris, "_installed", lambda module: True)
+    monkeypatch.setattr(uri, "_installed", lambda module: True)
     shared_server.empty()
     return shared_server
 

@@ -15,7 +15,7 @@ from storage.stores import Child, LocalStore, destination, payload
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
 from airflow_provider_ringevents.storage import Destination
-from airflow_provider_ringevents.storage.local import LocalSink
+from airflow_provider_ringevents.storage.sinks.local import LocalSink
 
 MIB = 2**20
 PART = ".report.csv.ringevents-part"

@@ -11,7 +11,7 @@ from storage.stores import Store, destination, payload, sha256
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
 from airflow_provider_ringevents.storage import Destination
-from airflow_provider_ringevents.storage.staged import BLOCK_BYTES
+from airflow_provider_ringevents.storage.sinks.staged import BLOCK_BYTES
 
 BIG = 3 * BLOCK_BYTES + 7
 """More than the block of any store, so that part of it has left this process before the end."""

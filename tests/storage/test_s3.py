@@ -16,8 +16,9 @@ from s3server import S3Server
 from storage.stores import CONN_ID, Child, S3Store, destination, payload
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
-from airflow_provider_ringevents.storage import Destination, staged
-from airflow_provider_ringevents.storage.staged import BLOCK_BYTES, STAGED_STORES, StagedSink, block_size
+from airflow_provider_ringevents.storage import Destination
+from airflow_provider_ringevents.storage.sinks import staged
+from airflow_provider_ringevents.storage.sinks.staged import BLOCK_BYTES, STAGED_STORES, StagedSink, block_size
 
 MIB = 2**20
 BIG = 2 * BLOCK_BYTES + 7

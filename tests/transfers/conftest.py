@@ -28,7 +28,7 @@ def deferrable(request: pytest.FixtureRequest) -> bool:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that cost a test nothing: what is waited for does not depend on them."""
     from airflow_provider_ringevents.client import defaults
-    from airflow_provider_ringevents.client.retrying import RetryPolicy
+    from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 
     monkeypatch.setattr(defaults, "POLL_FIRST", 0.02)
     monkeypatch.setattr(RetryPolicy, "backoff", lambda self, attempt: 0.0)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow_harness import Run
 
-from airflow_provider_ringevents.collections.catalog import COLLECTIONS
+from airflow_provider_ringevents.exports.catalog import COLLECTIONS
 
 Export = Callable[..., Run]
 
@@ -354,8 +354,8 @@ def test_the_same_is_refused_before_any_request_when_it_is_known_only_then(
 def test_parquet_without_pyarrow_names_the_extra(
     export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_provider_ringevents.collections.formats import naming
+    from airflow_provider_ringevents.exports.formats import file_format
 
-    monkeypatch.setattr(naming, "find_spec", lambda name: None)
+    monkeypatch.setattr(file_format, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"airflow-provider-ringevents\[parquet\]"):
         export(destination=f"file://{tmp_path}/rows.parquet").to_end()

@@ -16,8 +16,8 @@ from airflow_harness.versions import HAS_STATE_STORE, HAS_TASK_SDK
 
 from airflow_provider_ringevents import _compat, clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
-from airflow_provider_ringevents.transfers.watermark import RUNS_KEPT, Watermark
-from airflow_provider_ringevents.transfers.windows import given_window, interval_window
+from airflow_provider_ringevents.exports.window import given_window, interval_window
+from airflow_provider_ringevents.state.export_watermark import RUNS_KEPT, Watermark
 
 Export = Callable[..., Run]
 YEAR = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_ringevents.task_notes import human_bytes
-from airflow_provider_ringevents.transfers.publish_report import Progress
+from airflow_provider_ringevents.observability.progress_log import human_bytes
+from airflow_provider_ringevents.transfers.report_upload import Progress
 
 MIB = 2**20
 

@@ -191,7 +191,7 @@ def test_a_remembered_report_that_is_dead_is_dropped(
     emulator: Any, export: Export, remembered: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow_provider_ringevents.client import Client, endpoints
-    from airflow_provider_ringevents.transfers import remembered as memory
+    from airflow_provider_ringevents.state import report_checkpoint as memory
 
     with Client(emulator.url, emulator.api_key) as client:
         emulator.state.settings.report_status = "failed" if remembered == "failed" else None

@@ -12,8 +12,8 @@ import virtual_time
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults, endpoints
-from airflow_provider_ringevents.triggers.shared_client import SharedClient, poll_until
-from airflow_provider_ringevents.waiting import Wait
+from airflow_provider_ringevents.polling.waiter import Wait
+from airflow_provider_ringevents.triggers._client_registry import SharedClient, poll_until
 
 START = 1_000_000.0
 

@@ -11,7 +11,7 @@ import pytest
 from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.marking import MARK_FIELD
+from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
 from airflow_provider_ringevents.triggers.events import RingEventsCopyTrigger, RingEventsEventTrigger
 
 ROWS: list[Any] = [

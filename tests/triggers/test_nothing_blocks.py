@@ -19,7 +19,7 @@ from airflow_harness.watching import Triggerer
 from loop_watch import blocking_calls
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.marking import MARK_FIELD
+from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
 from airflow_provider_ringevents.triggers.events import RingEventsCopyTrigger, RingEventsEventTrigger
 from airflow_provider_ringevents.triggers.registrations import RingEventsRegistrationsTrigger
 from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger

@@ -22,7 +22,7 @@ from wire import NO_ANSWER, RESET, Answer, Seen, WireServer, json_answer, proble
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.waiting import Wait
+from airflow_provider_ringevents.polling.waiter import Wait
 
 IN_PROGRESS = json_answer({"data": {"id": "r", "attributes": {"status": "processing"}}}, 202)
 READY = json_answer({"data": {"id": "r", "attributes": {"status": "ready"}}})
@@ -70,14 +70,14 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 def on_the_worker(poll_interval: float) -> None:
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.waiting import ReportWait, wait_for
+    from airflow_provider_ringevents.polling.waiter import ReportWait, wait_for
 
     with RingEventsHook() as hook:
         wait_for(hook, ReportWait("r", None, poll_interval, None, lambda *said: None))
 
 
 async def triggered(poll_interval: float, report_id: str = "r") -> None:
-    from airflow_provider_ringevents.triggers.outcome import checked_event
+    from airflow_provider_ringevents.triggers._payload import checked_event
     from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
 
     trigger = RingEventsReportTrigger(report_id, poll_interval=poll_interval)

@@ -14,9 +14,9 @@ from airflow_harness import HAS_STATE_STORE, HAS_TASK_SDK
 from airflow_harness.watching import ASSET, AssetState, Triggerer, Watcher
 
 from airflow_provider_ringevents.client import Client, Filter, RingEventsConfigError, defaults, endpoints
-from airflow_provider_ringevents.client.times import api_time
+from airflow_provider_ringevents.client.validation.datetimes import api_time
 from airflow_provider_ringevents.emulator import Emulator, ManualClock
-from airflow_provider_ringevents.triggers import shared_client, shared_polls
+from airflow_provider_ringevents.triggers import _client_registry, _registration_poller
 from airflow_provider_ringevents.triggers.registrations import RingEventsRegistrationsTrigger
 
 LIST = "/v1/events/*/registrations"
@@ -468,9 +468,9 @@ class TestBadWeather:
             async with Triggerer() as triggerer:
                 triggerer.watch(trigger)
                 await known(emulator)
-                assert shared_client._CLIENTS[asyncio.get_running_loop()]
-            assert not shared_client._CLIENTS[asyncio.get_running_loop()]
-            assert not shared_polls._POLLS.get(asyncio.get_running_loop())
+                assert _client_registry._CLIENTS[asyncio.get_running_loop()]
+            assert not _client_registry._CLIENTS[asyncio.get_running_loop()]
+            assert not _registration_poller._POLLS.get(asyncio.get_running_loop())
             before = emulator.count()
             await asyncio.sleep(5 * INTERVAL)
             assert emulator.count() == before
@@ -772,7 +772,7 @@ def test_alone_as_before_airflow_3_3(emulator: Any, trigger: Any) -> None:
         payload = (await first).payload
         assert set(ids) <= in_window(emulator, payload)
         await stream.aclose()
-        assert not shared_client._CLIENTS[asyncio.get_running_loop()]
+        assert not _client_registry._CLIENTS[asyncio.get_running_loop()]
 
     run(scenario())
 

@@ -84,7 +84,7 @@ def test_a_poll_is_one_request_in_an_outage(emulator: Any, report_id: str) -> No
 
 def test_an_error_reaches_the_task_as_what_it_was(emulator: Any, report_id: str) -> None:
     from airflow_provider_ringevents.client.errors import RingEventsAuthError
-    from airflow_provider_ringevents.triggers.outcome import checked_event
+    from airflow_provider_ringevents.triggers._payload import checked_event
 
     emulator.fault("status", status=401, times=None)
     event = asyncio.run(first(trigger(report_id=report_id, poll_interval=0.05)))
@@ -98,25 +98,25 @@ def test_an_error_reaches_the_task_as_what_it_was(emulator: Any, report_id: str)
 @pytest.mark.parametrize("event", [None, {}, {"status": "ready"}, {"status": "odd", "report_id": "r"}, "text"])
 def test_a_malformed_event_fails_loudly(event: Any) -> None:
     from airflow_provider_ringevents.client.errors import RingEventsError
-    from airflow_provider_ringevents.triggers.outcome import checked_event
+    from airflow_provider_ringevents.triggers._payload import checked_event
 
     with pytest.raises(RingEventsError, match="event"):
         checked_event(event)
 
 
 def test_two_hundred_waits_share_one_client_and_leave_nothing(emulator: Any, report_id: str) -> None:
-    from airflow_provider_ringevents.triggers import shared_client
+    from airflow_provider_ringevents.triggers import _client_registry
 
     async def many() -> tuple[list[dict[str, Any]], int]:
         waits = [asyncio.ensure_future(first(trigger(report_id=report_id, poll_interval=0.2))) for _ in range(200)]
         await asyncio.sleep(0.1)
-        clients = len(shared_client._CLIENTS[asyncio.get_running_loop()])
+        clients = len(_client_registry._CLIENTS[asyncio.get_running_loop()])
         return await asyncio.gather(*waits), clients
 
     events, clients = asyncio.run(many())
     assert {event["status"] for event in events} == {"ready"}
     assert clients == 1
-    assert not any(shared_client._CLIENTS.values())
+    assert not any(_client_registry._CLIENTS.values())
 
 
 def test_waits_that_stand_in_line_end_at_their_deadline(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:

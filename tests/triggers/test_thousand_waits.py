@@ -13,8 +13,8 @@ from airflow_harness import HAS_TASK_SDK
 from airflow_harness.watching import Triggerer
 
 from airflow_provider_ringevents.client import defaults, endpoints
-from airflow_provider_ringevents.marking import MARK_FIELD
-from airflow_provider_ringevents.triggers import shared_client, shared_polls
+from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
+from airflow_provider_ringevents.triggers import _client_registry, _registration_poller
 from airflow_provider_ringevents.triggers.events import RingEventsCopyTrigger, RingEventsEventTrigger
 from airflow_provider_ringevents.triggers.registrations import RingEventsRegistrationsTrigger
 from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
@@ -86,12 +86,12 @@ def test_a_thousand_waits_leave_no_socket_and_no_task(emulator: Any, ringevents_
             tasks = [asyncio.ensure_future(_ended(wait(number))) for number in range(WAITS)]
             endless = tasks[1::4]
             told += await asyncio.gather(*(task for task in tasks if task not in endless))
-            assert len(shared_client._CLIENTS[asyncio.get_running_loop()]) == 1
+            assert len(_client_registry._CLIENTS[asyncio.get_running_loop()]) == 1
             assert not any(task.done() for task in endless)
             for task in endless:
                 task.cancel()
             await asyncio.gather(*endless, return_exceptions=True)
-            assert not any(shared_client._CLIENTS.values())
+            assert not any(_client_registry._CLIENTS.values())
             assert asyncio.all_tasks() == {asyncio.current_task()}
             assert await _sockets_again(before) <= before
         return told
@@ -116,8 +116,8 @@ def test_a_hundred_watchers_leave_no_socket_and_no_task(
                 while emulator.count("GET", "/v1/events/*/registrations", status=200) < 3:
                     await asyncio.sleep(0.01)
             assert _open_sockets() > before
-        assert not any(shared_client._CLIENTS.values())
-        assert not any(shared_polls._POLLS.values())
+        assert not any(_client_registry._CLIENTS.values())
+        assert not any(_registration_poller._POLLS.values())
         assert await _sockets_again(before) <= before
 
     asyncio.run(watch())
@@ -128,7 +128,7 @@ def test_a_socket_that_is_kept_is_counted(emulator: Any, ringevents_conn: str) -
 
     async def keep() -> int:
         before = _open_sockets()
-        client = await shared_client.RingEventsHook("ringevents_default").get_async_conn()
+        client = await _client_registry.RingEventsHook("ringevents_default").get_async_conn()
         await client.send(endpoints.health())
         kept = _open_sockets() - before
         await client.aclose()

@@ -1,0 +1,66 @@
+"""Whether a report is ready. The reference enumerates no status words; what we hold of them is here alone. Pure."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from airflow_provider_ringevents.client.transport.responses import Envelope
+
+FAILED_WORDS: Final = frozenset(
+    {"failed", "failure", "error", "errored", "cancelled", "canceled", "aborted", "rejected", "expired"}
+)
+IN_PROGRESS_WORDS: Final = frozenset(
+    {
+        *("pending", "queued", "enqueued", "created", "new", "scheduled", "waiting", "started", "running"),
+        *("processing", "in_progress", "inprogress", "generating", "building", "working", "retrying"),
+    }
+)
+READY_WORDS: Final = frozenset(
+    {"ready", "completed", "complete", "done", "finished", "succeeded", "success", "available", "generated"}
+)
+
+
+class ReportState(enum.Enum):
+    """Where a report stands."""
+
+    IN_PROGRESS = "in_progress"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportStatus:
+    """What an answer says about a report.
+
+    :ivar state: where it stands.
+    :ivar word: the service's own word, if it said one.
+    :ivar known: the word is one that we know, or there is none.
+    """
+
+    state: ReportState
+    word: str | None
+    known: bool
+
+
+def report_status(envelope: Envelope) -> ReportStatus:
+    """Read ``GET /v1/reports/{reportId}``; an unknown word is never taken for success, nor for failure."""
+    data = envelope.get("data")
+    attributes = data.get("attributes") if isinstance(data, Mapping) else None
+    attributes = attributes if isinstance(attributes, Mapping) else {}
+    said = attributes.get("status")
+    word = said if isinstance(said, str) and said.strip() else None
+    plain = word.strip().lower().replace("-", "_").replace(" ", "_") if word else ""
+    known = not plain or plain in FAILED_WORDS | IN_PROGRESS_WORDS | READY_WORDS
+
+    if plain in FAILED_WORDS:
+        state = ReportState.FAILED
+    elif envelope.status == 202:
+        state = ReportState.IN_PROGRESS
+    elif attributes.get("url") or not plain or plain in READY_WORDS:
+        state = ReportState.READY
+    else:
+        state = ReportState.IN_PROGRESS
+    return ReportStatus(state, word, known)

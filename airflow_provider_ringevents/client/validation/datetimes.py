@@ -1,0 +1,117 @@
+"""Points in time: what users write, what the API wants, what it answers."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, tzinfo
+
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.validation.timezones import zone
+
+_EXAMPLE = '"2026-05-01T09:00:00+02:00"'
+# "2026-05-01 09:00:00 UTC" and "2026-05-01 09:00:00 +0200": what a Ruby service writes where no format is asked for.
+_SPACED_OFFSET = re.compile(r"\s+(UTC|GMT|[+-]\d\d:?\d\d)$")
+
+
+def to_utc(
+    parameter: str, value: str | datetime, timezone: str | None, *, allow_undocumented: bool = False
+) -> datetime:
+    """Turn an ISO 8601 string or a datetime into an aware datetime in UTC.
+
+    :param parameter: the name to use in the error.
+    :param value: with an offset it is converted; without one it is local time in ``timezone``.
+    :param timezone: the documented name of a time zone, or ``None`` where a time needs an offset.
+    :param allow_undocumented: ``timezone`` may be a tz database name that the API does not document.
+    :raises RingEventsConfigError: unreadable, without an offset where there is no zone, skipped or repeated when the
+        zone's clocks change, or in an unknown zone.
+    """
+    moment = _parsed(parameter, value)
+    if moment.utcoffset() is not None:
+        return _in_utc(parameter, moment)
+    # A pendulum datetime would bring its own arithmetic along.
+    local = datetime.combine(moment.date(), moment.time().replace(tzinfo=None, fold=0))
+    shown = local.isoformat(sep=" ")
+    if timezone is None:
+        raise RingEventsConfigError(
+            f"{parameter}: {shown!r} has no offset and no time zone says where it is; give one, such as {_EXAMPLE}"
+        )
+    zone_info = zone(timezone, allow_undocumented=allow_undocumented)
+    first = _in_utc(parameter, local.replace(tzinfo=zone_info))
+    second = _in_utc(parameter, local.replace(tzinfo=zone_info, fold=1))
+    if first == second:
+        return first
+    if _local(first, zone_info) != local:
+        raise RingEventsConfigError(
+            f"{parameter}: {shown!r} does not exist in {timezone!r}, where the clocks skip it; give another time"
+        )
+    raise RingEventsConfigError(
+        f"{parameter}: {shown!r} happens twice in {timezone!r}, where the clocks are set back; give an offset:"
+        f" {first.astimezone(zone_info).isoformat()} or {second.astimezone(zone_info).isoformat()}"
+    )
+
+
+def api_time(value: datetime) -> str:
+    """Write an aware datetime as the API wants it: ``2019-08-24T14:15:22Z``.
+
+    Microseconds are written only where there are any.
+
+    :raises RingEventsConfigError: the datetime has no offset.
+    """
+    if value.utcoffset() is None:
+        raise RingEventsConfigError(f"the time {value.isoformat()!r} has no offset; give one, such as {_EXAMPLE}")
+    return f"{_in_utc('time', value).replace(tzinfo=None).isoformat()}Z"
+
+
+def read_time(text: str | None, timezone: str | None) -> datetime | None:
+    """Read a time of an answer as an aware datetime in UTC; ``None`` for what is missing or cannot be read.
+
+    :param timezone: the event's zone: a time without an offset is local there. An unknown zone counts as UTC. Of a time
+        that happens twice it is the first; one that the clocks skip is read with the offset before the change.
+    """
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(_SPACED_OFFSET.sub(_joined_offset, text.strip()))
+        if moment.utcoffset() is None:
+            moment = moment.replace(tzinfo=_zone_or_utc(timezone))
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _parsed(parameter: str, value: str | datetime) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError:
+            pass
+        else:
+            # A date alone reads as midnight, which nobody means who forgets the time.
+            if ":" in value or "T" in value.upper():
+                return moment
+    raise RingEventsConfigError(f"{parameter}: cannot read {value!r} as a time; write it like {_EXAMPLE}")
+
+
+def _in_utc(parameter: str, moment: datetime) -> datetime:
+    try:
+        moved = moment.astimezone(UTC)
+    except OverflowError:
+        raise RingEventsConfigError(f"{parameter}: {moment.isoformat()!r} is outside the years 1 to 9999") from None
+    return datetime.combine(moved.date(), moved.time(), UTC)
+
+
+def _local(moment: datetime, zone_info: tzinfo) -> datetime:
+    return moment.astimezone(zone_info).replace(tzinfo=None, fold=0)
+
+
+def _joined_offset(match: re.Match[str]) -> str:
+    return "+00:00" if match[1] in ("UTC", "GMT") else match[1]
+
+
+def _zone_or_utc(timezone: str | None) -> tzinfo:
+    try:
+        return zone(timezone, allow_undocumented=True) if timezone else UTC
+    except RingEventsConfigError:
+        return UTC

@@ -1,0 +1,103 @@
+"""Reports, and the files that they end in: on the API's own origin and on that of the signed links."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from airflow_provider_ringevents.client import types
+from airflow_provider_ringevents.emulator.api import validation
+from airflow_provider_ringevents.emulator.api.errors import Flaw, Problem
+from airflow_provider_ringevents.emulator.api.file_response import FileResponse
+from airflow_provider_ringevents.emulator.api.responses import Call, Routes, listed, one
+from airflow_provider_ringevents.emulator.backend.reports import Report, Reports
+from airflow_provider_ringevents.emulator.backend.signed_urls import Signer, refusal
+from airflow_provider_ringevents.emulator.backend.store import State
+from airflow_provider_ringevents.emulator.settings import Settings
+
+
+class ReportsApi:
+    """Handlers; each runs under the state's lock, and only a download waits."""
+
+    def __init__(self, state: State, reports: Reports, signer: Signer) -> None:
+        self._state = state
+        self._reports = reports
+        self._signer = signer
+
+    def routes(self) -> Routes:
+        """What is answered here."""
+        reports = "/v1/events/{event_id}/reports"
+        return [
+            ("GET", reports, self.list_reports),
+            ("POST", f"{reports}/{{report_type}}", self.create_report),
+            ("POST", f"{reports}/{{report_type}}/{{report_version}}", self.create_report),
+            ("GET", "/v1/reports/{report_id}", self.get_report),
+            ("GET", "/v1/reports/{report_id}/download", self.download_report),
+        ]
+
+    def create_report(self, call: Call) -> Response:
+        event = self._state.event(call.path("event_id"))
+        report_type = call.path("report_type")
+        version = call.request.path_params.get("report_version", types.REPORT_VERSIONS[0])
+        if report_type not in types.REPORT_TYPES:
+            raise Problem(422, [Flaw(f"report type {report_type!r} is not known", parameter="reportType")])
+        if version not in types.REPORT_VERSIONS:
+            raise Problem(422, [Flaw(f"report version {version!r} is not known", parameter="reportVersion")])
+        attributes = validation.read_attributes(call.body, validation.REPORT, optional=True)
+        report = self._reports.create(event, report_type, attributes)
+        return one("report", {"id": report.id, "title": report.title, "status": "enqueued"}, 201)
+
+    def list_reports(self, call: Call) -> Response:
+        event = self._state.event(call.path("event_id"))
+        return listed(call, "report", map(self._attributes, self._reports.of_event(event)))
+
+    def get_report(self, call: Call) -> Response:
+        report = self._reports.find(call.path("report_id"))
+        settings = self._state.settings
+        if not self._reports.is_done(report):
+            attributes = {"id": report.id, "status": settings.report_pending_status}
+            return one("report", attributes, settings.report_pending_code)
+        return one("report", self._attributes(report))
+
+    def _attributes(self, report: Report) -> dict[str, Any]:
+        attributes: dict[str, Any] = {"id": report.id, "title": report.title}
+        if not self._reports.is_done(report):
+            return attributes | {"status": self._state.settings.report_pending_status}
+        if report.has_url and not report.failed:
+            attributes["url"] = self._link(report)
+        return attributes | {"status": report.status}
+
+    def _link(self, report: Report) -> str:
+        return self._signer.sign(report.id, report.filename, self._state.settings.link_seconds)
+
+    async def download_report(self, call: Call) -> Response:
+        report = self._reports.downloadable(call.path("report_id"))
+        if call.settings.download == "redirect":
+            return RedirectResponse(self._link(report), status_code=302)
+        return await _file(call.request, report, call.settings)
+
+
+async def signed_file(request: Request, reports: Reports, signer: Signer, settings: Settings) -> Response:
+    """What a signed link leads to: the file, or 403 in XML."""
+    report_id = request.path_params["report_id"]
+    query = request.query_params
+    code = signer.flaw(report_id, query.get("expires", ""), query.get("signature", ""))
+    if code is not None:
+        return Response(refusal(code), 403, media_type="application/xml")
+    try:
+        report = reports.downloadable(report_id)
+    except Problem:
+        return Response(refusal("NoSuchKey"), 404, media_type="application/xml")
+    return await _file(request, report, settings)
+
+
+async def _file(request: Request, report: Report, settings: Settings) -> Response:
+    def make() -> Response:
+        wanted, condition = request.headers.get("range"), request.headers.get("if-range")
+        return FileResponse(report, report.file(), settings, wanted, condition)
+
+    # Writing a large report out, or its checksum, takes seconds, and others want to be answered meanwhile.
+    return await asyncio.get_running_loop().run_in_executor(None, make)

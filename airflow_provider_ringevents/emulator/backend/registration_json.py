@@ -1,0 +1,163 @@
+"""Registrations as the API shows them: written as JSON right away, since a list has very many."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from airflow_provider_ringevents.emulator.backend import sample_data
+from airflow_provider_ringevents.emulator.backend.clock import iso
+from airflow_provider_ringevents.emulator.backend.registration_ids import Dice, Ids, Kind
+
+TICKETS: Final = 3
+"""Tickets that each seeded event sells."""
+MAGIC_LINKS: Final = 30
+"""Magic links that each seeded event has given out; the seventh part of the first registrations came by them."""
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _each(values: tuple[str, ...]) -> list[str]:
+    return [_json(value) for value in values]
+
+
+_FIRST: Final = _each(tuple(name for name, _ in sample_data.FIRST_NAMES))
+_LAST: Final = _each(tuple(name for name, _ in sample_data.LAST_NAMES))
+_FIRST_MAIL: Final = [mail for _, mail in sample_data.FIRST_NAMES]
+_LAST_MAIL: Final = [mail for _, mail in sample_data.LAST_NAMES]
+_TITLES: Final = [*_each(sample_data.TITLES), *["null"] * len(sample_data.TITLES)]
+_ZONES: Final = _each(sample_data.ZONES)
+_SOURCES: Final = _each(sample_data.SOURCES)
+_PHONES: Final = [*_each(sample_data.PHONES), *["null"] * len(sample_data.PHONES)]
+_BIO: Final = _json('Likes long walks,\nshort talks and "quotes".')
+_UTM: Final = [
+    _json(
+        {"utmSource": "newsletter", "utmCampaign": f"week-{week}"}
+        | ({"utmMedium": "email", "utmContent": "header", "utmTerm": "events & more"} if week % 2 else {})
+    )
+    for week in range(52)
+]
+_DIETS: Final = ("vegan", "halal", "no nuts, please")
+
+
+def email_of(person: int, index: int) -> str:
+    """The address of a person; ``person`` is what the dice say of them."""
+    return f"{_FIRST_MAIL[person % len(_FIRST)]}.{_LAST_MAIL[(person >> 8) % len(_LAST)]}.{index}@example.org"
+
+
+class Rows:
+    """The registrations of one event as JSON.
+
+    :param event: number of the event.
+    :param seeded: how many registrations are seeded.
+    """
+
+    def __init__(self, ids: Ids, dice: Dice, event: int, seeded: int) -> None:
+        self._ids = ids
+        self._dice = dice
+        self._event = event
+        self._seeded = seeded
+        self._tickets = [ids.make(Kind.TICKET, event, index) for index in range(TICKETS)]
+        questions = [ids.make(Kind.QUESTION, event, index) for index in range(5)]
+        self._companies = [
+            _answer(questions[0], "Company", company, "singleLineText") for company in sample_data.COMPANIES
+        ]
+        self._choices = [
+            _answer(
+                questions[1],
+                "What brings you here?",
+                [choice for bit, choice in enumerate(sample_data.CHOICES) if picked >> bit & 1],
+                "multiSelect",
+            )
+            for picked in range(1 << len(sample_data.CHOICES))
+        ]
+        self._birth = _answer(questions[2], "Date of birth", "DATE", "date")
+        self._diets = [
+            _answer(questions[3], "Any diet?", "Yes", "conditional").replace(
+                '"childQuestions":null',
+                f'"childQuestions":[{_answer(questions[4], "Which diet?", diet, "singleSelect")}]',
+            )
+            for diet in _DIETS
+        ]
+
+    def write(
+        self,
+        index: int,
+        *,
+        created: int,
+        updated: int,
+        check_in: int | None,
+        refunded: bool,
+        metadata: dict[str, Any] | None,
+    ) -> str:
+        """One registration as a JSON object with ``id``, ``type`` and ``attributes``.
+
+        :param check_in: when the person came (milliseconds since the epoch), None for one who did not.
+        :param metadata: what an update left; None for the seeded metadata.
+        """
+        throw = self._dice.throw(Kind.REGISTRATION, self._event, index)
+        person = self._dice.throw(Kind.USER, 0, index)
+        first, last = person % len(_FIRST), (person >> 8) % len(_LAST)
+        mail = _LAST_MAIL[last]
+        identifier = self._ids.make(Kind.REGISTRATION, self._event, index)
+        created_at = iso(created)
+        invited = index % 7 == 2 and index // 7 < MAGIC_LINKS and index < self._seeded
+        link = f'"{self._ids.make(Kind.MAGIC_LINK, self._event, index // 7)}"' if invited else "null"
+        about = "{}" if metadata is None else _json(metadata)
+        if metadata is None and index % 5 == 4:
+            about = f'{{"crmId":"CRM-{index:06d}","tier":"{"silver" if index & 1 else "gold"}"}}'
+        return (
+            f'{{"id":"{identifier}","type":"registration","attributes":{{'
+            f'"attended":{"false" if check_in is None else "true"},'
+            f'"bio":{_BIO if throw % 13 == 0 else "null"},'
+            f'"createdAt":"{created_at}",'
+            f'"customRegistrationFields":{self._answers(throw)},'
+            f'"email":"{_FIRST_MAIL[first]}.{mail}.{index}@example.org",'
+            f'"firstCheckIn":{"null" if check_in is None else _quoted(iso(check_in))},'
+            f'"firstName":{_FIRST[first]},'
+            f'"headline":{_TITLES[throw % len(_TITLES)]},'
+            f'"id":"{identifier}",'
+            f'"lastName":{_LAST[last]},'
+            f'"linkedin":{_quoted(f"https://linkedin.example/in/{mail}-{index}") if throw >> 6 & 1 else "null"},'
+            f'"magicLinkId":{link},'
+            f'"metadata":{about},'
+            f'"phoneNumber":{_PHONES[throw >> 9 & 7]},'
+            f'"qrCodeData":{_quoted(f"ringevents:{identifier}") if throw >> 8 & 1 else "null"},'
+            f'"qrCodeImageUrl":{_quoted(f"https://qr.example/{identifier}.png") if throw >> 8 & 1 else "null"},'
+            f'"questionBankEnabled":{"true" if throw >> 12 & 1 else "false"},'
+            f'"refunded":{"true" if refunded else "false"},'
+            f'"registeredThrough":{_SOURCES[1] if invited else _SOURCES[(throw >> 13) % len(_SOURCES)]},'
+            f'"ticketId":"{self._tickets[index % TICKETS]}",'
+            f'"timezone":{_ZONES[person >> 16 & 7]},'
+            f'"twitter":{_quoted(f"@{_FIRST_MAIL[first]}{index}") if throw >> 16 & 3 == 0 else "null"},'
+            f'"updatedAt":"{created_at if updated == created else iso(updated)}",'
+            f'"userId":"{self._ids.make(Kind.USER, 0, index)}",'
+            f'"utm":{_UTM[(throw >> 18) % 52] if throw >> 24 & 3 == 0 else "{}"},'
+            f'"website":{_quoted(f"https://{mail}.example/?id={index}&ref=bio") if throw >> 26 & 7 == 0 else "null"}'
+            "}}"
+        )
+
+    def _answers(self, throw: int) -> str:
+        kind = throw >> 29 & 7
+        if kind < 2:
+            return "[]" if kind else "null"
+        answers = self._companies[(throw >> 32) % len(self._companies)]
+        if kind > 2:
+            answers += f",{self._choices[throw >> 40 & 31]}"
+        if kind > 4:
+            day = f"{1950 + (throw >> 45) % 55}-{1 + (throw >> 50) % 12:02d}-{1 + (throw >> 54) % 28:02d}"
+            answers += f",{self._birth.replace('DATE', day)}"
+        if kind > 5:
+            answers += f",{self._diets[throw % 3]}"
+        return f"[{answers}]"
+
+
+def _quoted(text: str) -> str:
+    # Only for text without anything to escape.
+    return f'"{text}"'
+
+
+def _answer(identifier: str, name: str, value: str | list[str], kind: str) -> str:
+    return _json({"id": identifier, "name": name, "value": value, "type": kind, "childQuestions": None})

@@ -1,0 +1,144 @@
+"""Reports: asked for, made after a while, then a file."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from airflow_provider_ringevents.emulator.api.errors import Problem, not_found
+from airflow_provider_ringevents.emulator.api.filters import Selection
+from airflow_provider_ringevents.emulator.backend.models import Event
+from airflow_provider_ringevents.emulator.backend.registration_ids import Kind
+from airflow_provider_ringevents.emulator.backend.registration_selection import Matches
+from airflow_provider_ringevents.emulator.backend.report_files import BlocksContent, Content, RowsContent, digest
+from airflow_provider_ringevents.emulator.backend.report_tables import csv_pieces
+from airflow_provider_ringevents.emulator.backend.store import State
+
+DONE: Final = "completed"
+FAILED: Final = ("failed", "error", "errored", "failure")
+
+
+@dataclass(slots=True)
+class Report:
+    """One report. Times are milliseconds since the epoch.
+
+    :ivar status: its status word once it is done.
+    :ivar has_url: whether it has a ``url`` once it is done.
+    :ivar size: bytes of its file; None: as its rows make it.
+    :ivar revision: how many times its file was changed.
+    """
+
+    id: str
+    event: Event
+    type: str
+    attributes: dict[str, Any]
+    people: Matches
+    visible: int
+    ready: int
+    status: str
+    has_url: bool
+    size: int | None
+    revision: int = 0
+    content: Content | None = None
+    digests: dict[str, bytes] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def title(self) -> str:
+        return f"{self.type}: {self.event.name}"
+
+    @property
+    def filename(self) -> str:
+        """What the file is called."""
+        return f"{self.type}-{self.event.slug}.csv"
+
+    @property
+    def failed(self) -> bool:
+        """Whether no file will ever come."""
+        return self.status.casefold() in FAILED
+
+    def file(self) -> Content:
+        """The file's content; made when it is first asked for, which takes long when it has many rows."""
+        with self.lock:
+            if self.content is None:
+                self.content = self._make()
+            return self.content
+
+    def _make(self) -> Content:
+        if self.size is not None:
+            return BlocksContent(self.size, f"{self.id}.{self.revision}")
+        return RowsContent(csv_pieces(self.type, self.event.registrations, self.people))
+
+    def digest(self, algorithm: str) -> bytes:
+        """A digest of the file, computed once; takes a second or so for each GiB."""
+        content = self.file()
+        if algorithm not in self.digests:
+            self.digests[algorithm] = digest(content, algorithm)
+        return self.digests[algorithm]
+
+
+class Reports:
+    """All reports of all events."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._reports: dict[str, Report] = {}
+
+    def __iter__(self) -> Iterator[Report]:
+        return iter(list(self._reports.values()))
+
+    def create(self, event: Event, report_type: str, attributes: dict[str, Any]) -> Report:
+        """Ask for a report."""
+        settings = self._state.settings
+        with self._state.lock:
+            now = self._state.now()
+            report = Report(
+                id=self._state.ids.make(Kind.REPORT, event.number, len(self._reports)),
+                event=event,
+                type=report_type,
+                attributes=attributes,
+                people=event.registrations.select(Selection()),
+                visible=now + round(settings.report_missing_seconds * 1000),
+                ready=now + round(settings.report_seconds * 1000),
+                status=settings.report_status or DONE,
+                has_url=settings.report_url,
+                size=settings.report_bytes,
+            )
+            self._reports[report.id] = report
+            return report
+
+    def find(self, report_id: str) -> Report:
+        """:raises Problem: 404: there is none, it is not visible yet, or it is somebody else's."""
+        report = self._reports.get(report_id)
+        if report is None or self._state.now() < report.visible or not report.event.organization.visible:
+            raise not_found("report")
+        return report
+
+    def of_event(self, event: Event) -> list[Report]:
+        """The visible reports of an event, the oldest first."""
+        now = self._state.now()
+        return [report for report in self if report.event is event and now >= report.visible]
+
+    def downloadable(self, report_id: str) -> Report:
+        """:raises Problem: 404: there is no such report, or it has no file (yet)."""
+        report = self.find(report_id)
+        if report.failed or not self.is_done(report):
+            raise Problem(404, "the report has no file")
+        return report
+
+    def is_done(self, report: Report) -> bool:
+        """Whether it has been made, or has failed."""
+        return self._state.now() >= report.ready
+
+    def change_file(self, report_id: str) -> None:
+        """Let the file of a report become another one, as if somebody registered and it was made again."""
+        with self._state.lock:
+            report = self._reports[report_id]
+            report.event.registrations.add(1, self._state.now())
+            report.people = report.event.registrations.select(Selection())
+            with report.lock:
+                report.revision += 1
+                report.content = None
+                report.digests = {}

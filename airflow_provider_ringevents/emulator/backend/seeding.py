@@ -1,0 +1,188 @@
+"""What is there when the emulator starts: organizations, templates and events of every sort."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from airflow_provider_ringevents.client.validation.timezones import iana_name
+from airflow_provider_ringevents.emulator.backend import sample_data
+from airflow_provider_ringevents.emulator.backend.clock import iso_seconds
+from airflow_provider_ringevents.emulator.backend.models import Event, MagicLink, Organization, Template, Ticket
+from airflow_provider_ringevents.emulator.backend.registration_ids import Dice, Ids, Kind
+from airflow_provider_ringevents.emulator.backend.registration_json import MAGIC_LINKS
+from airflow_provider_ringevents.emulator.backend.registrations import Registrations
+
+_DAY: Final = 86_400_000
+_HOUR: Final = 3_600_000
+ORGANIZATION_STEP: Final = 1_000_000
+"""Numbers of events of two organizations are at least this far apart, so that more of one do not move the others."""
+_NAMES: Final = (
+    ("Northwind Events", True),
+    ("Société Générale d'Événements", True),
+    ("Somebody Else's Company", False),
+)
+_TEMPLATES: Final = ("Webinar", "Two-day summit", "Salon · marché 🎪", "Hybrid conference")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A seeded event; days are counted from the day on which the emulator starts."""
+
+    name: str
+    timezone: str
+    start: float
+    days: float | None
+    published: bool = True
+    type: str = "public_event"
+
+
+# The first is the one that the command line shows: it has ended, and has registrations.
+PLANS: Final = (
+    _Plan("Data Engineering Summit", "Europe/Berlin", -2, 1.4),
+    _Plan("Winter Meetup", "Eastern Time (US & Canada)", -21, 0.3),
+    _Plan("Last Year's Gala · 夜会", "Abu Dhabi", -300, 0.2, type="private_event"),
+    _Plan("Week of Code (running now)", "Asia/Tokyo", -1, 3),
+    _Plan("Spring Conference", "America/New_York", 45, 2),
+    _Plan("Unfinished Draft", "Kathmandu", 90, 1, published=False, type="hidden_event"),
+    _Plan("Open-ended Community Space", "UTC", -10, None),
+    _Plan("Partner Day", "Pacific Time (US & Canada)", 14, 0.4, type="private_event"),
+)
+_WEEKLY_ZONES: Final = ("Europe/London", "Central Time (US & Canada)", "Asia/Kolkata", "America/Sao_Paulo")
+
+
+class Seeder:
+    """Makes the seeded things.
+
+    :param today: the midnight (UTC, milliseconds) that all times are counted from.
+    :param registrations: how many each published event has.
+    """
+
+    def __init__(self, ids: Ids, dice: Dice, today: int, registrations: int) -> None:
+        self._ids = ids
+        self._dice = dice
+        self._today = today
+        self._registrations = registrations
+
+    def organizations(self) -> list[Organization]:
+        """Two that the key may see, and one that it may not."""
+        return [
+            Organization(
+                number,
+                visible,
+                {
+                    "createdAt": iso_seconds((self._today - (900 - number) * _DAY) / 1000),
+                    "email": f"events{number}@example.org",
+                    "facebook": None if number else "https://facebook.example/northwind",
+                    "id": self._ids.make(Kind.ORGANIZATION, 0, number),
+                    "name": name,
+                    "twitter": None,
+                    "website": "https://example.org" if number == 0 else None,
+                },
+            )
+            for number, (name, visible) in enumerate(_NAMES)
+        ]
+
+    def templates(self, organization: Organization) -> list[Template]:
+        """The templates of an organization."""
+        return [
+            Template(self._ids.make(Kind.TEMPLATE, organization.number, index), organization, name)
+            for index, name in enumerate(_TEMPLATES[: 4 - organization.number])
+        ]
+
+    def event(self, organization: Organization, index: int) -> Event:
+        """The ``index``-th event of an organization: first those of every sort, then weekly webinars of the past."""
+        offset = 0 if organization.number == 0 else 3 * organization.number
+        if index + offset < len(PLANS):
+            plan = PLANS[index + offset]
+        else:
+            zone = _WEEKLY_ZONES[index % len(_WEEKLY_ZONES)]
+            plan = _Plan(f"Weekly Webinar {index + 1}", zone, -7 * (index + 1) + 0.6, 0.05)
+        return self._event(organization, index, plan)
+
+    def _event(self, organization: Organization, index: int, plan: _Plan) -> Event:
+        number = organization.number * ORGANIZATION_STEP + index
+        start = self._today + round(plan.start * _DAY) + 9 * _HOUR
+        end = None if plan.days is None else start + round(plan.days * _DAY)
+        created = min(start, self._today) - 60 * _DAY
+        closed = self._today if end is None else min(end, self._today)
+        return Event(
+            number=number,
+            id=self._ids.make(Kind.EVENT, 0, number),
+            organization=organization,
+            name=plan.name,
+            description=f"{plan.name}, shown by the emulator. Welcome, bienvenue, ようこそ!",
+            slug=f"{slug_of(plan.name)}-{organization.number}-{index}",
+            type=plan.type,
+            timezone=plan.timezone,
+            zone=iana_name(plan.timezone),
+            start=start,
+            end=end,
+            created=created,
+            published=plan.published,
+            metadata={},
+            registrations=Registrations(
+                self._ids,
+                self._dice,
+                number,
+                self._registrations if plan.published else 0,
+                opened=created,
+                closed=closed,
+                attended=start < self._today,
+            ),
+            content=True,
+            stock=self._sell if plan.published else None,
+        )
+
+    def _sell(self, event: Event) -> None:
+        claimed = len(event.registrations)
+        for index, (name, price, private) in enumerate(
+            (("General admission", 0.0, False), ("VIP: café & lunch", 149.5, False), ("Speaker", 0.0, True))
+        ):
+            ticket = Ticket(
+                id=self._ids.make(Kind.TICKET, event.number, index),
+                index=index,
+                event=event,
+                name=name,
+                slug=f"{slug_of(name)}-{event.number}",
+                description=None if index == 0 else f"{name}, while seats last",
+                price=price,
+                discount=10.5 if index == 1 else None,
+                private=private,
+                count=max(100, claimed),
+                created=event.created,
+            )
+            event.tickets[ticket.id] = ticket
+        tickets = list(event.tickets.values())
+        for index in range(MAGIC_LINKS):
+            link = self._magic_link(event, tickets, index)
+            event.magic_links[link.id] = link
+
+    def _magic_link(self, event: Event, tickets: list[Ticket], index: int) -> MagicLink:
+        guest = index * 7 + 2
+        used = guest < len(event.registrations)
+        person = self._dice.throw(Kind.USER, 0, guest)
+        created = event.created + index * _HOUR
+        return MagicLink(
+            id=self._ids.make(Kind.MAGIC_LINK, event.number, index),
+            ticket=tickets[guest % len(tickets)],
+            email=event.registrations.email(guest),
+            first_name=sample_data.FIRST_NAMES[person % len(sample_data.FIRST_NAMES)][0],
+            last_name=sample_data.LAST_NAMES[(person >> 8) % len(sample_data.LAST_NAMES)][0],
+            headline=sample_data.TITLES[index % len(sample_data.TITLES)] if index % 2 else None,
+            status="used" if used else "unused",
+            registration_id=event.registrations.id(guest) if used else None,
+            extra_fields={"company": sample_data.COMPANIES[index % len(sample_data.COMPANIES)]}
+            if index % 3 == 0
+            else {},
+            metadata={"row": str(index)} if index % 4 == 0 else {},
+            created=created,
+            updated=created + (index % 3) * _DAY,
+            confirm_and_join=index % 10 == 9,
+        )
+
+
+def slug_of(name: str) -> str:
+    """A name as a part of a URL: letters, digits and single hyphens."""
+    plain = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in name.lower())
+    return "-".join(plain.split()) or "event"

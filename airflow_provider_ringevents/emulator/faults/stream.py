@@ -1,0 +1,183 @@
+"""Faults that touch the way of an answer, not what it says: cut, slow, stalled, flipped, without an end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_ringevents.emulator.faults.context import Action, Exchange, Headers, with_header
+from airflow_provider_ringevents.emulator.server.connection import transport_of
+
+if TYPE_CHECKING:
+    from starlette.types import Message
+
+_TICK: Final = 0.02
+_PLENTY: Final = 1024 * 1024
+
+
+_OnBody = Callable[[bytes, bool], Awaitable[None]]
+"""Takes a piece of the body and whether more follows."""
+
+
+async def _through(exchange: Exchange, start: Callable[[Message], Awaitable[None]], body: _OnBody) -> None:
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await start(message)
+        else:
+            await body(message.get("body", b""), message.get("more_body", False))
+
+    await exchange.answer(send)
+
+
+def _length(headers: Headers) -> int:
+    return next((int(value) for name, value in headers if name.lower() == b"content-length"), 0)
+
+
+async def cut_body(exchange: Exchange) -> None:
+    """The body ends after ``after`` bytes, half of it by default."""
+    chunked = exchange.fault.kind == "truncate_chunked"
+    room = 0
+
+    async def start(message: Message) -> None:
+        nonlocal room
+        headers = message["headers"]
+        after = exchange.fault.after
+        room = _length(headers) // 2 if after is None else after
+        if chunked:
+            headers = with_header(headers, b"content-length", None)
+        await exchange.send({**message, "headers": headers})
+
+    async def body(piece: bytes, more: bool) -> None:
+        nonlocal room
+        if len(piece) < room or (len(piece) == room and not more):
+            room -= len(piece)
+            await exchange.send({"type": "http.response.body", "body": piece, "more_body": more})
+            return
+        await exchange.send({"type": "http.response.body", "body": piece[:room], "more_body": True})
+        if exchange.fault.rst:
+            await _flushed(exchange)
+            await exchange.reset()
+        else:
+            await exchange.close()
+
+    await _through(exchange, start, body)
+
+
+async def _flushed(exchange: Exchange, most: int = 0) -> None:
+    transport = transport_of(exchange.scope)
+    # Only the protocol is told when a buffer has run empty, and the protocol is uvicorn's.
+    while transport.get_write_buffer_size() > most and not transport.is_closing():  # noqa: ASYNC110
+        await asyncio.sleep(_TICK)
+
+
+async def close_delimited(exchange: Exchange) -> None:
+    """The body ends with the connection, as before HTTP/1.1; uvicorn cannot, so it is written by hand."""
+    transport = transport_of(exchange.scope)
+    room = exchange.fault.after
+
+    async def start(message: Message) -> None:
+        headers = with_header(message["headers"], b"content-length", None)
+        lines = [b"HTTP/1.1 %d %s" % (message["status"], HTTPStatus(message["status"]).phrase.encode())]
+        lines += [name + b": " + value for name, value in [*headers, (b"connection", b"close")]]
+        transport.write(b"\r\n".join(lines) + b"\r\n\r\n")
+
+    async def body(piece: bytes, more: bool) -> None:
+        nonlocal room
+        if transport.is_closing():
+            return
+        if room is not None:
+            piece = piece[:room]
+            room -= len(piece)
+        transport.write(piece)
+        await _flushed(exchange, _PLENTY)
+        if not more or room == 0:
+            await exchange.close()
+
+    await _through(exchange, start, body)
+
+
+async def slow_body(exchange: Exchange) -> None:
+    """``rate`` bytes per second."""
+    size = max(1, int(exchange.fault.rate * _TICK))
+    pause = size / exchange.fault.rate
+
+    async def body(piece: bytes, more: bool) -> None:
+        for place in range(0, len(piece), size):
+            if transport_of(exchange.scope).is_closing():
+                return
+            part = piece[place : place + size]
+            await exchange.send({"type": "http.response.body", "body": part, "more_body": True})
+            await asyncio.sleep(pause)
+        if not more:
+            await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    await _through(exchange, exchange.send, body)
+
+
+async def stall(exchange: Exchange) -> None:
+    """After ``after`` bytes nothing comes for ``seconds``, then the rest; for ever by default."""
+    left = exchange.fault.after or 0
+    stalled = False
+
+    async def body(piece: bytes, more: bool) -> None:
+        nonlocal left, stalled
+        if not stalled and len(piece) >= left:
+            stalled = True
+            await exchange.send({"type": "http.response.body", "body": piece[:left], "more_body": True})
+            piece = piece[left:]
+            if not await exchange.hang(exchange.fault.seconds):
+                return
+        left -= len(piece)
+        await exchange.send({"type": "http.response.body", "body": piece, "more_body": more})
+
+    await _through(exchange, exchange.send, body)
+
+
+async def flip_byte(exchange: Exchange) -> None:
+    """One byte is another: that at ``after``, in the middle by default."""
+    place = 0
+
+    async def start(message: Message) -> None:
+        nonlocal place
+        after = exchange.fault.after
+        place = _length(message["headers"]) // 2 if after is None else after
+        await exchange.send(message)
+
+    async def body(piece: bytes, more: bool) -> None:
+        nonlocal place
+        if 0 <= place < len(piece):
+            piece = piece[:place] + bytes([piece[place] ^ 1]) + piece[place + 1 :]
+        place -= len(piece)
+        await exchange.send({"type": "http.response.body", "body": piece, "more_body": more})
+
+    await _through(exchange, start, body)
+
+
+async def delay(exchange: Exchange) -> None:
+    """The answer is made ``seconds`` later; not at all when the client has left by then."""
+    if await exchange.hang(exchange.fault.seconds or 0.0):
+        await exchange.answer(exchange.send)
+
+
+async def endless(exchange: Exchange) -> None:
+    """A body that goes on until the client leaves."""
+    headers = [(b"content-type", b"text/html")]
+    await exchange.send({"type": "http.response.start", "status": exchange.fault.status or 500, "headers": headers})
+    piece = b"<p>Something went wrong.</p>\n" * 1000
+    while not transport_of(exchange.scope).is_closing():
+        await exchange.send({"type": "http.response.body", "body": piece, "more_body": True})
+        await asyncio.sleep(0)
+
+
+ACTIONS: dict[str, Action] = {
+    "cut_body": cut_body,
+    "truncate_chunked": cut_body,
+    "close_delimited": close_delimited,
+    "slow_body": slow_body,
+    "stall": stall,
+    "flip_byte": flip_byte,
+    "delay": delay,
+    "endless": endless,
+}

@@ -1,0 +1,91 @@
+"""The two applications: the API, and the origin of the signed links."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_ringevents.emulator.api.errors import Problem, not_found, unauthorized
+from airflow_provider_ringevents.emulator.api.events import EventsApi
+from airflow_provider_ringevents.emulator.api.reports import ReportsApi, signed_file
+from airflow_provider_ringevents.emulator.api.responses import Call, Handler, refuse
+from airflow_provider_ringevents.emulator.api.tickets import TicketsApi
+from airflow_provider_ringevents.emulator.backend.reports import Reports
+from airflow_provider_ringevents.emulator.backend.signed_urls import PREFIX, Signer, refusal
+from airflow_provider_ringevents.emulator.backend.store import State
+from airflow_provider_ringevents.emulator.settings import Settings
+
+_BEARER: Final = "bearer "
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def api_application(state: State, reports: Reports, signer: Signer, origin: Callable[[], str]) -> Starlette:
+    """The API.
+
+    :param origin: says scheme, host and port of the API itself.
+    """
+
+    def endpoint(handler: Handler) -> Endpoint:
+        async def run(request: Request) -> Response:
+            if not authorized(request.headers.get("authorization"), state.settings):
+                return refuse(unauthorized())
+            body = await request.body()
+            query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+            try:
+                with state.lock:
+                    response = handler(Call(request, body, query, origin(), state.settings))
+                return await response if inspect.isawaitable(response) else response
+            except Problem as problem:
+                return refuse(problem)
+
+        return run
+
+    tables = (EventsApi(state).routes(), ReportsApi(state, reports, signer).routes(), TicketsApi(state).routes())
+    routes = [Route(path, endpoint(handler), methods=[method]) for table in tables for method, path, handler in table]
+    return _strict(Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route}))
+
+
+def links_application(state: State, reports: Reports, signer: Signer) -> Starlette:
+    """The origin of the signed links; it knows no API key."""
+
+    async def file(request: Request) -> Response:
+        return await signed_file(request, reports, signer, state.settings)
+
+    async def nothing(request: Request, error: Exception) -> Response:
+        return Response(refusal("NoSuchKey"), 404, media_type="application/xml")
+
+    route = Route(f"{PREFIX}{{report_id}}/{{filename}}", file, methods=["GET"])
+    return _strict(Starlette(routes=[route], exception_handlers={404: nothing, 405: nothing}))
+
+
+def authorized(header: str | None, settings: Settings) -> bool:
+    """Whether an ``Authorization`` header holds the API key in an accepted form."""
+    if header is None:
+        return False
+    bearer = header[: len(_BEARER)].lower() == _BEARER
+    if settings.auth == ("bare" if bearer else "bearer"):
+        return False
+    key = header[len(_BEARER) :] if bearer else header
+    return secrets.compare_digest(key.strip().encode(), settings.api_key.encode())
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        return refuse(Problem(405, f"{request.method} is not allowed here"))
+    return refuse(not_found("path"))
+
+
+def _strict(application: Starlette) -> Starlette:
+    # A path with a slash too many is another path, not one to redirect to.
+    application.router.redirect_slashes = False
+    return application

@@ -1,0 +1,29 @@
+"""JSON Lines: one object for each row, as the API gave it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from airflow_provider_ringevents.client.transport.decoding import mended
+from airflow_provider_ringevents.exports.formats.base import Row
+from airflow_provider_ringevents.exports.formats.compression import Sink
+
+
+class JsonLines:
+    """Writes each row as compact JSON in UTF-8, every line ended by a line feed."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._encoder = msgspec.json.Encoder()
+
+    def write(self, rows: Sequence[Row]) -> None:
+        try:
+            lines = self._encoder.encode_lines(rows)
+        except UnicodeEncodeError:
+            lines = self._encoder.encode_lines(mended(rows))
+        self._sink.write(lines)
+
+    def finish(self) -> None:
+        self._sink.finish()

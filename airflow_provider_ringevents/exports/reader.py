@@ -1,0 +1,104 @@
+"""One list, read whole: each row once, without its secrets, and what there is to say of the reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+from airflow_provider_ringevents.client.client import Client
+from airflow_provider_ringevents.client.endpoints import Call
+from airflow_provider_ringevents.client.errors import RingEventsTransferError
+from airflow_provider_ringevents.client.pagination import Page
+from airflow_provider_ringevents.exports.compact_id_set import SeenIds
+
+MAX_EXPECTED = 10_000_000
+"""Room for so many ids is made at the start at most, whatever the service says it has."""
+
+
+class CollectionReading:
+    """Reads the pages of one list, several at a time, in order. Iterate over it once, for the rows page by page.
+
+    :param concurrency: pages in flight; default: the client's.
+    :param hidden: fields to leave out of every row.
+    :ivar rows: rows that came, each once.
+    :ivar duplicates_dropped: rows that came again: the list has changed while it was read.
+    :ivar pages: answers that were read.
+    :ivar count: what the service said last that there are; None where it says nothing.
+    """
+
+    def __init__(
+        self, client: Client, call: Call, *, concurrency: int | None = None, hidden: frozenset[str] = frozenset()
+    ) -> None:
+        self._client = client
+        self._call = call
+        self._concurrency = concurrency
+        self._hidden = hidden
+        self._counts: set[int | None] = set()
+        self._seen = SeenIds()
+        self.rows = 0
+        self.duplicates_dropped = 0
+        self.pages = 0
+        self.count: int | None = None
+
+    @property
+    def count_stable(self) -> bool | None:
+        """The service said the same count on every page, and as many rows came. No proof that none was missed.
+
+        None: there is no count to compare with.
+        """
+        if self._counts <= {None}:
+            return None
+        return self._counts == {self.rows}
+
+    def __iter__(self) -> Iterator[list[dict[str, Any]]]:
+        """The rows of each page.
+
+        :raises RingEventsError: a page could not be read; the message names it.
+        """
+        with closing(self._client.pages(self._call, concurrency=self._concurrency)) as pages:
+            for page in pages:
+                self._take_note(page)
+                rows = self._new_rows(page.items)
+                for row in rows:
+                    for name in self._hidden:
+                        row.pop(name, None)
+                self.rows += len(rows)
+                yield rows
+
+    def require_stable(self) -> None:
+        """Refuse a list that has changed, or may have, while it was read.
+
+        :raises RingEventsTransferError: another attempt may see it unchanged.
+        """
+        if self.count_stable or (self.count_stable is None and not self._call.paged):
+            return
+        if self.count_stable is None:
+            raise RingEventsTransferError(
+                f"strict: the service gave no meta.count for {self._call.operation}, so nothing shows whether the list"
+                " changed while it was read"
+            )
+        counts = sorted(count for count in self._counts if count is not None)
+        said = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        raise RingEventsTransferError(
+            f"strict: {self._call.operation} changed while it was read: {self.rows} rows came,"
+            f" {self.duplicates_dropped} of them twice, and the service counted {said}"
+        )
+
+    def _take_note(self, page: Page) -> None:
+        if not self.pages:
+            self._seen = SeenIds(min(page.count or 0, MAX_EXPECTED))
+        self.pages += 1
+        self._counts.add(page.count)
+        if page.count is not None:
+            self.count = page.count
+
+    def _new_rows(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The rows that are to be written; one without an id cannot be known again."""
+        named = [row for row in rows if row["id"] is not None]
+        new = self._seen.add([str(row["id"]) for row in named])
+        self.duplicates_dropped += len(new) - sum(new)
+        if len(named) == len(rows):
+            return [row for row, is_new in zip(rows, new, strict=True) if is_new]
+        verdicts = iter(new)
+        return [row for row in rows if row["id"] is None or next(verdicts)]

@@ -1,0 +1,88 @@
+"""Which part of a list one run exports: a half-open stretch of time on one field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.filters import Filter, FilterLike
+from airflow_provider_ringevents.client.validation.datetimes import api_time, to_utc
+
+_NO_INTERVAL = (
+    "Runs have one under CronDataIntervalTimetable and DeltaDataIntervalTimetable, and where [scheduler]"
+    " create_cron_data_intervals (or create_delta_data_intervals) is true; on Airflow 3 a plain cron schedule has none,"
+    " and manual and asset-triggered runs have none. Give window=(start, end), or let watermark=True keep the place."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """``start <= field < end``.
+
+    :ivar start: aware, in UTC; None: from the beginning.
+    :ivar end: aware, in UTC.
+    """
+
+    field: str
+    start: datetime | None
+    end: datetime
+
+    def added_to(self, filter: FilterLike | None) -> Filter:
+        """A filter with this window's conditions besides its own.
+
+        :raises RingEventsConfigError: it has conditions on the same field already.
+        """
+        if filter and self.field in filter:
+            raise RingEventsConfigError(
+                f"filter: {self.field!r} is the window's field, so the filter may not name it as well:"
+                f" {filter[self.field]!r}"
+            )
+        conditions = {"gte": api_time(self.start)} if self.start else {}
+        return Filter({**(filter or {}), self.field: {**conditions, "lt": api_time(self.end)}})
+
+    @property
+    def shown(self) -> dict[str, str | None]:
+        """``field``, ``from`` and ``to``, as JSON takes them."""
+        return {
+            "field": self.field,
+            "from": api_time(self.start) if self.start else None,
+            "to": api_time(self.end),
+        }
+
+    def __str__(self) -> str:
+        start = api_time(self.start) if self.start else "the beginning"
+        return f"{self.field} from {start} to before {api_time(self.end)}"
+
+
+def given_window(field: str, window: Any) -> Window:
+    """Read a window that the user gave.
+
+    :param window: start and end, ISO 8601 with an offset or aware datetimes.
+    :raises RingEventsConfigError: it is no pair, one of them cannot be read, or it is empty.
+    """
+    if not isinstance(window, Sequence) or isinstance(window, str) or len(window) != 2:
+        raise RingEventsConfigError(f"window: a start and an end are wanted, got {window!r}")
+    start, end = to_utc("window start", window[0], None), to_utc("window end", window[1], None)
+    if start >= end:
+        raise RingEventsConfigError(f"window: it is empty: {api_time(start)} is not before {api_time(end)}")
+    return Window(field, start, end)
+
+
+def interval_window(field: str, context: Mapping[str, Any]) -> Window:
+    """The data interval of the run.
+
+    :raises RingEventsConfigError: the run has none, or an empty one; the message names the timetables that have one.
+    """
+    start, end = context.get("data_interval_start"), context.get("data_interval_end")
+    if start is None or end is None:
+        raise RingEventsConfigError(f"window: not given, and this run has no data interval. {_NO_INTERVAL}")
+    start, end = to_utc("data_interval_start", start, None), to_utc("data_interval_end", end, None)
+    if start >= end:
+        raise RingEventsConfigError(
+            f"window: not given, and this run's data interval is empty ({api_time(start)} to {api_time(end)})."
+            f" {_NO_INTERVAL}"
+        )
+    return Window(field, start, end)

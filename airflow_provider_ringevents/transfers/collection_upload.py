@@ -1,0 +1,135 @@
+"""A list of the API -> object storage: read page by page, written as it comes, published whole."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from functools import cache
+from typing import Any
+
+from airflow_provider_ringevents.client import endpoints
+from airflow_provider_ringevents.client.client import Client
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
+from airflow_provider_ringevents.client.filters import FilterLike
+from airflow_provider_ringevents.client.transport.responses import read_resource
+from airflow_provider_ringevents.client.validation.timezones import zone
+from airflow_provider_ringevents.exports.catalog import Collection
+from airflow_provider_ringevents.exports.formats import open_rows
+from airflow_provider_ringevents.exports.formats.file_format import FileKind
+from airflow_provider_ringevents.exports.reader import CollectionReading
+from airflow_provider_ringevents.observability.progress_log import human_bytes, human_count, human_seconds
+from airflow_provider_ringevents.storage import Destination, safe_file_name
+from airflow_provider_ringevents.transfers.base import IfExists
+from airflow_provider_ringevents.transfers.report_upload import Progress, already_there
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionExport:
+    """What is exported, and how; the same for every parent.
+
+    :ivar filter: conditions that the list documents, a window's among them.
+    :ivar concurrency: pages in flight; None: the client's.
+    :ivar strict: publish nothing when the list may have changed while it was read.
+    :ivar include_credentials: export what lets whoever has it in.
+    :ivar escape_formulas: CSV only: put an apostrophe before text that a spreadsheet would take for a formula.
+    """
+
+    collection: Collection
+    kind: FileKind
+    if_exists: IfExists = "overwrite"
+    filter: FilterLike | None = None
+    concurrency: int | None = None
+    strict: bool = False
+    include_credentials: bool = False
+    escape_formulas: bool = False
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Fields that are left out of every row."""
+        return self.collection.dropped | (frozenset() if self.include_credentials else self.collection.credentials)
+
+
+def publish_collection(
+    client: Client, export: CollectionExport, parent_id: str | None, destination: Destination
+) -> dict[str, Any]:
+    """Read one list and publish it whole, in memory that does not grow with it.
+
+    :param parent_id: what the list belongs to; None for organizations.
+    :param destination: an object, or a folder, in which it is called after the list and its parent.
+    :returns: ``uri``, ``bytes``, ``sha256``, ``content_type``, ``rows``, ``count``, ``count_stable``,
+        ``duplicates_dropped``, ``pages``, ``seconds``; or ``uri`` and ``skipped``.
+    :raises RingEventsError: nothing was published, unless the message says so.
+    """
+    collection = export.collection
+    call = collection.call(parent_id, export.filter)
+    if destination.is_prefix:
+        name = f"{collection.name}-{parent_id}" if parent_id else collection.name
+        destination = destination.child(safe_file_name(name + export.kind.suffix, collection.name))
+    if already_there(destination, export.if_exists):
+        return {"uri": destination.uri, "skipped": True}
+    started = time.monotonic()
+    reading = CollectionReading(client, call, concurrency=export.concurrency, hidden=export.hidden)
+    with destination.publish() as writer:
+        progress = Progress(None, log.info)
+        zone_of = _zones(client, collection, parent_id)
+        rows = open_rows(export.kind, collection.name, writer.write, zone_of, escape_formulas=export.escape_formulas)
+        for page in reading:
+            rows.write(page)
+            progress.at(writer.bytes)
+        rows.finish()
+        if export.strict:
+            reading.require_stable()
+    seconds = time.monotonic() - started
+    log.info(
+        "Wrote %s: %s of %s in %s, %s in %s%s",
+        destination.uri,
+        human_count(reading.rows, "row"),
+        collection.name if parent_id is None else f"{collection.name} of {collection.parent} {parent_id}",
+        human_count(reading.pages, "page"),
+        human_bytes(writer.bytes),
+        human_seconds(seconds),
+        "; the list changed while it was read" if reading.count_stable is False else "",
+    )
+    return {
+        "uri": destination.uri,
+        "bytes": writer.bytes,
+        "sha256": writer.sha256,
+        "content_type": export.kind.content_type,
+        "rows": reading.rows,
+        "count": reading.count,
+        "count_stable": reading.count_stable,
+        "duplicates_dropped": reading.duplicates_dropped,
+        "pages": reading.pages,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _zones(client: Client, collection: Collection, parent_id: str | None) -> Callable[[Mapping[str, Any]], tzinfo]:
+    """Where a row's times without an offset are local: the event's zone, which is looked up when one is met."""
+
+    @cache
+    def named(name: object) -> tzinfo:
+        try:
+            return zone(name, allow_undocumented=True) if isinstance(name, str) else UTC
+        except RingEventsConfigError:
+            return UTC
+
+    @cache
+    def of_the_event() -> tzinfo:
+        call = endpoints.get_event(str(parent_id))
+        try:
+            return named(read_resource(call, client.send(call)).get("timezone"))
+        except RingEventsError as error:
+            log.warning("Times without an offset are taken for UTC: the event's zone could not be read: %s", error)
+            return UTC
+
+    if collection.parent == "event":
+        return lambda row: of_the_event()
+    if collection.parent == "organization":
+        return lambda row: named(row.get("timezone"))
+    return lambda row: UTC

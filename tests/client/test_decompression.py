@@ -1,0 +1,153 @@
+"""Compressed answers: bounded, and whole or an error."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+import zlib
+from typing import Any
+
+import pytest
+from drivers import SyncDriver
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wire import Answer, WireServer
+
+from airflow_provider_ringevents.client import defaults, endpoints
+from airflow_provider_ringevents.client.errors import (
+    RingEventsApiError,
+    RingEventsTransferError,
+    RingEventsTransportError,
+)
+from airflow_provider_ringevents.client.transport.decompression import Unpacker, UnpackingError
+
+GET = endpoints.get_event("e")
+FILE = endpoints.download_report("r")
+CONTENT = b"".join(b"%07d,some row of the report\n" % number for number in range(100_000))
+
+
+def bare(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+PACKED = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "GZip": gzip.compress,
+    "deflate": zlib.compress,
+    "deflate ": bare,
+    "identity": bytes,
+    "": bytes,
+}
+
+
+@pytest.fixture(scope="module")
+def bomb() -> bytes:
+    """300 MB of blanks, in 300 KB."""
+    packer = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
+    return b"".join([*(packer.compress(b" " * 1_000_000) for _ in range(300)), packer.flush()])
+
+
+@pytest.mark.parametrize("what", ["an error page", "a success"])
+def test_an_answer_that_unpacks_to_hundreds_of_megabytes_does_not_fill_memory(
+    driver: type[SyncDriver], bomb: bytes, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(defaults, "MAX_JSON_BYTES", 1_000_000)
+    status = 500 if what == "an error page" else 200
+    wanted = RingEventsApiError if status == 500 else RingEventsTransportError
+    with WireServer(lambda seen: Answer(status, bomb, {"Content-Encoding": "gzip"})) as server:
+        tracemalloc.start()
+        try:
+            with pytest.raises(wanted):
+                driver(server.url, max_attempts=1).send(GET)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 30_000_000
+
+
+def test_a_file_that_unpacks_to_hundreds_of_megabytes_comes_in_blocks(driver: type[SyncDriver], bomb: bytes) -> None:
+    headers = {"Content-Encoding": "gzip", "Content-Type": "text/csv"}
+    blocks: Any = Sizes()
+    with WireServer(lambda seen: Answer(200, bomb, headers)) as server:
+        driver(server.url).download(FILE, into=blocks)
+    assert sum(blocks.sizes) == 300_000_000
+    assert max(blocks.sizes) <= 2 * defaults.CHUNK_BYTES
+
+
+class Sizes(list[bytes]):
+    """Counts what is put in, and forgets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def append(self, block: bytes) -> None:
+        self.sizes.append(len(block))
+
+    def extend(self, blocks: Any) -> None:
+        for block in blocks:
+            self.append(block)
+
+
+@pytest.mark.parametrize("encoding", PACKED)
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+def test_answers_and_files_in_every_known_encoding(driver: type[SyncDriver], encoding: str, framing: str) -> None:
+    body = json.dumps({"data": {"id": "e", "attributes": {"text": "x" * 300_000}}}).encode()
+    headers = {"Content-Type": "text/csv", **({"Content-Encoding": encoding} if encoding else {})}
+    with WireServer(lambda seen: Answer(200, PACKED[encoding](body), headers, framing=framing)) as server:
+        assert driver(server.url).send(GET)["data"]["id"] == "e"
+        if encoding != "x-gzip":
+            assert driver(server.url).download(FILE).content == body
+        assert {seen.headers["accept-encoding"] for seen in server.seen} <= {"gzip, deflate", "identity"}
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("framing", ["chunked", "close"])
+def test_a_compressed_file_that_ends_in_the_middle_is_no_file(
+    driver: type[SyncDriver], encoding: str, framing: str
+) -> None:
+    part = PACKED[encoding](CONTENT)[:-1000]
+    headers = {"Content-Encoding": encoding, "Content-Type": "text/csv"}
+    with (
+        WireServer(lambda seen: Answer(200, part, headers, framing=framing)) as server,
+        pytest.raises(RingEventsTransferError, match="compressed file that ends in the middle"),
+    ):
+        driver(server.url).download(FILE)
+
+
+@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:5] + b"\xff" * 50], ids=["none", "broken"])
+def test_what_is_not_compressed_as_it_says_is_an_error_of_ours(driver: type[SyncDriver], body: bytes) -> None:
+    with WireServer(lambda seen: Answer(200, body, {"Content-Encoding": "gzip"})) as server:
+        with pytest.raises(RingEventsTransportError, match=r"no whole answer came|no readable JSON"):
+            driver(server.url, max_attempts=2).send(GET)
+        assert len(server.seen) == 2
+
+
+@given(
+    st.binary(max_size=5_000).map(lambda data: data * 50),
+    st.sampled_from(["gzip", "deflate"]),
+    st.integers(1, 400),
+)
+@settings(derandomize=True, max_examples=100, deadline=None)
+def test_whatever_the_parts_the_whole_is_the_same(content: bytes, encoding: str, size: int) -> None:
+    packed = PACKED[encoding](content)
+    unpacker = Unpacker(encoding)
+    parts = [packed[start : start + size] for start in range(0, len(packed), size)]
+    pieces = [piece for part in parts for piece in unpacker.pieces(part)]
+    assert b"".join(pieces) == content
+    assert not unpacker.cut
+
+
+@given(st.binary(min_size=1, max_size=200), st.sampled_from(["gzip", "deflate", "br", ""]))
+@settings(derandomize=True, max_examples=200, deadline=None)
+def test_any_bytes_are_unpacked_or_refused(data: bytes, encoding: str) -> None:
+    unpacker = Unpacker(encoding)
+    try:
+        pieces = [*unpacker.pieces(data)]
+    except UnpackingError:
+        assert encoding in ("gzip", "deflate")
+    else:
+        assert encoding in ("gzip", "deflate") or pieces == [data]

@@ -1,0 +1,445 @@
+"""One client for all waits of an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from drivers import KEY
+from wire import NO_ANSWER, Answer, Seen, WireServer, closed_port, json_answer, problem
+
+from airflow_provider_ringevents.client import defaults, endpoints
+from airflow_provider_ringevents.client.errors import (
+    RingEventsAuthError,
+    RingEventsConfigError,
+    RingEventsServerError,
+    RingEventsTransportError,
+)
+from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+from airflow_provider_ringevents.triggers._client_registry import SharedClient, shared_client
+
+Connect = Callable[..., str]
+POLL = endpoints.get_report("r")
+IN_PROGRESS = json_answer({"data": {"id": "r", "attributes": {}}}, 202)
+NEW_KEY = "fresh-key-31c9"
+
+
+@pytest.fixture
+def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The connections that were looked up; the lookups themselves are real."""
+    seen: list[str] = []
+    real = RingEventsHook.get_async_conn
+
+    async def noted(hook: RingEventsHook) -> Any:
+        seen.append(hook.ringevents_conn_id)
+        return await real(hook)
+
+    monkeypatch.setattr(RingEventsHook, "get_async_conn", noted)
+    return seen
+
+
+def test_waits_of_one_loop_and_connection_share_a_client(connect: Connect, lookups: list[str]) -> None:
+    async def run() -> None:
+        async with shared_client("one") as first, shared_client("one") as second, shared_client("two") as other:
+            assert first is second
+            assert other is not first
+            for _ in range(3):
+                await first.poll(POLL)
+                await second.poll(POLL)
+                await other.poll(POLL)
+
+    with WireServer(lambda seen: IN_PROGRESS) as server:
+        connect("one", host=server.url)
+        connect("two", host=server.url)
+        asyncio.run(run())
+        assert lookups == ["one", "two"]
+        assert server.connections == 2
+        assert len(server.seen) == 9
+
+
+def test_each_loop_has_its_own(connect: Connect, lookups: list[str]) -> None:
+    found: list[SharedClient] = []
+
+    async def run() -> None:
+        async with shared_client("one") as client:
+            found.append(client)
+            await client.poll(POLL)
+
+    with WireServer(lambda seen: IN_PROGRESS) as server:
+        connect("one", host=server.url)
+        threads = [threading.Thread(target=lambda: asyncio.run(run())) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(set(map(id, found))) == 2
+    assert lookups == ["one", "one"]
+
+
+def test_it_is_closed_when_the_last_one_leaves(connect: Connect, lookups: list[str]) -> None:
+    async def run(server: WireServer) -> None:
+        async with shared_client("one") as first:
+            await first.poll(POLL)
+            async with shared_client("one") as second:
+                await second.poll(POLL)
+            await asyncio.sleep(0.02)
+            assert server.open_connections == 1
+            await first.poll(POLL)
+        assert await asyncio.to_thread(server.wait_until_closed)
+        async with shared_client("one") as later:
+            assert later is not first
+            await later.poll(POLL)
+        assert await asyncio.to_thread(server.wait_until_closed)
+
+    with WireServer(lambda seen: IN_PROGRESS) as server:
+        connect("one", host=server.url)
+        asyncio.run(run(server))
+        assert server.connections == 2
+        assert lookups == ["one", "one"]
+
+
+def test_it_is_closed_when_a_wait_fails_or_is_cancelled(connect: Connect) -> None:
+    async def failing() -> None:
+        async with shared_client("one") as client:
+            await client.poll(POLL)
+            raise ValueError("a bug in a wait")
+
+    async def run(server: WireServer) -> None:
+        with pytest.raises(ValueError, match="a bug"):
+            await failing()
+        assert await asyncio.to_thread(server.wait_until_closed)
+        hanging = asyncio.create_task(_poll_for_ever())
+        while not server.open_connections:
+            await asyncio.sleep(0.005)
+        hanging.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await hanging
+        assert await asyncio.to_thread(server.wait_until_closed)
+
+    with WireServer(lambda seen: IN_PROGRESS) as server:
+        connect("one", host=server.url)
+        asyncio.run(run(server))
+
+
+async def _poll_for_ever() -> None:
+    async with shared_client("one") as client:
+        while True:
+            await client.poll(POLL)
+
+
+def test_two_hundred_waits_keep_to_the_clients_connections(connect: Connect, lookups: list[str]) -> None:
+    def handler(seen: Seen) -> Answer:
+        time.sleep(0.002)
+        return IN_PROGRESS
+
+    async def run() -> None:
+        async with shared_client("one") as client:
+            answers = await asyncio.gather(*(client.poll(POLL) for _ in range(200)))
+        assert [answer.status for answer in answers] == [202] * 200
+
+    with WireServer(handler) as server:
+        connect("one", host=server.url)
+        asyncio.run(run())
+        assert len(server.seen) == 200
+        assert server.peak <= defaults.MAX_CONNECTIONS
+        assert server.connections <= defaults.MAX_CONNECTIONS
+    assert lookups == ["one"]
+
+
+@pytest.mark.parametrize("answer", [problem(503), problem(429), NO_ANSWER], ids=["503", "429", "no answer"])
+def test_a_poll_is_one_request(connect: Connect, answer: Answer) -> None:
+    async def run() -> None:
+        async with shared_client("one") as client:
+            await client.poll(POLL)
+
+    with WireServer(lambda seen: answer) as server:
+        connect("one", host=server.url)
+        with pytest.raises(Exception, match="get_report"):
+            asyncio.run(run())
+        assert len(server.seen) == 1
+
+
+# --- keys that are rotated
+
+
+class Rotating:
+    """A server whose key has changed; the connection is changed when the old key is first refused."""
+
+    def __init__(self, connect: Connect) -> None:
+        self.connect = connect
+        self.url = ""
+        self.refused = 0
+
+    def __call__(self, seen: Seen) -> Answer:
+        if seen.headers["authorization"] == f"Bearer {NEW_KEY}":
+            time.sleep(0.001)
+            return IN_PROGRESS if seen.path.startswith("/v1/reports") else json_answer({"data": []})
+        self.refused += 1
+        self.connect("one", host=self.url, password=NEW_KEY)
+        return problem(401)
+
+
+def test_a_rotated_key_is_read_once_for_all_waits(connect: Connect, lookups: list[str]) -> None:
+    """Two hundred waits are refused together: no request is lost when the old client is closed."""
+    handler = Rotating(connect)
+
+    async def run() -> None:
+        async with shared_client("one") as client:
+            answers = await asyncio.gather(*(client.poll(POLL) for _ in range(200)))
+            assert [answer.status for answer in answers] == [202] * 200
+            await client.poll(POLL)
+
+    with WireServer(handler) as server:
+        handler.url = server.url
+        connect("one", host=server.url)
+        asyncio.run(run())
+        assert lookups == ["one", "one"]
+        assert handler.refused <= 200
+        assert server.wait_until_closed()
+
+
+def test_the_refused_client_is_closed_when_nobody_uses_it_any_more(connect: Connect) -> None:
+    handler = Rotating(connect)
+
+    async def run(server: WireServer) -> None:
+        async with shared_client("one") as client:
+            await asyncio.gather(*(client.poll(POLL) for _ in range(50)))
+            await client.poll(POLL)
+            new = {seen.connection for seen in server.seen if NEW_KEY in seen.headers["authorization"]}
+            deadline = time.monotonic() + 5
+            while server.open_connections > len(new) and time.monotonic() < deadline:
+                await asyncio.sleep(0.01)
+            assert server.open_connections <= len(new)
+
+    with WireServer(handler) as server:
+        handler.url = server.url
+        connect("one", host=server.url)
+        asyncio.run(run(server))
+
+
+def test_a_key_that_is_still_the_same_stays_refused(connect: Connect, lookups: list[str]) -> None:
+    async def run(client: SharedClient) -> None:
+        with pytest.raises(RingEventsAuthError):
+            await client.poll(POLL)
+
+    async def main() -> None:
+        async with shared_client("one") as client:
+            await run(client)
+            await run(client)
+
+    with WireServer(lambda seen: problem(401)) as server:
+        connect("one", host=server.url)
+        asyncio.run(main())
+        assert len(server.seen) == 2
+    assert lookups == ["one", "one", "one"]
+
+
+def test_a_key_that_may_not_do_this_is_not_looked_up_again(connect: Connect, lookups: list[str]) -> None:
+    async def main() -> None:
+        async with shared_client("one") as client:
+            await client.poll(POLL)
+
+    with WireServer(lambda seen: problem(403)) as server:
+        connect("one", host=server.url)
+        with pytest.raises(RingEventsAuthError):
+            asyncio.run(main())
+        assert len(server.seen) == 1
+    assert lookups == ["one"]
+
+
+def test_a_missing_connection_is_an_error_of_the_poll(lookups: list[str]) -> None:
+    async def main() -> None:
+        async with shared_client("no_such") as client:
+            await client.poll(POLL)
+
+    with pytest.raises(RingEventsConfigError, match="no_such"):
+        asyncio.run(main())
+
+
+# --- listings that waits share
+
+
+def listing(seen: Seen) -> Answer:
+    time.sleep(0.01)
+    return json_answer({"data": [{"id": "e", "attributes": {"name": "n"}}], "meta": {"count": 1}})
+
+
+def test_waits_of_one_organization_share_a_listing(connect: Connect) -> None:
+    async def main(server: WireServer) -> None:
+        async with shared_client("one") as client:
+            fresh = time.monotonic()
+            found = await asyncio.gather(*(client.events("o", fresh) for _ in range(50)))
+            assert found == [[{"id": "e", "name": "n"}]] * 50
+            assert len(server.seen) == 1
+            await client.events("o", fresh)
+            assert len(server.seen) == 1
+            await client.events("o", time.monotonic())
+            assert len(server.seen) == 2
+            await client.events("other", fresh)
+            assert len(server.seen) == 3
+
+    with WireServer(listing) as server:
+        connect("one", host=server.url)
+        asyncio.run(main(server))
+
+
+def test_a_listing_that_takes_longer_than_waits_pause_is_not_begun_again_beside_itself(connect: Connect) -> None:
+    def slow(seen: Seen) -> Answer:
+        time.sleep(0.5)
+        return listing(seen)
+
+    async def main(server: WireServer) -> None:
+        async with shared_client("one") as client:
+            asked = []
+            for _ in range(10):
+                asked.append(asyncio.create_task(client.events("o", time.monotonic())))
+                await asyncio.sleep(0.02)
+            assert await asyncio.gather(*asked) == [[{"id": "e", "name": "n"}]] * 10
+            assert len(server.seen) == 1
+
+    with WireServer(slow) as server:
+        connect("one", host=server.url)
+        asyncio.run(main(server))
+
+
+def test_a_listing_that_failed_is_not_kept(connect: Connect) -> None:
+    answers = iter([problem(404), listing])
+
+    def handler(seen: Seen) -> Answer:
+        answer = next(answers)
+        return answer if isinstance(answer, Answer) else answer(seen)
+
+    async def main() -> None:
+        async with shared_client("one") as client:
+            fresh = time.monotonic()
+            with pytest.raises(Exception, match="404"):
+                await client.events("o", fresh)
+            assert await client.events("o", fresh) == [{"id": "e", "name": "n"}]
+
+    with WireServer(handler) as server:
+        connect("one", host=server.url)
+        asyncio.run(main())
+
+
+def test_a_wait_that_is_cancelled_leaves_the_listing_to_the_others(connect: Connect) -> None:
+    async def main() -> None:
+        async with shared_client("one") as client:
+            fresh = time.monotonic()
+            first = asyncio.create_task(client.events("o", fresh))
+            second = asyncio.create_task(client.events("o", fresh))
+            await asyncio.sleep(0)
+            first.cancel()
+            assert await second == [{"id": "e", "name": "n"}]
+            with pytest.raises(asyncio.CancelledError):
+                await first
+
+    with WireServer(listing) as server:
+        connect("one", host=server.url)
+        asyncio.run(main())
+        assert len(server.seen) == 1
+
+
+def test_a_listing_too_reads_a_rotated_key_again(connect: Connect, lookups: list[str]) -> None:
+    handler = Rotating(connect)
+
+    async def main() -> None:
+        async with shared_client("one") as client:
+            assert await client.events("o", time.monotonic()) == []
+
+    with WireServer(handler) as server:
+        handler.url = server.url
+        connect("one", host=server.url)
+        asyncio.run(main())
+    assert lookups == ["one", "one"]
+
+
+def test_a_page_size_that_the_service_refuses_is_left_for_the_usual_one(connect: Connect) -> None:
+    def handler(seen: Seen) -> Answer:
+        return problem(422) if int(seen.query["perPage"]) > defaults.PER_PAGE else listing(seen)
+
+    async def main() -> None:
+        async with shared_client("one") as client:
+            assert len(await client.events("o", time.monotonic())) == 1
+
+    with WireServer(handler) as server:
+        connect("one", host=server.url)
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("answer", [problem(404), NO_ANSWER], ids=["error", "no answer"])
+def test_a_listing_that_nobody_waits_for_any_more_fails_in_silence(connect: Connect, answer: Answer) -> None:
+    complaints: list[Any] = []
+    asked = threading.Event()
+    go_on = threading.Event()
+
+    def handler(seen: Seen) -> Answer:
+        asked.set()
+        go_on.wait(5)
+        return answer
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        async with shared_client("one") as client:
+            waiting = asyncio.create_task(client.events("o", time.monotonic()))
+            await asyncio.to_thread(asked.wait, 5)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            go_on.set()
+            await asyncio.sleep(0.05)
+
+    with WireServer(handler) as server:
+        connect("one", host=server.url, extra={"max_attempts": 1})
+        asyncio.run(main())
+    assert complaints == []
+
+
+def test_leaving_ends_a_listing_that_is_under_way(connect: Connect) -> None:
+    asked = threading.Event()
+    go_on = threading.Event()
+
+    def handler(seen: Seen) -> Answer:
+        asked.set()
+        go_on.wait(5)
+        return listing(seen)
+
+    async def main() -> None:
+        async with shared_client("one") as client:
+            fresh = time.monotonic()
+            tasks = [asyncio.create_task(client.events("o", fresh + number)) for number in range(3)]
+            await asyncio.to_thread(asked.wait, 5)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        assert left == set()
+        go_on.set()
+
+    with WireServer(handler) as server:
+        connect("one", host=server.url)
+        asyncio.run(main())
+
+
+def test_server_errors_reach_the_wait(connect: Connect) -> None:
+    async def main() -> None:
+        async with shared_client("one") as client:
+            with pytest.raises(RingEventsServerError):
+                await client.poll(POLL)
+
+    with WireServer(lambda seen: problem(500)) as server:
+        connect("one", host=server.url, password=KEY)
+        asyncio.run(main())
+
+
+def test_the_service_that_is_down_is_an_error_of_the_poll(connect: Connect) -> None:
+    async def main() -> None:
+        async with shared_client("one") as client:
+            with pytest.raises(RingEventsTransportError):
+                await client.poll(POLL)
+
+    connect("one", host=f"http://127.0.0.1:{closed_port()}")
+    asyncio.run(main())

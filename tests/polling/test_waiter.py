@@ -1,0 +1,504 @@
+"""Waits: when the next poll comes, what a poll means, when a wait ends. Hours pass in no time here."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from drivers import KEY
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wire import NO_ANSWER, Answer, Seen, WireServer, json_answer, problem
+
+from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.errors import (
+    RingEventsApiError,
+    RingEventsAuthError,
+    RingEventsConfigError,
+    RingEventsError,
+    RingEventsNotFoundError,
+    RingEventsRateLimitError,
+    RingEventsReportFailedError,
+    RingEventsServerError,
+    RingEventsTransportError,
+    RingEventsWaitTimeoutError,
+)
+from airflow_provider_ringevents.client.report_status import (
+    FAILED_WORDS,
+    IN_PROGRESS_WORDS,
+    READY_WORDS,
+    ReportState,
+    report_status,
+)
+from airflow_provider_ringevents.client.transport.responses import Envelope
+from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+from airflow_provider_ringevents.polling.waiter import ReportWait, Wait, wait_for
+
+START = 1_000_000.0
+
+
+class FakeClock:
+    """Sleeping moves it on; what was slept is kept."""
+
+    def __init__(self) -> None:
+        self.time = START
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.slept.append(seconds)
+        self.time += seconds
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    fake = FakeClock()
+    monkeypatch.setattr(clock, "now", fake.now)
+    monkeypatch.setattr(clock, "steady", fake.now)
+    monkeypatch.setattr(clock, "sleep", fake.sleep)
+    return fake
+
+
+def longest(low: float, high: float) -> float:
+    return high
+
+
+def shortest(low: float, high: float) -> float:
+    return low
+
+
+# --- pauses
+
+
+def pauses(number: int, **fields: Any) -> list[float]:
+    wait = Wait("it", None, **fields)
+    return [wait.pause(START) for _ in range(number)]
+
+
+def test_pauses_grow_by_half_up_to_the_interval() -> None:
+    made = pauses(12, poll_interval=60, draw=lambda low, high: (low + high) / 2)
+    assert made[:8] == pytest.approx([2, 3, 4.5, 6.75, 10.125, 15.1875, 22.78125, 34.171875])
+    assert made[8:] == sorted(made[8:])
+    assert made[-1] <= 60
+
+
+@pytest.mark.parametrize("poll_interval", [0.05, 1, 2, 60, 3600])
+def test_a_pause_is_a_tenth_longer_or_shorter_and_never_longer_than_the_interval(poll_interval: float) -> None:
+    shorter = pauses(40, poll_interval=poll_interval, draw=shortest)
+    longer = pauses(40, poll_interval=poll_interval, draw=longest)
+    for number, (low, high) in enumerate(zip(shorter, longer, strict=True)):
+        steady = min(poll_interval, 2 * 1.5**number)
+        assert low == pytest.approx(steady * 0.9)
+        assert high == pytest.approx(min(poll_interval, steady * 1.1))
+
+
+def test_waits_that_begin_together_do_not_poll_in_step() -> None:
+    draws = [pauses(1, draw=random.Random(seed).uniform)[0] for seed in range(100)]
+    assert len(set(draws)) == 100
+
+
+@given(
+    st.floats(min_value=0.01, max_value=3600),
+    st.floats(min_value=0, max_value=100_000),
+    st.integers(min_value=0, max_value=2**32),
+)
+@settings(derandomize=True, max_examples=200, deadline=None)
+def test_no_pause_goes_beyond_the_deadline(poll_interval: float, limit: float, seed: int) -> None:
+    wait = Wait("it", START + limit, poll_interval, draw=random.Random(seed).uniform)
+    now = START
+    for _ in range(300):
+        pause = wait.pause(now)
+        assert 0 <= pause <= poll_interval
+        now += pause
+        assert now <= START + limit + 1e-6
+    assert wait.pause(START + limit + 100) == 0
+
+
+def test_a_wait_of_a_thousand_polls_does_not_overflow() -> None:
+    assert pauses(5_000, poll_interval=60, draw=longest)[-1] == 60
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "pause"), [(None, 2.2), (0.0, 2.2), (1.0, 2.2), (30.0, 30.0), (120.0, 120.0), (9_999.0, 120.0)]
+)
+def test_the_next_poll_comes_no_sooner_than_the_service_asked(retry_after: float | None, pause: float) -> None:
+    wait = Wait("it", None, 60, draw=longest)
+    wait.failed(RingEventsRateLimitError("x", status=429, retry_after=retry_after), START)
+    assert wait.pause(START) == pytest.approx(pause)
+    assert wait.pause(START) == pytest.approx(3.3), "once"
+
+
+def test_not_even_what_the_service_asks_goes_beyond_the_deadline() -> None:
+    wait = Wait("it", START + 10, 60, draw=longest)
+    wait.failed(RingEventsServerError("x", status=503, retry_after=100.0), START)
+    assert wait.pause(START) == 10
+
+
+def test_the_interval_is_from_poll_to_poll_however_long_an_answer_takes() -> None:
+    wait = Wait("it", None, 60, first_pause=60, draw=longest)
+    now, polls = START, []
+    for _ in range(5):
+        now += wait.pause(now)
+        polls.append(now)
+        now += 7
+    assert [later - earlier for earlier, later in pairwise(polls)] == pytest.approx([60] * 4)
+
+
+@pytest.mark.parametrize("taken", [40, 10_000], ids=["slow", "the clock was set"])
+def test_a_service_that_is_slower_than_the_interval_is_left_half_of_it(taken: float) -> None:
+    wait = Wait("it", None, 60, first_pause=60, draw=longest)
+    assert wait.pause(START) == 60
+    assert wait.pause(START + 60 + taken) == 30
+
+
+# --- many waits together
+
+
+def polls_of(number: int, interval: float, until: float) -> list[float]:
+    """When the waits of a triggerer poll that starts with so many."""
+    found = []
+    for seed in range(number):
+        wait = Wait("it", None, interval, draw=random.Random(seed).uniform)
+        now = START
+        while (now := now + wait.pause(now, number - 1)) < START + until:
+            found.append(now - START)
+    return found
+
+
+def fullest(polls: list[float], since: float, seconds: float = 1) -> float:
+    """Most polls in a second, against the mean."""
+    counts = Counter(int(poll / seconds) for poll in polls if poll >= since)
+    return max(counts.values()) * len(counts) / counts.total()
+
+
+@pytest.mark.parametrize(("number", "interval"), [(100, 60), (1_000, 10), (1_000, 60), (3_000, 60)])
+def test_a_crowd_polls_evenly(number: int, interval: float) -> None:
+    polls = polls_of(number, interval, until=700)
+    per_second = number / interval
+    # What chance alone does to so many polls: four times the root, over five seconds where they are few.
+    seconds = 5 if per_second < 10 else 1
+    mean = per_second * seconds / 0.95
+    assert fullest(polls, since=400, seconds=seconds) < 1 + 4.5 / mean**0.5
+
+
+def on_the_beat(polls: list[float]) -> float:
+    """The share of the polls that start at a multiple of the beat."""
+    beats = [poll / defaults.POLL_BEAT for poll in polls]
+    return sum(abs(beat - round(beat)) < 1e-3 for beat in beats) / len(beats)
+
+
+def test_a_crowd_polls_together_twenty_times_a_second() -> None:
+    assert on_the_beat(polls_of(200, 10, until=60)) > 0.99
+    assert on_the_beat(polls_of(20, 10, until=60)) < 0.1
+
+
+@pytest.mark.parametrize("interval", [0.1, 0.5, 1.0])
+def test_a_short_interval_is_not_made_shorter_for_that(interval: float) -> None:
+    number, until = 100, 60.0
+    polls = polls_of(number, interval, until)
+    assert len(polls) < 1.1 * number * until / interval
+
+
+def test_a_pause_that_the_service_asked_for_is_not_made_shorter_for_that() -> None:
+    wait = Wait("it", None, 10)
+    wait.pause(START, others=1000)
+    wait.failed(RingEventsServerError("busy", status=503, retry_after=30.01), START)
+    assert wait.pause(START, others=1000) == 30.01
+
+
+@pytest.mark.parametrize("number", [200, 1_000, 10_000])
+def test_a_crowd_that_starts_does_not_flood_the_service(number: int) -> None:
+    polls = polls_of(number, 60, until=60)
+    most = max(Counter(map(int, polls)).values())
+    assert most < 1.5 * max(defaults.POLL_CROWD, number / 60)
+
+
+def test_a_few_waits_still_poll_soon() -> None:
+    assert max(min(polls_of(1, 60, until=60)), 2.2) == 2.2
+    wait = Wait("it", None, 60, draw=longest)
+    assert [wait.pause(START, others=3) for _ in range(4)] == pytest.approx([2.2, 3.3, 4.95, 7.425])
+
+
+def test_no_wait_of_a_crowd_waits_longer_than_its_interval() -> None:
+    wait = Wait("it", None, 10, draw=longest)
+    assert [wait.pause(START, others=100_000) for _ in range(4)] == pytest.approx([10] * 4)
+
+
+# --- polls that fail
+
+TRANSPORT = RingEventsTransportError("no answer", sent=True)
+SERVER = RingEventsServerError("oops", status=500)
+LIMIT = RingEventsRateLimitError("slow down", status=429)
+MISSING = RingEventsNotFoundError("not there", status=404)
+ODD = RingEventsApiError("teapot", status=418)
+
+
+@pytest.mark.parametrize("error", [TRANSPORT, SERVER, MISSING, ODD], ids=lambda error: type(error).__name__)
+def test_ten_failures_in_a_row_end_a_wait_and_nine_do_not(error: RingEventsError) -> None:
+    wait = Wait("it", None)
+    for _ in range(3):
+        for _ in range(9):
+            wait.failed(error, START)
+        wait.unfinished(START)
+    for _ in range(9):
+        wait.failed(error, START)
+    with pytest.raises(type(error)) as caught:
+        wait.failed(error, START)
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RingEventsAuthError("refused", status=401),
+        RingEventsAuthError("forbidden", status=403),
+        RingEventsConfigError("no such connection"),
+    ],
+    ids=str,
+)
+def test_a_refused_key_ends_a_wait_at_once(error: RingEventsError) -> None:
+    with pytest.raises(type(error)) as caught:
+        Wait("it", None).failed(error, START)
+    assert caught.value is error
+
+
+def test_refusals_for_the_pace_end_no_wait_and_its_deadline_does() -> None:
+    wait = Wait("it", START + 100)
+    for _ in range(50):
+        wait.failed(LIMIT, START)
+    with pytest.raises(RingEventsWaitTimeoutError, match="slow down"):
+        wait.failed(LIMIT, START + 100)
+
+
+def test_what_is_not_visible_yet_is_no_failure_until_it_should_be() -> None:
+    wait = Wait("it", None, visible_from=START + 60)
+    for second in range(60):
+        wait.failed(MISSING, START + second)
+    for _ in range(9):
+        wait.failed(MISSING, START + 60)
+    with pytest.raises(RingEventsNotFoundError):
+        wait.failed(MISSING, START + 60)
+
+
+def test_other_failures_count_while_a_404_does_not() -> None:
+    wait = Wait("it", None, visible_from=START + 60)
+    for _ in range(9):
+        wait.failed(SERVER, START)
+        wait.failed(MISSING, START)
+    with pytest.raises(RingEventsServerError):
+        wait.failed(SERVER, START)
+
+
+# --- deadlines
+
+
+def test_the_deadline_ends_a_wait_and_says_how_it_stood() -> None:
+    wait = Wait("the moon rising", START + 100)
+    wait.pause(START)
+    wait.unfinished(START + 99.9, "half way")
+    wait.failed(SERVER, START + 99.9)
+    with pytest.raises(RingEventsWaitTimeoutError, match=r"the moon rising .* last poll failed: oops") as caught:
+        wait.failed(SERVER, START + 100)
+    assert caught.value.retryable
+    with pytest.raises(RingEventsWaitTimeoutError, match=r"the moon rising .*\(1 poll\); half way"):
+        wait.unfinished(START + 100, "half way")
+
+
+def test_without_a_deadline_a_wait_goes_on() -> None:
+    Wait("it", None).unfinished(1e12, "still")
+
+
+# --- reports
+
+UNKNOWN = "marinating"
+
+
+def envelope(status: int, word: Any = None, url: str | None = None) -> Envelope:
+    attributes = {name: value for name, value in (("status", word), ("url", url)) if value is not None}
+    return Envelope({"data": {"id": "r", "attributes": attributes}}, status=status)
+
+
+@pytest.mark.parametrize("url", [None, "https://example.org/f?sig"])
+@pytest.mark.parametrize("status", [200, 202])
+@pytest.mark.parametrize(
+    "word", [None, "", "  ", 5, UNKNOWN, *sorted(FAILED_WORDS), *sorted(IN_PROGRESS_WORDS), *sorted(READY_WORDS)]
+)
+def test_what_a_report_says_of_itself(word: Any, status: int, url: str | None) -> None:
+    """The order of the documented table: failed word; 202; url; in-progress word; ready word or none; unknown word."""
+    if word in FAILED_WORDS:
+        state = ReportState.FAILED
+    elif status == 202:
+        state = ReportState.IN_PROGRESS
+    elif url:
+        state = ReportState.READY
+    elif word in IN_PROGRESS_WORDS:
+        state = ReportState.IN_PROGRESS
+    elif word in READY_WORDS or not isinstance(word, str) or not word.strip():
+        state = ReportState.READY
+    else:
+        state = ReportState.IN_PROGRESS
+    read = report_status(envelope(status, word, url))
+    assert read.state is state
+    assert read.known == (word != UNKNOWN)
+    assert read.word == (word if isinstance(word, str) and word.strip() else None)
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("FAILED", ReportState.FAILED),
+        (" In Progress ", ReportState.IN_PROGRESS),
+        ("in-progress", ReportState.IN_PROGRESS),
+        ("Ready", ReportState.READY),
+    ],
+)
+def test_case_blanks_and_hyphens_do_not_matter(word: str, state: ReportState) -> None:
+    assert report_status(envelope(200, word)).state is state
+
+
+@pytest.mark.parametrize("data", [None, [], "x", {}, {"attributes": None}, {"attributes": [1]}])
+def test_odd_answers_are_ready_only_with_200(data: Any) -> None:
+    assert report_status(Envelope({"data": data}, status=202)).state is ReportState.IN_PROGRESS
+    assert report_status(Envelope({}, status=200)).state is ReportState.READY
+
+
+def test_the_words_do_not_overlap() -> None:
+    assert not FAILED_WORDS & IN_PROGRESS_WORDS
+    assert not FAILED_WORDS & READY_WORDS
+    assert not IN_PROGRESS_WORDS & READY_WORDS
+
+
+# --- the wait on the worker, against a server
+
+
+class Waited:
+    """A wait for report "r" on a server that answers in turn; the last answer stays."""
+
+    def __init__(self, *answers: Answer | Callable[[Seen], Answer]) -> None:
+        self.answers = list(answers)
+        self.said: list[str] = []
+        self.server: WireServer
+
+    def handler(self, seen: Seen) -> Answer:
+        assert seen.path == "/v1/reports/r"
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return answer(seen) if callable(answer) else answer
+
+    def run(self, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
+        with WireServer(self.handler) as server:
+            self.server = server
+            described = {"conn_type": "ringevents", "host": server.url, "password": KEY}
+            monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(described))
+            wait = ReportWait(
+                "r",
+                options.get("deadline", START + 3600),
+                options.get("poll_interval", 60.0),
+                options.get("visible_from"),
+                lambda message, *arguments: self.said.append(message % arguments),
+            )
+            with RingEventsHook() as hook:
+                wait_for(hook, wait)
+
+
+IN_PROGRESS = json_answer({"data": {"id": "r", "attributes": {"status": "processing"}}}, 202)
+READY = json_answer({"data": {"id": "r", "attributes": {"status": "ready"}}})
+
+
+def test_a_wait_ends_when_the_report_is_ready(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = Waited(IN_PROGRESS, IN_PROGRESS, problem(500), NO_ANSWER, READY)
+    waited.run(monkeypatch)
+    assert len(waited.server.seen) == 5
+    assert len(time.slept) == 5
+    assert "Report r is ready after" in waited.said[-1]
+    assert "(5 polls)" in waited.said[-1]
+
+
+def test_a_failed_report_ends_the_wait_with_the_services_word(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = json_answer({"data": {"id": "r", "attributes": {"status": "Errored", "url": "https://x"}}})
+    with pytest.raises(RingEventsReportFailedError, match=r"report r: .*'Errored'") as caught:
+        Waited(IN_PROGRESS, failed).run(monkeypatch)
+    assert not caught.value.retryable
+
+
+def test_a_wait_polls_at_its_deadline_once_more_and_then_gives_up(
+    time: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = json_answer({"data": {"id": "r", "attributes": {"status": UNKNOWN}}})
+    waited = Waited(unknown)
+    with pytest.raises(RingEventsWaitTimeoutError, match=f"report r being ready.*'{UNKNOWN}' .not a word that we know"):
+        waited.run(monkeypatch, deadline=START + 600)
+    assert time.time == pytest.approx(START + 600)
+    assert len(waited.server.seen) == len(time.slept)
+
+
+def test_a_wait_without_time_polls_once(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RingEventsWaitTimeoutError, match=r"did not happen in time \(1 poll\)"):
+        Waited(IN_PROGRESS).run(monkeypatch, deadline=START)
+
+
+def test_a_report_that_becomes_ready_at_the_deadline_is_ready(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = Waited(lambda seen: READY if time.time >= START + 100 else IN_PROGRESS)
+    waited.run(monkeypatch, deadline=START + 100)
+    assert time.time == pytest.approx(START + 100)
+
+
+def test_a_poll_is_one_request(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = Waited(problem(503))
+    with pytest.raises(RingEventsServerError):
+        waited.run(monkeypatch)
+    assert len(waited.server.seen) == defaults.POLL_FAILURES
+
+
+def test_a_report_that_is_not_visible_yet_is_waited_for(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = Waited(lambda seen: READY if time.time >= START + 55 else problem(404))
+    waited.run(monkeypatch, visible_from=START + 60, poll_interval=3.0)
+    assert len(waited.server.seen) > defaults.POLL_FAILURES
+
+
+def test_a_lasting_404_ends_the_wait(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = Waited(problem(404))
+    with pytest.raises(RingEventsNotFoundError):
+        waited.run(monkeypatch, visible_from=START + 60)
+    assert time.time > START + 60
+
+
+def test_a_key_that_is_rotated_while_waiting_is_read_again(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rotated(seen: Seen) -> Answer:
+        described = {"conn_type": "ringevents", "host": waited.server.url, "password": "fresh-key"}
+        monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(described))
+        return problem(401)
+
+    def ready(seen: Seen) -> Answer:
+        return READY if seen.headers["authorization"] == "Bearer fresh-key" else problem(401)
+
+    waited = Waited(IN_PROGRESS, rotated, ready)
+    waited.run(monkeypatch)
+    assert [seen.headers["authorization"] for seen in waited.server.seen] == [
+        f"Bearer {KEY}",
+        f"Bearer {KEY}",
+        "Bearer fresh-key",
+    ]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_stays_refused_ends_the_wait(time: FakeClock, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    waited = Waited(IN_PROGRESS, problem(status))
+    with pytest.raises(RingEventsAuthError):
+        waited.run(monkeypatch)
+    assert len(waited.server.seen) == 2
+
+
+def test_progress_is_said_once_a_minute(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = Waited(lambda seen: READY if time.time >= START + 600 else IN_PROGRESS)
+    waited.run(monkeypatch, poll_interval=5.0)
+    assert 9 <= len(waited.said) <= 12
+    assert all("'processing'" in said for said in waited.said[:-1])

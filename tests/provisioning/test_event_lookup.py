@@ -1,0 +1,220 @@
+"""How the organization's list is searched, and what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from airflow_provider_ringevents.emulator import Emulator
+from airflow_provider_ringevents.emulator.backend.event_store import EventStore
+from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
+from airflow_provider_ringevents.provisioning.event_lookup import EventSearch
+from airflow_provider_ringevents.triggers.events import RingEventsCopyTrigger
+from provisioning.checks import failed, succeeded
+from provisioning.world import Hours, World
+
+EVENTS = "/v1/organizations/*/events"
+
+
+@pytest.fixture
+def large() -> Iterator[Emulator]:
+    with Emulator(seed=1, events=5000, max_per_page=250, latency=0.005) as emulator:
+        yield emulator
+
+
+def _events(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", emulator.connection_json())
+    with RingEventsHook() as hook:
+        return EventSearch(hook, emulator.organization_id).events()
+
+
+def test_5000_events_are_as_many_requests_as_the_largest_pages(
+    large: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = _events(large, monkeypatch)
+    assert len({event["id"] for event in events}) == len(events) == 5000
+    assert large.count("GET") == 5000 / 250
+    assert large.requests.peak > 1
+
+
+def test_a_service_that_refuses_a_large_page_is_asked_for_smaller_ones(
+    large: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large.settings.change(refuse_large_pages=True)
+    assert len(_events(large, monkeypatch)) == 5000
+    assert large.count("GET", status=200) == 5000 / 100
+    assert large.count("GET") == 1 + 5000 / 100
+
+
+def test_a_row_that_slips_between_two_pages_is_found(world: World) -> None:
+    """Somebody deletes an event while the list is read: the first row of the second page is now on the first."""
+    found = succeeded(world.run("template", idempotency_key="row-1").to_end())
+    world.emulator.settings.change(max_per_page=5, events_order="created")
+    listed = EventStore.organization_events
+    calls = 0
+
+    def slipping(store: EventStore, owner: Any) -> list[Any]:
+        nonlocal calls
+        calls += 1
+        events = [event for event in listed(store, owner) if event.id != found["id"]]
+        events.insert(4, store.events[found["id"]])
+        return events[-1:] + events[:-1] if calls == 1 else events[:-1]
+
+    with patch.object(EventStore, "organization_events", slipping):
+        again = world.run("template", day=2, idempotency_key="row-1").to_end()
+    assert succeeded(again)["id"] == found["id"]
+    assert "changed while it was read" in again.log_text
+    assert world.posts() == 1
+
+
+def test_a_count_that_is_never_right_does_not_make_looks_endless(world: World) -> None:
+    world.emulator.fault("wrong_count", path=r"/events$", method="GET", value=5, times=None)
+    succeeded(world.run("template", idempotency_key="row-1").to_end())
+    assert world.looks() == 3
+
+
+def test_a_list_without_a_count_is_believed(world: World) -> None:
+    world.emulator.fault("missing_count", path=r"/events$", method="GET", times=None)
+    succeeded(world.run("template", idempotency_key="row-1").to_end())
+    assert world.looks() == 1
+
+
+# --- which organization
+
+
+def _second(world: World) -> tuple[str, str]:
+    """The second organization, and an event of it."""
+    owner = world.emulator.state.visible_organizations()[1]
+    return owner.id, next(event.id for event in world.emulator.state.events.values() if event.organization is owner)
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_the_organization_that_holds_the_source_is_searched(world: World, deferrable: bool) -> None:
+    owner, source = _second(world)
+    event = succeeded(world.run("duplicate", event_id=source, deferrable=deferrable).to_end())
+    assert world.emulator.state.events[event["id"]].organization.id == owner
+    assert "organizationId" not in world.made()[0].request
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_copy_into_a_given_organization_is_searched_there_alone(world: World, deferrable: bool) -> None:
+    owner, _source = _second(world)
+    event = succeeded(world.run("duplicate", organization_id=owner, deferrable=deferrable).to_end())
+    assert world.emulator.state.events[event["id"]].organization.id == owner
+    assert {request for request in world.requests() if request.endswith("/events")} == {
+        f"GET /v1/organizations/{owner}/events"
+    }
+    assert world.emulator.count("GET", "/v1/organizations") == 0
+
+
+def test_the_only_organization_needs_no_search(world: World) -> None:
+    world.emulator.state.organizations[1].visible = False
+    succeeded(world.run("duplicate", deferrable=False).to_end())
+    before_post = world.requests()[: [request[:4] for request in world.requests()].index("POST")]
+    assert before_post == ["GET /v1/organizations"]
+
+
+def test_a_source_that_is_in_no_organization_is_an_error_that_names_them(world: World) -> None:
+    failed(
+        world.run("duplicate", event_id="elsewhere").to_end(),
+        "organization_id: event elsewhere is in none of the organizations",
+        *(owner.id for owner in world.emulator.state.visible_organizations()),
+    )
+    assert world.posts() == 0
+
+
+@pytest.mark.parametrize("kind", ["create", "template"])
+def test_an_organization_is_needed(world: World, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(World, "connection", lambda self, **extra: {**self.emulator.connection(), "extra": {}})
+    failed(world.run(kind).to_end(), "organization_id")
+    assert world.requests() == []
+
+
+# --- waiting for copies
+
+
+def test_a_quick_copy_is_found_quickly_in_the_triggerer(world: World, hours: Hours) -> None:
+    """A look that others have made a while ago does not stand for one's own."""
+    world.emulator.settings.change(duplicate_seconds=4.0)
+    started = hours.now()
+    succeeded(world.run("duplicate", deferrable=True, poll_interval=60).to_end())
+    assert hours.now() - started < 12
+
+
+def test_fifty_waits_of_one_organization_share_their_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Emulator(seed=1, duplicate_seconds=1.0) as emulator:
+        monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", emulator.connection_json())
+        source = emulator.state.events[emulator.event_id]
+        copies = [emulator.state.duplicate(source, {"metadata": {MARK_FIELD: f"row-{row}"}}) for row in range(50)]
+
+        async def wait(row: int) -> str:
+            trigger = RingEventsCopyTrigger(
+                emulator.organization_id,
+                source.id,
+                f"row-{row}",
+                time.time(),
+                poll_interval=0.4,
+                deadline=time.time() + 60,
+            )
+            async for event in trigger.run():
+                found: str = event.payload["event_id"]
+                return found
+            raise AssertionError("no event")
+
+        async def all_of_them() -> list[str]:
+            return await asyncio.gather(*(wait(row) for row in range(50)))
+
+        assert asyncio.run(all_of_them()) == [copy.id for copy in copies]
+        looks = emulator.count("GET", EVENTS)
+        assert looks < 25, f"{looks} lists were read for 50 waits"
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_copy_that_never_comes_is_waited_for_until_the_deadline(world: World, hours: Hours, deferrable: bool) -> None:
+    world.emulator.settings.change(duplicate_seconds=10_000.0)
+    run = world.run("duplicate", retries=1, deferrable=deferrable, wait_timeout=3600)
+    started = hours.now()
+    run.attempt()
+    if deferrable:
+        run.trigger()
+        run.attempt()
+    assert run.result.state == "up_for_retry"
+    assert type(run.result.exception).__name__ == "RingEventsWaitTimeoutError"
+    assert "did not happen in time" in str(run.result.exception)
+    assert 3600 <= hours.now() - started < 3601
+    # The retry waits for the same copy, where it is remembered that it was asked for.
+    if run.result.store:
+        hours.clock.advance(7000)
+        assert succeeded(run.to_end())["id"] == world.made()[0].id
+        assert world.posts() == 1
+
+
+def test_a_wait_for_a_copy_survives_a_restart_of_the_triggerer(world: World) -> None:
+    world.emulator.settings.change(latency=0.1)
+    run = world.run("duplicate", deferrable=True)
+    assert run.attempt().state == "deferred"
+    run.restart_triggerer(0.05)
+    assert succeeded(run.to_end())["id"] == world.made()[0].id
+    assert world.posts() == 1
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_blips_do_not_end_the_wait_for_a_copy(world: World, deferrable: bool) -> None:
+    world.emulator.settings.change(duplicate_seconds=300.0)
+    run = world.run("duplicate", organization_id=world.emulator.organization_id, deferrable=deferrable, retries=0)
+    world.emulator.fault("status", method="GET", path="/events$", status=503, times=9)
+    assert succeeded(run.to_end())["id"] == world.made()[0].id
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_revoked_key_ends_the_wait_for_a_copy(world: World, deferrable: bool) -> None:
+    world.emulator.settings.change(duplicate_seconds=300.0)
+    run = world.run("duplicate", organization_id=world.emulator.organization_id, deferrable=deferrable)
+    world.emulator.fault("status", method="GET", path="/events$", status=401, times=None)
+    failed(run.to_end(), "401")

@@ -31,7 +31,7 @@ async def get_connection_async(conn_id: str) -> Connection:
         return await sync_to_async(BaseHook.get_connection)(conn_id)
 
 
-def quiet_http_log() -> None:
+def silence_request_log() -> None:
     """Keep one line for each request out of the task's log: Airflow 3 does, Airflow 2 needs to be told.
 
     A level that the user has set stands.
@@ -46,7 +46,7 @@ def task_state_store(context: Mapping[str, Any]) -> Any | None:
     return context.get("task_state_store")
 
 
-def watched_asset_stores(trigger: Any) -> list[Any]:
+def asset_state_stores(trigger: Any) -> list[Any]:
     """The state stores of the assets that a watcher serves, on Airflow 3.3 and later; none before."""
     stores = getattr(trigger, "asset_state_store", None)
     if stores is None:
@@ -56,7 +56,7 @@ def watched_asset_stores(trigger: Any) -> list[Any]:
     return by_asset or [stores]
 
 
-def carry_retry_after(operator: BaseOperator) -> None:
+def install_retry_policy(operator: BaseOperator) -> None:
     """On Airflow 3.3 and later let a long Retry-After set the retry's delay, unless the user has set a policy.
 
     After the operator's own ``__init__``: a default given to it would beat the user's ``default_args``.

@@ -13,7 +13,7 @@ def now() -> float:
     return time.time()
 
 
-def steady() -> float:
+def monotonic() -> float:
     """Seconds on a clock that nobody sets: for how long ago something was."""
     return time.monotonic()
 
@@ -23,7 +23,7 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def sleep_in_loop(seconds: float) -> Coroutine[Any, Any, None]:
+def async_sleep(seconds: float) -> Coroutine[Any, Any, None]:
     """Wait in an event loop; to be awaited."""
     return asyncio.sleep(seconds)
 

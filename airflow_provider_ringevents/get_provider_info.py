@@ -62,7 +62,7 @@ def get_provider_info() -> dict[str, Any]:
         "asset-uris": _ASSET_URIS,
         # The same for Airflow 2.
         "dataset-uris": _ASSET_URIS,
-        "extra-links": [f"{_PACKAGE}.observability.links.EventLink", f"{_PACKAGE}.links.ObjectLink"],
+        "extra-links": [f"{_PACKAGE}.observability.links.EventLink", f"{_PACKAGE}.observability.links.ObjectLink"],
         "connection-types": [
             {
                 "connection-type": "ringevents",

@@ -81,9 +81,9 @@ def ours() -> Make:
 
 def ours_alone() -> Make:
     """The same, but a 429 is no matter to the others."""
-    from airflow_provider_ringevents.client.transport.rate_limiter import Gate
+    from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 
-    Gate.answered = lambda *_: None  # type: ignore[method-assign]
+    AsyncRateLimiter.answered = lambda *_: None  # type: ignore[method-assign]
     return ours()
 
 

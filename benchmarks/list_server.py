@@ -27,11 +27,11 @@ class Pages:
 
     def __init__(self) -> None:
         from airflow_provider_ringevents.emulator import Emulator
-        from airflow_provider_ringevents.emulator.backend.registration_ids import Kind
+        from airflow_provider_ringevents.emulator.backend.registration_ids import ResourceType
 
         emulator = Emulator(registrations=TEMPLATES * PER_PAGE)
         book = emulator.state.events[emulator.event_id].registrations
-        self._make, self._kind = emulator.state.ids.make, Kind.REGISTRATION
+        self._make, self._kind = emulator.state.ids.make, ResourceType.REGISTRATION
         self._templates: list[list[bytes]] = []
         for first in range(0, TEMPLATES * PER_PAGE, PER_PAGE):
             rows = [book.write(first + place).replace(book.id(first + place), f"@id{place}@") for place in range(100)]

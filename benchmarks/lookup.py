@@ -47,7 +47,7 @@ def requests_so_far(connection: dict[str, Any]) -> int:
 def create(connection: dict[str, Any]) -> None:
     """Make the event that is looked for, with its mark."""
     from airflow_provider_ringevents.client import Client, endpoints
-    from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
+    from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
 
     organization = connection["extra"]["organization_id"]
     with Client(connection["host"], connection["password"]) as client:
@@ -58,7 +58,7 @@ def create(connection: dict[str, Any]) -> None:
             "timeEnd": "2027-03-01T17:00:00Z",
             "timezone": "Europe/London",
             "organizationId": organization,
-            "metadata": {MARK_FIELD: KEY},
+            "metadata": {MARKER_METADATA_KEY: KEY},
         }
         client.send(endpoints.create_event_from_template(template, attributes))
 
@@ -66,19 +66,19 @@ def create(connection: dict[str, Any]) -> None:
 def ours(connection: dict[str, Any]) -> Any:
     """The look that the operators make."""
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.provisioning.event_identity import Wanted
-    from airflow_provider_ringevents.provisioning.event_lookup import EventSearch
+    from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
+    from airflow_provider_ringevents.provisioning.event_lookup import EventLookup
 
     os.environ["AIRFLOW_CONN_LOOKUP"] = json.dumps(connection)
     with RingEventsHook("lookup") as hook:
-        return Wanted(KEY).find(EventSearch(hook, connection["extra"]["organization_id"]).events())
+        return ExpectedEvent(KEY).find(EventLookup(hook, connection["extra"]["organization_id"]).events())
 
 
 def page_loop(largest: int, connection: dict[str, Any]) -> Any:
     """A loop over `links.next`, to the end: only so is it known that there is no second one."""
     import requests
 
-    from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
+    from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
 
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {connection['password']}"
@@ -88,7 +88,7 @@ def page_loop(largest: int, connection: dict[str, Any]) -> Any:
     while link:
         answer = session.get(link, timeout=60).json()
         for event in answer["data"]:
-            if (event["attributes"].get("metadata") or {}).get(MARK_FIELD) == KEY:
+            if (event["attributes"].get("metadata") or {}).get(MARKER_METADATA_KEY) == KEY:
                 found = event
         link = answer["links"]["next"]
     return found

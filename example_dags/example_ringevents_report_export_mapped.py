@@ -36,7 +36,7 @@ def _window(params: dict[str, Any], run_at: datetime) -> tuple[datetime, datetim
 @task
 def list_exports() -> list[dict[str, str]]:
     """One pair of event id and report type for each export to make."""
-    from airflow_provider_ringevents.client.validation.datetimes import read_time
+    from airflow_provider_ringevents.client.validation.datetimes import parse_timestamp
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 
     context = get_current_context()
@@ -47,7 +47,7 @@ def list_exports() -> list[dict[str, str]]:
         ended = []
         for event in hook.list_events(params["organization_id"]):
             # The end may lack an offset: it is local to the event's own time zone then.
-            end = read_time(event.get("timeEnd"), event.get("timezone"))
+            end = parse_timestamp(event.get("timeEnd"), event.get("timezone"))
             if end is not None and since <= end < until:
                 ended.append(event["id"])
     report_types = list(dict.fromkeys(params["report_types"]))

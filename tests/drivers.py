@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_ringevents.client import AsyncClient, Client, Envelope
-from airflow_provider_ringevents.client.downloads.state import DownloadPlan
+from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
@@ -22,7 +22,7 @@ AT_ONCE = RetryPolicy(base=0.0)
 class Fetched:
     """What a download gave, also when it ended with an error."""
 
-    plan: DownloadPlan
+    plan: DownloadState
     content: bytes
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_ringevents.client import Client, endpoints
 from airflow_provider_ringevents.exports.catalog import COLLECTIONS
-from airflow_provider_ringevents.exports.formats import FileKind, open_rows
+from airflow_provider_ringevents.exports.formats import FileFormat, open_row_writer
 
 Row = dict[str, Any]
 
@@ -40,10 +40,12 @@ def listed_rows() -> Mapping[str, Sequence[Row]]:
     return found
 
 
-def file_of(kind: FileKind, collection: str, pages: Iterable[Sequence[Mapping[str, Any]]], zone: tzinfo = UTC) -> bytes:
+def file_of(
+    kind: FileFormat, collection: str, pages: Iterable[Sequence[Mapping[str, Any]]], zone: tzinfo = UTC
+) -> bytes:
     """The bytes of a file of these rows."""
     parts: list[bytes] = []
-    rows = open_rows(kind, collection, parts.append, lambda _row: zone)
+    rows = open_row_writer(kind, collection, parts.append, lambda _row: zone)
     for page in pages:
         rows.write(page)
     rows.finish()

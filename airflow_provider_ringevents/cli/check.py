@@ -11,9 +11,9 @@ from functools import partial
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.cli.exit_codes import ExitCode, exit_code
-from airflow_provider_ringevents.cli.hook import TerminalHook, Watcher
-from airflow_provider_ringevents.cli.output import show
-from airflow_provider_ringevents.cli.runner import at_the_terminal, say
+from airflow_provider_ringevents.cli.hook import CliHook, ProgressListener
+from airflow_provider_ringevents.cli.output import print_rows
+from airflow_provider_ringevents.cli.runner import command, print_error
 from airflow_provider_ringevents.cli.wording import in_the_shell
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.endpoints import Call
@@ -23,7 +23,7 @@ from airflow_provider_ringevents.client.pagination import Page
 _SHOWN_ORGANIZATIONS = 5
 
 
-class _ServersClock(Watcher):
+class _ClockSkewProbe(ProgressListener):
     """Compares the clocks whenever an answer comes.
 
     :ivar ahead: seconds that this machine is ahead of the service; None: it did not say its time.
@@ -40,7 +40,7 @@ class _ServersClock(Watcher):
         self.ahead = clock.now() - (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() - 0.5
 
 
-class _Findings:
+class _CheckReport:
     """What was found, in order, and the exit code that it adds up to: the first failure's."""
 
     def __init__(self) -> None:
@@ -63,12 +63,12 @@ class _Findings:
         return True
 
 
-@at_the_terminal
+@command
 def check(args: argparse.Namespace) -> ExitCode:
     """``ringevents check``"""
-    servers_clock = _ServersClock()
-    findings = _Findings()
-    with TerminalHook(args.conn_id, servers_clock) as hook:
+    servers_clock = _ClockSkewProbe()
+    findings = _CheckReport()
+    with CliHook(args.conn_id, servers_clock) as hook:
         if findings.tried("connection", lambda: _connection(hook)):
             findings.tried("service", lambda: _service(hook))
             if findings.tried("key", lambda: _key(hook)) and hook.default_organization_id:
@@ -80,26 +80,26 @@ def check(args: argparse.Namespace) -> ExitCode:
                 ):
                     findings.tried(what, partial(_counted, hook, call))
             _clocks(findings, servers_clock.ahead)
-    show(findings.rows, ("check", "result", "found"), args.output)
+    print_rows(findings.rows, ("check", "result", "found"), args.output)
     if findings.code:
-        say("something is wrong, see above")
+        print_error("something is wrong, see above")
     return findings.code
 
 
-def _connection(hook: TerminalHook) -> str:
+def _connection(hook: CliHook) -> str:
     settings = hook.client.settings
     organization = hook.default_organization_id
     default = f"organization {organization}" if organization else "no organization_id in its extra"
     return f"{hook.ringevents_conn_id}: {settings.base_url}, has a key, {default}"
 
 
-def _service(hook: TerminalHook) -> str:
-    started = clock.steady()
+def _service(hook: CliHook) -> str:
+    started = clock.monotonic()
     hook.health()
-    return f"answers in {1000 * (clock.steady() - started):.0f} ms"
+    return f"answers in {1000 * (clock.monotonic() - started):.0f} ms"
 
 
-def _key(hook: TerminalHook) -> str:
+def _key(hook: CliHook) -> str:
     page = _first_page(hook, endpoints.list_organizations())
     shown = page.items[:_SHOWN_ORGANIZATIONS]
     count = page.count if page.count is not None else len(page.items)
@@ -108,17 +108,17 @@ def _key(hook: TerminalHook) -> str:
     return f"accepted; sees {count} organization{'' if count == 1 else 's'}{f': {named}{more}' if named else ''}"
 
 
-def _counted(hook: TerminalHook, call: Call) -> str:
+def _counted(hook: CliHook, call: Call) -> str:
     page = _first_page(hook, call)
     return f"sees {page.count if page.count is not None else len(page.items)}"
 
 
-def _first_page(hook: TerminalHook, call: Call) -> Page:
+def _first_page(hook: CliHook, call: Call) -> Page:
     with closing(hook.client.pages(call)) as pages:
         return next(pages)
 
 
-def _clocks(findings: _Findings, ahead: float | None) -> None:
+def _clocks(findings: _CheckReport, ahead: float | None) -> None:
     if ahead is None:
         findings.add("clock", "unknown", "the service did not say its time")
         return

@@ -6,10 +6,10 @@ import argparse
 
 from airflow_provider_ringevents.cli.commands import EMULATOR_OPTIONS
 from airflow_provider_ringevents.cli.exit_codes import ExitCode
-from airflow_provider_ringevents.cli.runner import at_the_terminal
+from airflow_provider_ringevents.cli.runner import command
 
 
-@at_the_terminal
+@command
 def emulator(args: argparse.Namespace) -> ExitCode:
     """Run until Ctrl-C or SIGTERM."""
     from airflow_provider_ringevents.emulator.__main__ import main

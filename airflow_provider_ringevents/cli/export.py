@@ -8,31 +8,31 @@ import time
 from typing import Any
 
 from airflow_provider_ringevents.cli.exit_codes import ExitCode
-from airflow_provider_ringevents.cli.hook import TerminalHook
-from airflow_provider_ringevents.cli.output import show_one
-from airflow_provider_ringevents.cli.parsing import conditions, pairs, place
+from airflow_provider_ringevents.cli.hook import CliHook
+from airflow_provider_ringevents.cli.output import print_record
+from airflow_provider_ringevents.cli.parsing import parse_filters, parse_key_values, resolve_destination
 from airflow_provider_ringevents.cli.progress import ProgressBar
-from airflow_provider_ringevents.cli.runner import at_the_terminal, say
+from airflow_provider_ringevents.cli.runner import command, print_error
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import create_report
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.exports.catalog import Collection, collection_named
-from airflow_provider_ringevents.exports.formats.file_format import FileKind
-from airflow_provider_ringevents.polling.waiter import ReportWait, wait_for
+from airflow_provider_ringevents.exports.formats.file_format import FileFormat
+from airflow_provider_ringevents.polling.waiter import ReportWaiter, wait_until_done
 from airflow_provider_ringevents.storage import Destination
 from airflow_provider_ringevents.transfers.base import manifest
 from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, publish_collection
-from airflow_provider_ringevents.transfers.report_upload import already_there, publish_report
+from airflow_provider_ringevents.transfers.report_upload import publish_report, skip_if_exists
 
 log = logging.getLogger(__name__)
 
 
-@at_the_terminal
+@command
 def export_report(args: argparse.Namespace) -> ExitCode:
     """``ringevents export-report EVENT_ID REPORT_TYPE DESTINATION``"""
-    check_id("EVENT_ID", args.event_id)
-    attributes = pairs("--attribute", args.attribute)
+    validate_identifier("EVENT_ID", args.event_id)
+    attributes = parse_key_values("--attribute", args.attribute)
     # Builds the request only: nothing is asked for where the destination or the request is wrong.
     create_report(
         args.event_id,
@@ -41,14 +41,14 @@ def export_report(args: argparse.Namespace) -> ExitCode:
         attributes,
         allow_undocumented=args.allow_undocumented,
     )
-    destination = Destination.resolve(place(args.destination), args.object_storage_conn_id)
-    if already_there(destination, args.if_exists):
+    destination = Destination.resolve(resolve_destination(args.destination), args.object_storage_conn_id)
+    if skip_if_exists(destination, args.if_exists):
         return _told(args, {"uri": destination.uri, "skipped": True})
-    with ProgressBar("Asking for the report") as bar, TerminalHook(args.conn_id, bar) as hook:
+    with ProgressBar("Asking for the report") as bar, CliHook(args.conn_id, bar) as hook:
         report_id, visible_from = _report(args, hook, attributes)
         bar.doing(f"Waiting for report {report_id}")
         deadline = time.time() + args.wait_timeout
-        wait_for(hook, ReportWait(report_id, deadline, args.poll_interval, visible_from, log.info))
+        wait_until_done(hook, ReportWaiter(report_id, deadline, args.poll_interval, visible_from, log.info))
         bar.doing(f"Reading report {report_id}")
         title = hook.get_report(report_id).get("title")
         published = publish_report(
@@ -62,10 +62,10 @@ def export_report(args: argparse.Namespace) -> ExitCode:
     return _told(args, told)
 
 
-def _report(args: argparse.Namespace, hook: TerminalHook, attributes: dict[str, str]) -> tuple[str, float | None]:
+def _report(args: argparse.Namespace, hook: CliHook, attributes: dict[str, str]) -> tuple[str, float | None]:
     """The report to wait for, and until when a 404 means that it is not visible yet."""
     if args.report_id:
-        check_id("--report-id", args.report_id)
+        validate_identifier("--report-id", args.report_id)
         return args.report_id, None
     report = hook.create_report(
         args.event_id,
@@ -75,23 +75,23 @@ def _report(args: argparse.Namespace, hook: TerminalHook, attributes: dict[str, 
         allow_undocumented=args.allow_undocumented,
     )
     report_id: str = report["id"]
-    say(f"asked for report {report_id}; if this ends before it is written: --report-id {report_id}")
+    print_error(f"asked for report {report_id}; if this ends before it is written: --report-id {report_id}")
     return report_id, time.time() + defaults.NOT_FOUND_GRACE
 
 
-@at_the_terminal
+@command
 def export_list(args: argparse.Namespace) -> ExitCode:
     """``ringevents export-list COLLECTION DESTINATION``"""
     collection = collection_named(args.collection)
-    filter = conditions("--filter", args.filter)
+    filter = parse_filters("--filter", args.filter)
     collection.check_filter(filter)
     _check_parent(collection, args.parent_id)
-    target = place(args.destination)
-    kind = FileKind.of(target, args.format)
+    target = resolve_destination(args.destination)
+    kind = FileFormat.of(target, args.format)
     kind.check_installed()
     export = CollectionExport(collection, kind, if_exists=args.if_exists, filter=filter, strict=args.strict)
     destination = Destination.resolve(target, args.object_storage_conn_id)
-    with ProgressBar(f"Reading {args.collection}") as bar, TerminalHook(args.conn_id, bar) as hook:
+    with ProgressBar(f"Reading {args.collection}") as bar, CliHook(args.conn_id, bar) as hook:
         parent_id = hook.organization(args.parent_id) if collection.parent == "organization" else args.parent_id
         published = publish_collection(hook.client, export, parent_id, destination)
     return _told(args, {**published, "collection": args.collection, "parent_id": parent_id})
@@ -99,7 +99,7 @@ def export_list(args: argparse.Namespace) -> ExitCode:
 
 def _check_parent(collection: Collection, parent_id: str | None) -> None:
     if parent_id is not None:
-        check_id("--parent-id", parent_id)
+        validate_identifier("--parent-id", parent_id)
         if collection.parent is None:
             raise RingEventsConfigError(f"--parent-id: {collection.name} belong to the key and have no parent")
     elif collection.parent not in (None, "organization"):
@@ -107,5 +107,5 @@ def _check_parent(collection: Collection, parent_id: str | None) -> None:
 
 
 def _told(args: argparse.Namespace, manifest: dict[str, Any]) -> ExitCode:
-    show_one(manifest, args.output)
+    print_record(manifest, args.output)
     return ExitCode.DONE

@@ -12,13 +12,13 @@ from airflow_provider_ringevents.client.endpoints import Call, list_organization
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.transport.responses import Envelope
-from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 
 _SHOWN_ORGANIZATIONS = 5
 
 
-class Watcher:
+class ProgressListener:
     """Is told how far a reading is. This one does not mind."""
 
     def answered(self, date: str | None) -> None:
@@ -31,10 +31,10 @@ class Watcher:
         """Bytes of a file came; ``of`` so many, if the service says it."""
 
 
-class WatchedClient(Client):
+class ObservedClient(Client):
     """A client that tells a watcher how far it is."""
 
-    watcher = Watcher()
+    watcher = ProgressListener()
 
     def _answer(self, call: Call, response: Any, body: bytes) -> Envelope:
         self.watcher.answered(response.headers.get("Date"))
@@ -55,11 +55,11 @@ class WatchedClient(Client):
     def download(self, call: Call) -> Iterator[Download]:
         """As every client opens it."""
         with super().download(call) as download:
-            yield _WatchedDownload(download, self.watcher)
+            yield _ObservedDownload(download, self.watcher)
 
 
-class _WatchedDownload(Download):
-    def __init__(self, download: Download, watcher: Watcher) -> None:
+class _ObservedDownload(Download):
+    def __init__(self, download: Download, watcher: ProgressListener) -> None:
         self._download = download
         self._watcher = watcher
         self.plan = download.plan
@@ -73,21 +73,21 @@ class _WatchedDownload(Download):
             yield block
 
 
-class TerminalHook(RingEventsHook):
+class CliHook(RingEventsHook):
     """The hook of the commands.
 
     :param conn_id: the Airflow connection.
     :param watcher: told of what the client reads.
     """
 
-    def __init__(self, conn_id: str, watcher: Watcher | None = None) -> None:
+    def __init__(self, conn_id: str, watcher: ProgressListener | None = None) -> None:
         super().__init__(conn_id)
-        self._watcher = watcher or Watcher()
+        self._watcher = watcher or ProgressListener()
 
-    def get_conn(self) -> WatchedClient:
+    def get_conn(self) -> ObservedClient:
         """A new client, watched."""
         with super().get_conn() as plain:
-            client = WatchedClient.from_settings(plain.settings)
+            client = ObservedClient.from_settings(plain.settings)
         client.watcher = self._watcher
         return client
 
@@ -100,7 +100,7 @@ class TerminalHook(RingEventsHook):
         :raises RingEventsConfigError: the key sees none, or several; the message names them.
         """
         if given is not None:
-            check_id("--organization-id", given)
+            validate_identifier("--organization-id", given)
             return given
         if self.default_organization_id:
             return self.default_organization_id

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from airflow_provider_ringevents.cli.exit_codes import ExitCode
-from airflow_provider_ringevents.cli.hook import TerminalHook
-from airflow_provider_ringevents.cli.output import show
-from airflow_provider_ringevents.cli.parsing import conditions
-from airflow_provider_ringevents.cli.runner import at_the_terminal, say
+from airflow_provider_ringevents.cli.hook import CliHook
+from airflow_provider_ringevents.cli.output import print_rows
+from airflow_provider_ringevents.cli.parsing import parse_filters
+from airflow_provider_ringevents.cli.runner import command, print_error
 from airflow_provider_ringevents.client.client import Client
 from airflow_provider_ringevents.client.filters import FilterLike
-from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.exports.catalog import COLLECTIONS
-from airflow_provider_ringevents.exports.reader import CollectionReading
+from airflow_provider_ringevents.exports.reader import CollectionReader
 
 COLUMNS: Final = {
     "organizations": ("id", "name"),
@@ -28,7 +28,7 @@ COLUMNS: Final = {
 """What tables and plain lines show."""
 
 
-class _Shown:
+class _LimitedRows:
     """The first rows of a list, without what is secret. Iterate over it once."""
 
     def __init__(self, client: Client, name: str, parent_id: str | None, filter: FilterLike | None, limit: int) -> None:
@@ -36,7 +36,7 @@ class _Shown:
         self._name = name
         self._limit = limit
         # Pages that are not shown are not asked for ahead.
-        self._reading = CollectionReading(
+        self._reading = CollectionReader(
             client,
             collection.call(parent_id, filter),
             concurrency=1 if limit else None,
@@ -61,65 +61,65 @@ class _Shown:
     def tell(self) -> None:
         """Say what a reader could miss."""
         if not self._rows:
-            say(f"no {self._name}")
+            print_error(f"no {self._name}")
         if self._cut:
             count = self._reading.count
             of = f" of {count}" if count and count > self._rows else ""
-            say(f"the first {self._rows}{of} {self._name}; --limit 0 shows all")
+            print_error(f"the first {self._rows}{of} {self._name}; --limit 0 shows all")
 
 
 def _list(
-    args: argparse.Namespace, hook: TerminalHook, name: str, parent_id: str | None, filter: FilterLike | None = None
+    args: argparse.Namespace, hook: CliHook, name: str, parent_id: str | None, filter: FilterLike | None = None
 ) -> ExitCode:
-    rows = _Shown(hook.client, name, parent_id, filter, args.limit)
-    show(rows, COLUMNS[name], args.output)
+    rows = _LimitedRows(hook.client, name, parent_id, filter, args.limit)
+    print_rows(rows, COLUMNS[name], args.output)
     rows.tell()
     return ExitCode.DONE
 
 
 def _of_the_organization(args: argparse.Namespace, name: str) -> ExitCode:
-    with TerminalHook(args.conn_id) as hook:
+    with CliHook(args.conn_id) as hook:
         return _list(args, hook, name, hook.organization(args.organization_id))
 
 
 def _of_the_event(args: argparse.Namespace, name: str, filter: FilterLike | None = None) -> ExitCode:
-    check_id("EVENT_ID", args.event_id)
-    with TerminalHook(args.conn_id) as hook:
+    validate_identifier("EVENT_ID", args.event_id)
+    with CliHook(args.conn_id) as hook:
         return _list(args, hook, name, args.event_id, filter)
 
 
-@at_the_terminal
+@command
 def organizations(args: argparse.Namespace) -> ExitCode:
     """``ringevents organizations``"""
-    with TerminalHook(args.conn_id) as hook:
+    with CliHook(args.conn_id) as hook:
         return _list(args, hook, "organizations", None)
 
 
-@at_the_terminal
+@command
 def templates(args: argparse.Namespace) -> ExitCode:
     """``ringevents templates``"""
     return _of_the_organization(args, "templates")
 
 
-@at_the_terminal
+@command
 def events(args: argparse.Namespace) -> ExitCode:
     """``ringevents events``"""
     return _of_the_organization(args, "events")
 
 
-@at_the_terminal
+@command
 def tickets(args: argparse.Namespace) -> ExitCode:
     """``ringevents tickets EVENT_ID``"""
     return _of_the_event(args, "tickets")
 
 
-@at_the_terminal
+@command
 def reports(args: argparse.Namespace) -> ExitCode:
     """``ringevents reports EVENT_ID``"""
     return _of_the_event(args, "reports")
 
 
-@at_the_terminal
+@command
 def registrations(args: argparse.Namespace) -> ExitCode:
     """``ringevents registrations EVENT_ID``"""
-    return _of_the_event(args, "registrations", conditions("--filter", args.filter))
+    return _of_the_event(args, "registrations", parse_filters("--filter", args.filter))

@@ -13,7 +13,7 @@ _WIDE = 10_000
 """Columns of what is no terminal: no line is broken there."""
 
 
-def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], output: Output) -> None:
+def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], output: Output) -> None:
     """Write rows to stdout; as JSON and plain they are written as they come.
 
     :param columns: the fields of a table and of plain lines, the id first; JSON has all fields.
@@ -21,7 +21,7 @@ def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], output: Outp
     {"table": _table, "json": _json, "plain": _plain}[output](rows, columns)
 
 
-def show_one(values: Mapping[str, Any], output: Output) -> None:
+def print_record(values: Mapping[str, Any], output: Output) -> None:
     """Write the fields of one thing: JSON as an object, else a line for each field, never broken."""
     if output == "json":
         sys.stdout.write(f"{_as_json(values)}\n")

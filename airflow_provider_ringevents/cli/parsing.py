@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 
 
-def pairs(parameter: str, given: Sequence[str] | None, form: str = "NAME=VALUE") -> dict[str, str]:
+def parse_key_values(parameter: str, given: Sequence[str] | None, form: str = "NAME=VALUE") -> dict[str, str]:
     """Read ``NAME=VALUE``, given any number of times.
 
     :param form: what an error says is wanted.
@@ -25,14 +25,14 @@ def pairs(parameter: str, given: Sequence[str] | None, form: str = "NAME=VALUE")
     return read
 
 
-def conditions(parameter: str, given: Sequence[str] | None) -> dict[str, dict[str, str]]:
+def parse_filters(parameter: str, given: Sequence[str] | None) -> dict[str, dict[str, str]]:
     """Read ``FIELD=VALUE`` and ``FIELD.OPERATOR=VALUE`` as a filter.
 
     :raises RingEventsConfigError: as :func:`pairs`, or nothing stands before or after a dot.
     """
     form = "FIELD=VALUE or FIELD.OPERATOR=VALUE"
     read: dict[str, dict[str, str]] = {}
-    for name, value in pairs(parameter, given, form).items():
+    for name, value in parse_key_values(parameter, given, form).items():
         field, dot, operator = name.partition(".")
         if not field or (dot and not operator):
             raise RingEventsConfigError(f"{parameter}: {form} is wanted, got {f'{name}={value}'!r}")
@@ -40,7 +40,7 @@ def conditions(parameter: str, given: Sequence[str] | None) -> dict[str, dict[st
     return read
 
 
-def place(destination: str) -> str:
+def resolve_destination(destination: str) -> str:
     """A destination as the transfers take it: a path is made absolute, a URI stays as it is."""
     if "://" in destination or not destination.strip():
         return destination

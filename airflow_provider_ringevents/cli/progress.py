@@ -6,11 +6,11 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
-from airflow_provider_ringevents.cli.hook import Watcher
-from airflow_provider_ringevents.observability.progress_log import human_bytes
+from airflow_provider_ringevents.cli.hook import ProgressListener
+from airflow_provider_ringevents.observability.progress_log import format_bytes
 
 
-class ProgressBar(Watcher):
+class ProgressBar(ProgressListener):
     """Draws what it is told. Use in a ``with`` statement; without a terminal it draws nothing.
 
     :param what: what is done at first.
@@ -54,7 +54,7 @@ class ProgressBar(Watcher):
         self._at(done, of, f"{done:,} rows" if of is None else f"{done:,} of {of:,} rows")
 
     def received(self, done: int, of: int | None) -> None:
-        self._at(done, of, human_bytes(done) if of is None else f"{human_bytes(done)} of {human_bytes(of)}")
+        self._at(done, of, format_bytes(done) if of is None else f"{format_bytes(done)} of {format_bytes(of)}")
 
     def _at(self, done: int, of: int | None, said: str) -> None:
         if self._bar:

@@ -24,13 +24,13 @@ _PROCESS_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
 Command = Callable[[argparse.Namespace], ExitCode]
 
 
-def say(message: str) -> None:
+def print_error(message: str) -> None:
     """One line on stderr, for the person at the terminal."""
     sys.stderr.write(f"ringevents: {one_line(message)}\n")
     sys.stderr.flush()
 
 
-def at_the_terminal(command: Command) -> Callable[[argparse.Namespace], None]:
+def command(command: Command) -> Callable[[argparse.Namespace], None]:
     """Run a command as Airflow and the console script call it.
 
     :raises SystemExit: with the command's exit code, unless it is done.
@@ -52,10 +52,10 @@ def _code_of(command: Command, args: argparse.Namespace, verbose: bool) -> ExitC
         code = command(args)
         sys.stdout.flush()
     except RingEventsError as error:
-        say(in_the_shell(error))
+        print_error(in_the_shell(error))
         return exit_code(error)
     except KeyboardInterrupt:
-        say("interrupted")
+        print_error("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # Python flushes stdout once more when it ends, and would complain.
@@ -65,7 +65,7 @@ def _code_of(command: Command, args: argparse.Namespace, verbose: bool) -> ExitC
         if verbose:
             sys.stderr.write(redact_text(traceback.format_exc()))
         hint = "" if verbose else " (--verbose shows where)"
-        say(redact_text(f"{type(error).__name__}: {error}{hint}"))
+        print_error(redact_text(f"{type(error).__name__}: {error}{hint}"))
         return ExitCode.FAILED
     return code
 
@@ -108,5 +108,5 @@ def _warnings_on_stderr() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.filterwarnings("always", category=UserWarning, module=_PACKAGE)
-        warnings.showwarning = lambda message, *_args, **_kwargs: say(f"warning: {message}")
+        warnings.showwarning = lambda message, *_args, **_kwargs: print_error(f"warning: {message}")
         yield

@@ -14,23 +14,23 @@ from tenacity import AsyncRetrying
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.async_transport import open_transport
 from airflow_provider_ringevents.client.base_client import (
-    HTTP_FAILURES,
-    Blocks,
-    ClientCore,
-    LimitedBody,
+    HTTP_ERRORS,
+    BaseClient,
+    BoundedBodyReader,
+    ChunkBuffer,
     OnRetry,
     ssl_context,
 )
-from airflow_provider_ringevents.client.downloads.state import DownloadPlan
+from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.client.pagination import Page, PagePlan
-from airflow_provider_ringevents.client.transport.rate_limiter import Gate
+from airflow_provider_ringevents.client.pagination import Page, PaginationPlan
+from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 from airflow_provider_ringevents.client.transport.responses import Envelope
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 
 
-class AsyncClient(ClientCore):
+class AsyncClient(BaseClient):
     """Speaks with the Events API from one event loop. Arguments as :class:`ClientCore`.
 
     :ivar gate: lets its requests start; may be replaced before the first one, so that clients share it.
@@ -49,7 +49,7 @@ class AsyncClient(ClientCore):
         self._transport = open_transport(
             self._http, proxy=self.settings.proxy, verify=ssl_context(self.settings.verify)
         )
-        self.gate = Gate(self.settings.rate_limit)
+        self.gate = AsyncRateLimiter(self.settings.rate_limit)
 
     async def __aenter__(self) -> Self:
         return self
@@ -80,14 +80,14 @@ class AsyncClient(ClientCore):
                     body = await self._read(call, response)
                 finally:
                     await response.aclose()
-            except HTTP_FAILURES as error:
+            except HTTP_ERRORS as error:
                 raise self._transport_error(call, error) from error
             self.gate.answered(started, response.status_code, response.headers)
         return self._answer(call, response, body)
 
     @staticmethod
     async def _read(call: Call, response: httpx.Response) -> bytes:
-        body = LimitedBody(call, response)
+        body = BoundedBodyReader(call, response)
         async for part in response.aiter_raw():
             if not body.add(part):
                 break
@@ -106,7 +106,7 @@ class AsyncClient(ClientCore):
         first, asked = self._first_page(call, per_page)
         page = Page.of(await self.send(first, max_attempts=first_attempts), 1, operation=call.operation)
         yield page
-        plan = PagePlan.after(page, asked)
+        plan = PaginationPlan.after(page, asked)
         seen: set[str] = set()
         while following := self._next_page(first, page, plan, seen):
             page = Page.of(await self.send(following), page.number + 1, operation=call.operation)
@@ -125,14 +125,14 @@ class AsyncClient(ClientCore):
     @asynccontextmanager
     async def download(self, call: Call) -> AsyncIterator[AsyncDownload]:
         """Open the file that a call leads to, as :meth:`Client.download`."""
-        plan = DownloadPlan(call, self.settings.base_url)
+        plan = DownloadState(call, self.settings.base_url)
         download = AsyncDownload(self, plan, await self._open_file(plan))
         try:
             yield download
         finally:
             await download.aclose()
 
-    async def _open_file(self, plan: DownloadPlan) -> httpx.Response:
+    async def _open_file(self, plan: DownloadState) -> httpx.Response:
         while True:
             if wanted := plan.wants_link:
                 plan.link_from(await self.send(wanted))
@@ -150,7 +150,7 @@ class AsyncClient(ClientCore):
                 raise
             await response.aclose()
 
-    async def _file_head(self, plan: DownloadPlan) -> httpx.Response:
+    async def _file_head(self, plan: DownloadState) -> httpx.Response:
         request = self._file_request(self._http, plan)
         await self.gate.turn()
         try:
@@ -161,7 +161,7 @@ class AsyncClient(ClientCore):
                 body = await self._read(plan.call, response)
             finally:
                 await response.aclose()
-        except HTTP_FAILURES as error:
+        except HTTP_ERRORS as error:
             raise self._transport_error(plan.call, error) from error
         raise self._file_error(plan.call, response, body)
 
@@ -169,7 +169,7 @@ class AsyncClient(ClientCore):
 class AsyncDownload:
     """A file on its way, as :class:`~airflow_provider_ringevents.client.client.Download`."""
 
-    def __init__(self, client: AsyncClient, plan: DownloadPlan, response: httpx.Response) -> None:
+    def __init__(self, client: AsyncClient, plan: DownloadState, response: httpx.Response) -> None:
         self._client = client
         self.plan = plan
         self._response = response
@@ -182,14 +182,14 @@ class AsyncDownload:
         """The file, block by block; errors as the synchronous form."""
         plan = self.plan
         while True:
-            blocks, failure = Blocks(), None
+            blocks, failure = ChunkBuffer(), None
             try:
                 async for part in self._response.aiter_raw():
                     for piece in plan.unpacked(part):
                         if block := blocks.add(piece):
                             plan.took(block)
                             yield block
-            except HTTP_FAILURES as error:
+            except HTTP_ERRORS as error:
                 failure = self._client._transport_error(plan.call, error)
             # What came before a cut is part of the file, too.
             if block := blocks.rest():

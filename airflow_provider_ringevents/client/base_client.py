@@ -12,7 +12,7 @@ import httpx
 
 import airflow_provider_ringevents
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.downloads.state import DownloadPlan
+from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
     RingEventsConfigError,
@@ -20,20 +20,24 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransferError,
     RingEventsTransportError,
 )
-from airflow_provider_ringevents.client.pagination import Page, PagePlan, next_page_params
+from airflow_provider_ringevents.client.pagination import Page, PaginationPlan, next_page_params
 from airflow_provider_ringevents.client.settings import ClientSettings, check_number
 from airflow_provider_ringevents.client.transport import redaction
-from airflow_provider_ringevents.client.transport.decompression import ACCEPTED, Unpacker, UnpackingError
+from airflow_provider_ringevents.client.transport.decompression import (
+    ACCEPT_ENCODING,
+    DecompressionError,
+    StreamingDecompressor,
+)
 from airflow_provider_ringevents.client.transport.responses import (
     Envelope,
     api_error,
-    check_answer,
-    read_answer,
+    parse_response,
     transport_error,
+    validate_response,
 )
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 
-_NEVER_LEFT = (
+NOT_SENT_ERRORS = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
@@ -41,7 +45,7 @@ _NEVER_LEFT = (
     httpx.ProxyError,
 )
 
-HTTP_FAILURES = (httpx.HTTPError, httpx.InvalidURL, UnicodeError, UnpackingError)
+HTTP_ERRORS = (httpx.HTTPError, httpx.InvalidURL, UnicodeError, DecompressionError)
 """What is raised in place of an answer: the second for a Location that is no URL, though it is not followed, the third
 for a host name that cannot be looked up, the last for a body that is not packed as its head says."""
 
@@ -73,7 +77,7 @@ def _is_certificate_error(error: BaseException | None) -> bool:
     return False
 
 
-class ClientCore:
+class BaseClient:
     """The part of a client that opens no socket.
 
     :param base_url: scheme and host, e.g. ``https://api.events.ringcentral.com``.
@@ -101,7 +105,7 @@ class ClientCore:
         self._common_headers = {
             "User-Agent": f"airflow-provider-ringevents/{airflow_provider_ringevents.__version__}",
             "Accept": "application/json",
-            "Accept-Encoding": ACCEPTED,
+            "Accept-Encoding": ACCEPT_ENCODING,
         }
         host = httpx.URL(self.settings.base_url).netloc.decode("ascii")
         self._headers = httpx.Headers(
@@ -158,7 +162,7 @@ class ClientCore:
         except (TypeError, ValueError) as error:
             raise RingEventsConfigError(f"{call.operation}: the body cannot be written as JSON: {error}") from error
 
-    def _file_request(self, http: httpx.Client | httpx.AsyncClient, plan: DownloadPlan) -> httpx.Request:
+    def _file_request(self, http: httpx.Client | httpx.AsyncClient, plan: DownloadState) -> httpx.Request:
         target = plan.target()
         headers = dict(target.headers)
         if target.with_key:
@@ -179,15 +183,15 @@ class ClientCore:
         return transport_error(
             call,
             error,
-            sent=not isinstance(error, _NEVER_LEFT),
+            sent=not isinstance(error, NOT_SENT_ERRORS),
             timed_out=isinstance(error, httpx.TimeoutException),
         )
 
     def _answer(self, call: Call, response: httpx.Response, body: bytes) -> Envelope:
-        return read_answer(call, response.status_code, response.headers, body, secret=self.settings.api_key)
+        return parse_response(call, response.status_code, response.headers, body, secret=self.settings.api_key)
 
     def _check(self, call: Call, response: httpx.Response, body: bytes) -> None:
-        check_answer(call, response.status_code, response.headers, body, secret=self.settings.api_key)
+        validate_response(call, response.status_code, response.headers, body, secret=self.settings.api_key)
 
     def _file_error(self, call: Call, response: httpx.Response, body: bytes) -> RingEventsError:
         return api_error(call, response.status_code, response.headers, body, secret=self.settings.api_key)
@@ -197,7 +201,7 @@ class ClientCore:
         check_number("per_page", asked, whole=True, least=1)
         return (call.with_params(page=1, perPage=asked) if call.paged else call), asked
 
-    def _next_page(self, call: Call, page: Page, plan: PagePlan | None, seen: set[str]) -> Call | None:
+    def _next_page(self, call: Call, page: Page, plan: PaginationPlan | None, seen: set[str]) -> Call | None:
         """The call for the page after ``page``, None after the last one.
 
         :param seen: links that were followed; one that comes again is a loop.
@@ -224,14 +228,14 @@ class ClientCore:
         return replace(call, params={**left_out, **params})
 
 
-class LimitedBody:
+class BoundedBodyReader:
     """Unpacks and collects an answer's body up to a limit, so that an endless one does not fill memory."""
 
     def __init__(self, call: Call, response: httpx.Response) -> None:
         self._call = call
         self._is_error = response.is_error
         self._limit = defaults.MAX_ERROR_BYTES if response.is_error else defaults.MAX_JSON_BYTES
-        self._unpacker = Unpacker(response.headers.get("content-encoding", ""))
+        self._unpacker = StreamingDecompressor(response.headers.get("content-encoding", ""))
         self._parts: list[bytes] = []
         self._length = 0
 
@@ -263,7 +267,7 @@ class LimitedBody:
         return b"".join(self._parts)
 
 
-class Blocks:
+class ChunkBuffer:
     """Joins small network reads into blocks, so that what follows is called less often."""
 
     def __init__(self, size: int = defaults.CHUNK_BYTES) -> None:

@@ -17,20 +17,26 @@ import httpx
 from tenacity import Retrying
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.base_client import HTTP_FAILURES, Blocks, ClientCore, LimitedBody, OnRetry
-from airflow_provider_ringevents.client.downloads.state import DownloadPlan
+from airflow_provider_ringevents.client.base_client import (
+    HTTP_ERRORS,
+    BaseClient,
+    BoundedBodyReader,
+    ChunkBuffer,
+    OnRetry,
+)
+from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsRateLimitError
-from airflow_provider_ringevents.client.pagination import Page, PagePlan
+from airflow_provider_ringevents.client.pagination import Page, PaginationPlan
 from airflow_provider_ringevents.client.settings import check_number
 from airflow_provider_ringevents.client.transport.responses import Envelope
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
-from airflow_provider_ringevents.client.transport.throttle import Pacer
+from airflow_provider_ringevents.client.transport.throttle import AdaptiveThrottle
 from airflow_provider_ringevents.client.wide_reads import widen
 
 log = logging.getLogger(__name__)
 
-LOOK_AHEAD = 2
+PREFETCH_FACTOR = 2
 """Pages asked for or held, for each that is in flight: else a slow page in front leaves the others' places empty."""
 
 _Unread = tuple[Call, httpx.Response, bytes]
@@ -38,7 +44,7 @@ _Unread = tuple[Call, httpx.Response, bytes]
 those of all pages in flight take several times the memory."""
 
 
-class Client(ClientCore):
+class Client(BaseClient):
     """Speaks with the Events API; safe to use from several threads. Arguments as :class:`ClientCore`."""
 
     def __init__(
@@ -50,7 +56,7 @@ class Client(ClientCore):
         **settings: Any,
     ) -> None:
         super().__init__(base_url, api_key, policy=policy, **settings)
-        self._pacer = Pacer(self.settings.rate_limit)
+        self._pacer = AdaptiveThrottle(self.settings.rate_limit)
         self._http = self._opened_with(httpx.Client, self._http_options())
         widen(self._http)
 
@@ -88,7 +94,7 @@ class Client(ClientCore):
                 body = self._read(call, response)
             finally:
                 response.close()
-        except HTTP_FAILURES as error:
+        except HTTP_ERRORS as error:
             raise self._transport_error(call, error) from error
         return response, body
 
@@ -99,7 +105,7 @@ class Client(ClientCore):
 
     @staticmethod
     def _read(call: Call, response: httpx.Response) -> bytes:
-        body = LimitedBody(call, response)
+        body = BoundedBodyReader(call, response)
         for part in response.iter_raw():
             if not body.add(part):
                 break
@@ -128,7 +134,7 @@ class Client(ClientCore):
         if any(isinstance(error, RingEventsRateLimitError) for error in limited):
             width = 1
         yield page
-        plan = PagePlan.after(page, asked) if call.paged else None
+        plan = PaginationPlan.after(page, asked) if call.paged else None
         if plan and plan.last > 1:
             with closing(self._planned(first, plan, width)) as planned:
                 for page in planned:
@@ -140,8 +146,8 @@ class Client(ClientCore):
             page = Page.of(self.send(following), page.number + 1, operation=call.operation)
             yield page
 
-    def _planned(self, call: Call, plan: PagePlan, concurrency: int) -> Generator[Page, None, None]:
-        gate = _Gate(concurrency)
+    def _planned(self, call: Call, plan: PaginationPlan, concurrency: int) -> Generator[Page, None, None]:
+        gate = _AdaptiveConcurrencyLimit(concurrency)
         abandoned = threading.Event()
 
         def attempt(numbered: Call) -> _Unread:
@@ -172,7 +178,9 @@ class Client(ClientCore):
         with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="ringevents-pages") as pool:
             try:
                 while True:
-                    while len(waiting) < LOOK_AHEAD * gate.width and (following := next(numbers, None)) is not None:
+                    while (
+                        len(waiting) < PREFETCH_FACTOR * gate.width and (following := next(numbers, None)) is not None
+                    ):
                         waiting.append(pool.submit(fetch, following))
                     if not waiting:
                         return
@@ -199,14 +207,14 @@ class Client(ClientCore):
 
         :raises RingEventsError: there is no way to the file.
         """
-        plan = DownloadPlan(call, self.settings.base_url)
+        plan = DownloadState(call, self.settings.base_url)
         download = Download(self, plan, self._open_file(plan))
         try:
             yield download
         finally:
             download.close()
 
-    def _open_file(self, plan: DownloadPlan) -> httpx.Response:
+    def _open_file(self, plan: DownloadState) -> httpx.Response:
         while True:
             if wanted := plan.wants_link:
                 plan.link_from(self.send(wanted))
@@ -223,7 +231,7 @@ class Client(ClientCore):
                 raise
             response.close()
 
-    def _file_head(self, plan: DownloadPlan) -> httpx.Response:
+    def _file_head(self, plan: DownloadState) -> httpx.Response:
         request = self._file_request(self._http, plan)
         try:
             response = self._opened(request)
@@ -233,12 +241,12 @@ class Client(ClientCore):
                 body = self._read(plan.call, response)
             finally:
                 response.close()
-        except HTTP_FAILURES as error:
+        except HTTP_ERRORS as error:
             raise self._transport_error(plan.call, error) from error
         raise self._file_error(plan.call, response, body)
 
 
-class _Gate:
+class _AdaptiveConcurrencyLimit:
     """Lets so many requests of a list through at a time.
 
     :ivar width: how many; may be lowered at any time.
@@ -268,7 +276,7 @@ class Download:
     :ivar plan: what is known of the file: ``size``, ``content_type``, ``file_name``, ``verified``, ``resumes``.
     """
 
-    def __init__(self, client: Client, plan: DownloadPlan, response: httpx.Response) -> None:
+    def __init__(self, client: Client, plan: DownloadState, response: httpx.Response) -> None:
         self._client = client
         self.plan = plan
         self._response = response
@@ -285,14 +293,14 @@ class Download:
         """
         plan = self.plan
         while True:
-            blocks, failure = Blocks(), None
+            blocks, failure = ChunkBuffer(), None
             try:
                 for part in self._response.iter_raw():
                     for piece in plan.unpacked(part):
                         if block := blocks.add(piece):
                             plan.took(block)
                             yield block
-            except HTTP_FAILURES as error:
+            except HTTP_ERRORS as error:
                 failure = self._client._transport_error(plan.call, error)
             # What came before a cut is part of the file, too.
             if block := blocks.rest():

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-READINGS: Final = 3
+MAX_PASSES: Final = 3
 """Times that a list is read which changes meanwhile: a row may slip from a page unread to one that was read."""
 
 
-def whole_list(client: Client, call: Call, *, per_page: int | None = None) -> list[dict[str, Any]]:
+def list_consistently(client: Client, call: Call, *, per_page: int | None = None) -> list[dict[str, Any]]:
     """All rows of a list, each once.
 
     Read again where the counts of its pages show that it has changed; of what never holds still, all that was seen.
@@ -24,7 +24,7 @@ def whole_list(client: Client, call: Call, *, per_page: int | None = None) -> li
     :raises RingEventsError: as the client raises.
     """
     rows: dict[str, dict[str, Any]] = {}
-    for reading in range(1, READINGS + 1):
+    for reading in range(1, MAX_PASSES + 1):
         counts, ids = set[int | None](), set[str]()
         for page in client.pages(call, per_page=per_page):
             counts.add(page.count)
@@ -32,5 +32,5 @@ def whole_list(client: Client, call: Call, *, per_page: int | None = None) -> li
             rows.update((row["id"], row) for row in page.items)
         if counts in ({None}, {len(ids)}):
             break
-        log.info("%s: the list changed while it was read (reading %d of %d)", call.operation, reading, READINGS)
+        log.info("%s: the list changed while it was read (reading %d of %d)", call.operation, reading, MAX_PASSES)
     return list(rows.values())

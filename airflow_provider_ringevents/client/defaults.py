@@ -56,13 +56,13 @@ MAX_CONCURRENCY: Final = 16
 """The most that may be asked for: as many as a client has connections."""
 
 # --- requests that share a pace, after a 429
-REFUSED_SPACING: Final = 0.05
+THROTTLE_MIN_INTERVAL: Final = 0.05
 """Seconds between the starts of two requests after the first 429: 20 per second, fewer with each that follows."""
-REFUSED_SPACING_MAX: Final = 1.0
+THROTTLE_MAX_INTERVAL: Final = 1.0
 """And at most, so that a crowd of waits still moves."""
-REFUSED_RECOVERY: Final = 0.99
+THROTTLE_DECAY: Final = 0.99
 """What each request that is let through makes of the spacing: 70 of them double the rate again."""
-REFUSED_FORGOTTEN: Final = 0.001
+THROTTLE_RESET_BELOW: Final = 0.001
 """Seconds of spacing that are none: more requests per second than one client sends."""
 
 # --- sizes, bytes
@@ -72,7 +72,7 @@ MAX_ERROR_BYTES: Final = 256 * 1024
 """Read of an error page; enough for any JSON error, and an endless page does not fill memory."""
 MAX_HEADER_BYTES: Final = 64 * 1024
 """Of one line of an answer's head."""
-READ_BYTES: Final = 512 * 1024
+SOCKET_READ_SIZE: Final = 512 * 1024
 """Asked of a socket in the clear at a time: above this the copying inside the HTTP library eats what is gained."""
 CHUNK_BYTES: Final = 1024 * 1024
 """Block handed on while downloading: handing over smaller ones costs a sixth of the time, larger ones are slower."""
@@ -102,12 +102,12 @@ POLL_GROWTH: Final = 1.5
 """Each pause is this many times the one before, up to the poll interval."""
 POLL_JITTER: Final = 0.1
 """A pause is up to this fraction longer or shorter, so that many waits do not poll in step."""
-POLL_CROWD: Final = 50.0
+POLL_RATE_TARGET: Final = 50.0
 """Polls per second of all waits of one connection in one triggerer, above which their early, quicker polls slow down
 to their usual interval: a triggerer that starts with thousands of waits must not flood the service."""
-POLL_SETTLE: Final = 1.0
+POLL_STARTUP_DELAY: Final = 1.0
 """Seconds that a wait of a crowd lets pass at its beginning, so that it knows of those that start behind it."""
-POLL_BEAT: Final = 0.05
+TIMER_COALESCING: Final = 0.05
 """Polls of a crowd start at multiples of this: a thousand waits at 10 seconds cost half the CPU, and poll as evenly."""
 POLL_FAILURES: Final = 10
 """Polls that fail in a row before a wait gives up: a blip never ends it."""
@@ -119,7 +119,7 @@ EVENT_RECHECK: Final = 6 * 3600.0
 """Longest sleep towards the known start or end of an event: one that was moved forward is noticed by then."""
 
 # --- watchers
-WATCH_SPREAD: Final = 10.0
+WATCH_INITIAL_JITTER: Final = 10.0
 """Seconds over which first polls are spread, so that a triggerer that starts does not send them in one burst."""
 WATCH_BACKOFF_MAX: Final = 600.0
 """Longest pause in seconds after polls that failed: an outage is over unnoticed for ten minutes at most."""
@@ -127,8 +127,8 @@ WATCH_RETRY_AFTER_MAX: Final = 3600.0
 """Longest Retry-After in seconds that is obeyed."""
 WATCH_CLOCK_SLACK: Final = 3600.0
 """Seconds by which our clock may be ahead of the service's at the first start, and nothing is missed."""
-WATCH_TIES: Final = 1000
+WATCH_MAX_BOUNDARY_IDS: Final = 1000
 """Rows with one and the same time whose ids are kept: 28 KB in the asset's state, and ten pages for each poll."""
-WATCH_PERSIST: Final = 3.0
+WATCH_CHECKPOINT_DELAY: Final = 3.0
 """Seconds from an event to the watermark that says it is done: Airflow stores events a second or two after they fire,
 and a triggerer that dies in between must find the change again."""

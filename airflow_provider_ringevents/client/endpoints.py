@@ -11,8 +11,8 @@ from typing import Any
 
 from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER, FilterLike
 from airflow_provider_ringevents.client.transport.retry import REPEATABLE_METHODS
-from airflow_provider_ringevents.client.types import REPORT_TYPES, REPORT_VERSIONS, check_choice
-from airflow_provider_ringevents.client.validation.identifiers import path_segment
+from airflow_provider_ringevents.client.types import REPORT_TYPES, REPORT_VERSIONS, validate_choice
+from airflow_provider_ringevents.client.validation.identifiers import quote_segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,12 @@ def list_organizations() -> Call:
 
 def get_organization(organization_id: str) -> Call:
     """``GET /v1/organizations/{organizationId}``"""
-    return Call("get_organization", "GET", f"/v1/organizations/{path_segment('organization_id', organization_id)}")
+    return Call("get_organization", "GET", f"/v1/organizations/{quote_segment('organization_id', organization_id)}")
 
 
 def list_templates(organization_id: str) -> Call:
     """``GET /v1/organizations/{organizationId}/templates`` (not paged)"""
-    organization = path_segment("organization_id", organization_id)
+    organization = quote_segment("organization_id", organization_id)
     return Call("list_templates", "GET", f"/v1/organizations/{organization}/templates")
 
 
@@ -90,24 +90,24 @@ def list_templates(organization_id: str) -> Call:
 
 def list_events(organization_id: str) -> Call:
     """``GET /v1/organizations/{organizationId}/events``"""
-    organization = path_segment("organization_id", organization_id)
+    organization = quote_segment("organization_id", organization_id)
     return Call("list_events", "GET", f"/v1/organizations/{organization}/events", paged=True)
 
 
 def get_event(event_id: str) -> Call:
     """``GET /v1/events/{eventId}``"""
-    return Call("get_event", "GET", f"/v1/events/{path_segment('event_id', event_id)}")
+    return Call("get_event", "GET", f"/v1/events/{quote_segment('event_id', event_id)}")
 
 
 def create_event(organization_id: str, attributes: Mapping[str, Any]) -> Call:
     """``POST /v1/organizations/{organizationId}/events``"""
-    organization = path_segment("organization_id", organization_id)
+    organization = quote_segment("organization_id", organization_id)
     return Call("create_event", "POST", f"/v1/organizations/{organization}/events", body=_body("event", attributes))
 
 
 def create_event_from_template(template_id: str, attributes: Mapping[str, Any]) -> Call:
     """``POST /v1/templates/{templateID}/event``"""
-    template = path_segment("template_id", template_id)
+    template = quote_segment("template_id", template_id)
     return Call(
         "create_event_from_template", "POST", f"/v1/templates/{template}/event", body=_body("event", attributes)
     )
@@ -115,7 +115,7 @@ def create_event_from_template(template_id: str, attributes: Mapping[str, Any]) 
 
 def duplicate_event(event_id: str, attributes: Mapping[str, Any] | None = None) -> Call:
     """``POST /v1/events/{eventId}/duplications``: 202 without a body; the copy appears later."""
-    event = path_segment("event_id", event_id)
+    event = quote_segment("event_id", event_id)
     return Call("duplicate_event", "POST", f"/v1/events/{event}/duplications", body=_body("event", attributes or {}))
 
 
@@ -127,7 +127,7 @@ def list_registrations(event_id: str, filter: FilterLike | None = None) -> Call:
     return Call(
         "list_registrations",
         "GET",
-        f"/v1/events/{path_segment('event_id', event_id)}/registrations",
+        f"/v1/events/{quote_segment('event_id', event_id)}/registrations",
         params=REGISTRATIONS_FILTER.params(filter),
         paged=True,
     )
@@ -135,12 +135,12 @@ def list_registrations(event_id: str, filter: FilterLike | None = None) -> Call:
 
 def get_registration(registration_id: str) -> Call:
     """``GET /v1/registrations/{registrationId}``"""
-    return Call("get_registration", "GET", f"/v1/registrations/{path_segment('registration_id', registration_id)}")
+    return Call("get_registration", "GET", f"/v1/registrations/{quote_segment('registration_id', registration_id)}")
 
 
 def update_registration(registration_id: str, metadata: Mapping[str, str]) -> Call:
     """``PATCH /v1/registrations/{registrationId}``; its type is spelt with a capital."""
-    registration = path_segment("registration_id", registration_id)
+    registration = quote_segment("registration_id", registration_id)
     return Call(
         "update_registration",
         "PATCH",
@@ -161,27 +161,27 @@ def create_report(
     allow_undocumented: bool = False,
 ) -> Call:
     """``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``"""
-    check_choice("report_type", report_type, REPORT_TYPES, allow_undocumented=allow_undocumented)
-    path = f"/v1/events/{path_segment('event_id', event_id)}/reports/{path_segment('report_type', report_type)}"
+    validate_choice("report_type", report_type, REPORT_TYPES, allow_undocumented=allow_undocumented)
+    path = f"/v1/events/{quote_segment('event_id', event_id)}/reports/{quote_segment('report_type', report_type)}"
     if report_version is not None:
-        check_choice("report_version", report_version, REPORT_VERSIONS, allow_undocumented=allow_undocumented)
-        path += f"/{path_segment('report_version', report_version)}"
+        validate_choice("report_version", report_version, REPORT_VERSIONS, allow_undocumented=allow_undocumented)
+        path += f"/{quote_segment('report_version', report_version)}"
     return Call("create_report", "POST", path, body={"data": {"attributes": dict(attributes or {})}})
 
 
 def list_reports(event_id: str) -> Call:
     """``GET /v1/events/{eventId}/reports``"""
-    return Call("list_reports", "GET", f"/v1/events/{path_segment('event_id', event_id)}/reports", paged=True)
+    return Call("list_reports", "GET", f"/v1/events/{quote_segment('event_id', event_id)}/reports", paged=True)
 
 
 def get_report(report_id: str) -> Call:
     """``GET /v1/reports/{reportId}``: 200 ready, 202 in progress"""
-    return Call("get_report", "GET", f"/v1/reports/{path_segment('report_id', report_id)}")
+    return Call("get_report", "GET", f"/v1/reports/{quote_segment('report_id', report_id)}")
 
 
 def download_report(report_id: str) -> Call:
     """``GET /v1/reports/{reportId}/download``: the file, or a redirect to it"""
-    path = f"/v1/reports/{path_segment('report_id', report_id)}/download"
+    path = f"/v1/reports/{quote_segment('report_id', report_id)}/download"
     return Call("download_report", "GET", path, link=get_report(report_id))
 
 
@@ -190,40 +190,40 @@ def download_report(report_id: str) -> Call:
 
 def list_schedule_items(event_id: str) -> Call:
     """``GET /v1/events/{eventId}/scheduleItems``"""
-    event = path_segment("event_id", event_id)
+    event = quote_segment("event_id", event_id)
     return Call("list_schedule_items", "GET", f"/v1/events/{event}/scheduleItems", paged=True)
 
 
 def get_schedule_item(schedule_item_id: str) -> Call:
     """``GET /v1/scheduleItems/{scheduleItemId}``"""
-    item = path_segment("schedule_item_id", schedule_item_id)
+    item = quote_segment("schedule_item_id", schedule_item_id)
     return Call("get_schedule_item", "GET", f"/v1/scheduleItems/{item}")
 
 
 def list_schedule_item_tags(schedule_item_id: str) -> Call:
     """``GET /v1/scheduleItems/{scheduleId}/tags``"""
-    item = path_segment("schedule_item_id", schedule_item_id)
+    item = quote_segment("schedule_item_id", schedule_item_id)
     return Call("list_schedule_item_tags", "GET", f"/v1/scheduleItems/{item}/tags", paged=True)
 
 
 def list_booths(event_id: str) -> Call:
     """``GET /v1/events/{eventId}/booths``"""
-    return Call("list_booths", "GET", f"/v1/events/{path_segment('event_id', event_id)}/booths", paged=True)
+    return Call("list_booths", "GET", f"/v1/events/{quote_segment('event_id', event_id)}/booths", paged=True)
 
 
 def list_booth_tags(booth_id: str) -> Call:
     """``GET /v1/booths/{boothId}/tags``"""
-    return Call("list_booth_tags", "GET", f"/v1/booths/{path_segment('booth_id', booth_id)}/tags", paged=True)
+    return Call("list_booth_tags", "GET", f"/v1/booths/{quote_segment('booth_id', booth_id)}/tags", paged=True)
 
 
 def list_sessions(event_id: str) -> Call:
     """``GET /v1/events/{eventId}/sessions``"""
-    return Call("list_sessions", "GET", f"/v1/events/{path_segment('event_id', event_id)}/sessions", paged=True)
+    return Call("list_sessions", "GET", f"/v1/events/{quote_segment('event_id', event_id)}/sessions", paged=True)
 
 
 def list_stages(event_id: str) -> Call:
     """``GET /v1/events/{eventId}/stages``"""
-    return Call("list_stages", "GET", f"/v1/events/{path_segment('event_id', event_id)}/stages", paged=True)
+    return Call("list_stages", "GET", f"/v1/events/{quote_segment('event_id', event_id)}/stages", paged=True)
 
 
 # --- tickets and magic links
@@ -231,18 +231,18 @@ def list_stages(event_id: str) -> Call:
 
 def list_tickets(event_id: str) -> Call:
     """``GET /v1/events/{eventId}/tickets``"""
-    return Call("list_tickets", "GET", f"/v1/events/{path_segment('event_id', event_id)}/tickets", paged=True)
+    return Call("list_tickets", "GET", f"/v1/events/{quote_segment('event_id', event_id)}/tickets", paged=True)
 
 
 def create_ticket(event_id: str, attributes: Mapping[str, Any]) -> Call:
     """``POST /v1/events/{eventId}/tickets``"""
-    event = path_segment("event_id", event_id)
+    event = quote_segment("event_id", event_id)
     return Call("create_ticket", "POST", f"/v1/events/{event}/tickets", body=_body("ticket", attributes))
 
 
 def get_ticket(ticket_id: str) -> Call:
     """``GET /v1/tickets/{ticketId}``"""
-    return Call("get_ticket", "GET", f"/v1/tickets/{path_segment('ticket_id', ticket_id)}")
+    return Call("get_ticket", "GET", f"/v1/tickets/{quote_segment('ticket_id', ticket_id)}")
 
 
 def list_magic_links(ticket_id: str, filter: FilterLike | None = None) -> Call:
@@ -250,7 +250,7 @@ def list_magic_links(ticket_id: str, filter: FilterLike | None = None) -> Call:
     return Call(
         "list_magic_links",
         "GET",
-        f"/v1/tickets/{path_segment('ticket_id', ticket_id)}/magicLinks",
+        f"/v1/tickets/{quote_segment('ticket_id', ticket_id)}/magicLinks",
         params=MAGIC_LINKS_FILTER.params(filter),
         paged=True,
     )
@@ -258,18 +258,18 @@ def list_magic_links(ticket_id: str, filter: FilterLike | None = None) -> Call:
 
 def create_magic_link(ticket_id: str, attributes: Mapping[str, Any]) -> Call:
     """``POST /v1/tickets/{ticketId}/magicLinks``"""
-    ticket = path_segment("ticket_id", ticket_id)
+    ticket = quote_segment("ticket_id", ticket_id)
     return Call("create_magic_link", "POST", f"/v1/tickets/{ticket}/magicLinks", body=_body("magicLink", attributes))
 
 
 def get_magic_link(magic_link_id: str) -> Call:
     """``GET /v1/magicLinks/{magicLinkId}``"""
-    return Call("get_magic_link", "GET", f"/v1/magicLinks/{path_segment('magic_link_id', magic_link_id)}")
+    return Call("get_magic_link", "GET", f"/v1/magicLinks/{quote_segment('magic_link_id', magic_link_id)}")
 
 
 def delete_magic_link(magic_link_id: str) -> Call:
     """``DELETE /v1/magicLinks/{magicLinkId}``"""
-    return Call("delete_magic_link", "DELETE", f"/v1/magicLinks/{path_segment('magic_link_id', magic_link_id)}")
+    return Call("delete_magic_link", "DELETE", f"/v1/magicLinks/{quote_segment('magic_link_id', magic_link_id)}")
 
 
 # --- data subscriptions
@@ -280,7 +280,7 @@ def create_data_subscription(event_id: str, configuration: Mapping[str, Any], si
     return Call(
         "create_data_subscription",
         "POST",
-        f"/v1/events/{path_segment('event_id', event_id)}/dataSubscriptions",
+        f"/v1/events/{quote_segment('event_id', event_id)}/dataSubscriptions",
         body=_body("dataSubscription", {"configuration": dict(configuration), "signals": list(signals)}),
     )
 

@@ -202,7 +202,7 @@ _KINDS: Mapping[str, type[RingEventsError]] = {
 }
 
 
-def error_from_event(event: Mapping[str, Any]) -> RingEventsError:
+def error_from_payload(event: Mapping[str, Any]) -> RingEventsError:
     """Build the error again that :meth:`RingEventsError.to_event` said; an unknown kind becomes the base class."""
     cls = _KINDS.get(str(event.get("kind")), RingEventsError)
     message = str(event.get("message") or "no message came with the error")

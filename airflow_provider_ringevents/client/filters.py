@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.validation.datetimes import api_time, to_utc
+from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
 
 Conditions = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ _BOOLEAN: Final = ("eq",)
 
 
 @dataclass(frozen=True, slots=True)
-class ListFilter:
+class FilterSchema:
     """What one list documents: field -> (kind of value, operators)."""
 
     collection: str
@@ -94,7 +94,7 @@ def _scalar(where: str, kind: str, value: Any) -> str:
     if kind == "date-time":
         if isinstance(value, date) and not isinstance(value, datetime):
             raise RingEventsConfigError(f"{where}: a time with an offset is wanted, got the date {value.isoformat()}")
-        return api_time(to_utc(where, value, None))
+        return format_timestamp(to_utc(where, value, None))
     if not isinstance(value, str) or not value:
         raise RingEventsConfigError(f"{where}: a non-empty string is wanted, got {value!r}")
     return value
@@ -108,7 +108,7 @@ def _unknown(parameter: str, what: str, name: str, allowed: Sequence[str]) -> Ri
     )
 
 
-REGISTRATIONS_FILTER: Final = ListFilter(
+REGISTRATIONS_FILTER: Final = FilterSchema(
     "registrations",
     {
         "email": ("string", _EQUALITY),
@@ -118,7 +118,7 @@ REGISTRATIONS_FILTER: Final = ListFilter(
         "userUpdatedAt": ("date-time", _RANGE),
     },
 )
-MAGIC_LINKS_FILTER: Final = ListFilter(
+MAGIC_LINKS_FILTER: Final = FilterSchema(
     "magic_links",
     {
         "email": ("string", _EQUALITY),

@@ -15,7 +15,7 @@ _MOST_ROWS = 2**53
 """A count beyond this counts nothing."""
 
 
-def origin(url: str) -> tuple[str, str, int | None]:
+def url_origin(url: str) -> tuple[str, str, int | None]:
     """Scheme, host and port of a URL, with the scheme's own port filled in.
 
     :raises ValueError: it is no URL.
@@ -25,7 +25,7 @@ def origin(url: str) -> tuple[str, str, int | None]:
     return scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(scheme)
 
 
-def resource(data: Mapping[str, Any]) -> dict[str, Any]:
+def flatten_resource(data: Mapping[str, Any]) -> dict[str, Any]:
     """Flatten one ``{"id", "type", "attributes"}`` into its attributes, with the id first."""
     attributes = data.get("attributes")
     flat = {"id": None, **attributes} if isinstance(attributes, dict) else {"id": None}
@@ -67,14 +67,14 @@ class Page:
         next_link = links.get("next") if isinstance(links, Mapping) else None
         return cls(
             number,
-            [resource(item) for item in data],
+            [flatten_resource(item) for item in data],
             count,
             next_link if isinstance(next_link, str) and next_link else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class PagePlan:
+class PaginationPlan:
     """What the first page tells about the others.
 
     :ivar per_page: the page size to ask for: a server that gave fewer rows than asked while it has more is believed,
@@ -86,7 +86,7 @@ class PagePlan:
     last: int
 
     @classmethod
-    def after(cls, first: Page, asked: int) -> PagePlan | None:
+    def after(cls, first: Page, asked: int) -> PaginationPlan | None:
         """Plan from ``meta.count``; None where it is missing or cannot be right: then links are followed."""
         rows = len(first.items)
         if first.count is None or rows == 0:
@@ -106,12 +106,12 @@ def next_page_params(next_link: str, base_url: str, *, operation: str) -> dict[s
     """
     try:
         target = urljoin(base_url, next_link)
-        scheme, host, port = origin(target)
+        scheme, host, port = url_origin(target)
     except ValueError:
         raise RingEventsTransportError(
             f"{operation}: links.next is no usable address; not followed", sent=True, retryable=False
         ) from None
-    if (scheme, host, port) != origin(base_url):
+    if (scheme, host, port) != url_origin(base_url):
         raise RingEventsTransportError(
             f"{operation}: links.next leads away from the API, to {scheme}://{host}:{port}; not followed",
             sent=True,

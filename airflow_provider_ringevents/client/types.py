@@ -36,8 +36,8 @@ __all__ = [
     "EVENT_TYPES",
     "ATTENDEES_VISIBILITIES",
     "NETWORK_TYPES",
-    "check_choice",
-    "nearest",
+    "validate_choice",
+    "closest_matches",
     "Organization",
     "Template",
     "Event",
@@ -113,7 +113,7 @@ NETWORK_TYPES: tuple[str, ...] = ("everyone", "ticket_holder")
 _LONGEST_LIST = 30
 
 
-def nearest(value: str, allowed: Iterable[str], limit: int = 3) -> list[str]:
+def closest_matches(value: str, allowed: Iterable[str], limit: int = 3) -> list[str]:
     """Name the allowed values that look most like ``value``, best first, at most ``limit``; case does not matter."""
     from difflib import get_close_matches
 
@@ -125,7 +125,7 @@ def nearest(value: str, allowed: Iterable[str], limit: int = 3) -> list[str]:
     return list(dict.fromkeys(same + close))[:limit]
 
 
-def check_choice(
+def validate_choice(
     parameter: str, value: str, allowed: Sequence[str], *, allow_undocumented: bool = False, closed: bool = False
 ) -> str:
     """Return ``value`` if it is one of those allowed.
@@ -141,7 +141,7 @@ def check_choice(
         raise RingEventsConfigError(f"{parameter}: expected a non-empty string, got {value!r}.{listing}")
     if value in allowed or allow_undocumented:
         return value
-    close = nearest(value, allowed)
+    close = closest_matches(value, allowed)
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     if closed:
         raise RingEventsConfigError(f"{parameter}: {value!r} is not allowed.{hint}{listing}")

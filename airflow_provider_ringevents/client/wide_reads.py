@@ -54,7 +54,7 @@ class WideStream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max(max_bytes, defaults.READ_BYTES), timeout)
+        return self._stream.read(max(max_bytes, defaults.SOCKET_READ_SIZE), timeout)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, timeout)

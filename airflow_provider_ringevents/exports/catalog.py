@@ -9,8 +9,13 @@ from typing import Final
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER, FilterLike, ListFilter
-from airflow_provider_ringevents.client.types import check_choice
+from airflow_provider_ringevents.client.filters import (
+    MAGIC_LINKS_FILTER,
+    REGISTRATIONS_FILTER,
+    FilterLike,
+    FilterSchema,
+)
+from airflow_provider_ringevents.client.types import validate_choice
 
 RANGE_OPERATORS: Final = frozenset({"gte", "lt"})
 """What a half-open window needs of a field."""
@@ -32,7 +37,7 @@ class Collection:
     name: str
     _endpoint: Callable[..., Call]
     parent: str | None
-    filter: ListFilter | None = None
+    filter: FilterSchema | None = None
     dropped: frozenset[str] = frozenset()
     credentials: frozenset[str] = frozenset()
 
@@ -86,7 +91,7 @@ class Collection:
                 f"window_field: the API documents no filter by time for {self.name}, got {field!r}"
                 f" (lists with one: {windowed})"
             )
-        check_choice("window_field", field, self.window_fields, closed=True)
+        validate_choice("window_field", field, self.window_fields, closed=True)
 
 
 def _filtered() -> list[str]:
@@ -133,5 +138,5 @@ def collection_named(name: str) -> Collection:
 
     :raises RingEventsConfigError: there is none; the message names the nearest.
     """
-    check_choice("collection", name, tuple(COLLECTIONS), closed=True)
+    validate_choice("collection", name, tuple(COLLECTIONS), closed=True)
     return COLLECTIONS[name]

@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from airflow_provider_ringevents.client.types import check_choice
+from airflow_provider_ringevents.client.types import validate_choice
 
 ColumnKind = Literal["string", "integer", "number", "boolean", "timestamp", "json"]
 
@@ -66,14 +66,14 @@ _TABLES: Final[dict[str, str]] = {
 
 
 @functools.cache
-def columns_of(collection: str) -> tuple[Column, ...]:
+def columns_for(collection: str) -> tuple[Column, ...]:
     """The columns of a list, without :data:`OTHER`, which follows them.
 
     Columns of credentials are among them: they are empty where credentials are not exported.
 
     :raises RingEventsConfigError: there is no such list.
     """
-    check_choice("collection", collection, tuple(_TABLES), closed=True)
+    validate_choice("collection", collection, tuple(_TABLES), closed=True)
     return tuple(_column(entry) for entry in _TABLES[collection].split())
 
 

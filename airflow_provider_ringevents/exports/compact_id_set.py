@@ -12,7 +12,7 @@ _FULLEST: Final = 0.7
 _LEAST_SLOTS: Final = 1024
 
 
-class SeenIds:
+class CompactIdSet:
     """A set of ids that keeps 96 bits of hash of each instead of the id: 17 bytes a row, where a set takes 120.
 
     Two ids of a million are taken for one with a probability below 1e-16.

@@ -10,13 +10,13 @@ from airflow_provider_ringevents.client.client import Client
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
 from airflow_provider_ringevents.client.pagination import Page
-from airflow_provider_ringevents.exports.compact_id_set import SeenIds
+from airflow_provider_ringevents.exports.compact_id_set import CompactIdSet
 
 MAX_EXPECTED = 10_000_000
 """Room for so many ids is made at the start at most, whatever the service says it has."""
 
 
-class CollectionReading:
+class CollectionReader:
     """Reads the pages of one list, several at a time, in order. Iterate over it once, for the rows page by page.
 
     :param concurrency: pages in flight; default: the client's.
@@ -35,7 +35,7 @@ class CollectionReading:
         self._concurrency = concurrency
         self._hidden = hidden
         self._counts: set[int | None] = set()
-        self._seen = SeenIds()
+        self._seen = CompactIdSet()
         self.rows = 0
         self.duplicates_dropped = 0
         self.pages = 0
@@ -87,7 +87,7 @@ class CollectionReading:
 
     def _take_note(self, page: Page) -> None:
         if not self.pages:
-            self._seen = SeenIds(min(page.count or 0, MAX_EXPECTED))
+            self._seen = CompactIdSet(min(page.count or 0, MAX_EXPECTED))
         self.pages += 1
         self._counts.add(page.count)
         if page.count is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.filters import Filter, FilterLike
-from airflow_provider_ringevents.client.validation.datetimes import api_time, to_utc
+from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
 
 _NO_INTERVAL = (
     "Runs have one under CronDataIntervalTimetable and DeltaDataIntervalTimetable, and where [scheduler]"
@@ -40,24 +40,24 @@ class Window:
                 f"filter: {self.field!r} is the window's field, so the filter may not name it as well:"
                 f" {filter[self.field]!r}"
             )
-        conditions = {"gte": api_time(self.start)} if self.start else {}
-        return Filter({**(filter or {}), self.field: {**conditions, "lt": api_time(self.end)}})
+        conditions = {"gte": format_timestamp(self.start)} if self.start else {}
+        return Filter({**(filter or {}), self.field: {**conditions, "lt": format_timestamp(self.end)}})
 
     @property
     def shown(self) -> dict[str, str | None]:
         """``field``, ``from`` and ``to``, as JSON takes them."""
         return {
             "field": self.field,
-            "from": api_time(self.start) if self.start else None,
-            "to": api_time(self.end),
+            "from": format_timestamp(self.start) if self.start else None,
+            "to": format_timestamp(self.end),
         }
 
     def __str__(self) -> str:
-        start = api_time(self.start) if self.start else "the beginning"
-        return f"{self.field} from {start} to before {api_time(self.end)}"
+        start = format_timestamp(self.start) if self.start else "the beginning"
+        return f"{self.field} from {start} to before {format_timestamp(self.end)}"
 
 
-def given_window(field: str, window: Any) -> Window:
+def parse_window(field: str, window: Any) -> Window:
     """Read a window that the user gave.
 
     :param window: start and end, ISO 8601 with an offset or aware datetimes.
@@ -67,11 +67,13 @@ def given_window(field: str, window: Any) -> Window:
         raise RingEventsConfigError(f"window: a start and an end are wanted, got {window!r}")
     start, end = to_utc("window start", window[0], None), to_utc("window end", window[1], None)
     if start >= end:
-        raise RingEventsConfigError(f"window: it is empty: {api_time(start)} is not before {api_time(end)}")
+        raise RingEventsConfigError(
+            f"window: it is empty: {format_timestamp(start)} is not before {format_timestamp(end)}"
+        )
     return Window(field, start, end)
 
 
-def interval_window(field: str, context: Mapping[str, Any]) -> Window:
+def data_interval_window(field: str, context: Mapping[str, Any]) -> Window:
     """The data interval of the run.
 
     :raises RingEventsConfigError: the run has none, or an empty one; the message names the timetables that have one.
@@ -82,7 +84,7 @@ def interval_window(field: str, context: Mapping[str, Any]) -> Window:
     start, end = to_utc("data_interval_start", start, None), to_utc("data_interval_end", end, None)
     if start >= end:
         raise RingEventsConfigError(
-            f"window: not given, and this run's data interval is empty ({api_time(start)} to {api_time(end)})."
-            f" {_NO_INTERVAL}"
+            "window: not given, and this run's data interval is empty"
+            f" ({format_timestamp(start)} to {format_timestamp(end)}). {_NO_INTERVAL}"
         )
     return Window(field, start, end)

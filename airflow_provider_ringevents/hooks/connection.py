@@ -147,7 +147,7 @@ def _check_type(conn_type: str | None) -> None:
         raise RingEventsConfigError(f"conn_type: {allowed} is wanted, got {conn_type!r}; its password was not used")
 
 
-def system_s_words(error: BaseException) -> str:
+def os_error_message(error: BaseException) -> str:
     """Why there was no answer, as the operating system or the TLS library says it; else the error's own words.
 
     Only they are asked: the words of an HTTP library may hold a URL, and that a secret.

@@ -11,7 +11,7 @@ from typing import Any
 from airflow.providers.common.compat.connection import get_async_extra_dejson
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_ringevents._compat import get_connection_async, quiet_http_log
+from airflow_provider_ringevents._compat import get_connection_async, silence_request_log
 from airflow_provider_ringevents.client import AsyncClient, Client, Envelope, endpoints
 from airflow_provider_ringevents.client.client import Download
 from airflow_provider_ringevents.client.endpoints import Call
@@ -22,10 +22,10 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
 )
 from airflow_provider_ringevents.client.filters import FilterLike
-from airflow_provider_ringevents.client.transport.responses import read_resource
-from airflow_provider_ringevents.client.validation.requests import checked_attributes
+from airflow_provider_ringevents.client.transport.responses import parse_resource
+from airflow_provider_ringevents.client.validation.requests import validate_request
 from airflow_provider_ringevents.hooks import connection_form
-from airflow_provider_ringevents.hooks.connection import client_settings, read_extra, system_s_words
+from airflow_provider_ringevents.hooks.connection import client_settings, os_error_message, read_extra
 
 _SHOWN_ORGANIZATIONS = 5
 
@@ -60,14 +60,14 @@ class RingEventsHook(BaseHook):
 
         :raises RingEventsConfigError: the connection cannot be used; the message names the field.
         """
-        quiet_http_log()
+        silence_request_log()
         with self._found():
             connection = self.get_connection(self.ringevents_conn_id)
         return Client.from_settings(client_settings(connection, connection.extra_dejson, self._overrides))
 
     async def get_async_conn(self) -> AsyncClient:
         """A new asynchronous client; the connection is looked up without blocking the event loop."""
-        quiet_http_log()
+        silence_request_log()
         with self._found():
             connection = await get_connection_async(self.ringevents_conn_id)
         extra = await get_async_extra_dejson(connection)
@@ -158,7 +158,7 @@ class RingEventsHook(BaseHook):
                 return False, str(error)
             where = client.settings.base_url
             advice = "Check the base URL, the scheme and the port, and whether a proxy is needed."
-            return False, f"No answer from {where}: {system_s_words(error)}. {advice}"
+            return False, f"No answer from {where}: {os_error_message(error)}. {advice}"
         except RingEventsError as error:
             return False, str(error)
         count = page.count if page.count is not None else len(page.items)
@@ -181,7 +181,7 @@ class RingEventsHook(BaseHook):
     # --- how an answer is handed on
 
     def _one(self, call: Call) -> dict[str, Any]:
-        return read_resource(call, self.client.send(call))
+        return parse_resource(call, self.client.send(call))
 
     def _many(self, call: Call) -> Iterator[dict[str, Any]]:
         return self.client.items(call)
@@ -218,21 +218,21 @@ class RingEventsHook(BaseHook):
         self, organization_id: str | None, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
         """``POST /v1/organizations/{organizationId}/events``"""
-        checked = checked_attributes("create_event", attributes, allow_undocumented=allow_undocumented)
+        checked = validate_request("create_event", attributes, allow_undocumented=allow_undocumented)
         return self._one(endpoints.create_event(self.organization_id(organization_id), checked))
 
     def create_event_from_template(
         self, template_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
         """``POST /v1/templates/{templateID}/event``: the event, whose templating job goes on in the background"""
-        checked = checked_attributes("create_event_from_template", attributes, allow_undocumented=allow_undocumented)
+        checked = validate_request("create_event_from_template", attributes, allow_undocumented=allow_undocumented)
         return self._one(endpoints.create_event_from_template(template_id, checked))
 
     def duplicate_event(
         self, event_id: str, attributes: Mapping[str, Any] | None = None, *, allow_undocumented: bool = False
     ) -> None:
         """``POST /v1/events/{eventId}/duplications``: answers nothing; the copy appears later"""
-        checked = checked_attributes("duplicate_event", attributes or {}, allow_undocumented=allow_undocumented)
+        checked = validate_request("duplicate_event", attributes or {}, allow_undocumented=allow_undocumented)
         self.client.send(endpoints.duplicate_event(event_id, checked))
 
     # --- registrations
@@ -247,7 +247,7 @@ class RingEventsHook(BaseHook):
 
     def update_registration(self, registration_id: str, metadata: Mapping[str, str]) -> dict[str, Any]:
         """``PATCH /v1/registrations/{registrationId}``: sends the metadata as given"""
-        checked = checked_attributes("update_registration", {"metadata": metadata})
+        checked = validate_request("update_registration", {"metadata": metadata})
         return self._one(endpoints.update_registration(registration_id, checked["metadata"]))
 
     # --- reports
@@ -262,7 +262,7 @@ class RingEventsHook(BaseHook):
         allow_undocumented: bool = False,
     ) -> dict[str, Any]:
         """``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``"""
-        checked = checked_attributes("create_report", attributes or {}, allow_undocumented=allow_undocumented)
+        checked = validate_request("create_report", attributes or {}, allow_undocumented=allow_undocumented)
         return self._one(
             endpoints.create_report(
                 event_id, report_type, report_version, checked, allow_undocumented=allow_undocumented
@@ -321,7 +321,7 @@ class RingEventsHook(BaseHook):
         self, event_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
         """``POST /v1/events/{eventId}/tickets``"""
-        checked = checked_attributes("create_ticket", attributes, allow_undocumented=allow_undocumented)
+        checked = validate_request("create_ticket", attributes, allow_undocumented=allow_undocumented)
         return self._one(endpoints.create_ticket(event_id, checked))
 
     def get_ticket(self, ticket_id: str) -> dict[str, Any]:
@@ -336,7 +336,7 @@ class RingEventsHook(BaseHook):
         self, ticket_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
         """``POST /v1/tickets/{ticketId}/magicLinks``; its ``magicLink`` lets anyone in"""
-        checked = checked_attributes("create_magic_link", attributes, allow_undocumented=allow_undocumented)
+        checked = validate_request("create_magic_link", attributes, allow_undocumented=allow_undocumented)
         return self._one(endpoints.create_magic_link(ticket_id, checked))
 
     def get_magic_link(self, magic_link_id: str) -> dict[str, Any]:
@@ -358,7 +358,7 @@ class RingEventsHook(BaseHook):
         allow_undocumented: bool = False,
     ) -> dict[str, Any]:
         """``POST /v1/events/{eventId}/dataSubscriptions``"""
-        checked = checked_attributes(
+        checked = validate_request(
             "create_data_subscription",
             {"configuration": configuration, "signals": signals},
             allow_undocumented=allow_undocumented,

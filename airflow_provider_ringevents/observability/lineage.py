@@ -20,7 +20,7 @@ _AZURE_ENDPOINT = "dfs.core.windows.net"
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportRecord:
     """One object that a task has written.
 
     :ivar base_url: of the API that it was read from.
@@ -47,7 +47,7 @@ class DatasetName:
     name: str
 
 
-def source(base_url: str, path: str) -> DatasetName:
+def source_dataset(base_url: str, path: str) -> DatasetName:
     """What is read: the host of the API, and the path without its version.
 
     :param base_url: its path, if it has one, is a gateway's and left out.
@@ -64,7 +64,7 @@ def _host(base_url: str) -> str:
     return host if parts.port in (None, own) else f"{host}:{parts.port}"
 
 
-def target(uri: str, account: str | None = None) -> DatasetName:
+def target_dataset(uri: str, account: str | None = None) -> DatasetName:
     """What is written, after OpenLineage's rules for the store.
 
     :param uri: the object, without a connection.
@@ -83,7 +83,7 @@ def target(uri: str, account: str | None = None) -> DatasetName:
     return DatasetName(f"{scheme}://{place}", f"/{key}")
 
 
-def operator_lineage(exports: Sequence[Exported]) -> OperatorLineage[Any, Any]:
+def operator_lineage(exports: Sequence[ExportRecord]) -> OperatorLineage[Any, Any]:
     """What was read and written, each once; of an object its bytes, and its rows where they are known."""
     from airflow.providers.common.compat.openlineage.facet import (
         Dataset,
@@ -92,8 +92,8 @@ def operator_lineage(exports: Sequence[Exported]) -> OperatorLineage[Any, Any]:
     )
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    sources = dict.fromkeys(source(one.base_url, one.path) for one in exports)
-    written = {target(one.uri, one.account): one for one in exports}
+    sources = dict.fromkeys(source_dataset(one.base_url, one.path) for one in exports)
+    written = {target_dataset(one.uri, one.account): one for one in exports}
     return OperatorLineage(
         inputs=[Dataset(namespace=one.namespace, name=one.name) for one in sources],
         outputs=[

@@ -10,10 +10,10 @@ from airflow.providers.common.compat.sdk import BaseOperatorLink
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context
 
-EVENT_PAGE: Final = "https://events.ringcentral.com/events/{slug}"
+EVENT_URL: Final = "https://events.ringcentral.com/events/{slug}"
 """Where an event's page is. The API's reference does not say: this is what the web application's address bar shows."""
 
-OBJECT_PAGES: Final = {
+CONSOLE_URLS: Final = {
     "s3": "https://s3.console.aws.amazon.com/s3/object/{bucket}?prefix={key}",
     "gs": "https://console.cloud.google.com/storage/browser/_details/{bucket}/{key}",
 }
@@ -34,14 +34,14 @@ class EventLink(BaseOperatorLink):
 
         :param base_url: of the API that the event is from.
         """
-        EventLink.keep_page(context, event_page(event, base_url))
+        EventLink.keep_page(context, event_url(event, base_url))
 
     @staticmethod
     def keep_page(context: Context, page: str | None) -> None:
         """As :meth:`keep`, where :func:`event_page` has already said the address."""
         if page:
             context["ti"].xcom_push(key=_EVENT, value=page)
-            _at_work(context).event_is_known = True
+            _running_task(context).event_is_known = True
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """The address; empty while there is no event."""
@@ -65,7 +65,7 @@ class ObjectLink(BaseOperatorLink):
         """
         if address := _object_page(uri):
             context["ti"].xcom_push(key=_OBJECT, value=address)
-            _at_work(context).object_is_known = True
+            _running_task(context).object_is_known = True
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """The address; empty for other stores, and while there is no object."""
@@ -76,12 +76,12 @@ class ObjectLink(BaseOperatorLink):
         return XCom.get_value(key=_OBJECT, ti_key=ti_key) or ""
 
 
-def _at_work(context: Context) -> Any:
+def _running_task(context: Context) -> Any:
     """The task as it runs: ``task`` in the context of Airflow 3.0 is another copy, which no link is asked of."""
     return getattr(context["ti"], "task", None) or context["task"]
 
 
-def event_page(event: Mapping[str, Any], base_url: str) -> str | None:
+def event_url(event: Mapping[str, Any], base_url: str) -> str | None:
     """The address of an event's page; None where the event has none.
 
     :param base_url: of the API that the event is from.
@@ -95,7 +95,7 @@ def event_page(event: Mapping[str, Any], base_url: str) -> str | None:
         return None
     parts = urlsplit(base_url)
     # On this machine it is the emulator, whose events the service does not know.
-    page = f"{parts.scheme}://{parts.netloc}/#{{slug}}" if is_loopback(parts.hostname or "") else EVENT_PAGE
+    page = f"{parts.scheme}://{parts.netloc}/#{{slug}}" if is_loopback(parts.hostname or "") else EVENT_URL
     return page.format(slug=quote(slug, safe=""))
 
 
@@ -104,5 +104,5 @@ def _object_page(uri: str) -> str:
 
     scheme, _, place = uri.partition("://")
     bucket, _, key = place.partition("/")
-    page = OBJECT_PAGES.get(scheme)
+    page = CONSOLE_URLS.get(scheme)
     return page.format(bucket=quote(bucket), key=quote(key)) if page and key else ""

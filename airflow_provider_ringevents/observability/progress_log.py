@@ -12,11 +12,11 @@ from airflow_provider_ringevents import clock
 Say = Callable[..., None]
 """Takes a message and its arguments, as ``log.info`` does."""
 
-SAID_EVERY: Final = 60.0
+LOG_INTERVAL: Final = 60.0
 """Seconds between two lines of one wait, however often it polls."""
 
 
-class WaitNotes:
+class WaitProgressLogger:
     """What one wait says: at first what it waits for, then once a minute how that stands, at last how long it took.
 
     A wait that is over at its first poll says its end alone.
@@ -29,7 +29,7 @@ class WaitNotes:
         self._what = what
         self._deadline = deadline
         self._say = say
-        self._started = clock.steady()
+        self._started = clock.monotonic()
         self._said_at: float | None = None
         self._polls = 0
 
@@ -39,11 +39,11 @@ class WaitNotes:
         :param said: how it stands.
         """
         self._polls += 1
-        now = clock.steady()
+        now = clock.monotonic()
         if self._said_at is None:
             until = "" if self._deadline is None else f"; until {_when(self._deadline)} at the latest"
             self._say("Waiting for %s: %s%s", self._what, said, until)
-        elif now - self._said_at >= SAID_EVERY:
+        elif now - self._said_at >= LOG_INTERVAL:
             self._say("Still waiting for %s after %s: %s", self._what, self.so_far(now), said)
         else:
             return
@@ -55,15 +55,15 @@ class WaitNotes:
         :param said: what, as in "... after 5 s (3 polls)".
         """
         self._polls += 1
-        self._say("%s after %s", said, self.so_far(clock.steady()))
+        self._say("%s after %s", said, self.so_far(clock.monotonic()))
 
     def so_far(self, now: float) -> str:
         """How long it has taken, and how many polls."""
-        return f"{human_seconds(now - self._started)} ({human_count(self._polls, 'poll')})"
+        return f"{format_duration(now - self._started)} ({format_count(self._polls, 'poll')})"
 
 
 @contextmanager
-def folded(say: Say, title: str) -> Iterator[None]:
+def log_group(say: Say, title: str) -> Iterator[None]:
     """Lines that Airflow's pages show folded, under a title."""
     say("::group::%s", title)
     try:
@@ -72,7 +72,7 @@ def folded(say: Say, title: str) -> Iterator[None]:
         say("::endgroup::")
 
 
-def human_bytes(number: float) -> str:
+def format_bytes(number: float) -> str:
     """A number of bytes for people."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if number < 1024 or unit == "GiB":
@@ -81,12 +81,12 @@ def human_bytes(number: float) -> str:
     raise AssertionError("the loop returns")
 
 
-def human_count(number: int, thing: str) -> str:
+def format_count(number: int, thing: str) -> str:
     """A number of things for people."""
     return f"{number:,} {thing if number == 1 else thing + 's'}"
 
 
-def human_seconds(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A length of time for people."""
     if seconds < 0.9995:
         return f"{max(seconds, 0.0) * 1000:.0f} ms"

@@ -12,26 +12,26 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     as_mapping,
-    check_seconds,
     is_known,
-    refuses,
+    reject_invalid_arguments,
+    validate_duration,
 )
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.endpoints import Call
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.provisioning.event_identity import Wanted
-    from airflow_provider_ringevents.provisioning.idempotent_create import CreateOnce
-    from airflow_provider_ringevents.provisioning.request_journal import Memory
+    from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
+    from airflow_provider_ringevents.provisioning.idempotent_create import IdempotentCreation
+    from airflow_provider_ringevents.provisioning.request_journal import RequestJournal
 
 Time = str | datetime
 
 
-class ProvisioningOperator(RingEventsBaseOperator):
+class RingEventsBaseProvisioningOperator(RingEventsBaseOperator):
     """Base of the operators that create an event once.
 
     :param attributes: any other documented attribute, under the API's own name (templated).
@@ -98,30 +98,30 @@ class ProvisioningOperator(RingEventsBaseOperator):
             "timezone": self.timezone,
         }
 
-    @refuses
+    @reject_invalid_arguments
     def check_arguments(self, known: Callable[[Any], bool]) -> None:
         """Refuse what the API would refuse, as far as the arguments are known.
 
         :raises RingEventsConfigError: with everything that is wrong.
         """
-        from airflow_provider_ringevents.provisioning.event_identity import check_key
+        from airflow_provider_ringevents.provisioning.event_identity import validate_idempotency_key
 
-        check_seconds("settle_timeout", self.settle_timeout)
+        validate_duration("settle_timeout", self.settle_timeout)
         if self.organization_id is not None and known(self.organization_id):
-            check_id("organization_id", self.organization_id)
+            validate_identifier("organization_id", self.organization_id)
         if self.idempotency_key is not None and known(self.idempotency_key):
-            check_key(self.idempotency_key)
+            validate_idempotency_key(self.idempotency_key)
         if known(self.attributes) or isinstance(self.attributes, Mapping):
             self._request_attributes(known, self.own_attributes())
 
     def _request_attributes(self, known: Callable[[Any], bool], own: Mapping[str, Any]) -> dict[str, Any]:
-        from airflow_provider_ringevents.client.validation.requests import checked_attributes
+        from airflow_provider_ringevents.client.validation.requests import validate_request
 
         given = {name: value for name, value in own.items() if value is not None}
         more = as_mapping("attributes", self.attributes)
         if twice := sorted(given.keys() & more.keys()):
             raise RingEventsConfigError(f"attributes: {', '.join(twice)} given twice, as argument and in attributes")
-        return checked_attributes(
+        return validate_request(
             self.operation, {**given, **more}, allow_undocumented=self.allow_undocumented, known=known
         )
 
@@ -134,33 +134,36 @@ class ProvisioningOperator(RingEventsBaseOperator):
 
     def key(self, context: Context) -> str:
         """The key of this task: the user's, or this task instance's own."""
-        from airflow_provider_ringevents.provisioning.event_identity import check_key, default_key
+        from airflow_provider_ringevents.provisioning.event_identity import (
+            default_idempotency_key,
+            validate_idempotency_key,
+        )
 
         if self.idempotency_key is not None:
-            check_key(self.idempotency_key)
+            validate_idempotency_key(self.idempotency_key)
             return self.idempotency_key
         ti = context["ti"]
         map_index = -1 if ti.map_index is None else ti.map_index
-        return default_key(ti.dag_id, ti.task_id, ti.run_id, map_index)
+        return default_idempotency_key(ti.dag_id, ti.task_id, ti.run_id, map_index)
 
-    def memory(self, context: Context) -> Memory:
+    def memory(self, context: Context) -> RequestJournal:
         """What earlier tries of this task have remembered."""
-        from airflow_provider_ringevents.provisioning.request_journal import Memory
+        from airflow_provider_ringevents.provisioning.request_journal import RequestJournal
 
-        return Memory(task_state_store(context), self.key(context))
+        return RequestJournal(task_state_store(context), self.key(context))
 
     def create_once(
-        self, context: Context, hook: RingEventsHook, call: Call, wanted: Wanted, organization_id: str | None
-    ) -> CreateOnce:
+        self, context: Context, hook: RingEventsHook, call: Call, wanted: ExpectedEvent, organization_id: str | None
+    ) -> IdempotentCreation:
         """The mechanism, set up for this try of this task."""
-        from airflow_provider_ringevents.provisioning.event_lookup import EventSearch
-        from airflow_provider_ringevents.provisioning.idempotent_create import CreateOnce
+        from airflow_provider_ringevents.provisioning.event_lookup import EventLookup
+        from airflow_provider_ringevents.provisioning.idempotent_create import IdempotentCreation
 
-        return CreateOnce(
+        return IdempotentCreation(
             hook,
             call,
             wanted,
-            EventSearch(hook, organization_id, wanted.source_id),
+            EventLookup(hook, organization_id, wanted.source_id),
             self.memory(context),
             key_given=self.idempotency_key is not None,
             first_try=context["ti"].try_number <= 1,
@@ -168,7 +171,7 @@ class ProvisioningOperator(RingEventsBaseOperator):
         )
 
 
-class WaitingOperator(ProvisioningOperator):
+class WaitingOperator(RingEventsBaseProvisioningOperator):
     """Base of those that can wait for what the service does in the background.
 
     :param poll_interval: the longest pause between polls, in seconds.
@@ -189,11 +192,11 @@ class WaitingOperator(ProvisioningOperator):
         self.wait_timeout = wait_timeout
         self.deferrable = deferrable
 
-    @refuses
+    @reject_invalid_arguments
     def check_arguments(self, known: Callable[[Any], bool]) -> None:
         """As the base, and the waits."""
-        check_seconds("poll_interval", self.poll_interval)
-        check_seconds("wait_timeout", self.wait_timeout)
+        validate_duration("poll_interval", self.poll_interval)
+        validate_duration("wait_timeout", self.wait_timeout)
         super().check_arguments(known)
 
     def deadline(self) -> float:

@@ -21,7 +21,7 @@ Self = TypeVar("Self")
 
 
 @contextmanager
-def task_errors() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Errors that a retry cannot mend fail the task at once; the others are left to Airflow's retries."""
     try:
         yield
@@ -31,22 +31,22 @@ def task_errors() -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
-def at_the_edge(method: Callable[Concatenate[Self, P], R]) -> Callable[Concatenate[Self, P], R]:
+def translate_errors_decorator(method: Callable[Concatenate[Self, P], R]) -> Callable[Concatenate[Self, P], R]:
     """:func:`task_errors` around a method that Airflow calls."""
 
     @wraps(method)
     def guarded(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with task_errors():
+        with translate_errors():
             return method(self, *args, **kwargs)
 
     return guarded
 
 
-class BadArgumentError(RingEventsConfigError, AirflowFailException):
+class InvalidArgumentError(RingEventsConfigError, AirflowFailException):
     """An argument is wrong. Airflow does not retry it, also where a mapped task meets it when it is put together."""
 
 
-def refuses(method: Callable[P, R]) -> Callable[P, R]:
+def reject_invalid_arguments(method: Callable[P, R]) -> Callable[P, R]:
     """Around a method that checks arguments, while a DAG is parsed or a task runs."""
 
     @wraps(method)
@@ -54,19 +54,19 @@ def refuses(method: Callable[P, R]) -> Callable[P, R]:
         try:
             return method(*args, **kwargs)
         except RingEventsConfigError as error:
-            raise BadArgumentError(str(error)) from error
+            raise InvalidArgumentError(str(error)) from error
 
     return checking
 
 
-def is_known_now(value: Any) -> bool:
+def is_literal(value: Any) -> bool:
     """Whether an argument can be checked at parse time: it holds no Jinja and comes from no other task."""
     if isinstance(value, str):
         return "{{" not in value and "{%" not in value
     if isinstance(value, dict):
-        return all(is_known_now(item) for pair in value.items() for item in pair)
+        return all(is_literal(item) for pair in value.items() for item in pair)
     if isinstance(value, (list, tuple)):
-        return all(is_known_now(item) for item in value)
+        return all(is_literal(item) for item in value)
     # An XComArg, a mapped value: anything that Airflow resolves when the task runs.
     return not hasattr(value, "resolve") and not hasattr(value, "iter_references")
 
@@ -83,13 +83,13 @@ def as_mapping(parameter: str, value: Any) -> dict[str, Any]:
     return dict(value or {})
 
 
-def check_given(**arguments: Any) -> None:
+def require(**arguments: Any) -> None:
     """Refuse None, by name: the API makes optional what an operator is there for."""
     if missing := [name for name, value in arguments.items() if value is None]:
         raise RingEventsConfigError("\n".join(f"{name}: is required and missing" for name in missing))
 
 
-def check_seconds(parameter: str, value: Any) -> None:
+def validate_duration(parameter: str, value: Any) -> None:
     """Refuse what is no positive number of seconds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
         raise RingEventsConfigError(f"{parameter}: a number of seconds above 0 is wanted, got {value!r}")
@@ -108,7 +108,7 @@ class RingEventsBaseOperator(BaseOperator):
     def __init__(self, *, ringevents_conn_id: str = "ringevents_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ringevents_conn_id = ringevents_conn_id
-        _compat.carry_retry_after(self)
+        _compat.install_retry_policy(self)
 
     @property
     def hook(self) -> RingEventsHook:

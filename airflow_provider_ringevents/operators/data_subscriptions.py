@@ -7,14 +7,14 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
-    at_the_edge,
-    check_given,
     is_known,
-    is_known_now,
-    refuses,
+    is_literal,
+    reject_invalid_arguments,
+    require,
+    translate_errors_decorator,
 )
 
 
@@ -52,23 +52,23 @@ class RingEventsCreateDataSubscriptionOperator(RingEventsBaseOperator):
         self.configuration = configuration
         self.signals = signals
         self.allow_undocumented = allow_undocumented
-        self._check(is_known_now)
+        self._check(is_literal)
 
-    @refuses
+    @reject_invalid_arguments
     def _check(self, known: Callable[[Any], bool]) -> None:
-        from airflow_provider_ringevents.client.validation.requests import checked_attributes
+        from airflow_provider_ringevents.client.validation.requests import validate_request
 
         if known(self.event_id):
-            check_id("event_id", self.event_id)
-        check_given(configuration=self.configuration, signals=self.signals)
-        checked_attributes(
+            validate_identifier("event_id", self.event_id)
+        require(configuration=self.configuration, signals=self.signals)
+        validate_request(
             "create_data_subscription",
             {"configuration": self.configuration, "signals": self.signals},
             allow_undocumented=self.allow_undocumented,
             known=known,
         )
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the subscription."""
         self._check(is_known)

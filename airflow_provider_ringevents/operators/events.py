@@ -9,22 +9,31 @@ from airflow.providers.common.compat.sdk import Context, conf
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
-from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.observability.links import EventLink
-from airflow_provider_ringevents.operators._provisioning import ProvisioningOperator, Time, WaitingOperator
-from airflow_provider_ringevents.operators.base import at_the_edge, is_known, is_known_now, refuses
-from airflow_provider_ringevents.triggers._payload import checked_event
+from airflow_provider_ringevents.operators._provisioning import (
+    RingEventsBaseProvisioningOperator,
+    Time,
+    WaitingOperator,
+)
+from airflow_provider_ringevents.operators.base import (
+    is_known,
+    is_literal,
+    reject_invalid_arguments,
+    translate_errors_decorator,
+)
+from airflow_provider_ringevents.triggers._payload import parse_payload
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
     from airflow_provider_ringevents.polling.events import EventCondition
-    from airflow_provider_ringevents.provisioning.event_identity import Wanted
-    from airflow_provider_ringevents.provisioning.idempotent_create import CreateOnce
+    from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
+    from airflow_provider_ringevents.provisioning.idempotent_create import IdempotentCreation
 
 _DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 
 
-class RingEventsCreateEventOperator(ProvisioningOperator):
+class RingEventsCreateEventOperator(RingEventsBaseProvisioningOperator):
     """Creates an event, once. ``POST /v1/organizations/{organizationId}/events``
 
     A plain event carries its key in its ``slug``: a readable name and a short hash, unless ``attributes`` has a
@@ -47,7 +56,7 @@ class RingEventsCreateEventOperator(ProvisioningOperator):
     """
 
     operation = "create_event"
-    template_fields: Sequence[str] = ("currency", *ProvisioningOperator.template_fields)
+    template_fields: Sequence[str] = ("currency", *RingEventsBaseProvisioningOperator.template_fields)
     operator_extra_links = (EventLink(),)
 
     def __init__(
@@ -74,27 +83,27 @@ class RingEventsCreateEventOperator(ProvisioningOperator):
             **kwargs,
         )
         self.currency = currency
-        self.check_arguments(is_known_now)
+        self.check_arguments(is_literal)
 
     def own_attributes(self) -> dict[str, Any]:
         """The arguments under the API's names."""
         return {**super().own_attributes(), "currency": self.currency}
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the event, or find it."""
         from airflow_provider_ringevents.client.endpoints import create_event
-        from airflow_provider_ringevents.provisioning.event_identity import Wanted, readable_slug, slug_tail
+        from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent, build_slug, slug_suffix_for
 
         self.check_arguments(is_known)
         key = self.key(context)
         attributes = self.request_attributes()
         with self.hook as hook:
             organization_id = hook.organization_id(self.organization_id)
-            tail = None if attributes.get("slug") else slug_tail(key, organization_id)
+            tail = None if attributes.get("slug") else slug_suffix_for(key, organization_id)
             if tail:
-                attributes["slug"] = readable_slug(attributes["name"], tail)
-            wanted = Wanted(
+                attributes["slug"] = build_slug(attributes["name"], tail)
+            wanted = ExpectedEvent(
                 key,
                 slug=attributes["slug"],
                 tail=tail,
@@ -133,7 +142,7 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
     """
 
     operation = "create_event_from_template"
-    template_fields: Sequence[str] = ("template_id", "wait_for", *ProvisioningOperator.template_fields)
+    template_fields: Sequence[str] = ("template_id", "wait_for", *RingEventsBaseProvisioningOperator.template_fields)
     operator_extra_links = (EventLink(),)
 
     def __init__(
@@ -164,13 +173,13 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
         )
         self.template_id = template_id
         self.wait_for = wait_for
-        self.check_arguments(is_known_now)
+        self.check_arguments(is_literal)
 
-    @refuses
+    @reject_invalid_arguments
     def check_arguments(self, known: Callable[[Any], bool]) -> None:
         """As the base, and the template's id and the state to wait for."""
         if known(self.template_id):
-            check_id("template_id", self.template_id)
+            validate_identifier("template_id", self.template_id)
         word = self.wait_for
         if word is not None and known(word) and not (isinstance(word, str) and word.strip()):
             raise RingEventsConfigError(f"wait_for: 'published', a status word or None is wanted, got {word!r}")
@@ -184,11 +193,11 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
             own["organizationId"] = "the connection's"
         return own
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the event, or find it; wait here, or defer the wait."""
         from airflow_provider_ringevents.client.endpoints import create_event_from_template
-        from airflow_provider_ringevents.provisioning.event_identity import Wanted, with_mark
+        from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent, add_marker
 
         self.check_arguments(is_known)
         key = self.key(context)
@@ -196,8 +205,8 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
         with self.hook as hook:
             given = self.organization_id or (self.attributes or {}).get("organizationId")
             organization_id = hook.organization_id(given)
-            attributes = with_mark({**self.request_attributes(), "organizationId": organization_id}, key)
-            wanted = Wanted(
+            attributes = add_marker({**self.request_attributes(), "organizationId": organization_id}, key)
+            wanted = ExpectedEvent(
                 key,
                 name=attributes["name"],
                 time_start=attributes["timeStart"],
@@ -223,10 +232,10 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
                     ),
                     method_name="execute_complete",
                 )
-            from airflow_provider_ringevents.polling.events import EventWait
-            from airflow_provider_ringevents.polling.waiter import wait_for
+            from airflow_provider_ringevents.polling.events import EventWaiter
+            from airflow_provider_ringevents.polling.waiter import wait_until_done
 
-            wait_for(hook, EventWait(event_id, condition, self.deadline(), self.poll_interval, self.log.info))
+            wait_until_done(hook, EventWaiter(event_id, condition, self.deadline(), self.poll_interval, self.log.info))
             return hook.get_event(event_id)
 
     def _condition(self) -> EventCondition | None:
@@ -238,11 +247,11 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
             return EventCondition("published")
         return EventCondition("status", self.wait_for)
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Take the trigger's event and read the event as it is now."""
         self.event_is_known = True  # kept before the task was deferred
-        event_id: str = checked_event(event, "event_id")["event_id"]
+        event_id: str = parse_payload(event, "event_id")["event_id"]
         with self.hook as hook:
             return hook.get_event(event_id)
 
@@ -269,7 +278,7 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
     """
 
     operation = "duplicate_event"
-    template_fields: Sequence[str] = ("event_id", *ProvisioningOperator.template_fields)
+    template_fields: Sequence[str] = ("event_id", *RingEventsBaseProvisioningOperator.template_fields)
     operator_extra_links = (EventLink(),)
 
     def __init__(
@@ -298,27 +307,27 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
             **kwargs,
         )
         self.event_id = event_id
-        self.check_arguments(is_known_now)
+        self.check_arguments(is_literal)
 
-    @refuses
+    @reject_invalid_arguments
     def check_arguments(self, known: Callable[[Any], bool]) -> None:
         """As the base, and the source's id."""
         if known(self.event_id):
-            check_id("event_id", self.event_id)
+            validate_identifier("event_id", self.event_id)
         super().check_arguments(known)
 
     def own_attributes(self) -> dict[str, Any]:
         """The arguments under the API's names."""
         return {**super().own_attributes(), "organizationId": self.organization_id}
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask for the copy, or find it; wait here, or defer the wait."""
         from airflow_provider_ringevents.client.endpoints import duplicate_event
-        from airflow_provider_ringevents.provisioning.event_identity import with_mark
+        from airflow_provider_ringevents.provisioning.event_identity import add_marker
 
         self.check_arguments(is_known)
-        attributes = with_mark(self.request_attributes(), self.key(context))
+        attributes = add_marker(self.request_attributes(), self.key(context))
         wanted = self._wanted(context, attributes)
         with self.hook as hook:
             call = duplicate_event(self.event_id, attributes)
@@ -327,10 +336,10 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
             EventLink.keep(context, event, hook.base_url)
         return event
 
-    def _wanted(self, context: Context, attributes: Mapping[str, Any]) -> Wanted:
-        from airflow_provider_ringevents.provisioning.event_identity import Wanted
+    def _wanted(self, context: Context, attributes: Mapping[str, Any]) -> ExpectedEvent:
+        from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
 
-        return Wanted(
+        return ExpectedEvent(
             self.key(context),
             name=attributes.get("name"),
             time_start=attributes.get("timeStart"),
@@ -338,14 +347,14 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
             source_id=self.event_id,
         )
 
-    def _wait(self, hook: RingEventsHook, once: CreateOnce) -> dict[str, Any]:
+    def _wait(self, hook: RingEventsHook, once: IdempotentCreation) -> dict[str, Any]:
         asked_at = once.memory.get().get("time", clock.now())
         wanted = once.wanted
         if self.deferrable:
-            from airflow_provider_ringevents.triggers.events import RingEventsCopyTrigger
+            from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger
 
             self.defer(
-                trigger=RingEventsCopyTrigger(
+                trigger=RingEventsDuplicationTrigger(
                     once.search.organization(),
                     self.event_id,
                     wanted.key,
@@ -359,9 +368,9 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
                 ),
                 method_name="execute_complete",
             )
-        from airflow_provider_ringevents.polling.duplications import CopyWait
+        from airflow_provider_ringevents.polling.duplications import DuplicationWaiter
 
-        wait = CopyWait(wanted, asked_at, self.deadline(), self.poll_interval, self.log.info)
+        wait = DuplicationWaiter(wanted, asked_at, self.deadline(), self.poll_interval, self.log.info)
         while True:
             clock.sleep(wait.pause())
             try:
@@ -373,10 +382,10 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
                 once.memory.accepted(copy_id)
                 return hook.get_event(copy_id)
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Take the trigger's event, remember the copy and read it."""
-        copy_id: str = checked_event(event, "event_id")["event_id"]
+        copy_id: str = parse_payload(event, "event_id")["event_id"]
         self.memory(context).accepted(copy_id)
         with self.hook as hook:
             copy = hook.get_event(copy_id)

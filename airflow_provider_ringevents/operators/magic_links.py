@@ -15,13 +15,13 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsNotFoundError,
     RingEventsRateLimitError,
 )
-from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
-    at_the_edge,
     is_known,
-    is_known_now,
-    refuses,
+    is_literal,
+    reject_invalid_arguments,
+    translate_errors_decorator,
 )
 
 if TYPE_CHECKING:
@@ -68,15 +68,15 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
         self.attendees = attendees
         self.include_links = include_links
         self.allow_undocumented = allow_undocumented
-        if is_known_now(attendees) or isinstance(attendees, (Mapping, list, tuple)):
-            self._checked(is_known_now)
+        if is_literal(attendees) or isinstance(attendees, (Mapping, list, tuple)):
+            self._checked(is_literal)
 
-    @refuses
+    @reject_invalid_arguments
     def _checked(self, known: Callable[[Any], bool]) -> list[dict[str, Any]]:
-        from airflow_provider_ringevents.client.validation.requests import checked_attributes
+        from airflow_provider_ringevents.client.validation.requests import validate_request
 
         if known(self.ticket_id):
-            check_id("ticket_id", self.ticket_id)
+            validate_identifier("ticket_id", self.ticket_id)
         rows: Any = [self.attendees] if isinstance(self.attendees, Mapping) else self.attendees
         if isinstance(rows, str) or not isinstance(rows, Sequence):
             raise RingEventsConfigError(f"attendees: a mapping or a list of them is wanted, got {type(rows).__name__}")
@@ -85,7 +85,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
             if not known(row) and not isinstance(row, Mapping):
                 continue
             try:
-                attendee = checked_attributes(
+                attendee = validate_request(
                     "create_magic_link", row, allow_undocumented=self.allow_undocumented, known=known
                 )
             except RingEventsConfigError as error:
@@ -101,7 +101,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
             raise RingEventsConfigError("\n".join(problems))
         return checked
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Look which links exist, and create the others."""
         attendees = self._checked(is_known)
@@ -124,12 +124,12 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
 
     def _existing(self, hook: RingEventsHook, attendees: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """The attendees' links that there are, by identity; the whole list is read, since a filter may mind case."""
-        from airflow_provider_ringevents.client.consistent_listing import whole_list
+        from airflow_provider_ringevents.client.consistent_listing import list_consistently
         from airflow_provider_ringevents.client.endpoints import list_magic_links
 
         wanted = {_identity(attendee["email"]) for attendee in attendees}
         links: dict[str, dict[str, Any]] = {}
-        for link in whole_list(hook.client, list_magic_links(self.ticket_id)):
+        for link in list_consistently(hook.client, list_magic_links(self.ticket_id)):
             identity = _identity(str(link.get("email") or ""))
             if identity in wanted:
                 links.setdefault(identity, link)
@@ -142,7 +142,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
         missing = [attendee for attendee in attendees if _identity(attendee["email"]) not in links]
         failures: dict[str, RingEventsError] = {}
         in_a_row = 0
-        logged = clock.steady()
+        logged = clock.monotonic()
         for done, attendee in enumerate(missing, start=1):
             identity = _identity(attendee["email"])
             try:
@@ -157,8 +157,8 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
                 in_a_row = in_a_row + 1 if error.retryable else 0
                 self.log.warning("Attendee %d of %d failed: %s", done, len(missing), error)
             hopeless = in_a_row >= _FAILURES or isinstance(failures.get(identity), RingEventsRateLimitError)
-            if clock.steady() - logged >= _LOG_EVERY or done == len(missing) or hopeless:
-                logged = clock.steady()
+            if clock.monotonic() - logged >= _LOG_EVERY or done == len(missing) or hopeless:
+                logged = clock.monotonic()
                 self.log.info("%d of %d links made, %d failed", done - len(failures), len(missing), len(failures))
             if hopeless:
                 return failures, len(missing) - done
@@ -198,14 +198,14 @@ class RingEventsDeleteMagicLinkOperator(RingEventsBaseOperator):
     def __init__(self, *, magic_link_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.magic_link_id = magic_link_id
-        self._check(is_known_now)
+        self._check(is_literal)
 
-    @refuses
+    @reject_invalid_arguments
     def _check(self, known: Callable[[Any], bool]) -> None:
         if known(self.magic_link_id):
-            check_id("magic_link_id", self.magic_link_id)
+            validate_identifier("magic_link_id", self.magic_link_id)
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute(self, context: Context) -> None:
         """Delete the link."""
         self._check(is_known)

@@ -7,14 +7,14 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
-    at_the_edge,
-    check_given,
     is_known,
-    is_known_now,
-    refuses,
+    is_literal,
+    reject_invalid_arguments,
+    require,
+    translate_errors_decorator,
 )
 
 
@@ -38,18 +38,18 @@ class RingEventsUpdateRegistrationOperator(RingEventsBaseOperator):
         self.registration_id = registration_id
         self.metadata = metadata
         self.merge = merge
-        self._check(is_known_now)
+        self._check(is_literal)
 
-    @refuses
+    @reject_invalid_arguments
     def _check(self, known: Callable[[Any], bool]) -> None:
-        from airflow_provider_ringevents.client.validation.requests import checked_attributes
+        from airflow_provider_ringevents.client.validation.requests import validate_request
 
         if known(self.registration_id):
-            check_id("registration_id", self.registration_id)
-        check_given(metadata=self.metadata)
-        checked_attributes("update_registration", {"metadata": self.metadata}, known=known)
+            validate_identifier("registration_id", self.registration_id)
+        require(metadata=self.metadata)
+        validate_request("update_registration", {"metadata": self.metadata}, known=known)
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute(self, context: Context) -> dict[str, Any]:
         """Set the metadata."""
         self._check(is_known)

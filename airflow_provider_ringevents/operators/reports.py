@@ -7,13 +7,13 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
-    at_the_edge,
     is_known,
-    is_known_now,
-    refuses,
+    is_literal,
+    reject_invalid_arguments,
+    translate_errors_decorator,
 )
 
 
@@ -31,12 +31,12 @@ def check_report_request(
     :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
     """
     from airflow_provider_ringevents.client.endpoints import create_report
-    from airflow_provider_ringevents.client.validation.requests import checked_attributes
+    from airflow_provider_ringevents.client.validation.requests import validate_request
 
     if known(event_id):
-        check_id("event_id", event_id)
+        validate_identifier("event_id", event_id)
     if known(attributes):
-        checked_attributes("create_report", attributes or {}, allow_undocumented=allow_undocumented)
+        validate_request("create_report", attributes or {}, allow_undocumented=allow_undocumented)
     create_report(
         event_id if known(event_id) else "later",
         report_type if known(report_type) else "all",
@@ -84,9 +84,9 @@ class RingEventsCreateReportOperator(RingEventsBaseOperator):
         self.report_version = report_version
         self.attributes = attributes
         self.allow_undocumented = allow_undocumented
-        self._check(is_known_now)
+        self._check(is_literal)
 
-    @refuses
+    @reject_invalid_arguments
     def _check(self, known: Callable[[Any], bool]) -> None:
         check_report_request(
             known,
@@ -97,7 +97,7 @@ class RingEventsCreateReportOperator(RingEventsBaseOperator):
             allow_undocumented=self.allow_undocumented,
         )
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask for the report."""
         self._check(is_known)

@@ -8,14 +8,14 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.operators.base import (
     RingEventsBaseOperator,
     as_mapping,
-    at_the_edge,
     is_known,
-    is_known_now,
-    refuses,
+    is_literal,
+    reject_invalid_arguments,
+    translate_errors_decorator,
 )
 
 
@@ -61,14 +61,14 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
         self.count = count
         self.attributes = attributes
         self.allow_undocumented = allow_undocumented
-        self._checked(is_known_now)
+        self._checked(is_literal)
 
-    @refuses
+    @reject_invalid_arguments
     def _checked(self, known: Callable[[Any], bool]) -> dict[str, Any]:
-        from airflow_provider_ringevents.client.validation.requests import checked_attributes
+        from airflow_provider_ringevents.client.validation.requests import validate_request
 
         if known(self.event_id):
-            check_id("event_id", self.event_id)
+            validate_identifier("event_id", self.event_id)
         own = {"name": self.name, "price": _number(self.price), "count": _number(self.count)}
         given = {name: value for name, value in own.items() if value is not None}
         if not known(self.attributes):
@@ -76,11 +76,11 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
         more = as_mapping("attributes", self.attributes)
         if twice := sorted(given.keys() & more.keys()):
             raise RingEventsConfigError(f"attributes: {', '.join(twice)} given twice, as argument and in attributes")
-        return checked_attributes(
+        return validate_request(
             "create_ticket", {**given, **more}, allow_undocumented=self.allow_undocumented, known=known
         )
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the ticket."""
         attributes = self._checked(is_known)

@@ -16,7 +16,7 @@ _LOG_SECONDS = 600.0
 
 
 @dataclass(slots=True)
-class Pace:
+class Backoff:
     """The pauses of one loop, and its complaints.
 
     :ivar what: names what is tried, in messages.
@@ -32,7 +32,7 @@ class Pace:
 
     def first(self, interval: float) -> float:
         """Seconds to sleep before the first try, so that many that start together do not try together."""
-        return self.draw(0.0, min(interval, defaults.WATCH_SPREAD))
+        return self.draw(0.0, min(interval, defaults.WATCH_INITIAL_JITTER))
 
     def worked(self, interval: float) -> float:
         """A try has worked: seconds to sleep before the next."""
@@ -50,7 +50,7 @@ class Pace:
         longest = max(interval, defaults.WATCH_BACKOFF_MAX)
         asked = min(getattr(error, "retry_after", None) or 0.0, defaults.WATCH_RETRY_AFTER_MAX)
         pause = max(self._jittered(min(interval * 2.0 ** min(self.failures - 1, 64), longest)), asked)
-        now = clock.steady()
+        now = clock.monotonic()
         if self.failures == 1 or self.failures % _LOG_EVERY == 0 or now - self._said >= _LOG_SECONDS:
             self._said = now
             self.log.warning(

@@ -7,17 +7,17 @@ from typing import Any, Final
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
-from airflow_provider_ringevents.observability.progress_log import WaitNotes
-from airflow_provider_ringevents.polling.waiter import Wait
-from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD, Wanted
+from airflow_provider_ringevents.observability.progress_log import WaitProgressLogger
+from airflow_provider_ringevents.polling.waiter import PollSchedule
+from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY, ExpectedEvent
 
-UNMARKED_AFTER: Final = 30.0
+UNMARKED_GRACE_SECONDS: Final = 30.0
 """Seconds for which a copy must have been seen without its mark before it is taken: the mark may come later."""
 CLOCK_SKEW: Final = 60.0
 """Seconds that the service's clock may be behind ours."""
 
 
-class CopyWait:
+class DuplicationWaiter:
     """A wait for the copy that a key stands for.
 
     :param wanted: what it must carry and look like.
@@ -29,7 +29,7 @@ class CopyWait:
 
     def __init__(
         self,
-        wanted: Wanted,
+        wanted: ExpectedEvent,
         asked_at: float,
         deadline: float | None,
         poll_interval: float,
@@ -37,9 +37,9 @@ class CopyWait:
     ) -> None:
         self._wanted = wanted
         self._asked_at = asked_at
-        self._wait = Wait(f"the copy of event {wanted.source_id} appearing", deadline, poll_interval)
+        self._wait = PollSchedule(f"the copy of event {wanted.source_id} appearing", deadline, poll_interval)
         self._say_it = say
-        self._notes = WaitNotes(f"the copy of event {wanted.source_id}", deadline, say)
+        self._notes = WaitProgressLogger(f"the copy of event {wanted.source_id}", deadline, say)
         self._unmarked_since: float | None = None
 
     def pause(self) -> float:
@@ -87,11 +87,11 @@ class CopyWait:
             "Event %s looks like the copy but does not carry its mark (metadata %r): create-once is degraded, since a"
             " copy cannot be told from another one with the same name and times",
             candidate["id"],
-            MARK_FIELD,
+            MARKER_METADATA_KEY,
         )
         return candidate
 
     def _seen_unmarked_long_enough(self, now: float) -> bool:
         if self._unmarked_since is None:
             self._unmarked_since = now
-        return now - self._unmarked_since >= UNMARKED_AFTER
+        return now - self._unmarked_since >= UNMARKED_GRACE_SECONDS

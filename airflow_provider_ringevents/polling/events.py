@@ -15,11 +15,11 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsError,
     RingEventsNotFoundError,
 )
-from airflow_provider_ringevents.client.pagination import resource
-from airflow_provider_ringevents.client.types import check_choice
-from airflow_provider_ringevents.client.validation.datetimes import read_time
-from airflow_provider_ringevents.observability.progress_log import WaitNotes
-from airflow_provider_ringevents.polling.waiter import Wait
+from airflow_provider_ringevents.client.pagination import flatten_resource
+from airflow_provider_ringevents.client.types import validate_choice
+from airflow_provider_ringevents.client.validation.datetimes import parse_timestamp
+from airflow_provider_ringevents.observability.progress_log import WaitProgressLogger
+from airflow_provider_ringevents.polling.waiter import PollSchedule
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.transport.responses import Envelope
@@ -50,7 +50,7 @@ class EventCondition:
     offset: float = 0.0
 
     def __post_init__(self) -> None:
-        check_choice("condition", self.name, get_args(EventConditionName), closed=True)
+        validate_choice("condition", self.name, get_args(EventConditionName), closed=True)
         if self.name == "status" and not (isinstance(self.status, str) and self.status.strip()):
             raise RingEventsConfigError(f"status: condition 'status' needs a status word, got {self.status!r}")
         if self.name != "status" and self.status is not None:
@@ -65,7 +65,7 @@ class EventCondition:
 
     def moment(self, event: Mapping[str, Any]) -> float | None:
         """When a condition of time is met, in seconds since the epoch; None while that is not known."""
-        when = read_time(event.get(_TIME_FIELDS[self.name]), event.get("timezone"))
+        when = parse_timestamp(event.get(_TIME_FIELDS[self.name]), event.get("timezone"))
         return when.timestamp() + self.offset if when else None
 
     def met(self, event: Mapping[str, Any], now: float) -> bool:
@@ -92,7 +92,7 @@ class EventCondition:
         )
 
 
-class EventWait:
+class EventWaiter:
     """A wait for a condition of an event; a known moment is slept towards, then confirmed, since events get moved.
 
     :param deadline: seconds since the epoch; None: no end.
@@ -113,9 +113,9 @@ class EventWait:
         self.event: Mapping[str, Any] = {}
         self._event_id = event_id
         self._condition = condition
-        self._wait = Wait(f"event {event_id}: condition {condition.name!r}", deadline, poll_interval)
+        self._wait = PollSchedule(f"event {event_id}: condition {condition.name!r}", deadline, poll_interval)
         self.deadline = deadline
-        self._notes = WaitNotes(f"event {event_id} {condition.awaited}", deadline, say)
+        self._notes = WaitProgressLogger(f"event {event_id} {condition.awaited}", deadline, say)
         self._moment: float | None = None
 
     def pause(self, others: int = 0) -> float:
@@ -123,7 +123,7 @@ class EventWait:
         now = clock.now()
         usual = self._wait.pause(now, others)
         if self._wait.polls == 1:
-            return usual if others > defaults.POLL_CROWD else 0.0
+            return usual if others > defaults.POLL_RATE_TARGET else 0.0
         if self._moment is None or self._moment <= now:
             return usual
         until = min(self._moment, now + defaults.EVENT_RECHECK)
@@ -135,7 +135,7 @@ class EventWait:
         :raises RingEventsWaitTimeoutError: the deadline has passed; says where the event stands.
         """
         data = envelope.get("data")
-        self.event = event = resource(data) if isinstance(data, Mapping) else {}
+        self.event = event = flatten_resource(data) if isinstance(data, Mapping) else {}
         now = clock.now()
         if self._condition.met(event, now):
             self._notes.finished(f"Event {self._event_id}: condition {self._condition.name!r} is met")

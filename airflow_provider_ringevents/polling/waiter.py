@@ -24,7 +24,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsWaitTimeoutError,
 )
 from airflow_provider_ringevents.client.report_status import ReportState, ReportStatus, report_status
-from airflow_provider_ringevents.observability.progress_log import WaitNotes, human_count
+from airflow_provider_ringevents.observability.progress_log import WaitProgressLogger, format_count
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.transport.responses import Envelope
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Wait:
+class PollSchedule:
     """One wait.
 
     :ivar what: names what is waited for, in messages.
@@ -62,7 +62,7 @@ class Wait:
 
         :param others: waits that poll beside this one: a crowd is spread evenly, and not quicker than it can be.
         """
-        crowded = others / defaults.POLL_CROWD
+        crowded = others / defaults.POLL_RATE_TARGET
         early = max(self.first_pause * defaults.POLL_GROWTH ** min(self.polls, 64), crowded)
         steady = min(self.poll_interval, early)
         longest = min(self.poll_interval, steady * (1 + defaults.POLL_JITTER))
@@ -75,11 +75,11 @@ class Wait:
         # From poll to poll, however long the answer took: else a slow service would stretch the interval.
         taken = max(0.0, now - self._began) if self.polls else 0.0
         pause = max(between - taken, between / 2, self._asked)
-        if others > defaults.POLL_CROWD and steady >= 20 * defaults.POLL_BEAT:
+        if others > defaults.POLL_RATE_TARGET and steady >= 20 * defaults.TIMER_COALESCING:
             # Waking an idle process costs as much as a poll: those that are due at nearly the same time go together.
             # Not where that would make a short interval noticeably shorter.
-            beat = (now + pause) / defaults.POLL_BEAT
-            earlier = math.floor(beat + 1e-4) * defaults.POLL_BEAT - now
+            beat = (now + pause) / defaults.TIMER_COALESCING
+            earlier = math.floor(beat + 1e-4) * defaults.TIMER_COALESCING - now
             pause = earlier if earlier > self._asked else pause
         self.polls += 1
         self._asked = 0.0
@@ -121,12 +121,12 @@ class Wait:
     def _check_deadline(self, now: float) -> None:
         if self.deadline is not None and now >= self.deadline:
             raise RingEventsWaitTimeoutError(
-                f"{self.what} did not happen in time ({human_count(self.polls, 'poll')})"
+                f"{self.what} did not happen in time ({format_count(self.polls, 'poll')})"
                 f"{f'; {self._said}' if self._said else ''}"
             )
 
 
-class ReportWait:
+class ReportWaiter:
     """A wait for a report: what each poll's outcome means.
 
     :param report_id: which report.
@@ -147,8 +147,8 @@ class ReportWait:
         self.call = get_report(report_id)
         self.deadline = deadline
         self._report_id = report_id
-        self._wait = Wait(f"report {report_id} being ready", deadline, poll_interval, visible_from)
-        self._notes = WaitNotes(f"report {report_id}", deadline, say)
+        self._wait = PollSchedule(f"report {report_id} being ready", deadline, poll_interval, visible_from)
+        self._notes = WaitProgressLogger(f"report {report_id}", deadline, say)
 
     def pause(self, others: int = 0) -> float:
         """Seconds to sleep before the next poll; arguments as :meth:`Wait.pause`."""
@@ -162,11 +162,11 @@ class ReportWait:
         """
         status = report_status(envelope)
         if status.state is ReportState.FAILED:
-            raise report_failed(self._report_id, status)
+            raise report_failed_error(self._report_id, status)
         if status.state is ReportState.READY:
             self._notes.finished(f"Report {self._report_id} is ready")
             return True
-        said = report_said(status)
+        said = describe_status(status)
         self._wait.unfinished(clock.now(), said)
         self._notes.unfinished(said)
         return False
@@ -180,7 +180,7 @@ class ReportWait:
         self._notes.unfinished(f"a poll failed: {error}")
 
 
-class Waiting(Protocol):
+class Waiter(Protocol):
     """What is polled until it has happened: :class:`ReportWait` and its like."""
 
     call: Call
@@ -196,7 +196,7 @@ class Waiting(Protocol):
         """Take a poll that failed; returns when that is to be lived with."""
 
 
-def wait_for(hook: RingEventsHook, wait: Waiting) -> None:
+def wait_until_done(hook: RingEventsHook, wait: Waiter) -> None:
     """Wait on the worker: what a trigger does, with pauses that hold the worker.
 
     :raises RingEventsError: what ends the wait.
@@ -212,7 +212,7 @@ def wait_for(hook: RingEventsHook, wait: Waiting) -> None:
                 return
 
 
-def report_said(status: ReportStatus) -> str:
+def describe_status(status: ReportStatus) -> str:
     """What the service says of a report that is not ready, in words."""
     if status.word is None:
         return "the service says that it is in progress"
@@ -220,7 +220,7 @@ def report_said(status: ReportStatus) -> str:
     return f"the service says {status.word!r}{hint}"
 
 
-def report_failed(report_id: str, status: ReportStatus) -> RingEventsReportFailedError:
+def report_failed_error(report_id: str, status: ReportStatus) -> RingEventsReportFailedError:
     """The error for a report that the service could not make."""
     return RingEventsReportFailedError(
         f"report {report_id}: the service could not make it (status {status.word!r}); ask for a new one, and if that"

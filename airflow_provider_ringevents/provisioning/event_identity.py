@@ -12,25 +12,25 @@ from datetime import datetime
 from typing import Any, Final
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.validation.datetimes import read_time
+from airflow_provider_ringevents.client.validation.datetimes import parse_timestamp
 
-MARK_FIELD: Final = "airflow_ringevents_key"
+MARKER_METADATA_KEY: Final = "airflow_ringevents_key"
 """Where the mark stands in an event's ``metadata``."""
 
 _MAX_KEY = 128
 _SLUG_NAME = 48
 _SLUG_DIGITS = 12
-_TAIL = re.compile(rf"-([0-9a-f]{{{_SLUG_DIGITS}}})(?:-|\Z)")
+_SLUG_SUFFIX = re.compile(rf"-([0-9a-f]{{{_SLUG_DIGITS}}})(?:-|\Z)")
 _CLOSE_ENOUGH = 1.0
 """Seconds: a service may drop fractions."""
 
 
-def default_key(dag_id: str, task_id: str, run_id: str, map_index: int) -> str:
+def default_idempotency_key(dag_id: str, task_id: str, run_id: str, map_index: int) -> str:
     """The key of one task instance, the same for all its tries."""
     return f"task-{_digest(json.dumps([dag_id, task_id, run_id, map_index]))[:32]}"
 
 
-def check_key(key: Any) -> None:
+def validate_idempotency_key(key: Any) -> None:
     """Refuse what cannot be a key.
 
     :raises RingEventsConfigError: it is no printable string of 1 to 128 characters.
@@ -41,7 +41,7 @@ def check_key(key: Any) -> None:
         )
 
 
-def slug_tail(key: str, organization_id: str) -> str:
+def slug_suffix_for(key: str, organization_id: str) -> str:
     """How the slug of a key ends, whatever the event is called.
 
     Of the organization, too: a slug is taken for all of them, a key is not.
@@ -49,7 +49,7 @@ def slug_tail(key: str, organization_id: str) -> str:
     return f"-{_digest(json.dumps([organization_id, key]))[:_SLUG_DIGITS]}"
 
 
-def readable_slug(name: str, tail: str) -> str:
+def build_slug(name: str, tail: str) -> str:
     """A slug that people can read and that only one key has."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_SLUG_NAME].strip("-")
@@ -61,7 +61,7 @@ def _digest(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExpectedEvent:
     """The event that one key stands for. What was not asked is None and does not matter.
 
     :ivar key: the key.
@@ -92,7 +92,7 @@ class Wanted:
         if self.is_copy and event.get("id") == self.source_id:
             return False
         if self.slug is None:
-            return bool(mark_of(event) == self.key)
+            return bool(read_marker(event) == self.key)
         slug = str(event.get("slug") or "").lower()
         return slug == self.slug.lower() or (self.tail is not None and self.tail in slug)
 
@@ -103,7 +103,9 @@ class Wanted:
         if self.name is not None and _plain(event.get("name")) != _plain(self.name):
             differing.append(f"its name is {event.get('name')!r}, not {self.name!r}")
         for field, asked in (("timeStart", self.time_start), ("timeEnd", self.time_end)):
-            if asked is not None and not _same_instant(read_time(event.get(field), zone), read_time(asked, zone)):
+            if asked is not None and not _same_instant(
+                parse_timestamp(event.get(field), zone), parse_timestamp(asked, zone)
+            ):
                 differing.append(f"its {field} is {event.get(field)}, not {asked}")
         return differing
 
@@ -151,7 +153,7 @@ class Wanted:
             if event is not source
             and name
             and name in _plain(event.get("name"))
-            and _bears_no_other_mark(event, source)
+            and _has_no_other_marker(event, source)
             and _made_since(event, since)
             and not self.differences(event)
         ]
@@ -169,30 +171,33 @@ class Wanted:
         return f"slug: {self.slug!r}" if own_slug else f"idempotency_key: {self.key!r}"
 
 
-def mark_of(event: Mapping[str, Any]) -> Any:
+def read_marker(event: Mapping[str, Any]) -> Any:
     """The mark in an event's metadata, None where there is none."""
     metadata = event.get("metadata")
-    return metadata.get(MARK_FIELD) if isinstance(metadata, Mapping) else None
+    return metadata.get(MARKER_METADATA_KEY) if isinstance(metadata, Mapping) else None
 
 
-def _bears_no_other_mark(event: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
+def _has_no_other_marker(event: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
     """Whether an event is nobody else's, by either kind of mark; a copy may have kept those of its source."""
-    return mark_of(event) in (None, mark_of(source)) and _tail_of(event) in (None, _tail_of(source))
+    return read_marker(event) in (None, read_marker(source)) and _slug_suffix_of(event) in (
+        None,
+        _slug_suffix_of(source),
+    )
 
 
-def _tail_of(event: Mapping[str, Any]) -> str | None:
-    found = _TAIL.search(str(event.get("slug") or "").lower())
+def _slug_suffix_of(event: Mapping[str, Any]) -> str | None:
+    found = _SLUG_SUFFIX.search(str(event.get("slug") or "").lower())
     return found.group(1) if found else None
 
 
 def _made_since(event: Mapping[str, Any], since: float) -> bool:
-    created = read_time(event.get("createdAt"), event.get("timezone"))
+    created = parse_timestamp(event.get("createdAt"), event.get("timezone"))
     return created is not None and created.timestamp() >= since
 
 
-def with_mark(attributes: Mapping[str, Any], key: str) -> dict[str, Any]:
+def add_marker(attributes: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Attributes with the mark merged into their metadata."""
-    return {**attributes, "metadata": {**(attributes.get("metadata") or {}), MARK_FIELD: key}}
+    return {**attributes, "metadata": {**(attributes.get("metadata") or {}), MARKER_METADATA_KEY: key}}
 
 
 def _plain(name: Any) -> str:

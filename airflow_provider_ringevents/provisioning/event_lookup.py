@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_ringevents.client.consistent_listing import whole_list
+from airflow_provider_ringevents.client.consistent_listing import list_consistently
 from airflow_provider_ringevents.client.endpoints import list_events
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsValidationError
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK_PER_PAGE: Final = 1000
+LOOKUP_PAGE_SIZE: Final = 1000
 """Rows asked for when looking: the largest page is not documented, so much is asked and what comes is believed."""
 
 
-class EventSearch:
+class EventLookup:
     """Reads whole lists of events.
 
     :param hook: speaks with the API.
@@ -47,10 +47,10 @@ class EventSearch:
     def _list(self, organization_id: str) -> list[dict[str, Any]]:
         call = list_events(organization_id)
         try:
-            return whole_list(self._hook.client, call, per_page=LOOK_PER_PAGE)
+            return list_consistently(self._hook.client, call, per_page=LOOKUP_PAGE_SIZE)
         except RingEventsValidationError as error:
-            log.info("The service does not take pages of %d rows: %s", LOOK_PER_PAGE, error)
-            return whole_list(self._hook.client, call)
+            log.info("The service does not take pages of %d rows: %s", LOOKUP_PAGE_SIZE, error)
+            return list_consistently(self._hook.client, call)
 
     def _organization_of_source(self) -> str:
         organizations = list(self._hook.list_organizations())

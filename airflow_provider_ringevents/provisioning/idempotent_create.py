@@ -23,28 +23,28 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
     RingEventsValidationError,
 )
-from airflow_provider_ringevents.client.pagination import resource
+from airflow_provider_ringevents.client.pagination import flatten_resource
 from airflow_provider_ringevents.polling.duplications import CLOCK_SKEW
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.endpoints import Call
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.provisioning.event_identity import Wanted
-    from airflow_provider_ringevents.provisioning.event_lookup import EventSearch
-    from airflow_provider_ringevents.provisioning.request_journal import Memory
+    from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
+    from airflow_provider_ringevents.provisioning.event_lookup import EventLookup
+    from airflow_provider_ringevents.provisioning.request_journal import RequestJournal
 
 log = logging.getLogger(__name__)
 
-LOOK_PAUSES: Final = (2.0, 5.0, 10.0, 20.0)
+LOOKUP_DELAYS: Final = (2.0, 5.0, 10.0, 20.0)
 """Seconds before each look for an event whose creation ended ambiguously."""
-SLOW_LOOK_PAUSE: Final = 30.0
+SLOW_LOOKUP_DELAY: Final = 30.0
 """Seconds before each further look, where the service may still be at work on the request."""
-MAX_POSTS: Final = 2
+MAX_CREATE_REQUESTS: Final = 2
 """Creating requests in one try of a task."""
 
 
 @dataclass(slots=True)
-class CreateOnce:
+class IdempotentCreation:
     """Creates the event of one key, or finds the one that was created before.
 
     :ivar hook: speaks with the API.
@@ -59,9 +59,9 @@ class CreateOnce:
 
     hook: RingEventsHook
     call: Call
-    wanted: Wanted
-    search: EventSearch
-    memory: Memory
+    wanted: ExpectedEvent
+    search: EventLookup
+    memory: RequestJournal
     key_given: bool
     first_try: bool
     settle_timeout: float = defaults.SETTLE_TIMEOUT
@@ -110,7 +110,7 @@ class CreateOnce:
         if self.wanted.is_copy:
             self.search.organization()  # before anything is sent that could not be found again
         since = self.memory.get().get("time", clock.now())
-        for post in range(1, MAX_POSTS + 1):
+        for post in range(1, MAX_CREATE_REQUESTS + 1):
             before = self.memory.get()
             self.memory.posting()
             try:
@@ -119,7 +119,7 @@ class CreateOnce:
                 found = self._after_failure(error, before, since)
                 if found:
                     return self._adopted(found)
-                if post == MAX_POSTS:
+                if post == MAX_CREATE_REQUESTS:
                     raise
                 log.warning("The event is not there; sending the request once more")
             else:
@@ -127,7 +127,7 @@ class CreateOnce:
         raise AssertionError("the loop returns or raises")
 
     def _created(self, data: Any) -> dict[str, Any] | None:
-        event = resource(data) if isinstance(data, Mapping) else {}
+        event = flatten_resource(data) if isinstance(data, Mapping) else {}
         marked = self.wanted.marks(event)
         # A duplication answers nothing; what comes all the same may be a job, or the source.
         event_id = event.get("id") if marked or not self.wanted.is_copy else None
@@ -154,7 +154,7 @@ class CreateOnce:
                 raise error
             return found
         log.warning("%s Looking whether the event was created.", error)
-        at_work = _may_be_at_work(error)
+        at_work = _may_still_be_processing(error)
         if at_work:
             self.memory.silent()
         return self._look_through(self._pauses(self.settle_timeout, at_work=at_work), since)
@@ -225,7 +225,7 @@ class CreateOnce:
     @staticmethod
     def _pauses(within: float, *, at_work: bool = False) -> Iterator[float]:
         """The pauses before the looks, ``within`` seconds in all at most; as many where the service may be at work."""
-        for pause in chain(LOOK_PAUSES, repeat(SLOW_LOOK_PAUSE) if at_work else ()):
+        for pause in chain(LOOKUP_DELAYS, repeat(SLOW_LOOKUP_DELAY) if at_work else ()):
             if within <= 0:
                 return
             yield min(pause, within)
@@ -267,7 +267,7 @@ def _points_at(error: RingEventsError, attribute: str) -> bool:
     )
 
 
-def _may_be_at_work(error: RingEventsError) -> bool:
+def _may_still_be_processing(error: RingEventsError) -> bool:
     """Whether the service may go on with a request that it has not answered: it was slow, not broken."""
     if isinstance(error, RingEventsApiError):
         return error.status in (408, 504)

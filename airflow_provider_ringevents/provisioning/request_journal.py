@@ -10,7 +10,7 @@ from airflow_provider_ringevents import clock
 _KEY = "ringevents_event"
 
 
-class Memory:
+class RequestJournal:
     """``posting`` before a request is sent, ``accepted`` after the service took it.
 
     :param store: Airflow's task state store, or None where there is none (before 3.3).

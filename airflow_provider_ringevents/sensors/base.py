@@ -22,13 +22,13 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsError,
     RingEventsWaitTimeoutError,
 )
-from airflow_provider_ringevents.operators.base import task_errors
+from airflow_provider_ringevents.operators.base import translate_errors
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.observability.progress_log import WaitNotes
+    from airflow_provider_ringevents.observability.progress_log import WaitProgressLogger
 
 _FAILED = "ringevents_failed_pokes"
 
@@ -45,7 +45,7 @@ class RingEventsBaseSensor(BaseSensorOperator):
         super().__init__(**kwargs)
         self.ringevents_conn_id = ringevents_conn_id
         self._failed = 0
-        self._wait_notes: WaitNotes | None = None
+        self._wait_notes: WaitProgressLogger | None = None
 
     @property
     def awaited(self) -> str:
@@ -53,13 +53,13 @@ class RingEventsBaseSensor(BaseSensorOperator):
         raise NotImplementedError
 
     @property
-    def notes(self) -> WaitNotes:
+    def notes(self) -> WaitProgressLogger:
         """What this wait says; rescheduled, each poke is a wait of its own."""
         if self._wait_notes is None:
-            from airflow_provider_ringevents.observability.progress_log import WaitNotes
+            from airflow_provider_ringevents.observability.progress_log import WaitProgressLogger
 
             deadline = None if self.reschedule else clock.now() + self.timeout
-            self._wait_notes = WaitNotes(self.awaited, deadline, self.log.info)
+            self._wait_notes = WaitProgressLogger(self.awaited, deadline, self.log.info)
         return self._wait_notes
 
     @property
@@ -97,7 +97,7 @@ class RingEventsBaseSensor(BaseSensorOperator):
     def deferred_outcome(self) -> Iterator[None]:
         """Raise what went wrong in the trigger as the same thing that a poke would have raised."""
         try:
-            with task_errors():
+            with translate_errors():
                 yield
         except RingEventsWaitTimeoutError as error:
             if self.soft_fail:

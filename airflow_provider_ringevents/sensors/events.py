@@ -14,11 +14,11 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsError,
     RingEventsNotFoundError,
 )
-from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.observability.links import EventLink
-from airflow_provider_ringevents.operators.base import is_known, is_known_now, refuses, task_errors
+from airflow_provider_ringevents.operators.base import is_known, is_literal, reject_invalid_arguments, translate_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
-from airflow_provider_ringevents.triggers._payload import checked_event
+from airflow_provider_ringevents.triggers._payload import parse_payload
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.polling.events import EventCondition
@@ -61,19 +61,19 @@ class RingEventsEventSensor(RingEventsBaseSensor):
         self.status = status
         self.offset = offset
         self.deferrable = deferrable
-        self._check(is_known_now)
+        self._check(is_literal)
 
     @property
     def awaited(self) -> str:
         """The event and what is to become true of it."""
         return f"event {self.event_id} {self._condition().awaited}"
 
-    @refuses
+    @reject_invalid_arguments
     def _check(self, known: Callable[[Any], bool]) -> None:
         if not isinstance(self.offset, timedelta):
             raise RingEventsConfigError(f"offset: a timedelta is wanted, got {self.offset!r}")
         if known(self.event_id):
-            check_id("event_id", self.event_id)
+            validate_identifier("event_id", self.event_id)
         if known(self.condition) and known(self.status):
             self._condition()
 
@@ -112,13 +112,13 @@ class RingEventsEventSensor(RingEventsBaseSensor):
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Whether the condition is met."""
         from airflow_provider_ringevents.client.endpoints import get_event
-        from airflow_provider_ringevents.client.pagination import resource
+        from airflow_provider_ringevents.client.pagination import flatten_resource
 
         condition = self._condition()
-        with task_errors():
+        with translate_errors():
             try:
                 with self.hook as hook:
-                    event = resource(hook.client.send(get_event(self.event_id)).get("data") or {})
+                    event = flatten_resource(hook.client.send(get_event(self.event_id)).get("data") or {})
                     if not self.event_is_known:
                         EventLink.keep(context, event, hook.base_url)
             except RingEventsError as error:
@@ -139,6 +139,6 @@ class RingEventsEventSensor(RingEventsBaseSensor):
         if isinstance(event, Mapping):
             EventLink.keep_page(context, event.get("page"))
         with self.deferred_outcome():
-            event_id: str = checked_event(event, "event_id")["event_id"]
+            event_id: str = parse_payload(event, "event_id")["event_id"]
         self.log.info("Event %s: condition %r is met", event_id, self.condition)
         return event_id

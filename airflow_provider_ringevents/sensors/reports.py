@@ -11,10 +11,10 @@ from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
 
 from airflow_provider_ringevents import _compat
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
-from airflow_provider_ringevents.client.validation.identifiers import check_id
-from airflow_provider_ringevents.operators.base import is_known, is_known_now, refuses, task_errors
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
+from airflow_provider_ringevents.operators.base import is_known, is_literal, reject_invalid_arguments, translate_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
-from airflow_provider_ringevents.triggers._payload import checked_event
+from airflow_provider_ringevents.triggers._payload import parse_payload
 
 _TRIGGER = "airflow_provider_ringevents.triggers.reports.RingEventsReportTrigger"
 
@@ -48,7 +48,7 @@ class RingEventsReportSensor(RingEventsBaseSensor):
         super().__init__(**kwargs)
         self.report_id = report_id
         self.deferrable = deferrable
-        self._check(is_known_now)
+        self._check(is_literal)
         if start_from_trigger:
             self._start_from_trigger()
 
@@ -57,12 +57,12 @@ class RingEventsReportSensor(RingEventsBaseSensor):
         """The report."""
         return f"report {self.report_id}"
 
-    @refuses
+    @reject_invalid_arguments
     def _check(self, known: Callable[[Any], bool]) -> None:
         if known(self.report_id):
-            check_id("report_id", self.report_id)
+            validate_identifier("report_id", self.report_id)
 
-    @refuses
+    @reject_invalid_arguments
     def _start_from_trigger(self) -> None:
         if not self.deferrable:
             raise RingEventsConfigError("start_from_trigger: needs deferrable=True")
@@ -112,9 +112,9 @@ class RingEventsReportSensor(RingEventsBaseSensor):
         """Whether the report is ready."""
         from airflow_provider_ringevents.client.endpoints import get_report
         from airflow_provider_ringevents.client.report_status import ReportState, report_status
-        from airflow_provider_ringevents.polling.waiter import report_failed, report_said
+        from airflow_provider_ringevents.polling.waiter import describe_status, report_failed_error
 
-        with task_errors():
+        with translate_errors():
             try:
                 with self.hook as hook:
                     status = report_status(hook.client.send(get_report(self.report_id)))
@@ -123,9 +123,9 @@ class RingEventsReportSensor(RingEventsBaseSensor):
                 return False
             self.poked(context)
             if status.state is ReportState.FAILED:
-                raise report_failed(self.report_id, status)
+                raise report_failed_error(self.report_id, status)
         if status.state is not ReportState.READY:
-            self.notes.unfinished(report_said(status))
+            self.notes.unfinished(describe_status(status))
             return False
         self.notes.finished(f"Report {self.report_id} is ready")
         return True
@@ -133,6 +133,6 @@ class RingEventsReportSensor(RingEventsBaseSensor):
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
         """Take the trigger's event."""
         with self.deferred_outcome():
-            report_id: str = checked_event(event)["report_id"]
+            report_id: str = parse_payload(event)["report_id"]
         self.log.info("Report %s is ready", report_id)
         return report_id

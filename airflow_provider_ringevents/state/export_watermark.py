@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
-from airflow_provider_ringevents.client.validation.datetimes import api_time, read_time
+from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, parse_timestamp
 from airflow_provider_ringevents.exports.window import Window
 
 KEY: Final = "ringevents_watermark_"
@@ -19,7 +19,7 @@ RUNS_KEPT: Final = 100
 """How many runs' windows are remembered with a place: what a store may hold in one value is limited to 64 KB."""
 
 
-class Watermark:
+class ExportWatermark:
     """The end of the last window that was published whole, and the windows of the runs that led there.
 
     A run that is repeated gets its own window again. Else its file, which has the same name, would be replaced by the
@@ -54,15 +54,15 @@ class Watermark:
             oldest = min(end for _start, end in runs.values())
             if self._run_after < oldest:
                 raise RingEventsConfigError(
-                    f"watermark: this run was due at {api_time(self._run_after)}, before the last {RUNS_KEPT} runs, and"
-                    " the window that it had is not known any more; start a new run"
+                    f"watermark: this run was due at {format_timestamp(self._run_after)}, before the last {RUNS_KEPT}"
+                    " runs, and the window that it had is not known any more; start a new run"
                 )
         end = datetime.fromtimestamp(clock.now(), UTC) - timedelta(seconds=self._delay)
         if kept is not None and kept >= end:
             raise RingEventsTransferError(
-                f"watermark: the last run exported up to {api_time(kept)}, and this one would end before, at"
-                f" {api_time(end)}, {self._delay:g} s before now: was watermark_delay raised, or does this machine's"
-                " clock go wrong?"
+                f"watermark: the last run exported up to {format_timestamp(kept)}, and this one would end before, at"
+                f" {format_timestamp(end)}, {self._delay:g} s before now: was watermark_delay raised, or does this"
+                " machine's clock go wrong?"
             )
         return Window(field, kept, end)
 
@@ -75,8 +75,11 @@ class Watermark:
         self._store.set(
             self._key,
             {
-                "to": api_time(window.end if kept is None else max(kept, window.end)),
-                "runs": {run: [api_time(start) if start else None, api_time(end)] for run, (start, end) in last},
+                "to": format_timestamp(window.end if kept is None else max(kept, window.end)),
+                "runs": {
+                    run: [format_timestamp(start) if start else None, format_timestamp(end)]
+                    for run, (start, end) in last
+                },
             },
         )
 
@@ -87,9 +90,9 @@ class Watermark:
             return None, {}
         runs = {}
         for run, (start, end) in kept["runs"].items():
-            if (until := read_time(end, None)) is not None:
-                runs[run] = (read_time(start, None), until)
-        return read_time(kept.get("to"), None), runs
+            if (until := parse_timestamp(end, None)) is not None:
+                runs[run] = (parse_timestamp(start, None), until)
+        return parse_timestamp(kept.get("to"), None), runs
 
 
 def _short(text: str) -> str:

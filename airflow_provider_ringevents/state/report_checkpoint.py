@@ -24,7 +24,7 @@ def fingerprint(*rendered: Any) -> str:
     return hashlib.sha256(json.dumps(rendered, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-class RememberedReport:
+class ReportCheckpoint:
     """The report of a task, kept in Airflow's task state store (3.3 and later; before, nothing is kept).
 
     :param store: the store, or None.

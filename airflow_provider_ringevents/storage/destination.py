@@ -17,15 +17,15 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsError,
     RingEventsTransferError,
 )
-from airflow_provider_ringevents.storage.errors import describe, is_forbidden, transfer_error
+from airflow_provider_ringevents.storage.errors import format_error, is_forbidden, transfer_error
 from airflow_provider_ringevents.storage.sinks.local import LocalSink
-from airflow_provider_ringevents.storage.sinks.rename import MovedSink
+from airflow_provider_ringevents.storage.sinks.rename import RenameSink
 from airflow_provider_ringevents.storage.sinks.staged import STAGED_STORES, StagedSink
 from airflow_provider_ringevents.storage.uri import (
     AZURE_SCHEMES,
     ParsedUri,
     install_hint,
-    is_known,
+    is_supported_scheme,
     parse,
     require_packages,
 )
@@ -151,7 +151,7 @@ class Destination:
             return LocalSink(self._path)
         if store := STAGED_STORES.get(self._scheme):
             return StagedSink(self._fs, self._path, store, expected_size)
-        return MovedSink(self._fs, self._path)
+        return RenameSink(self._fs, self._path)
 
     @contextmanager
     def _failing(self, what: str, state: str) -> Iterator[None]:
@@ -170,7 +170,7 @@ class Destination:
             try:
                 sink.discard()
             except Exception as e:
-                log.warning("Could not clean up after the failed write to %s: %s", self.uri, describe(e))
+                log.warning("Could not clean up after the failed write to %s: %s", self.uri, format_error(e))
 
         if sys.is_finalizing():  # a block that was left open until the end of Python, where no thread starts any more
             discard()
@@ -187,7 +187,7 @@ class Destination:
             size = sink.size()
         except Exception as e:
             if is_forbidden(e):
-                said = describe(e)
+                said = format_error(e)
                 log.warning("The size of %s could not be verified, reading it is not permitted: %s", self.uri, said)
                 return
             error = transfer_error(f"Reading back the size of {self.uri}", e, state=replaced)
@@ -223,10 +223,12 @@ def _filesystem(parsed: ParsedUri, conn_id: str | None, parameter: str) -> tuple
         return path.fs, str(path.path)
     except (ImportError, ValueError) as e:
         hint = install_hint(parsed.scheme)
-        if conn_id and is_known(parsed.scheme) and isinstance(e, ValueError):  # it is installed: that was checked
+        if (
+            conn_id and is_supported_scheme(parsed.scheme) and isinstance(e, ValueError)
+        ):  # it is installed: that was checked
             hint = f"Check the fields of the connection {conn_id!r}."
         raise RingEventsConfigError(
-            f"{parameter} {parsed.uri!r}: there is no filesystem for it ({describe(e)}). {hint}"
+            f"{parameter} {parsed.uri!r}: there is no filesystem for it ({format_error(e)}). {hint}"
         ) from e
     except Exception as e:
         error = transfer_error(f"Connecting to the store of {parsed.uri}", e, state="Nothing was changed.")

@@ -17,14 +17,14 @@ class StoreError(Exception):
     """Stands for an error of a storage library whose own text held a signed link or credentials."""
 
 
-def clean(text: str) -> str:
+def redact(text: str) -> str:
     """Take query strings and credentials out of every URL in a text."""
     return _USERINFO.sub(r"\1***@", _QUERY.sub(r"\1?***", text))
 
 
-def describe(error: BaseException) -> str:
+def format_error(error: BaseException) -> str:
     """Return the error's type and its cleaned text, on one line and cut at 500 characters."""
-    text = " ".join(clean(str(error)).split())
+    text = " ".join(redact(str(error)).split())
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -38,10 +38,10 @@ def transfer_error(what: str, error: BaseException, *, state: str) -> RingEvents
         that of its own causes, holds what a log must not show.
     :param state: what is at the destination now.
     """
-    raised = RingEventsTransferError(f"{what} failed. {describe(error)}. {_advice(error)}{state}")
+    raised = RingEventsTransferError(f"{what} failed. {format_error(error)}. {_advice(error)}{state}")
     raised.__cause__ = error
-    if any(clean(str(e)) != str(e) for e in _chain(error)):
-        raised.__cause__ = StoreError(describe(error)).with_traceback(error.__traceback__)
+    if any(redact(str(e)) != str(e) for e in _chain(error)):
+        raised.__cause__ = StoreError(format_error(error)).with_traceback(error.__traceback__)
     return raised
 
 

@@ -52,7 +52,7 @@ def _shortened(name: str) -> str:
     return stem.decode(errors="ignore").rstrip(". ") + suffix
 
 
-def part_name(name: str) -> str:
+def temporary_name(name: str) -> str:
     """Return the hidden name under which an object is written beside its place until it is whole.
 
     The same name gives the same part name, so that an attempt finds what a killed one left.

@@ -111,11 +111,11 @@ def parse(uri: str, parameter: str) -> ParsedUri:
             "there; put the credentials into that connection."
         )
     parsed = ParsedUri(scheme, conn_id or None, host + rest[len(head) :] if at else rest)
-    _require_place(parsed, uri, parameter)
+    _require_object_path(parsed, uri, parameter)
     return parsed
 
 
-def _require_place(parsed: ParsedUri, uri: str, parameter: str) -> None:
+def _require_object_path(parsed: ParsedUri, uri: str, parameter: str) -> None:
     if parsed.is_local:
         if not os.path.isabs(parsed.rest):
             raise RingEventsConfigError(
@@ -158,7 +158,7 @@ def require_packages(parsed: ParsedUri, parameter: str) -> None:
         )
 
 
-def is_known(scheme: str) -> bool:
+def is_supported_scheme(scheme: str) -> bool:
     """Whether it is known here which packages a scheme needs."""
     return scheme in _PACKAGES
 

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 _TOLD = ("uri", "rows", "bytes", "skipped")
 
 
-def tell_outlets(
+def emit_asset_events(
     context: Mapping[str, Any],
     outlets: Sequence[Any],
     manifests: Sequence[Mapping[str, Any]],

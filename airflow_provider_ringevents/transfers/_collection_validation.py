@@ -10,20 +10,20 @@ from airflow_provider_ringevents import _compat
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.settings import check_number
-from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.exports.catalog import collection_named
-from airflow_provider_ringevents.exports.formats.file_format import FileKind
-from airflow_provider_ringevents.exports.window import given_window
+from airflow_provider_ringevents.exports.formats.file_format import FileFormat
+from airflow_provider_ringevents.exports.window import parse_window
 
 Known = Callable[[Any], bool]
-PLACE_OF_THE_PARENT = "{parent_id}"
+PARENT_ID_PLACEHOLDER = "{parent_id}"
 LONGEST_PARTITION_KEY = 250
 """What Airflow's metadata database takes."""
 
 _PLACE = re.compile(r"\{\w+\}")
 
 
-def check_list(known: Known, collection: Any, filter: Any, concurrency: Any) -> None:
+def validate_collection(known: Known, collection: Any, filter: Any, concurrency: Any) -> None:
     """Refuse a list that there is not, or a filter that it does not document.
 
     :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
@@ -36,7 +36,7 @@ def check_list(known: Known, collection: Any, filter: Any, concurrency: Any) -> 
             named.check_filter(filter)
 
 
-def check_parents(known: Known, collection: Any, parent_id: Any, parent_ids: Any) -> None:
+def validate_parents(known: Known, collection: Any, parent_id: Any, parent_ids: Any) -> None:
     """Refuse parents that the list does not have, or lacks.
 
     :raises RingEventsConfigError: the message says what the list belongs to.
@@ -53,33 +53,33 @@ def check_parents(known: Known, collection: Any, parent_id: Any, parent_ids: Any
                 f"parent_id: {collection} belong to one {parent}: give its id, or parent_ids for several"
             )
     if parent_id is not None and known(parent_id):
-        check_id("parent_id", parent_id)
+        validate_identifier("parent_id", parent_id)
     if parent_ids is not None and known(parent_ids):
         if isinstance(parent_ids, str) or not isinstance(parent_ids, Sequence):
             raise RingEventsConfigError(f"parent_ids: a list of ids is wanted, got {parent_ids!r}")
         for id in parent_ids:
-            check_id("parent_ids", id)
+            validate_identifier("parent_ids", id)
 
 
-def check_place(known: Known, destination: Any, format: Any, *, several: bool, escape_formulas: bool) -> None:
+def validate_destination(known: Known, destination: Any, format: Any, *, several: bool, escape_formulas: bool) -> None:
     """Refuse one object for several lists, a format that does not fit the destination, and what only CSV has.
 
     :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
     """
     if not known(destination):
         return
-    if unknown := [place for place in _PLACE.findall(destination) if place != PLACE_OF_THE_PARENT]:
+    if unknown := [place for place in _PLACE.findall(destination) if place != PARENT_ID_PLACEHOLDER]:
         raise RingEventsConfigError(
-            f"destination: {unknown[0]} in {destination!r} stands for nothing; {PLACE_OF_THE_PARENT} stands for the"
+            f"destination: {unknown[0]} in {destination!r} stands for nothing; {PARENT_ID_PLACEHOLDER} stands for the"
             " parent's id, and Jinja is written with two braces"
         )
-    if several and not destination.endswith("/") and PLACE_OF_THE_PARENT not in destination:
+    if several and not destination.endswith("/") and PARENT_ID_PLACEHOLDER not in destination:
         raise RingEventsConfigError(
-            f"destination: {destination!r} is one object, and parent_ids gives one for each: put {PLACE_OF_THE_PARENT}"
-            " into it, or end it in /"
+            f"destination: {destination!r} is one object, and parent_ids gives one for each: put"
+            f" {PARENT_ID_PLACEHOLDER} into it, or end it in /"
         )
     if known(format):
-        kind = FileKind.of(destination, format)
+        kind = FileFormat.of(destination, format)
         kind.check_installed()
         if escape_formulas and kind.format != "csv":
             raise RingEventsConfigError(
@@ -88,7 +88,7 @@ def check_place(known: Known, destination: Any, format: Any, *, several: bool, e
             )
 
 
-def check_window(known: Known, collection: Any, filter: Any, field: Any, window: Any) -> None:
+def validate_window(known: Known, collection: Any, filter: Any, field: Any, window: Any) -> None:
     """Refuse a window on a field that the list cannot be filtered by, without a field, or empty.
 
     :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
@@ -100,12 +100,12 @@ def check_window(known: Known, collection: Any, filter: Any, field: Any, window:
     if known(collection) and known(field):
         collection_named(collection).check_window_field(field)
     if window is not None and known(window):
-        checked = given_window(str(field), window)
+        checked = parse_window(str(field), window)
         if known(filter) and known(field):
             checked.added_to(filter)
 
 
-def check_switches(**switches: Any) -> None:
+def validate_flags(**switches: Any) -> None:
     """Refuse what is neither True nor False: a word such as "no" would count as True.
 
     :raises RingEventsConfigError: the message names the argument and its value.
@@ -115,7 +115,7 @@ def check_switches(**switches: Any) -> None:
             raise RingEventsConfigError(f"{name}: True or False is wanted, got {value!r}")
 
 
-def check_partition(known: Known, partition_key: Any, outlets: Sequence[Any]) -> None:
+def validate_partition(known: Known, partition_key: Any, outlets: Sequence[Any]) -> None:
     """Refuse a partition that there is no asset for, or that Airflow would not take once all is published.
 
     :raises RingEventsConfigError: the message says what is wanted.
@@ -135,7 +135,7 @@ def check_partition(known: Known, partition_key: Any, outlets: Sequence[Any]) ->
         )
 
 
-def check_watermark(field: Any, window: Any, outlets: Sequence[Any], if_exists: Any) -> None:
+def validate_watermark(field: Any, window: Any, outlets: Sequence[Any], if_exists: Any) -> None:
     """Refuse a watermark that there is no place for.
 
     :raises RingEventsConfigError: the message says what is missing.

@@ -9,17 +9,23 @@ from typing import Any
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.exports.catalog import Collection
 from airflow_provider_ringevents.exports.window import Window
-from airflow_provider_ringevents.observability.progress_log import Say, folded, human_bytes, human_count, human_seconds
+from airflow_provider_ringevents.observability.progress_log import (
+    Say,
+    format_bytes,
+    format_count,
+    format_duration,
+    log_group,
+)
 
 
-def begin(say: Say, collection: Collection, parent_id: str | None, window: Window | None) -> None:
+def log_start(say: Say, collection: Collection, parent_id: str | None, window: Window | None) -> None:
     """Say which list is exported."""
     whose = f" of {collection.parent} {parent_id}" if parent_id is not None else ""
     say("Exporting %s%s%s", collection.name, whose, _within(window))
 
 
 @contextmanager
-def several(
+def log_batch(
     say: Say, collection: Collection, parents: Sequence[Any], window: Window | None
 ) -> Iterator[list[dict[str, Any]]]:
     """Fold away what is said of each list, and say what they come to, also when one of them fails.
@@ -27,10 +33,12 @@ def several(
     :returns: where the manifests go.
     """
     manifests: list[dict[str, Any]] = []
-    started = clock.steady()
-    lists = human_count(len(parents), "list")
+    started = clock.monotonic()
+    lists = format_count(len(parents), "list")
     try:
-        with folded(say, f"Exporting {lists} of {collection.name}, one for each {collection.parent}{_within(window)}"):
+        with log_group(
+            say, f"Exporting {lists} of {collection.name}, one for each {collection.parent}{_within(window)}"
+        ):
             yield manifests
     finally:
         written = [manifest for manifest in manifests if not manifest.get("skipped")]
@@ -39,10 +47,10 @@ def several(
             "Wrote %d of %s: %s, %s in %s%s",
             len(written),
             lists,
-            human_count(sum(manifest["rows"] for manifest in written), "row"),
-            human_bytes(sum(manifest["bytes"] for manifest in written)),
-            human_seconds(clock.steady() - started),
-            f"; {human_count(skipped, 'object')} skipped" if skipped else "",
+            format_count(sum(manifest["rows"] for manifest in written), "row"),
+            format_bytes(sum(manifest["bytes"] for manifest in written)),
+            format_duration(clock.monotonic() - started),
+            f"; {format_count(skipped, 'object')} skipped" if skipped else "",
         )
 
 

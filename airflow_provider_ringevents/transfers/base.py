@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.observability.lineage import Exported
+    from airflow_provider_ringevents.observability.lineage import ExportRecord
     from airflow_provider_ringevents.storage import Destination
 
 IfExists = Literal["overwrite", "skip", "fail"]
 
 
-def check_target(known: Callable[[Any], bool], destination: Any, if_exists: Any) -> None:
+def validate_target(known: Callable[[Any], bool], destination: Any, if_exists: Any) -> None:
     """Refuse a destination that cannot be, as far as it is known, or an unknown ``if_exists``.
 
     :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
     """
-    from airflow_provider_ringevents.client.types import check_choice
+    from airflow_provider_ringevents.client.types import validate_choice
     from airflow_provider_ringevents.storage.uri import check_destination
 
-    check_choice("if_exists", if_exists, get_args(IfExists), closed=True)
+    validate_choice("if_exists", if_exists, get_args(IfExists), closed=True)
     if known(destination):
         check_destination(destination)
 
@@ -56,7 +56,7 @@ class RingEventsBaseExportOperator(RingEventsBaseOperator):
 
     operator_extra_links = (ObjectLink(),)
     object_is_known = True
-    exported: tuple[Exported, ...] = ()
+    exported: tuple[ExportRecord, ...] = ()
 
     def pre_execute(self, context: Any) -> None:
         """Airflow calls it before each worker session."""
@@ -71,10 +71,10 @@ class RingEventsBaseExportOperator(RingEventsBaseOperator):
 
         :param path: what was read, as the API's quoted path.
         """
-        from airflow_provider_ringevents.observability.lineage import Exported
+        from airflow_provider_ringevents.observability.lineage import ExportRecord
 
         if not published.get("skipped"):
-            one = Exported(
+            one = ExportRecord(
                 base_url=hook.base_url,
                 path=path,
                 uri=published["uri"],
@@ -93,10 +93,10 @@ class RingEventsBaseExportOperator(RingEventsBaseOperator):
     def tell(self, context: Context, manifests: Sequence[Mapping[str, Any]], **more: Any) -> None:
         """Tell the link, and the assets in ``outlets``, what was published.
 
-        :param more: as of :func:`~airflow_provider_ringevents.transfers._asset_events.tell_outlets`.
+        :param more: as of :func:`~airflow_provider_ringevents.transfers._asset_events.emit_asset_events`.
         """
-        from airflow_provider_ringevents.transfers._asset_events import tell_outlets
+        from airflow_provider_ringevents.transfers._asset_events import emit_asset_events
 
         if manifests:
             ObjectLink.keep(context, manifests[0]["uri"])
-        tell_outlets(context, self.outlets, manifests, **more)
+        emit_asset_events(context, self.outlets, manifests, **more)

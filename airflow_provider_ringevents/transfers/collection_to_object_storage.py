@@ -10,18 +10,18 @@ from airflow.providers.common.compat.sdk import Context
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.operators.base import (
-    at_the_edge,
-    check_seconds,
     is_known,
-    is_known_now,
-    refuses,
+    is_literal,
+    reject_invalid_arguments,
+    translate_errors_decorator,
+    validate_duration,
 )
-from airflow_provider_ringevents.transfers.base import IfExists, RingEventsBaseExportOperator, check_target
+from airflow_provider_ringevents.transfers.base import IfExists, RingEventsBaseExportOperator, validate_target
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.exports.window import Window
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.state.export_watermark import Watermark
+    from airflow_provider_ringevents.state.export_watermark import ExportWatermark
     from airflow_provider_ringevents.transfers.collection_upload import CollectionExport
 
 
@@ -117,33 +117,35 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         self.if_exists = if_exists
         self.object_storage_conn_id = object_storage_conn_id
         self.partition_key = partition_key
-        self._check(is_known_now)
+        self._check(is_literal)
 
-    @refuses
+    @reject_invalid_arguments
     def _check(self, known: Callable[[Any], bool]) -> None:
         from airflow_provider_ringevents.transfers._collection_validation import (
-            check_list,
-            check_parents,
-            check_partition,
-            check_place,
-            check_switches,
-            check_watermark,
-            check_window,
+            validate_collection,
+            validate_destination,
+            validate_flags,
+            validate_parents,
+            validate_partition,
+            validate_watermark,
+            validate_window,
         )
 
-        check_target(known, self.destination, self.if_exists)
-        check_seconds("watermark_delay", self.watermark_delay)
-        check_list(known, self.collection, self.filter, self.concurrency)
-        check_parents(known, self.collection, self.parent_id, self.parent_ids)
+        validate_target(known, self.destination, self.if_exists)
+        validate_duration("watermark_delay", self.watermark_delay)
+        validate_collection(known, self.collection, self.filter, self.concurrency)
+        validate_parents(known, self.collection, self.parent_id, self.parent_ids)
         several = self.parent_ids is not None
-        check_place(known, self.destination, self.format, several=several, escape_formulas=self.escape_formulas)
-        check_window(known, self.collection, self.filter, self.window_field, self.window)
-        check_switches(strict=self.strict, include_credentials=self.include_credentials, watermark=self.watermark)
-        check_partition(known, self.partition_key, self.outlets)
+        validate_destination(
+            known, self.destination, self.format, several=several, escape_formulas=self.escape_formulas
+        )
+        validate_window(known, self.collection, self.filter, self.window_field, self.window)
+        validate_flags(strict=self.strict, include_credentials=self.include_credentials, watermark=self.watermark)
+        validate_partition(known, self.partition_key, self.outlets)
         if self.watermark:
-            check_watermark(self.window_field, self.window, self.outlets, self.if_exists)
+            validate_watermark(self.window_field, self.window, self.outlets, self.if_exists)
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
         """Read, write, publish, and tell the outlets."""
         from airflow_provider_ringevents.transfers import _export_log
@@ -155,10 +157,10 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         with self.hook as hook:
             parents = self._parents(hook)
             if self.parent_ids is None:
-                _export_log.begin(self.log.info, export.collection, parents[0], window)
+                _export_log.log_start(self.log.info, export.collection, parents[0], window)
                 manifests = [self._export(hook, export, parents[0])]
             else:
-                with _export_log.several(self.log.info, export.collection, parents, window) as manifests:
+                with _export_log.log_batch(self.log.info, export.collection, parents, window) as manifests:
                     for parent_id in parents:
                         manifests.append(self._export(hook, export, parent_id))
         shown = window.shown if window is not None else None
@@ -190,12 +192,12 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
 
     def _exported(self, window: Window | None) -> CollectionExport:
         from airflow_provider_ringevents.exports.catalog import COLLECTIONS
-        from airflow_provider_ringevents.exports.formats.file_format import FileKind
+        from airflow_provider_ringevents.exports.formats.file_format import FileFormat
         from airflow_provider_ringevents.transfers.collection_upload import CollectionExport
 
         return CollectionExport(
             COLLECTIONS[self.collection],
-            FileKind.of(self.destination, self.format),
+            FileFormat.of(self.destination, self.format),
             if_exists=self.if_exists,
             filter=window.added_to(self.filter) if window is not None else self.filter,
             concurrency=self.concurrency,
@@ -204,20 +206,20 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
             escape_formulas=self.escape_formulas,
         )
 
-    def _window(self, context: Context, watermark: Watermark | None) -> Window | None:
-        from airflow_provider_ringevents.exports.window import given_window, interval_window
+    def _window(self, context: Context, watermark: ExportWatermark | None) -> Window | None:
+        from airflow_provider_ringevents.exports.window import data_interval_window, parse_window
 
         if self.window_field is None:
             return None
         if watermark is not None:
             return watermark.next_window(self.window_field)
         if self.window is not None:
-            return given_window(self.window_field, self.window)
-        return interval_window(self.window_field, context)
+            return parse_window(self.window_field, self.window)
+        return data_interval_window(self.window_field, context)
 
-    def _watermark(self, context: Context) -> Watermark:
+    def _watermark(self, context: Context) -> ExportWatermark:
         from airflow_provider_ringevents._compat import asset_state_store, outlet_event
-        from airflow_provider_ringevents.state.export_watermark import Watermark
+        from airflow_provider_ringevents.state.export_watermark import ExportWatermark
         from airflow_provider_ringevents.state.report_checkpoint import fingerprint
 
         store = asset_state_store(context, self.outlets[0])
@@ -241,4 +243,4 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
             self.window_field,
         )
         run_after = getattr(run, "run_after", None)
-        return Watermark(store, request, f"{task.dag_id} {run.run_id}", run_after, self.watermark_delay)
+        return ExportWatermark(store, request, f"{task.dag_id} {run.run_id}", run_after, self.watermark_delay)

@@ -14,16 +14,16 @@ from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.client import Client
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
 from airflow_provider_ringevents.client.filters import FilterLike
-from airflow_provider_ringevents.client.transport.responses import read_resource
-from airflow_provider_ringevents.client.validation.timezones import zone
+from airflow_provider_ringevents.client.transport.responses import parse_resource
+from airflow_provider_ringevents.client.validation.timezones import get_zone
 from airflow_provider_ringevents.exports.catalog import Collection
-from airflow_provider_ringevents.exports.formats import open_rows
-from airflow_provider_ringevents.exports.formats.file_format import FileKind
-from airflow_provider_ringevents.exports.reader import CollectionReading
-from airflow_provider_ringevents.observability.progress_log import human_bytes, human_count, human_seconds
+from airflow_provider_ringevents.exports.formats import open_row_writer
+from airflow_provider_ringevents.exports.formats.file_format import FileFormat
+from airflow_provider_ringevents.exports.reader import CollectionReader
+from airflow_provider_ringevents.observability.progress_log import format_bytes, format_count, format_duration
 from airflow_provider_ringevents.storage import Destination, safe_file_name
 from airflow_provider_ringevents.transfers.base import IfExists
-from airflow_provider_ringevents.transfers.report_upload import Progress, already_there
+from airflow_provider_ringevents.transfers.report_upload import ProgressReporter, skip_if_exists
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class CollectionExport:
     """
 
     collection: Collection
-    kind: FileKind
+    kind: FileFormat
     if_exists: IfExists = "overwrite"
     filter: FilterLike | None = None
     concurrency: int | None = None
@@ -70,14 +70,16 @@ def publish_collection(
     if destination.is_prefix:
         name = f"{collection.name}-{parent_id}" if parent_id else collection.name
         destination = destination.child(safe_file_name(name + export.kind.suffix, collection.name))
-    if already_there(destination, export.if_exists):
+    if skip_if_exists(destination, export.if_exists):
         return {"uri": destination.uri, "skipped": True}
     started = time.monotonic()
-    reading = CollectionReading(client, call, concurrency=export.concurrency, hidden=export.hidden)
+    reading = CollectionReader(client, call, concurrency=export.concurrency, hidden=export.hidden)
     with destination.publish() as writer:
-        progress = Progress(None, log.info)
+        progress = ProgressReporter(None, log.info)
         zone_of = _zones(client, collection, parent_id)
-        rows = open_rows(export.kind, collection.name, writer.write, zone_of, escape_formulas=export.escape_formulas)
+        rows = open_row_writer(
+            export.kind, collection.name, writer.write, zone_of, escape_formulas=export.escape_formulas
+        )
         for page in reading:
             rows.write(page)
             progress.at(writer.bytes)
@@ -88,11 +90,11 @@ def publish_collection(
     log.info(
         "Wrote %s: %s of %s in %s, %s in %s%s",
         destination.uri,
-        human_count(reading.rows, "row"),
+        format_count(reading.rows, "row"),
         collection.name if parent_id is None else f"{collection.name} of {collection.parent} {parent_id}",
-        human_count(reading.pages, "page"),
-        human_bytes(writer.bytes),
-        human_seconds(seconds),
+        format_count(reading.pages, "page"),
+        format_bytes(writer.bytes),
+        format_duration(seconds),
         "; the list changed while it was read" if reading.count_stable is False else "",
     )
     return {
@@ -115,7 +117,7 @@ def _zones(client: Client, collection: Collection, parent_id: str | None) -> Cal
     @cache
     def named(name: object) -> tzinfo:
         try:
-            return zone(name, allow_undocumented=True) if isinstance(name, str) else UTC
+            return get_zone(name, allow_undocumented=True) if isinstance(name, str) else UTC
         except RingEventsConfigError:
             return UTC
 
@@ -123,7 +125,7 @@ def _zones(client: Client, collection: Collection, parent_id: str | None) -> Cal
     def of_the_event() -> tzinfo:
         call = endpoints.get_event(str(parent_id))
         try:
-            return named(read_resource(call, client.send(call)).get("timezone"))
+            return named(parse_resource(call, client.send(call)).get("timezone"))
         except RingEventsError as error:
             log.warning("Times without an offset are taken for UTC: the event's zone could not be read: %s", error)
             return UTC

@@ -11,26 +11,26 @@ from airflow.providers.common.compat.sdk import Context, conf
 from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsNotFoundError, RingEventsReportFailedError
-from airflow_provider_ringevents.client.validation.identifiers import check_id
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.operators.base import (
-    at_the_edge,
-    check_seconds,
     is_known,
-    is_known_now,
-    refuses,
+    is_literal,
+    reject_invalid_arguments,
+    translate_errors_decorator,
+    validate_duration,
 )
 from airflow_provider_ringevents.operators.reports import check_report_request
 from airflow_provider_ringevents.transfers.base import (
     IfExists,
     RingEventsBaseExportOperator,
-    check_target,
     manifest,
+    validate_target,
 )
-from airflow_provider_ringevents.triggers._payload import checked_event
+from airflow_provider_ringevents.triggers._payload import parse_payload
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.state.report_checkpoint import RememberedReport
+    from airflow_provider_ringevents.state.report_checkpoint import ReportCheckpoint
     from airflow_provider_ringevents.storage import Destination
 
 
@@ -70,24 +70,24 @@ class RingEventsDownloadReportOperator(RingEventsBaseExportOperator):
         self.destination = destination
         self.object_storage_conn_id = object_storage_conn_id
         self.if_exists = if_exists
-        self._check(is_known_now)
+        self._check(is_literal)
 
-    @refuses
+    @reject_invalid_arguments
     def _check(self, known: Callable[[Any], bool]) -> None:
-        check_target(known, self.destination, self.if_exists)
+        validate_target(known, self.destination, self.if_exists)
         if known(self.report_id):
-            check_id("report_id", self.report_id)
+            validate_identifier("report_id", self.report_id)
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute(self, context: Context) -> dict[str, Any]:
         """Download and publish."""
         from airflow_provider_ringevents.client.endpoints import get_report
         from airflow_provider_ringevents.storage import Destination
-        from airflow_provider_ringevents.transfers.report_upload import already_there, publish_report
+        from airflow_provider_ringevents.transfers.report_upload import publish_report, skip_if_exists
 
         self._check(is_known)
         destination = Destination.resolve(self.destination, self.object_storage_conn_id)
-        if already_there(destination, self.if_exists):
+        if skip_if_exists(destination, self.if_exists):
             published: dict[str, Any] = {"uri": destination.uri, "skipped": True}
             return self._told(context, published, title=None)
         with self.hook as hook:
@@ -177,13 +177,13 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
         self.wait_timeout = wait_timeout
         self.deferrable = deferrable
         self.allow_undocumented = allow_undocumented
-        self._check(is_known_now)
+        self._check(is_literal)
 
-    @refuses
+    @reject_invalid_arguments
     def _check(self, known: Callable[[Any], bool]) -> None:
-        check_seconds("poll_interval", self.poll_interval)
-        check_seconds("wait_timeout", self.wait_timeout)
-        check_target(known, self.destination, self.if_exists)
+        validate_duration("poll_interval", self.poll_interval)
+        validate_duration("wait_timeout", self.wait_timeout)
+        validate_target(known, self.destination, self.if_exists)
         check_report_request(
             known,
             self.event_id,
@@ -193,16 +193,16 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
             allow_undocumented=self.allow_undocumented,
         )
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask for the report; wait and publish here, or defer the wait."""
-        from airflow_provider_ringevents.polling.waiter import ReportWait, wait_for
+        from airflow_provider_ringevents.polling.waiter import ReportWaiter, wait_until_done
         from airflow_provider_ringevents.storage import Destination
-        from airflow_provider_ringevents.transfers.report_upload import already_there
+        from airflow_provider_ringevents.transfers.report_upload import skip_if_exists
 
         self._check(is_known)
         destination = Destination.resolve(self.destination, self.object_storage_conn_id)
-        if already_there(destination, self.if_exists):
+        if skip_if_exists(destination, self.if_exists):
             return self._told(context, {"uri": destination.uri, "skipped": True}, report_id=None, title=None)
         memory = self._memory(context)
         with self.hook as hook:
@@ -219,28 +219,30 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
                     method_name="execute_complete",
                 )
             with memory.dropped_on(RingEventsReportFailedError, RingEventsNotFoundError):
-                wait_for(hook, ReportWait(report_id, deadline, self.poll_interval, visible_from, self.log.info))
+                wait_until_done(
+                    hook, ReportWaiter(report_id, deadline, self.poll_interval, visible_from, self.log.info)
+                )
             return self._publish(context, hook, report_id, destination, memory)
 
-    @at_the_edge
+    @translate_errors_decorator
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Take the trigger's event and publish the report."""
         from airflow_provider_ringevents.storage import Destination
 
         memory = self._memory(context)
         with memory.dropped_on(RingEventsReportFailedError, RingEventsNotFoundError):
-            report_id: str = checked_event(event)["report_id"]
+            report_id: str = parse_payload(event)["report_id"]
         destination = Destination.resolve(self.destination, self.object_storage_conn_id)
         with self.hook as hook:
             return self._publish(context, hook, report_id, destination, memory)
 
-    def _memory(self, context: Context) -> RememberedReport:
-        from airflow_provider_ringevents.state.report_checkpoint import RememberedReport, fingerprint
+    def _memory(self, context: Context) -> ReportCheckpoint:
+        from airflow_provider_ringevents.state.report_checkpoint import ReportCheckpoint, fingerprint
 
         asked_for = (self.ringevents_conn_id, self.event_id, self.report_type, self.report_version, self.attributes)
-        return RememberedReport(task_state_store(context), fingerprint(*asked_for), self.wait_timeout)
+        return ReportCheckpoint(task_state_store(context), fingerprint(*asked_for), self.wait_timeout)
 
-    def _report(self, hook: RingEventsHook, memory: RememberedReport) -> tuple[str, float]:
+    def _report(self, hook: RingEventsHook, memory: ReportCheckpoint) -> tuple[str, float]:
         """The report to wait for, and when it was asked for (seconds since the epoch)."""
         if remembered := memory.recall(hook):
             self.log.info("Taking up report %s, which an earlier try has asked for", remembered[0])
@@ -264,7 +266,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
         hook: RingEventsHook,
         report_id: str,
         destination: Destination,
-        memory: RememberedReport,
+        memory: ReportCheckpoint,
     ) -> dict[str, Any]:
         from airflow_provider_ringevents.client.endpoints import create_report
         from airflow_provider_ringevents.transfers.report_upload import publish_report

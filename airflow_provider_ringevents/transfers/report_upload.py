@@ -9,10 +9,10 @@ from typing import Any
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.client import Client
-from airflow_provider_ringevents.client.downloads.state import RestartDownload
+from airflow_provider_ringevents.client.downloads.state import DownloadRestartRequired
 from airflow_provider_ringevents.client.endpoints import download_report
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.observability.progress_log import human_bytes, human_seconds
+from airflow_provider_ringevents.observability.progress_log import format_bytes, format_duration
 from airflow_provider_ringevents.storage import Destination, safe_file_name
 from airflow_provider_ringevents.transfers.base import IfExists
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _PROGRESS_EVERY = 10.0
 
 
-def already_there(destination: Destination, if_exists: IfExists) -> bool:
+def skip_if_exists(destination: Destination, if_exists: IfExists) -> bool:
     """Whether an object that must be kept is at the destination.
 
     :returns: True with ``skip``: there is nothing to do.
@@ -48,7 +48,7 @@ def publish_report(
     for restart in range(defaults.MAX_RESUMES + 1):
         try:
             return _publish_once(client, report_id, destination, if_exists, fallback_name)
-        except RestartDownload as error:
+        except DownloadRestartRequired as error:
             if restart == defaults.MAX_RESUMES:
                 raise
             log.warning("%s; starting over", error)
@@ -63,9 +63,9 @@ def _publish_once(
         plan = download.plan
         if destination.is_prefix:
             destination = destination.child(safe_file_name(plan.file_name, fallback_name))
-            if already_there(destination, if_exists):
+            if skip_if_exists(destination, if_exists):
                 return {"uri": destination.uri, "skipped": True}
-        progress = Progress(plan.size, log.info)
+        progress = ProgressReporter(plan.size, log.info)
         with destination.publish(None if plan.encoded else plan.size) as writer:
             for block in download:
                 writer.write(block)
@@ -73,9 +73,9 @@ def _publish_once(
     log.info(
         "Wrote %s: %s in %s (%s/s), sha256 %s%s",
         destination.uri,
-        human_bytes(writer.bytes),
-        human_seconds(progress.seconds),
-        human_bytes(progress.rate(writer.bytes)),
+        format_bytes(writer.bytes),
+        format_duration(progress.seconds),
+        format_bytes(progress.rate(writer.bytes)),
         writer.sha256,
         "" if plan.verified else "; the server said neither its length nor a checksum: it could not be verified",
     )
@@ -88,7 +88,7 @@ def _publish_once(
     }
 
 
-class Progress:
+class ProgressReporter:
     """Says every ten seconds how far a transfer is.
 
     :param size: bytes in all, if known.
@@ -116,5 +116,5 @@ class Progress:
         if now - self._said < _PROGRESS_EVERY:
             return
         self._said = now
-        share = f" of {human_bytes(self._size)} ({100 * done / self._size:.0f} %)" if self._size else ""
-        self._say("%s%s, %s/s", human_bytes(done), share, human_bytes(self.rate(done)))
+        share = f" of {format_bytes(self._size)} ({100 * done / self._size:.0f} %)" if self._size else ""
+        self._say("%s%s, %s/s", format_bytes(done), share, format_bytes(self.rate(done)))

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.validation.datetimes import api_time, read_time
+from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, parse_timestamp
 
 _SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Watermark:
+class WatchCursor:
     """Up to where the changes are known.
 
     :ivar time: the latest time that a row was seen with, aware and in UTC; or where to begin.
@@ -27,7 +27,7 @@ class Watermark:
     quiet_until: datetime | None = None
 
     @classmethod
-    def from_now_on(cls, now: datetime) -> Watermark:
+    def from_now_on(cls, now: datetime) -> WatchCursor:
         """Take what has changed till ``now`` for known.
 
         The first look goes back further: it finds the latest time by the service's own clock, which is what counts from
@@ -43,7 +43,7 @@ class Watermark:
     @property
     def condition(self) -> dict[str, str]:
         """What to filter the list by."""
-        return {"gt" if self.ids is None else "gte": api_time(self.time)}
+        return {"gt" if self.ids is None else "gte": format_timestamp(self.time)}
 
     def knows(self, row_id: str, time: datetime) -> bool:
         """Whether a row with that time is not new."""
@@ -54,34 +54,34 @@ class Watermark:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
-            "time": api_time(self.time),
+            "time": format_timestamp(self.time),
             "ids": None if self.ids is None else sorted(self.ids),
-            "quiet_until": api_time(self.quiet_until) if self.quiet_until else None,
+            "quiet_until": format_timestamp(self.quiet_until) if self.quiet_until else None,
         }
 
     @classmethod
-    def from_json(cls, values: Any) -> Watermark | None:
+    def from_json(cls, values: Any) -> WatchCursor | None:
         """Read what :meth:`to_json` wrote; None where it is something else."""
         if not isinstance(values, Mapping):
             return None
-        time, ids = read_time(values.get("time"), None), values.get("ids")
+        time, ids = parse_timestamp(values.get("time"), None), values.get("ids")
         if time is None or not (ids is None or isinstance(ids, list)):
             return None
         kept = None if ids is None else frozenset(map(str, ids))
-        return cls(time, kept, read_time(values.get("quiet_until"), None))
+        return cls(time, kept, parse_timestamp(values.get("quiet_until"), None))
 
 
-def earliest(watermarks: Iterable[Watermark]) -> Watermark:
+def min_cursor(watermarks: Iterable[WatchCursor]) -> WatchCursor:
     """The one after which nothing is missed by anybody; of several with the same time what all of them know."""
     found = sorted(watermarks, key=lambda watermark: watermark.begins)
     first = found[0]
     kept = [other.ids for other in found if other.time == first.time and other.begins == first.begins]
     known = [ids for ids in kept if ids is not None]
-    return Watermark(first.time, frozenset.intersection(*known) if known else None, first.quiet_until)
+    return WatchCursor(first.time, frozenset.intersection(*known) if known else None, first.quiet_until)
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class ChangeSet:
     """What one look has found.
 
     :ivar since: what was known before.
@@ -90,8 +90,8 @@ class Changes:
     :ivar unreadable: rows without a time that can be read.
     """
 
-    since: Watermark
-    watermark: Watermark
+    since: WatchCursor
+    watermark: WatchCursor
     count: int
     unreadable: int
 
@@ -105,20 +105,20 @@ class Changes:
         return {
             "event_id": event_id,
             "window_field": window_field,
-            "from": api_time(_whole(self.since.begins)),
-            "to": api_time(_whole(self.watermark.time) + _SECOND),
+            "from": format_timestamp(_whole(self.since.begins)),
+            "to": format_timestamp(_whole(self.watermark.time) + _SECOND),
             "count": self.count,
         }
 
 
-class Look:
+class ChangeScan:
     """One reading of a list, row by row in whatever order, in memory that does not grow with the list.
 
     :param since: what is known.
     :param field: the rows' time that counts.
     """
 
-    def __init__(self, since: Watermark, field: str) -> None:
+    def __init__(self, since: WatchCursor, field: str) -> None:
         self._since = since
         self._field = field
         self._latest = since.time
@@ -129,7 +129,7 @@ class Look:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Take a row."""
-        row_id, time = str(row.get("id")), read_time(row.get(self._field), None)
+        row_id, time = str(row.get("id")), parse_timestamp(row.get(self._field), None)
         if time is None:
             self._unreadable += 1
             return
@@ -137,14 +137,14 @@ class Look:
             self._latest, self._ids = time, {row_id}
         elif time == self._latest and self._ids is not None:
             self._ids.add(row_id)
-            if len(self._ids) > defaults.WATCH_TIES:
+            if len(self._ids) > defaults.WATCH_MAX_BOUNDARY_IDS:
                 self._ids = None
         self._count += not self._since.knows(row_id, time)
 
-    def changes(self) -> Changes:
+    def changes(self) -> ChangeSet:
         """What was found when the list has ended."""
         ids = None if self._ids is None else frozenset(self._ids)
-        return Changes(self._since, Watermark(self._latest, ids), self._count, self._unreadable)
+        return ChangeSet(self._since, WatchCursor(self._latest, ids), self._count, self._unreadable)
 
 
 def _whole(time: datetime) -> datetime:

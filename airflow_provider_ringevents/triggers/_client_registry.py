@@ -24,11 +24,11 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
     RingEventsValidationError,
 )
-from airflow_provider_ringevents.client.transport.rate_limiter import Gate
+from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 from airflow_provider_ringevents.client.transport.responses import Envelope
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-from airflow_provider_ringevents.polling.waiter import Waiting
-from airflow_provider_ringevents.provisioning.event_lookup import LOOK_PER_PAGE
+from airflow_provider_ringevents.polling.waiter import Waiter
+from airflow_provider_ringevents.provisioning.event_lookup import LOOKUP_PAGE_SIZE
 from airflow_provider_ringevents.triggers.turns import Turns
 
 _Result = TypeVar("_Result")
@@ -42,7 +42,7 @@ class SharedClient:
         self._client: AsyncClient | None = None
         self._lock = asyncio.Lock()
         # Of all clients that it will have: a pause that the service wants outlasts the key that it was told to.
-        self._gate = Gate(None, now=clock.steady, sleep=clock.sleep_in_loop)
+        self._gate = AsyncRateLimiter(None, now=clock.monotonic, sleep=clock.async_sleep)
         self._in_use: Counter[AsyncClient] = Counter()
         self._listings: dict[str, tuple[float, asyncio.Future[list[dict[str, Any]]]]] = {}
         self._running: set[asyncio.Future[list[dict[str, Any]]]] = set()
@@ -157,7 +157,7 @@ class SharedClient:
             listing = asyncio.ensure_future(self.with_client(partial(_list, organization_id)))
             self._running.add(listing)
             listing.add_done_callback(self._ended)
-            self._listings[organization_id] = (clock.steady(), listing)
+            self._listings[organization_id] = (clock.monotonic(), listing)
         # Shielded: a wait that is cancelled must not take the listing from the others.
         return await asyncio.shield(listing)
 
@@ -178,7 +178,7 @@ class SharedClient:
 async def _list(organization_id: str, client: AsyncClient) -> list[dict[str, Any]]:
     call = list_events(organization_id)
     try:
-        return [event async for event in client.items(call, per_page=LOOK_PER_PAGE, first_attempts=1)]
+        return [event async for event in client.items(call, per_page=LOOKUP_PAGE_SIZE, first_attempts=1)]
     except RingEventsValidationError:  # so large a page is not taken
         return [event async for event in client.items(call, first_attempts=1)]
 
@@ -190,7 +190,7 @@ def _failed(listing: asyncio.Future[list[dict[str, Any]]]) -> bool:
 _CLIENTS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedClient]] = weakref.WeakKeyDictionary()
 
 
-class shared_client:
+class acquire_shared_client:
     """The client of a connection in the running event loop; closed when its last user leaves.
 
     ``async with shared_client(conn_id) as client``: a :class:`SharedClient`.
@@ -224,26 +224,26 @@ class shared_client:
             await shared.aclose()
 
 
-async def poll_until(wait: Waiting, client: SharedClient) -> None:
+async def poll_until_done(wait: Waiter, client: SharedClient) -> None:
     """Wait in the triggerer.
 
     :raises RingEventsError: what ends the wait.
     """
-    if client.users - 1 > defaults.POLL_CROWD:
+    if client.users - 1 > defaults.POLL_RATE_TARGET:
         # A triggerer starts its waits one after the other: without this the first ones of a thousand poll as if alone.
-        left = defaults.POLL_SETTLE if wait.deadline is None else wait.deadline - clock.now()
-        await clock.sleep_in_loop(max(0.0, min(defaults.POLL_SETTLE, left)))
-    await client.turns.until_end(_Polls(wait, client))
+        left = defaults.POLL_STARTUP_DELAY if wait.deadline is None else wait.deadline - clock.now()
+        await clock.async_sleep(max(0.0, min(defaults.POLL_STARTUP_DELAY, left)))
+    await client.turns.until_end(_PollJob(wait, client))
 
 
 @dataclass(frozen=True, slots=True)
-class _Polls:
+class _PollJob:
     """Each turn of a wait is a poll.
 
     :ivar client: sends it; how many users it has says how many others poll.
     """
 
-    wait: Waiting
+    wait: Waiter
     client: SharedClient
 
     def pause(self) -> float:

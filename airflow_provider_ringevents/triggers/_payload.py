@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_ringevents.client.errors import RingEventsError, error_from_event
+from airflow_provider_ringevents.client.errors import RingEventsError, error_from_payload
 
 
-def checked_event(event: Mapping[str, Any] | None, wanted: str = "report_id") -> Mapping[str, Any]:
+def parse_payload(event: Mapping[str, Any] | None, wanted: str = "report_id") -> Mapping[str, Any]:
     """Return the event of a wait that ended well.
 
     :param wanted: what the event must hold.
@@ -19,7 +19,7 @@ def checked_event(event: Mapping[str, Any] | None, wanted: str = "report_id") ->
     status = event.get("status")
     if status == "error":
         said = event.get("error")
-        raise error_from_event(said if isinstance(said, Mapping) else {})
+        raise error_from_payload(said if isinstance(said, Mapping) else {})
     if status != "ready":
         raise RingEventsError(f"the trigger's event has an unknown status: {status!r}", retryable=True)
     return event

@@ -12,11 +12,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.observability.links import event_page
-from airflow_provider_ringevents.polling.duplications import CopyWait
-from airflow_provider_ringevents.polling.events import EventCondition, EventWait
-from airflow_provider_ringevents.provisioning.event_identity import Wanted
-from airflow_provider_ringevents.triggers._client_registry import poll_until, shared_client
+from airflow_provider_ringevents.observability.links import event_url
+from airflow_provider_ringevents.polling.duplications import DuplicationWaiter
+from airflow_provider_ringevents.polling.events import EventCondition, EventWaiter
+from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
+from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client, poll_until_done
 
 # One for all waits: a trigger's own is nine objects more for each of thousands.
 log = logging.getLogger(__name__)
@@ -76,19 +76,19 @@ class RingEventsEventTrigger(BaseTrigger):
         page: str | None = None
         try:
             condition = EventCondition(self.condition, self.status, self.offset)
-            wait = EventWait(self.event_id, condition, self.deadline, self.poll_interval, log.info)
-            async with shared_client(self.ringevents_conn_id) as client:
+            wait = EventWaiter(self.event_id, condition, self.deadline, self.poll_interval, log.info)
+            async with acquire_shared_client(self.ringevents_conn_id) as client:
                 try:
-                    await poll_until(wait, client)
+                    await poll_until_done(wait, client)
                 finally:
-                    page = event_page(wait.event, client.base_url or "")
+                    page = event_url(wait.event, client.base_url or "")
             event: dict[str, Any] = {"status": "ready", "event_id": self.event_id}
         except RingEventsError as error:
             event = {"status": "error", "event_id": self.event_id, "error": error.to_event()}
         yield TriggerEvent({**event, "page": page} if page else event)
 
 
-class RingEventsCopyTrigger(BaseTrigger):
+class RingEventsDuplicationTrigger(BaseTrigger):
     """Waits until the copy of an event appears. Waits of one organization in one triggerer share their looks.
 
     :param organization_id: whose list is searched.
@@ -155,21 +155,21 @@ class RingEventsCopyTrigger(BaseTrigger):
         yield TriggerEvent(event)
 
     async def _copy(self) -> str:
-        wanted = Wanted(
+        wanted = ExpectedEvent(
             self.key,
             name=self.name,
             time_start=self.time_start,
             time_end=self.time_end,
             source_id=self.source_id,
         )
-        wait = CopyWait(wanted, self.asked_at, self.deadline, self.poll_interval, log.info)
-        async with shared_client(self.ringevents_conn_id) as client:
+        wait = DuplicationWaiter(wanted, self.asked_at, self.deadline, self.poll_interval, log.info)
+        async with acquire_shared_client(self.ringevents_conn_id) as client:
             while True:
                 pause = wait.pause()
-                await clock.sleep_in_loop(pause)
+                await clock.async_sleep(pause)
                 try:
                     # Half a pause old is fresh enough: what matters is that waits of one organization meet.
-                    listing = partial(client.events, self.organization_id, clock.steady() - pause / 2)
+                    listing = partial(client.events, self.organization_id, clock.monotonic() - pause / 2)
                     events = await client.in_time(listing, self.deadline)
                 except RingEventsError as error:
                     wait.failed(error)

@@ -13,18 +13,23 @@ from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_ringevents import clock
-from airflow_provider_ringevents._compat import watched_asset_stores
+from airflow_provider_ringevents._compat import asset_state_stores
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import list_registrations
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.filters import Filter, FilterLike
 from airflow_provider_ringevents.client.settings import check_number
-from airflow_provider_ringevents.client.types import check_choice
-from airflow_provider_ringevents.client.validation.datetimes import api_time, to_utc
-from airflow_provider_ringevents.client.validation.identifiers import check_id
-from airflow_provider_ringevents.state.cursor_store import KeptWatermark
-from airflow_provider_ringevents.triggers._change_detection import Changes, Watermark
-from airflow_provider_ringevents.triggers._registration_poller import Member, Polls, Watched, shared_polls
+from airflow_provider_ringevents.client.types import validate_choice
+from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
+from airflow_provider_ringevents.state.cursor_store import CursorStore
+from airflow_provider_ringevents.triggers._change_detection import ChangeSet, WatchCursor
+from airflow_provider_ringevents.triggers._registration_poller import (
+    PollKey,
+    RegistrationPoller,
+    Subscriber,
+    shared_polls,
+)
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +69,7 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         lookback: float = 0.0,
     ) -> None:
         super().__init__()
-        check_id("event_id", event_id)
+        validate_identifier("event_id", event_id)
         if "{{" in event_id or "{%" in event_id:
             raise RingEventsConfigError(f"event_id: a watcher's arguments are not templated, got {event_id!r}")
         list_registrations(event_id, filter)
@@ -77,7 +82,7 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
                 "window_field: the API filters by 'userUpdatedAt' but does not show it, so what is new cannot be told;"
                 " watch 'updatedAt', and export the window of 'userUpdatedAt'"
             )
-        check_choice("window_field", window_field, WINDOW_FIELDS, closed=True)
+        validate_choice("window_field", window_field, WINDOW_FIELDS, closed=True)
         if filter and window_field in filter:
             raise RingEventsConfigError(
                 f"filter: {window_field!r} is what is watched, so the filter may not name it as well:"
@@ -90,7 +95,7 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         self.poll_interval = poll_interval
         self.window_field = window_field
         self.filter = _plain(filter)
-        self.start = None if start is None else api_time(to_utc("start", start, None))
+        self.start = None if start is None else format_timestamp(to_utc("start", start, None))
         self.lookback = lookback
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -115,7 +120,7 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         return ("ringevents.registrations", self.ringevents_conn_id, self._state_key())
 
     @classmethod
-    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Mapping[Member, Changes]]:
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Mapping[Subscriber, ChangeSet]]:
         """The polls of all watchers with one key, for ever."""
         with shared_polls(_watched(kwargs)) as polls:
             async with aclosing(polls.results()) as results:
@@ -130,7 +135,7 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll alone, as before Airflow 3.3."""
-        polls = Polls(_watched(self.serialize()[1]))
+        polls = RegistrationPoller(_watched(self.serialize()[1]))
         async with aclosing(polls.results()) as results:
             async for event in self._events(polls, results):
                 yield event
@@ -138,13 +143,13 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
     # --- what it does
 
     async def _events(
-        self, polls: Polls, results: AsyncIterator[Mapping[Member, Changes]]
+        self, polls: RegistrationPoller, results: AsyncIterator[Mapping[Subscriber, ChangeSet]]
     ) -> AsyncIterator[TriggerEvent]:
         what = f"Watching registrations of event {self.event_id}"
-        stores = watched_asset_stores(self)
-        kept = KeptWatermark(what, stores, self._state_key(), self.poll_interval)
-        member = Member(await kept.load(self._beginning()), self.poll_interval)
-        log.info("%s by %s from %s on", what, self.window_field, api_time(member.since.begins))
+        stores = asset_state_stores(self)
+        kept = CursorStore(what, stores, self._state_key(), self.poll_interval)
+        member = Subscriber(await kept.load(self._beginning()), self.poll_interval)
+        log.info("%s by %s from %s on", what, self.window_field, format_timestamp(member.since.begins))
         if not stores:
             log.warning(
                 "%s: this Airflow keeps no state of assets (3.3 and later do), so the place is in memory alone: changes"
@@ -163,14 +168,14 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
                     yield TriggerEvent(changes.payload(self.event_id, self.window_field))
                 member.since = changes.watermark
                 if changes.count and stores:
-                    await clock.sleep_in_loop(defaults.WATCH_PERSIST)
+                    await clock.async_sleep(defaults.WATCH_CHECKPOINT_DELAY)
                 await kept.save(member.since)
 
-    def _beginning(self) -> Watermark:
+    def _beginning(self) -> WatchCursor:
         now = datetime.fromtimestamp(clock.now(), UTC)
         if self.start is not None:
-            return Watermark(to_utc("start", self.start, None))
-        return Watermark(now - timedelta(seconds=self.lookback)) if self.lookback else Watermark.from_now_on(now)
+            return WatchCursor(to_utc("start", self.start, None))
+        return WatchCursor(now - timedelta(seconds=self.lookback)) if self.lookback else WatchCursor.from_now_on(now)
 
     def _state_key(self) -> str:
         """Several watchers may serve one asset, each with a place of its own. Hashed: a filter may name people."""
@@ -178,8 +183,8 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         return f"ringevents_registrations_{hashlib.sha256(watched.encode()).hexdigest()[:16]}"
 
 
-def _watched(arguments: Mapping[str, Any]) -> Watched:
-    return Watched.of(*(arguments[name] for name in ("ringevents_conn_id", "event_id", "window_field", "filter")))
+def _watched(arguments: Mapping[str, Any]) -> PollKey:
+    return PollKey.of(*(arguments[name] for name in ("ringevents_conn_id", "event_id", "window_field", "filter")))
 
 
 def _plain(filter: FilterLike | None) -> dict[str, dict[str, Any]] | None:
@@ -194,7 +199,7 @@ def _plain(filter: FilterLike | None) -> dict[str, dict[str, Any]] | None:
 
 def _plain_value(value: Any) -> Any:
     if isinstance(value, datetime):
-        return api_time(value)
+        return format_timestamp(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain_value(item) for item in value]
     return value

@@ -10,8 +10,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.polling.waiter import ReportWait
-from airflow_provider_ringevents.triggers._client_registry import poll_until, shared_client
+from airflow_provider_ringevents.polling.waiter import ReportWaiter
+from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client, poll_until_done
 
 # One for all waits: a trigger's own is nine objects more for each of thousands.
 log = logging.getLogger(__name__)
@@ -62,9 +62,9 @@ class RingEventsReportTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the report is ready, has failed, or the deadline has passed."""
         try:
-            wait = ReportWait(self.report_id, self.deadline, self.poll_interval, self.visible_from, log.info)
-            async with shared_client(self.ringevents_conn_id) as client:
-                await poll_until(wait, client)
+            wait = ReportWaiter(self.report_id, self.deadline, self.poll_interval, self.visible_from, log.info)
+            async with acquire_shared_client(self.ringevents_conn_id) as client:
+                await poll_until_done(wait, client)
             event: dict[str, Any] = {"status": "ready", "report_id": self.report_id}
         except RingEventsError as error:
             event = {"status": "error", "report_id": self.report_id, "error": error.to_event()}

@@ -80,7 +80,7 @@ class Turns:
 
     def _queue(self, place: _Place) -> None:
         place.queued = True
-        heapq.heappush(self._places, (clock.steady() + place.who.pause(), next(self._numbers), place))
+        heapq.heappush(self._places, (clock.monotonic() + place.who.pause(), next(self._numbers), place))
         self._set_timer()
 
     def _left(self) -> None:
@@ -101,11 +101,11 @@ class Turns:
             self._timer = None
         if due is not None:
             self._timer_due = due
-            self._timer = clock.call_later(max(0.0, due - clock.steady()), self._start_turns)
+            self._timer = clock.call_later(max(0.0, due - clock.monotonic()), self._start_turns)
 
     def _start_turns(self) -> None:
         self._timer = None
-        loop, now = asyncio.get_running_loop(), clock.steady()
+        loop, now = asyncio.get_running_loop(), clock.monotonic()
         while self._places and self._places[0][0] <= now:
             place = heapq.heappop(self._places)[2]
             place.queued = False

@@ -50,8 +50,8 @@ def test_the_metadata_names_it() -> None:
 def test_every_command_leads_to_its_function() -> None:
     assert list(COMMANDS) == [*COLUMNS, "export-report", "export-list", "check", "emulator"]
     for name, command in COMMANDS.items():
-        homes = {"export-report": "exporting", "export-list": "exporting", "check": "checking", "emulator": "emulating"}
-        module = import_module(f"airflow_provider_ringevents.cli.{homes.get(name, 'listing')}")
+        homes = {"export-report": "export", "export-list": "export", "check": "check", "emulator": "emulator"}
+        module = import_module(f"airflow_provider_ringevents.cli.{homes.get(name, 'list')}")
         assert command.func.__name__ == name.replace("-", "_")
         assert callable(getattr(module, command.func.__name__))
 

@@ -56,7 +56,7 @@ def test_what_nobody_foresaw_is_one_line_without_what_urls_hold(run: Any, monkey
     def fail(*_: Any, **__: Any) -> None:
         raise LookupError("no\nsuch https://storage.example/file?signature=SECRET")
 
-    monkeypatch.setattr(list, "show", fail)
+    monkeypatch.setattr(list, "print_rows", fail)
     ran = run("events")
     expected = "ringevents: LookupError: no such https://storage.example/***?*** (--verbose shows where)\n"
     assert (ran.code, ran.err) == (1, expected)
@@ -69,7 +69,7 @@ def test_ctrl_c(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(list, "show", interrupt)
+    monkeypatch.setattr(list, "print_rows", interrupt)
     ran = run("events")
     assert (ran.code, ran.err) == (130, "ringevents: interrupted\n")
 

@@ -16,7 +16,7 @@ from wire import Answer, Seen, WireServer
 
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.downloads.checksums import Checksum
-from airflow_provider_ringevents.client.downloads.state import RestartDownload
+from airflow_provider_ringevents.client.downloads.state import DownloadRestartRequired
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
 
 CALL = endpoints.download_report("r")
@@ -95,7 +95,7 @@ def test_what_the_checksum_says_is_in_the_message_and_the_task_may_be_tried_agai
         assert hashlib.sha256(content).hexdigest() in str(caught.value)
     assert "repr-digest (sha256)" in str(caught.value)
     assert caught.value.retryable
-    assert not isinstance(caught.value, RestartDownload)
+    assert not isinstance(caught.value, DownloadRestartRequired)
 
 
 def test_a_checksum_verifies_a_file_whose_length_is_not_said(driver: type[SyncDriver]) -> None:

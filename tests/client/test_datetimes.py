@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.validation.datetimes import api_time, read_time, to_utc
+from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, parse_timestamp, to_utc
 
 BERLIN = "Europe/Berlin"
 NEW_YORK = "Eastern Time (US & Canada)"
@@ -124,12 +124,12 @@ def test_time_beyond_the_calendar_is_refused(value: str, zone: str | None) -> No
     ],
 )
 def test_api_time(value: datetime, expected: str) -> None:
-    assert api_time(value) == expected
+    assert format_timestamp(value) == expected
 
 
 def test_api_time_needs_an_offset() -> None:
     with pytest.raises(RingEventsConfigError, match="has no offset"):
-        api_time(datetime(2019, 8, 24))
+        format_timestamp(datetime(2019, 8, 24))
 
 
 @pytest.mark.parametrize(
@@ -151,9 +151,9 @@ def test_api_time_needs_an_offset() -> None:
     ],
 )
 def test_answered_time_is_read(text: str, zone: str | None, expected: datetime) -> None:
-    assert read_time(text, zone) == expected.replace(tzinfo=UTC)
+    assert parse_timestamp(text, zone) == expected.replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", [None, "", "soon", "2026-13-01T00:00:00", "0001-01-01T00:00:00+02:00", 5])
 def test_unreadable_answered_time_is_none(text: object) -> None:
-    assert read_time(text, "Asia/Tokyo") is None  # type: ignore[arg-type]
+    assert parse_timestamp(text, "Asia/Tokyo") is None  # type: ignore[arg-type]

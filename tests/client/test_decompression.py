@@ -20,7 +20,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransferError,
     RingEventsTransportError,
 )
-from airflow_provider_ringevents.client.transport.decompression import Unpacker, UnpackingError
+from airflow_provider_ringevents.client.transport.decompression import DecompressionError, StreamingDecompressor
 
 GET = endpoints.get_event("e")
 FILE = endpoints.download_report("r")
@@ -134,7 +134,7 @@ def test_what_is_not_compressed_as_it_says_is_an_error_of_ours(driver: type[Sync
 @settings(derandomize=True, max_examples=100, deadline=None)
 def test_whatever_the_parts_the_whole_is_the_same(content: bytes, encoding: str, size: int) -> None:
     packed = PACKED[encoding](content)
-    unpacker = Unpacker(encoding)
+    unpacker = StreamingDecompressor(encoding)
     parts = [packed[start : start + size] for start in range(0, len(packed), size)]
     pieces = [piece for part in parts for piece in unpacker.pieces(part)]
     assert b"".join(pieces) == content
@@ -144,10 +144,10 @@ def test_whatever_the_parts_the_whole_is_the_same(content: bytes, encoding: str,
 @given(st.binary(min_size=1, max_size=200), st.sampled_from(["gzip", "deflate", "br", ""]))
 @settings(derandomize=True, max_examples=200, deadline=None)
 def test_any_bytes_are_unpacked_or_refused(data: bytes, encoding: str) -> None:
-    unpacker = Unpacker(encoding)
+    unpacker = StreamingDecompressor(encoding)
     try:
         pieces = [*unpacker.pieces(data)]
-    except UnpackingError:
+    except DecompressionError:
         assert encoding in ("gzip", "deflate")
     else:
         assert encoding in ("gzip", "deflate") or pieces == [data]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from wire import NO_ANSWER, Answer, Seen, WireServer, closed_port, json_answer, problem
 
 from airflow_provider_ringevents.client import defaults, endpoints
-from airflow_provider_ringevents.client.downloads.state import RestartDownload, file_name
+from airflow_provider_ringevents.client.downloads.state import DownloadRestartRequired, file_name
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
     RingEventsAuthError,
@@ -363,9 +363,9 @@ def test_after_a_cut_the_way_begins_where_fresh_links_come_from(driver: type[Syn
         assert "range" in store.seen[1].headers
 
 
-def restarts(driver: type[SyncDriver], handler: Any, **options: Any) -> RestartDownload:
+def restarts(driver: type[SyncDriver], handler: Any, **options: Any) -> DownloadRestartRequired:
     blocks: list[bytes] = []
-    with WireServer(handler) as api, pytest.raises(RestartDownload) as caught:
+    with WireServer(handler) as api, pytest.raises(DownloadRestartRequired) as caught:
         driver(api.url, **options).download(CALL, blocks)
     received = b"".join(blocks)
     assert CONTENT.startswith(received)
@@ -456,7 +456,7 @@ def test_a_file_that_is_cut_again_and_again_is_given_up(driver: type[SyncDriver]
         with pytest.raises(RingEventsTransferError, match="cut the file 6 times") as caught:
             driver(api.url).download(CALL)
         assert len(api.seen) == 1 + defaults.MAX_RESUMES
-    assert not isinstance(caught.value, RestartDownload)
+    assert not isinstance(caught.value, DownloadRestartRequired)
 
 
 def test_silence_in_the_middle_is_a_cut(driver: type[SyncDriver]) -> None:
@@ -508,7 +508,7 @@ def test_a_compressed_file_that_is_cut_starts_over(driver: type[SyncDriver]) -> 
     headers = {**CSV, "Content-Encoding": "gzip", "ETag": ETAG}
     with (
         WireServer(lambda seen: Answer(200, compressed, headers, cut=1_500_000)) as api,
-        pytest.raises(RestartDownload),
+        pytest.raises(DownloadRestartRequired),
     ):
         driver(api.url).download(CALL)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from wire import Answer, Seen, WireServer, json_answer
 
 from airflow_provider_ringevents.client import endpoints
-from airflow_provider_ringevents.client.endpoints import Call, path_segment
+from airflow_provider_ringevents.client.endpoints import Call, quote_segment
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 
 EVENT = {
@@ -198,7 +198,7 @@ def test_every_documented_operation_has_its_function() -> None:
         name
         for name, member in vars(endpoints).items()
         if inspect.isfunction(member) and member.__module__ == endpoints.__name__ and not name.startswith("_")
-    } - {"path_segment"}
+    } - {"quote_segment"}
     assert covered == public == set(operations())
     for call, *_ in CALLS:
         assert call.method == operations()[call.operation]["method"]
@@ -310,9 +310,9 @@ def test_what_cannot_be_an_id_is_refused_by_name_before_anything_is_sent(value: 
 def test_any_id_is_one_segment_that_reads_back_as_itself_or_an_error(value: str) -> None:
     if value in (".", "..") or not value.strip() or not value.isprintable():
         with pytest.raises(RingEventsConfigError, match=r"^event_id: "):
-            path_segment("event_id", value)
+            quote_segment("event_id", value)
         return
-    segment = path_segment("event_id", value)
+    segment = quote_segment("event_id", value)
     assert unquote(segment, errors="strict") == value
     assert segment not in (".", "..")
     assert segment.isascii()

@@ -22,8 +22,8 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
 )
 from airflow_provider_ringevents.client.filters import REGISTRATIONS_FILTER
-from airflow_provider_ringevents.client.pagination import Page, PagePlan, next_page_params, origin
-from airflow_provider_ringevents.client.transport.responses import Envelope, read_answer, read_resource
+from airflow_provider_ringevents.client.pagination import Page, PaginationPlan, next_page_params, url_origin
+from airflow_provider_ringevents.client.transport.responses import Envelope, parse_resource, parse_response
 from airflow_provider_ringevents.storage import safe_file_name
 
 GET = endpoints.get_event("e")
@@ -136,12 +136,12 @@ def test_a_key_cannot_add_a_header(key: str) -> None:
 @quick
 def test_any_body_is_an_envelope_or_an_error_of_ours(body: bytes, status: int) -> None:
     for call in (GET, LIST):
-        envelope, error = outcome(lambda call=call: read_answer(call, status, {}, body, secret="key"))
+        envelope, error = outcome(lambda call=call: parse_response(call, status, {}, body, secret="key"))
         if error is None:
             assert isinstance(envelope, Envelope)
-            _, error = outcome(lambda envelope=envelope: read_resource(GET, envelope))
+            _, error = outcome(lambda envelope=envelope: parse_resource(GET, envelope))
             page, error_of_list = outcome(lambda envelope=envelope: Page.of(envelope, 1, operation="list"))
-            assert error_of_list or isinstance(PagePlan.after(page, 100), PagePlan | None)
+            assert error_of_list or isinstance(PaginationPlan.after(page, 100), PaginationPlan | None)
         assert error is None or str(error).isprintable()
 
 
@@ -202,7 +202,7 @@ def test_any_list_is_a_page_or_an_error_of_ours(rows: list[Any], meta: Any, link
         return
     assert len(page.items) == len(rows)
     assert all("id" in item for item in page.items)
-    plan = PagePlan.after(page, 100)
+    plan = PaginationPlan.after(page, 100)
     assert plan is None or plan.last >= 1
 
 
@@ -218,7 +218,7 @@ def test_any_link_to_the_next_page_stays_or_is_refused(link: str) -> None:
         assert not error.retryable
         return
     assert all(isinstance(value, str) for value in params.values())
-    assert origin(urljoin(base, link)) == origin(base)
+    assert url_origin(urljoin(base, link)) == url_origin(base)
 
 
 @given(links=st.lists(st.integers(0, 6), min_size=1, max_size=7))

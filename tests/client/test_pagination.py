@@ -12,7 +12,7 @@ from drivers import AT_ONCE, KEY, SyncDriver
 from wire import NO_ANSWER, Answer, Seen, WireServer, json_answer, problem
 
 from airflow_provider_ringevents.client import Client, defaults, endpoints
-from airflow_provider_ringevents.client.client import LOOK_AHEAD
+from airflow_provider_ringevents.client.client import PREFETCH_FACTOR
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
     RingEventsConfigError,
@@ -20,7 +20,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsServerError,
     RingEventsTransportError,
 )
-from airflow_provider_ringevents.client.pagination import Page, PagePlan
+from airflow_provider_ringevents.client.pagination import Page, PaginationPlan
 
 LIST = endpoints.list_registrations("e")
 FILTERED = endpoints.list_registrations("e", {"refunded": False})
@@ -139,13 +139,13 @@ def test_with_links_any_count_gives_all_rows(driver: type[SyncDriver], count: An
     listing.link = listing.right_link
     with WireServer(listing) as server:
         assert numbers(driver(server.url, per_page=10).items(LIST)) == list(range(45))
-        assert len(server.seen) <= 6 + LOOK_AHEAD * defaults.CONCURRENCY
+        assert len(server.seen) <= 6 + PREFETCH_FACTOR * defaults.CONCURRENCY
 
 
 def test_a_count_that_is_too_high_ends_at_the_first_empty_page(driver: type[SyncDriver]) -> None:
     with WireServer(Listing(45, count=lambda page: 1_000_000)) as server:
         assert numbers(driver(server.url, per_page=10).items(LIST)) == list(range(45))
-        assert len(server.seen) <= 6 + LOOK_AHEAD * defaults.CONCURRENCY
+        assert len(server.seen) <= 6 + PREFETCH_FACTOR * defaults.CONCURRENCY
 
 
 @pytest.mark.parametrize("part", ["meta", "links"])
@@ -187,20 +187,20 @@ def page_of(rows: int, count: int | None, link: str | None = None) -> Page:
 @pytest.mark.parametrize(
     ("rows", "count", "link", "plan"),
     [
-        (10, 45, None, PagePlan(10, 5)),
-        (10, 45, "next", PagePlan(10, 5)),
-        (10, 10, None, PagePlan(10, 1)),
+        (10, 45, None, PaginationPlan(10, 5)),
+        (10, 45, "next", PaginationPlan(10, 5)),
+        (10, 10, None, PaginationPlan(10, 1)),
         (10, 10, "next", None),
         (10, None, None, None),
         (0, 45, None, None),
         (0, 0, None, None),
-        (4, 45, None, PagePlan(4, 12)),
+        (4, 45, None, PaginationPlan(4, 12)),
         (20, 45, "next", None),
-        (20, 45, None, PagePlan(20, 3)),
+        (20, 45, None, PaginationPlan(20, 3)),
     ],
 )
-def test_plan_from_the_first_page(rows: int, count: int | None, link: str | None, plan: PagePlan | None) -> None:
-    assert PagePlan.after(page_of(rows, count, link), 10) == plan
+def test_plan_from_the_first_page(rows: int, count: int | None, link: str | None, plan: PaginationPlan | None) -> None:
+    assert PaginationPlan.after(page_of(rows, count, link), 10) == plan
 
 
 # --- links
@@ -466,7 +466,7 @@ def test_a_list_that_is_abandoned_leaves_no_thread_and_asks_no_more(taken: int) 
         items.close()
         assert page_threads() == []
         asked = len(server.seen)
-        assert asked <= 1 + -(-taken // 10) + LOOK_AHEAD * defaults.CONCURRENCY
+        assert asked <= 1 + -(-taken // 10) + PREFETCH_FACTOR * defaults.CONCURRENCY
         client.send(endpoints.health())
         assert len(server.seen) == asked + 1
 

@@ -12,11 +12,11 @@ import pytest
 import virtual_time
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.transport.rate_limiter import Gate
+from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 
 
-def gate(rate: float | None = None) -> Gate:
-    return Gate(rate, now=virtual_time.now, sleep=asyncio.sleep)
+def gate(rate: float | None = None) -> AsyncRateLimiter:
+    return AsyncRateLimiter(rate, now=virtual_time.now, sleep=asyncio.sleep)
 
 
 class Bucket:
@@ -41,7 +41,9 @@ class Bucket:
         return 429, {"retry-after": str(math.ceil((1 - self.tokens) / self.limit))}
 
 
-async def request(through: Gate, answer: Callable[[], tuple[int, dict[str, str]]], seconds: float = 0.05) -> int:
+async def request(
+    through: AsyncRateLimiter, answer: Callable[[], tuple[int, dict[str, str]]], seconds: float = 0.05
+) -> int:
     async with through as started:
         await asyncio.sleep(seconds / 2)
         status, headers = answer()
@@ -53,7 +55,7 @@ async def request(through: Gate, answer: Callable[[], tuple[int, dict[str, str]]
 def test_so_many_at_a_time() -> None:
     inside, most = 0, 0
 
-    async def use(through: Gate) -> None:
+    async def use(through: AsyncRateLimiter) -> None:
         nonlocal inside, most
         async with through:
             inside += 1
@@ -122,11 +124,13 @@ def test_one_that_is_cancelled_gives_its_place_back() -> None:
     virtual_time.run(main())
 
 
-def fleet(through: Callable[[], Gate], bucket: Bucket, waits: int = 300, interval: float = 10, polls: int = 8) -> None:
+def fleet(
+    through: Callable[[], AsyncRateLimiter], bucket: Bucket, waits: int = 300, interval: float = 10, polls: int = 8
+) -> None:
     """Waits that ask for one and a half times what the service lets through; one that is refused obeys Retry-After."""
     draw = random.Random(1)
 
-    async def wait(mine: Gate) -> None:
+    async def wait(mine: AsyncRateLimiter) -> None:
         await asyncio.sleep(draw.random() * interval)
         for _ in range(polls):
             await asyncio.sleep(interval if await request(mine, bucket.answer) == 200 else 1)
@@ -139,9 +143,9 @@ def fleet(through: Callable[[], Gate], bucket: Bucket, waits: int = 300, interva
 
 def test_a_fleet_that_shares_it_finds_the_pace_of_the_service() -> None:
     shared, alone = Bucket(20), Bucket(20)
-    one: list[Gate] = []
+    one: list[AsyncRateLimiter] = []
 
-    def the_one() -> Gate:
+    def the_one() -> AsyncRateLimiter:
         one[:] = one or [gate()]
         return one[0]
 
@@ -155,9 +159,9 @@ def test_a_fleet_that_shares_it_finds_the_pace_of_the_service() -> None:
 
 def test_a_fleet_with_a_limit_is_never_refused() -> None:
     bucket = Bucket(20)
-    one: list[Gate] = []
+    one: list[AsyncRateLimiter] = []
 
-    def the_one() -> Gate:
+    def the_one() -> AsyncRateLimiter:
         one[:] = one or [gate(18)]
         return one[0]
 

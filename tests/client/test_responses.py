@@ -305,7 +305,7 @@ def test_compressed_answers_are_read(driver: type[SyncDriver]) -> None:
 
 
 def test_an_error_crosses_to_the_task_and_back(driver: type[SyncDriver]) -> None:
-    from airflow_provider_ringevents.client.errors import error_from_event
+    from airflow_provider_ringevents.client.errors import error_from_payload
 
     for error in (
         failure(driver, problem(429, Retry_After="300", X_Request_Id="r")),
@@ -314,7 +314,7 @@ def test_an_error_crosses_to_the_task_and_back(driver: type[SyncDriver]) -> None
         failure(driver, NO_ANSWER, POST),
         failure(driver, NO_ANSWER),
     ):
-        again = error_from_event(json.loads(json.dumps(error.to_event())))
+        again = error_from_payload(json.loads(json.dumps(error.to_event())))
         assert type(again) is type(error)
         assert str(again) == str(error)
         for name in ("ambiguous", "retryable", "status", "request_id", "retry_after", "sent"):

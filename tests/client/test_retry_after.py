@@ -19,7 +19,7 @@ from airflow_provider_ringevents.client import async_client, defaults, endpoints
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsApiError
 from airflow_provider_ringevents.client.transport import retry
-from airflow_provider_ringevents.client.transport.rate_limiter import Gate
+from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy, parse_retry_after
 
 GET = endpoints.get_event("e")
@@ -115,7 +115,7 @@ class Pauses:
         self.made.append(seconds)
         self.time += seconds
 
-    async def sleep_in_loop(self, seconds: float) -> None:
+    async def async_sleep(self, seconds: float) -> None:
         self.sleep(seconds)
 
 
@@ -123,8 +123,10 @@ class Pauses:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     made = Pauses()
     monkeypatch.setattr(time, "sleep", made.sleep)
-    monkeypatch.setattr(asyncio, "sleep", made.sleep_in_loop)
-    monkeypatch.setattr(async_client, "Gate", partial(Gate, now=made.now, sleep=made.sleep_in_loop))
+    monkeypatch.setattr(asyncio, "sleep", made.async_sleep)
+    monkeypatch.setattr(
+        async_client, "AsyncRateLimiter", partial(AsyncRateLimiter, now=made.now, sleep=made.async_sleep)
+    )
     monkeypatch.setattr(retry, "datetime", Midday)
     return made
 
@@ -158,7 +160,7 @@ def test_every_form_is_obeyed(
     asked = OWN if seconds is None else seconds
     assert pauses.made[0] == asked
     # In an event loop the requests after a 429 keep a distance, whatever it says.
-    spaced = defaults.REFUSED_SPACING if client.name == "AsyncClient" and status == 429 else 0.0
+    spaced = defaults.THROTTLE_MIN_INTERVAL if client.name == "AsyncClient" and status == 429 else 0.0
     assert sum(pauses.made) == max(asked, spaced)
 
 

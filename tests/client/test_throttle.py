@@ -5,25 +5,25 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.transport.throttle import Pacer
+from airflow_provider_ringevents.client.transport.throttle import AdaptiveThrottle
 
 
-def starts(pacer: Pacer, number: int, now: float = 0.0) -> list[float]:
+def starts(pacer: AdaptiveThrottle, number: int, now: float = 0.0) -> list[float]:
     return [now + pacer.reserve(now) for _ in range(number)]
 
 
 def test_without_a_limit_everything_starts_at_once() -> None:
-    assert starts(Pacer(None), 100) == [0.0] * 100
+    assert starts(AdaptiveThrottle(None), 100) == [0.0] * 100
 
 
 def test_requests_of_a_limit_are_spaced_evenly() -> None:
-    pacer = Pacer(4)
+    pacer = AdaptiveThrottle(4)
     assert starts(pacer, 4) == pytest.approx([0, 0.25, 0.5, 0.75])
     assert starts(pacer, 2, now=10) == pytest.approx([10, 10.25]), "what was not used is not made up for"
 
 
 def test_another_limit_counts_from_now_on() -> None:
-    pacer = Pacer(None)
+    pacer = AdaptiveThrottle(None)
     pacer.limit(2)
     assert starts(pacer, 3) == pytest.approx([0, 0.5, 1])
     pacer.limit(None)
@@ -32,7 +32,7 @@ def test_another_limit_counts_from_now_on() -> None:
 
 @pytest.mark.parametrize(("asked", "held"), [(30.0, 30.0), (0.5, 0.5), (120.0, 120.0), (86_400.0, 120.0)])
 def test_nothing_starts_within_the_pause_that_the_service_asks_for(asked: float, held: float) -> None:
-    pacer = Pacer(None)
+    pacer = AdaptiveThrottle(None)
     pacer.refused(started=0, now=1, retry_after=asked)
     assert pacer.reserve(1) == pytest.approx(held)
     assert pacer.refusals == 1
@@ -40,32 +40,34 @@ def test_nothing_starts_within_the_pause_that_the_service_asks_for(asked: float,
 
 @pytest.mark.parametrize("asked", [None, 0.0])
 def test_without_a_pause_requests_are_spaced_all_the_same(asked: float | None) -> None:
-    pacer = Pacer(None)
+    pacer = AdaptiveThrottle(None)
     pacer.refused(started=0, now=1, retry_after=asked)
-    assert starts(pacer, 3, now=1) == pytest.approx([1 + defaults.REFUSED_SPACING * number for number in (1, 2, 3)])
+    assert starts(pacer, 3, now=1) == pytest.approx(
+        [1 + defaults.THROTTLE_MIN_INTERVAL * number for number in (1, 2, 3)]
+    )
 
 
 def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
-    pacer = Pacer(None)
+    pacer = AdaptiveThrottle(None)
     pacer.refused(started=0, now=1, retry_after=30)
     pacer.refused(started=0.5, now=2, retry_after=1)
     assert pacer.reserve(2) == pytest.approx(29)
 
 
 def test_what_was_reserved_before_a_refusal_is_void() -> None:
-    pacer = Pacer(2)
+    pacer = AdaptiveThrottle(2)
     starts(pacer, 100)
     pacer.refused(started=0, now=1, retry_after=10)
     assert pacer.reserve(1) == pytest.approx(10), "not behind those that have to ask again"
 
 
-def spacing(pacer: Pacer, now: float) -> float:
+def spacing(pacer: AdaptiveThrottle, now: float) -> float:
     first, second = starts(pacer, 2, now)
     return second - first
 
 
 def test_each_refusal_doubles_the_spacing_up_to_a_second() -> None:
-    pacer = Pacer(None)
+    pacer = AdaptiveThrottle(None)
     found = []
     for now in range(0, 8000, 1000):
         pacer.refused(started=now, now=now + 1, retry_after=1)
@@ -74,14 +76,14 @@ def test_each_refusal_doubles_the_spacing_up_to_a_second() -> None:
 
 
 def test_those_that_were_on_their_way_together_count_once() -> None:
-    pacer = Pacer(None)
+    pacer = AdaptiveThrottle(None)
     for number in range(16):
         pacer.refused(started=0.9, now=1 + number / 100, retry_after=1)
-    assert spacing(pacer, 500) == pytest.approx(defaults.REFUSED_SPACING)
+    assert spacing(pacer, 500) == pytest.approx(defaults.THROTTLE_MIN_INTERVAL)
 
 
 def test_what_is_let_through_makes_it_quicker_until_nothing_is_left() -> None:
-    pacer = Pacer(None)
+    pacer = AdaptiveThrottle(None)
     pacer.refused(started=0, now=1, retry_after=None)
     for _ in range(69):
         pacer.accepted()
@@ -92,7 +94,7 @@ def test_what_is_let_through_makes_it_quicker_until_nothing_is_left() -> None:
 
 
 def test_a_refusal_slows_down_what_was_limited_already() -> None:
-    pacer = Pacer(5)
+    pacer = AdaptiveThrottle(5)
     pacer.refused(started=0, now=1, retry_after=None)
     assert spacing(pacer, 500) == pytest.approx(0.4)
     for _ in range(1000):
@@ -101,6 +103,6 @@ def test_a_refusal_slows_down_what_was_limited_already() -> None:
 
 
 def test_after_a_refusal_a_lower_limit_still_holds() -> None:
-    pacer = Pacer(0.1)
+    pacer = AdaptiveThrottle(0.1)
     pacer.refused(started=0, now=1, retry_after=2)
     assert starts(pacer, 3, now=1) == pytest.approx([11, 21, 31])

@@ -9,7 +9,7 @@ from contract import enumeration
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.validation import timezones
-from airflow_provider_ringevents.client.validation.timezones import TIME_ZONES, check_timezone, iana_name, zone
+from airflow_provider_ringevents.client.validation.timezones import TIME_ZONES, check_timezone, get_zone, iana_name
 
 DOCUMENTED = enumeration("timezone")
 TZDATA = frozenset((importlib.resources.files("tzdata") / "zones").read_text().split())
@@ -18,7 +18,7 @@ SUMMER = datetime(2026, 7, 15, 12)
 
 
 def hours(name: str, when: datetime) -> float:
-    offset = when.replace(tzinfo=zone(name)).utcoffset()
+    offset = when.replace(tzinfo=get_zone(name)).utcoffset()
     assert offset is not None
     return offset / timedelta(hours=1)
 
@@ -30,7 +30,7 @@ def test_names_are_those_of_the_reference() -> None:
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_every_name_has_a_zone(name: str) -> None:
     assert iana_name(name) in TZDATA
-    assert zone(name).key == iana_name(name)
+    assert get_zone(name).key == iana_name(name)
     assert check_timezone("timezone", name) == name
 
 
@@ -45,7 +45,9 @@ def test_city_has_the_clock_of_the_tz_database_zone_of_that_name(name: str) -> N
     namesakes = [known for known in TZDATA if known.rpartition("/")[2] == name.replace(" ", "_")]
     for namesake in namesakes:
         for when in (WINTER, SUMMER):
-            assert when.replace(tzinfo=zone(name)).utcoffset() == when.replace(tzinfo=ZoneInfo(namesake)).utcoffset()
+            assert (
+                when.replace(tzinfo=get_zone(name)).utcoffset() == when.replace(tzinfo=ZoneInfo(namesake)).utcoffset()
+            )
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_offset_of_names_that_are_no_zone_of_the_tz_database(name: str, winter: 
 )
 def test_near_miss_is_named(given: str, suggested: str) -> None:
     with pytest.raises(RingEventsConfigError) as caught:
-        zone(given, "event_timezone")
+        get_zone(given, "event_timezone")
     message = str(caught.value)
     assert message.startswith(f"event_timezone: {given!r} is not one of the 746 documented time zones. Did you mean ")
     assert message.partition("Did you mean ")[2].startswith(suggested)
@@ -128,7 +130,7 @@ def test_undocumented_zone_suggests_one_with_the_same_clock() -> None:
         iana_name("America/Coyhaique")
     suggested = str(caught.value).partition("Did you mean ")[2].partition("?")[0].replace("'", "").split(" or ")
     for name in suggested:
-        assert WINTER.replace(tzinfo=zone(name)).utcoffset() == timedelta(hours=-3)
+        assert WINTER.replace(tzinfo=get_zone(name)).utcoffset() == timedelta(hours=-3)
 
 
 @pytest.mark.parametrize("name", ["", None, 3])
@@ -139,13 +141,13 @@ def test_no_name_is_always_refused(name: object) -> None:
 
 def test_undocumented_name_passes_when_asked() -> None:
     assert check_timezone("timezone", "Mars/Olympus", allow_undocumented=True) == "Mars/Olympus"
-    assert zone("America/Coyhaique", allow_undocumented=True) == ZoneInfo("America/Coyhaique")
+    assert get_zone("America/Coyhaique", allow_undocumented=True) == ZoneInfo("America/Coyhaique")
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "../../etc/passwd", "/etc/passwd", "America", "a\0b"])
 def test_name_without_a_zone_is_refused_all_the_same(name: str) -> None:
     with pytest.raises(RingEventsConfigError, match="no zone for"):
-        zone(name, allow_undocumented=True)
+        get_zone(name, allow_undocumented=True)
 
 
 def test_zones_come_from_the_package_where_the_system_has_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ from contract import check_request, enumeration, operation, operations, request_
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.validation import schema
-from airflow_provider_ringevents.client.validation.requests import TABLES, checked_attributes
+from airflow_provider_ringevents.client.validation.requests import REQUEST_SCHEMAS, validate_request
 
-OPERATIONS = sorted(TABLES)
+OPERATIONS = sorted(REQUEST_SCHEMAS)
 EVENT: dict[str, Any] = {
     "name": "Summit",
     "timeStart": "2026-05-01T09:00:00",
@@ -24,7 +24,7 @@ EVENT: dict[str, Any] = {
 
 def problems(name: str, attributes: Any, **options: bool) -> list[str]:
     with pytest.raises(RingEventsConfigError) as caught:
-        checked_attributes(name, attributes, **options)
+        validate_request(name, attributes, **options)
     first, *lines = str(caught.value).split("\n")
     assert first.startswith(f"{name}: {len(lines)} problem")
     return [line.removeprefix("- ") for line in lines]
@@ -33,25 +33,25 @@ def problems(name: str, attributes: Any, **options: bool) -> list[str]:
 def schema_of(kind: schema.Kind) -> dict[str, Any]:
     """What the reference has to say of an attribute of this kind."""
     match kind:
-        case schema.Secret():
+        case schema.SecretType():
             return {"type": "string"}
-        case schema.Choice():
+        case schema.EnumType():
             return {"type": "string", "enum": list(kind.allowed)}
-        case schema.Choices():
+        case schema.EnumListType():
             return {"type": "array", "items": {"type": "string", "enum": list(kind.allowed)}}
-        case schema.Zone():
+        case schema.TimeZoneType():
             return {"$ref": "#/components/schemas/timezone"}
-        case schema.Time():
+        case schema.TimestampType():
             return {"type": "string", "format": "date-time"}
-        case schema.Flag():
+        case schema.BooleanType():
             return {"type": "boolean"}
-        case schema.Integer():
+        case schema.IntegerType():
             return {"type": "integer"}
-        case schema.Number():
+        case schema.NumberType():
             return {"type": "number"}
-        case schema.Object():
+        case schema.MapType():
             return {"type": "object", "additionalProperties": {"type": "string"} if kind.strings else True}
-        case schema.Record():
+        case schema.StructType():
             properties = {name: schema_of(known) for name, known in kind.table.items()}
             return {"type": "object", "properties": properties, "additionalProperties": False}
         case _:
@@ -109,15 +109,15 @@ def test_tables_are_those_of_the_reference(name: str) -> None:
         key: {word: value for word, value in schema.items() if (word, value) != ("format", "password")}
         for key, schema in documented["properties"].items()
     }
-    assert {key: schema_of(kind) for key, kind in TABLES[name].items()} == properties
-    assert {key for key, kind in TABLES[name].items() if kind.required} == set(documented.get("required", ()))
-    secret = {key for key, kind in TABLES[name].items() if isinstance(kind, schema.Secret)}
+    assert {key: schema_of(kind) for key, kind in REQUEST_SCHEMAS[name].items()} == properties
+    assert {key for key, kind in REQUEST_SCHEMAS[name].items() if kind.required} == set(documented.get("required", ()))
+    secret = {key for key, kind in REQUEST_SCHEMAS[name].items() if isinstance(kind, schema.SecretType)}
     assert secret == {key for key in documented["properties"] if key == "password"}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_everything_documented_passes_and_is_what_the_reference_allows(name: str) -> None:
-    checked = checked_attributes(name, full(name))
+    checked = validate_request(name, full(name))
     assert set(checked) == set(full(name))
     assert request(name, checked) == name
 
@@ -126,12 +126,12 @@ def test_everything_documented_passes_and_is_what_the_reference_allows(name: str
 def test_missing_and_mistyped_attributes_are_refused(name: str, attribute: str) -> None:
     given = full(name)
     del given[attribute]
-    if TABLES[name][attribute].required:
+    if REQUEST_SCHEMAS[name][attribute].required:
         assert f"{attribute}: is required and missing" in problems(name, given)
         assert f"{attribute}: is required and missing" in problems(name, {**given, attribute: None})
         assert [line for line in problems(name, {**given, attribute: ""}) if line.startswith(attribute)]
     elif attribute != "timezone":
-        assert attribute not in checked_attributes(name, {**given, attribute: None})
+        assert attribute not in validate_request(name, {**given, attribute: None})
     # A set is no type of JSON, so it is wrong everywhere.
     for allow in (True, False):
         lines = problems(name, {**given, attribute: {1}}, allow_undocumented=allow)
@@ -163,7 +163,7 @@ def test_missing_and_mistyped_attributes_are_refused(name: str, attribute: str) 
 )
 def test_one_wrong_value_is_one_problem(attribute: str, value: Any, word: str | None) -> None:
     if word is None:
-        assert checked_attributes("create_event", {**EVENT, attribute: value})[attribute] == value
+        assert validate_request("create_event", {**EVENT, attribute: value})[attribute] == value
         return
     lines = problems("create_event", {**EVENT, attribute: value})
     assert len(lines) == 1
@@ -185,9 +185,9 @@ def test_unknown_attribute_names_the_nearest() -> None:
 
 
 def test_times_are_sent_in_utc() -> None:
-    checked = checked_attributes("create_event", EVENT)
+    checked = validate_request("create_event", EVENT)
     assert (checked["timeStart"], checked["timeEnd"]) == ("2026-05-01T13:00:00Z", "2026-05-01T21:00:00Z")
-    checked = checked_attributes("duplicate_event", {"timeStart": datetime(2026, 5, 1, 9, tzinfo=UTC)})
+    checked = validate_request("duplicate_event", {"timeStart": datetime(2026, 5, 1, 9, tzinfo=UTC)})
     assert checked == {"timeStart": "2026-05-01T09:00:00Z"}
 
 
@@ -208,7 +208,7 @@ def test_end_is_after_start(end: str) -> None:
 
 def test_start_and_end_are_compared_as_instants() -> None:
     later = {**EVENT, "timeStart": "2026-05-01T23:00:00+09:00", "timeEnd": "2026-05-01T15:00:00Z"}
-    assert checked_attributes("create_event", later)["timeStart"] == "2026-05-01T14:00:00Z"
+    assert validate_request("create_event", later)["timeStart"] == "2026-05-01T14:00:00Z"
 
 
 @pytest.mark.parametrize("value", [True, "9.50", math.nan, math.inf, -math.inf, [1]])
@@ -218,7 +218,7 @@ def test_price_is_a_finite_number(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [0, 9, 9.5, 10**400])
 def test_any_finite_number_is_a_price(value: Any) -> None:
-    assert checked_attributes("create_ticket", {"price": value}) == {"price": value}
+    assert validate_request("create_ticket", {"price": value}) == {"price": value}
 
 
 @pytest.mark.parametrize("email", ["ada", "ada@", "@example.org", "ada@example", "a b@example.org", "a@b@c.org", 5, ""])
@@ -238,7 +238,7 @@ def test_metadata_of_links_and_registrations_holds_strings() -> None:
 
 def test_metadata_of_events_holds_what_json_holds() -> None:
     metadata = {"rows": [1, {"a": None}], "on": True}
-    assert checked_attributes("duplicate_event", {"metadata": metadata}) == {"metadata": metadata}
+    assert validate_request("duplicate_event", {"metadata": metadata}) == {"metadata": metadata}
     lines = problems("duplicate_event", {"metadata": {"when": datetime(2026, 1, 1), "nan": [math.nan]}})
     assert [line.partition(":")[0] for line in lines] == ["metadata['when']", "metadata['nan']"]
     assert problems("duplicate_event", {"metadata": {1: "x"}})[0].startswith(
@@ -252,7 +252,7 @@ def test_data_subscription() -> None:
         "configuration": {"url": "https://example.org/in", "type": None, "expiresAt": "2026-05-01T09:00:00+02:00"},
         "signals": ("attendance", "registrationQrCreated"),
     }
-    assert checked_attributes("create_data_subscription", given) == {
+    assert validate_request("create_data_subscription", given) == {
         "configuration": {"url": "https://example.org/in", "expiresAt": "2026-05-01T07:00:00Z"},
         "signals": ["attendance", "registrationQrCreated"],
     }
@@ -286,7 +286,7 @@ def test_password_and_metadata_are_never_shown() -> None:
 
 def test_undocumented_attributes_and_values_pass_when_asked() -> None:
     given = {**EVENT, "eventType": "hologram", "mood": {"level": 3}, "timezone": "America/Coyhaique"}
-    checked = checked_attributes("create_event", given, allow_undocumented=True)
+    checked = validate_request("create_event", given, allow_undocumented=True)
     assert (checked["eventType"], checked["mood"]) == ("hologram", {"level": 3})
     assert checked["timeStart"] == "2026-05-01T12:00:00Z"
 
@@ -299,22 +299,22 @@ def test_undocumented_attributes_are_still_json_and_types_still_checked() -> Non
 
 def test_misspelt_attribute_passes_with_a_warning() -> None:
     with pytest.warns(DeprecationWarning, match="attendeesVisiblity is deprecated, use attendeesVisibility") as caught:
-        checked = checked_attributes("create_event", {**EVENT, "attendeesVisiblity": "show_all"})
+        checked = validate_request("create_event", {**EVENT, "attendeesVisiblity": "show_all"})
     assert checked["attendeesVisiblity"] == "show_all"
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        checked_attributes("create_event", {**EVENT, "attendeesVisibility": "show_all", "attendeesVisiblity": None})
+        validate_request("create_event", {**EVENT, "attendeesVisibility": "show_all", "attendeesVisiblity": None})
 
 
 def test_what_was_given_stays_as_it_was() -> None:
     given = {**EVENT, "description": None, "timeStart": "2026-05-01T09:00:00Z"}
     before = dict(given)
-    assert "description" not in checked_attributes("create_event", given)
+    assert "description" not in validate_request("create_event", given)
     assert given == before
 
 
 @pytest.mark.parametrize("attributes", [None, [], "name=x"])
 def test_no_mapping_is_refused(attributes: Any) -> None:
     with pytest.raises(RingEventsConfigError, match="create_ticket: expected an object of attributes, got"):
-        checked_attributes("create_ticket", attributes)
+        validate_request("create_ticket", attributes)

@@ -41,7 +41,7 @@ def test_a_client_asks_for_large_pieces() -> None:
         # Fails when httpx keeps its connections elsewhere: then `widen` does nothing any more.
         client._http._transport._pool._network_backend._backend = backend
         client.send(endpoints.health())
-    assert set(backend.asked) == {defaults.READ_BYTES}
+    assert set(backend.asked) == {defaults.SOCKET_READ_SIZE}
 
 
 def test_a_proxy_of_the_environment_is_widened_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ def test_a_proxy_of_the_environment_is_widened_too(monkeypatch: pytest.MonkeyPat
                 transport._pool._network_backend._backend = backend
             client.send(endpoints.health())
         assert proxy.seen
-    assert set(backend.asked) == {defaults.READ_BYTES}
+    assert set(backend.asked) == {defaults.SOCKET_READ_SIZE}
 
 
 def test_a_transport_of_another_kind_is_left_alone() -> None:

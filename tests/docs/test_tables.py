@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_ringevents.client import types
 from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER
-from airflow_provider_ringevents.client.validation.requests import TABLES
+from airflow_provider_ringevents.client.validation.requests import REQUEST_SCHEMAS
 from airflow_provider_ringevents.client.validation.timezones import TIME_ZONES
 from airflow_provider_ringevents.exports.catalog import COLLECTIONS
 from airflow_provider_ringevents.hooks.connection import EXTRA_KEYS
@@ -104,9 +104,9 @@ def test_every_attribute_of_events_is_listed() -> None:
     own = {"name", "timeStart", "timeEnd", "timezone", "currency"}
     deprecated = {"attendeesVisiblity"}
     plain, series = listed.values()
-    assert plain == TABLES["create_event"].keys() - own - deprecated
-    assert series == TABLES["duplicate_event"].keys() - own
-    assert series == TABLES["create_event_from_template"].keys() - own
+    assert plain == REQUEST_SCHEMAS["create_event"].keys() - own - deprecated
+    assert series == REQUEST_SCHEMAS["duplicate_event"].keys() - own
+    assert series == REQUEST_SCHEMAS["create_event_from_template"].keys() - own
 
 
 def test_every_condition_is_listed() -> None:

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_ringevents.emulator import Emulator, ManualClock
 from airflow_provider_ringevents.emulator.api.filters import Selection
 from airflow_provider_ringevents.emulator.backend.clock import iso
-from airflow_provider_ringevents.emulator.backend.registration_ids import Dice, Ids, Key, Kind
+from airflow_provider_ringevents.emulator.backend.registration_ids import Ids, ResourceKey, ResourceType, SeededValues
 from airflow_provider_ringevents.emulator.backend.registrations import Registrations
 from emulator.conftest import Api
 
@@ -21,7 +21,7 @@ START = 1_780_000_000_000
 
 
 def book(size: int, days: int = 60, seed: int = 1) -> Registrations:
-    return Registrations(Ids(seed), Dice(seed), 3, size, opened=START, closed=START + days * DAY, attended=True)
+    return Registrations(Ids(seed), SeededValues(seed), 3, size, opened=START, closed=START + days * DAY, attended=True)
 
 
 # --- pages
@@ -381,7 +381,7 @@ def test_ids_are_25_letters_and_digits_and_read_back() -> None:
     dice = random.Random(1)
     seen = set()
     for _ in range(3000):
-        key = Key(dice.choice(list(Kind)), dice.getrandbits(32), dice.getrandbits(40))
+        key = ResourceKey(dice.choice(list(ResourceType)), dice.getrandbits(32), dice.getrandbits(40))
         text = ids.make(key.kind, key.parent, key.index)
         assert len(text) == 25
         assert text.isascii()
@@ -389,7 +389,15 @@ def test_ids_are_25_letters_and_digits_and_read_back() -> None:
         assert ids.read(text) == key
         seen.add(text)
     assert len(seen) == 3000
-    for wrong in ("", "A" * 25, text[:-1], text + "A", text.swapcase(), "ä" * 25, Ids(6).make(Kind.EVENT, 0, 0)):
+    for wrong in (
+        "",
+        "A" * 25,
+        text[:-1],
+        text + "A",
+        text.swapcase(),
+        "ä" * 25,
+        Ids(6).make(ResourceType.EVENT, 0, 0),
+    ):
         assert ids.read(wrong) is None
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_ringevents.client.types import REPORT_TYPES
 from airflow_provider_ringevents.emulator import Emulator, ManualClock
-from airflow_provider_ringevents.emulator.backend.report_files import BLOCK, BlocksContent
+from airflow_provider_ringevents.emulator.backend.report_files import BLOCK, SyntheticContent
 from emulator.conftest import Api, fetch
 
 
@@ -280,7 +280,7 @@ def test_head_of_a_file(event_path: str, emulator: Emulator, api: Api, clock: Ma
 
 @pytest.mark.parametrize("size", [0, 1, 27, 28, 500, 4096, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 12_345])
 def test_file_of_any_size(size: int) -> None:
-    content = BlocksContent(size, "label")
+    content = SyntheticContent(size, "label")
     whole = b"".join(content.read(0, size))
     assert len(whole) == size
     assert all(len(piece) <= BLOCK for piece in content.read(0, size))
@@ -291,12 +291,12 @@ def test_file_of_any_size(size: int) -> None:
         rows = list(csv.reader(io.StringIO(whole.decode())))
         assert {len(row) for row in rows} == {6}
         assert whole.endswith(b"\r\n")
-    other = b"".join(BlocksContent(size, "labels").read(0, size))
+    other = b"".join(SyntheticContent(size, "labels").read(0, size))
     assert (other == whole) is (size < 300)
 
 
 def test_blocks_of_a_large_file_differ() -> None:
-    blocks = list(BlocksContent(10 * BLOCK, "x").read(0, 10 * BLOCK))
+    blocks = list(SyntheticContent(10 * BLOCK, "x").read(0, 10 * BLOCK))
     assert len({hashlib.sha256(block).digest() for block in blocks}) == len(blocks)
 
 

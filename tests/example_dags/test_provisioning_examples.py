@@ -27,7 +27,7 @@ Exported = Callable[[], dict[str, bytes]]
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a request that was cut the emulator shows what it has at once."""
-    monkeypatch.setattr("airflow_provider_ringevents.provisioning.idempotent_create.LOOK_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("airflow_provider_ringevents.provisioning.idempotent_create.LOOKUP_DELAYS", (0.01, 0.01))
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ class Calendar:
         self.slept += seconds
         self.on_sleep()
 
-    async def sleep_in_loop(self, seconds: float) -> None:
+    async def async_sleep(self, seconds: float) -> None:
         self.sleep(seconds)
 
     def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
@@ -251,9 +251,9 @@ class Calendar:
 def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
     calendar = Calendar()
     monkeypatch.setattr(clock, "now", calendar.now)
-    for name in ("sleep_in_loop", "call_later"):
+    for name in ("async_sleep", "call_later"):
         monkeypatch.setattr(clock, name, getattr(calendar, name))
-    monkeypatch.setattr(clock, "steady", calendar.now)
+    monkeypatch.setattr(clock, "monotonic", calendar.now)
     return calendar
 
 

@@ -15,7 +15,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_harness import HAS_TASK_SDK, DagOutcome
 
-from airflow_provider_ringevents.client.validation.datetimes import api_time
+from airflow_provider_ringevents.client.validation.datetimes import format_timestamp
 
 NAME = "example_ringevents_registrations_sync"
 FILE = Path(__file__).parents[2] / "example_dags" / f"{NAME}.py"
@@ -44,7 +44,9 @@ def test_a_run_by_hand_exports_the_window_that_it_is_given(
 ) -> None:
     ids = emulator.state.add_registrations(emulator.event_id, 3)
     now = datetime.now(UTC)
-    outcome = run_example(NAME, start=api_time(now - timedelta(minutes=1)), end=api_time(now + timedelta(minutes=1)))
+    outcome = run_example(
+        NAME, start=format_timestamp(now - timedelta(minutes=1)), end=format_timestamp(now + timedelta(minutes=1))
+    )
     assert outcome.state == "success", outcome.log_text
     ((path, content),) = exported().items()
     assert path.startswith(f"registrations-{emulator.event_id}/")

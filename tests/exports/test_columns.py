@@ -10,7 +10,7 @@ from contract import contract, operation
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.exports.catalog import COLLECTIONS
-from airflow_provider_ringevents.exports.columns import OTHER, ColumnKind, columns_of
+from airflow_provider_ringevents.exports.columns import OTHER, ColumnKind, columns_for
 from docs import code, rows
 
 # Documented as plain text; what they are is in their names.
@@ -50,14 +50,14 @@ def flattened(properties: dict[str, Any], prefix: str = "") -> Iterator[tuple[st
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_every_documented_field_has_its_column(collection: str) -> None:
     expected = {name: kind for name, kind in documented(collection) if name not in COLLECTIONS[collection].dropped}
-    columns = columns_of(collection)
+    columns = columns_for(collection)
     assert {column.name: column.kind for column in columns} == expected
     assert len(columns) == len(expected)
 
 
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_the_id_is_first_and_the_rest_is_in_the_order_of_the_reference(collection: str) -> None:
-    names = [column.name for column in columns_of(collection)]
+    names = [column.name for column in columns_for(collection)]
     assert names[0] == "id"
     own = [name.partition(".")[0] for name in names[1:]]
     # The reference goes by the alphabet, but for reports.
@@ -66,19 +66,19 @@ def test_the_id_is_first_and_the_rest_is_in_the_order_of_the_reference(collectio
 
 
 def test_a_signed_link_has_no_column_and_a_credential_has_one() -> None:
-    assert "url" not in {column.name for column in columns_of("reports")}
+    assert "url" not in {column.name for column in columns_for("reports")}
     for name in ("registrations", "magic_links"):
-        there = {column.name for column in columns_of(name)}
+        there = {column.name for column in columns_for(name)}
         fields = {field for field, _ in documented(name)}
         assert COLLECTIONS[name].credentials & fields <= there
 
 
 def test_an_unknown_list_is_refused_by_name() -> None:
     with pytest.raises(RingEventsConfigError, match=r"collection: .*'registration'.*'registrations'"):
-        columns_of("registration")
+        columns_for("registration")
 
 
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_the_documentation_shows_the_columns(collection: str) -> None:
     shown = [tuple(code(cell)[0] for cell in row) for row in rows("formats/index.md", f"### {collection}")]
-    assert shown == [(column.name, column.kind, IN_PARQUET[column.kind]) for column in columns_of(collection)]
+    assert shown == [(column.name, column.kind, IN_PARQUET[column.kind]) for column in columns_for(collection)]

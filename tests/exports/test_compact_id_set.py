@@ -6,14 +6,14 @@ import random
 
 import pytest
 
-from airflow_provider_ringevents.exports.compact_id_set import SeenIds
+from airflow_provider_ringevents.exports.compact_id_set import CompactIdSet
 
 
 @pytest.mark.parametrize("expected", [0, 5_000, 100_000], ids=["nothing said", "too few said", "enough said"])
 def test_says_what_a_set_would_say(expected: int) -> None:
     chance = random.Random(7)
     ids = [f"{chance.randrange(20_000):025d}" for _ in range(30_000)]
-    seen, model = SeenIds(expected), set[str]()
+    seen, model = CompactIdSet(expected), set[str]()
     for start in range(0, len(ids), 97):
         part = ids[start : start + 97]
         new = []
@@ -25,16 +25,16 @@ def test_says_what_a_set_would_say(expected: int) -> None:
 
 
 def test_an_id_twice_in_one_page_is_new_once() -> None:
-    assert SeenIds().add(["a", "b", "a"]) == [True, True, False]
+    assert CompactIdSet().add(["a", "b", "a"]) == [True, True, False]
 
 
 def test_any_text_is_an_id() -> None:
     ids = ["", " ", "\ud800", "Ä", "a/b", "0"]
-    seen = SeenIds()
+    seen = CompactIdSet()
     assert seen.add(ids) == [True] * len(ids)
     assert seen.add(ids) == [False] * len(ids)
 
 
 def test_seventeen_bytes_a_row() -> None:
-    seen = SeenIds(1_000_000)
+    seen = CompactIdSet(1_000_000)
     assert seen._keys.itemsize * len(seen._keys) + seen._checks.itemsize * len(seen._checks) < 17.5e6

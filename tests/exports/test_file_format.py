@@ -10,30 +10,30 @@ from typing import Any
 import pytest
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.exports.formats import FileKind, open_rows
+from airflow_provider_ringevents.exports.formats import FileFormat, open_row_writer
 
 
 @pytest.mark.parametrize(
     ("destination", "format", "expected"),
     [
-        ("s3://aws@bucket/key.jsonl", None, FileKind("jsonl")),
-        ("s3://bucket/key.ndjson", None, FileKind("jsonl")),
-        ("/data/key.json", "jsonl", FileKind("jsonl")),
-        ("key.JSONL.GZ", None, FileKind("jsonl", gzip=True)),
-        ("file:///data/key.csv", None, FileKind("csv")),
-        ("gs://bucket/2026.01/key.csv.gz", "csv", FileKind("csv", gzip=True)),
-        ("key.parquet", None, FileKind("parquet")),
-        ("s3://bucket/folder/", None, FileKind("jsonl")),
-        ("s3://bucket/folder.csv/", "parquet", FileKind("parquet")),
-        ("s3://bucket/key", None, FileKind("jsonl")),
-        ("s3://bucket/key.txt", "csv", FileKind("csv")),
-        ("s3://bucket/key.gz", "csv", FileKind("csv", gzip=True)),
-        ("s3://bucket.csv/key", None, FileKind("jsonl")),
-        ("s3://bucket/csv", None, FileKind("jsonl")),
+        ("s3://aws@bucket/key.jsonl", None, FileFormat("jsonl")),
+        ("s3://bucket/key.ndjson", None, FileFormat("jsonl")),
+        ("/data/key.json", "jsonl", FileFormat("jsonl")),
+        ("key.JSONL.GZ", None, FileFormat("jsonl", gzip=True)),
+        ("file:///data/key.csv", None, FileFormat("csv")),
+        ("gs://bucket/2026.01/key.csv.gz", "csv", FileFormat("csv", gzip=True)),
+        ("key.parquet", None, FileFormat("parquet")),
+        ("s3://bucket/folder/", None, FileFormat("jsonl")),
+        ("s3://bucket/folder.csv/", "parquet", FileFormat("parquet")),
+        ("s3://bucket/key", None, FileFormat("jsonl")),
+        ("s3://bucket/key.txt", "csv", FileFormat("csv")),
+        ("s3://bucket/key.gz", "csv", FileFormat("csv", gzip=True)),
+        ("s3://bucket.csv/key", None, FileFormat("jsonl")),
+        ("s3://bucket/csv", None, FileFormat("jsonl")),
     ],
 )
-def test_a_kind_is_read(destination: str, format: str | None, expected: FileKind) -> None:
-    assert FileKind.of(destination, format) == expected
+def test_a_kind_is_read(destination: str, format: str | None, expected: FileFormat) -> None:
+    assert FileFormat.of(destination, format) == expected
 
 
 @pytest.mark.parametrize(
@@ -57,22 +57,22 @@ def test_a_kind_is_read(destination: str, format: str | None, expected: FileKind
 )
 def test_what_cannot_be_written_is_refused(destination: str, format: str | None, message: str) -> None:
     with pytest.raises(RingEventsConfigError, match=message):
-        FileKind.of(destination, format)
+        FileFormat.of(destination, format)
 
 
 @pytest.mark.parametrize(
     ("kind", "suffix", "content_type"),
     [
-        (FileKind("jsonl"), ".jsonl", "application/x-ndjson"),
-        (FileKind("csv"), ".csv", "text/csv; charset=utf-8"),
-        (FileKind("csv", gzip=True), ".csv.gz", "application/gzip"),
-        (FileKind("parquet"), ".parquet", "application/vnd.apache.parquet"),
+        (FileFormat("jsonl"), ".jsonl", "application/x-ndjson"),
+        (FileFormat("csv"), ".csv", "text/csv; charset=utf-8"),
+        (FileFormat("csv", gzip=True), ".csv.gz", "application/gzip"),
+        (FileFormat("parquet"), ".parquet", "application/vnd.apache.parquet"),
     ],
 )
-def test_suffix_and_content_type(kind: FileKind, suffix: str, content_type: str) -> None:
+def test_suffix_and_content_type(kind: FileFormat, suffix: str, content_type: str) -> None:
     assert kind.suffix == suffix
     assert kind.content_type == content_type
-    assert FileKind.of(f"key{suffix}", None) == kind
+    assert FileFormat.of(f"key{suffix}", None) == kind
 
 
 def test_a_missing_pyarrow_is_said_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,18 +80,18 @@ def test_a_missing_pyarrow_is_said_with_the_extra_that_brings_it(monkeypatch: py
         return None if name == "pyarrow" else find_spec(name)
 
     monkeypatch.setattr("airflow_provider_ringevents.exports.formats.file_format.find_spec", without_pyarrow)
-    FileKind("jsonl").check_installed()
-    FileKind("csv", gzip=True).check_installed()
+    FileFormat("jsonl").check_installed()
+    FileFormat("csv", gzip=True).check_installed()
     with pytest.raises(RingEventsConfigError, match=r"airflow-provider-ringevents\[parquet\]"):
-        FileKind("parquet").check_installed()
+        FileFormat("parquet").check_installed()
     with pytest.raises(RingEventsConfigError, match=r"airflow-provider-ringevents\[parquet\]"):
-        open_rows(FileKind("parquet"), "stages", lambda _: None, lambda _: None)
+        open_row_writer(FileFormat("parquet"), "stages", lambda _: None, lambda _: None)
 
 
 def test_reading_a_kind_costs_a_dag_nothing() -> None:
     code = (
-        "from airflow_provider_ringevents.exports.formats import FileKind\n"
-        "FileKind.of('a.parquet', None).check_installed()\n"
+        "from airflow_provider_ringevents.exports.formats import FileFormat\n"
+        "FileFormat.of('a.parquet', None).check_installed()\n"
         "import sys\n"
         "print(sorted({'pyarrow', 'msgspec', 'airflow', 'httpx'} & sys.modules.keys()))"
     )

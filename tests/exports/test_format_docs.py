@@ -7,7 +7,7 @@ import io
 import pytest
 from listed_rows import Row, file_of, listed_rows
 
-from airflow_provider_ringevents.exports.formats import FileKind
+from airflow_provider_ringevents.exports.formats import FileFormat
 from airflow_provider_ringevents.exports.formats.compression import GZIP_LEVEL
 from docs import DOCS, blocks
 
@@ -20,7 +20,7 @@ def shown_rows() -> list[Row]:
 
 def as_parquet() -> str:
     pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
-    table = pq.read_table(io.BytesIO(file_of(FileKind("parquet"), "registrations", [shown_rows()[1:]])))
+    table = pq.read_table(io.BytesIO(file_of(FileFormat("parquet"), "registrations", [shown_rows()[1:]])))
     (row,) = table.to_pylist()
     types = [f"{name}: {kind}" for name, kind in zip(table.schema.names, table.schema.types, strict=True)]
     values = [
@@ -35,7 +35,7 @@ def sample(page: str) -> str:
     """What the page's block of text has to be."""
     if page == "parquet":
         return as_parquet()
-    kind = FileKind("csv" if page == "csv" else "jsonl")
+    kind = FileFormat("csv" if page == "csv" else "jsonl")
     return file_of(kind, "registrations", [shown_rows()]).decode()
 
 

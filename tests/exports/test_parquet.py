@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from listed_rows import Row, file_of, listed_rows
 
 from airflow_provider_ringevents.exports.catalog import COLLECTIONS
-from airflow_provider_ringevents.exports.columns import ColumnKind, columns_of
-from airflow_provider_ringevents.exports.formats import FileKind, open_rows
+from airflow_provider_ringevents.exports.columns import ColumnKind, columns_for
+from airflow_provider_ringevents.exports.formats import FileFormat, open_row_writer
 
 pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
 
-PARQUET = FileKind("parquet")
+PARQUET = FileFormat("parquet")
 BERLIN = ZoneInfo("Europe/Berlin")
 TEXT = st.text(max_size=12)
 VALUES = st.recursive(
@@ -63,7 +63,7 @@ def test_rows_of_every_list(collection: str, caplog: pytest.LogCaptureFixture) -
     for got, row in zip(table, rows, strict=True):
         expected = {**row, **{f"utm.{name}": value for name, value in row.get("utm", {}).items()}}
         expected.pop("utm", None)
-        for column in columns_of(collection):
+        for column in columns_for(collection):
             value = expected.pop(column.name, None)
             if column.kind == "timestamp" and value is not None:
                 value = datetime.fromisoformat(value)
@@ -82,7 +82,7 @@ def test_no_rows_are_a_file_with_the_schema(collection: str) -> None:
     for pages in ([], [[]]):
         table = pq.read_table(io.BytesIO(file_of(PARQUET, collection, pages)))
         assert table.num_rows == 0
-        assert table.column_names == [*(column.name for column in columns_of(collection)), "_other"]
+        assert table.column_names == [*(column.name for column in columns_for(collection)), "_other"]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_anything_is_in_its_column_or_kept(rows: list[Row]) -> None:
     assert len(table) == len(rows)
     for got, row in zip(table, rows, strict=True):
         other = json.loads(got["_other"] or "{}")
-        for column in columns_of("tickets"):
+        for column in columns_for("tickets"):
             value = row.get(column.name)
             if column.name in other:
                 assert got[column.name] is None
@@ -212,7 +212,7 @@ def rows_of_groups(data: bytes) -> list[int]:
 
 def test_row_groups_are_written_as_rows_come() -> None:
     parts: list[bytes] = []
-    writer = open_rows(PARQUET, "stages", parts.append, lambda _row: UTC)
+    writer = open_row_writer(PARQUET, "stages", parts.append, lambda _row: UTC)
     sizes = []
     for page in range(250):
         writer.write([{"id": f"{page}-{number}", "name": "Main"} for number in range(100)])
@@ -252,7 +252,7 @@ def test_what_write_raises_comes_out_and_no_end_is_written_then() -> None:
             raise OSError(28, "No space left on device")
         parts.append(data)
 
-    writer = open_rows(PARQUET, "stages", write, lambda _row: UTC)
+    writer = open_row_writer(PARQUET, "stages", write, lambda _row: UTC)
     writer.write([{"id": "1", "name": "Main"}])
     broken = True
     with pytest.raises(OSError, match="No space left"):
@@ -265,7 +265,7 @@ def test_what_write_raises_comes_out_and_no_end_is_written_then() -> None:
 
 def test_a_file_that_is_given_up_has_no_end() -> None:
     parts: list[bytes] = []
-    writer = open_rows(PARQUET, "stages", parts.append, lambda _row: UTC)
+    writer = open_row_writer(PARQUET, "stages", parts.append, lambda _row: UTC)
     writer.write([{"id": str(number), "name": "Main"} for number in range(10_000)])
     assert len(b"".join(parts)) > 1000
     del writer

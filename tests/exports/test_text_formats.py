@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from listed_rows import Row, file_of, listed_rows
 
 from airflow_provider_ringevents.exports.catalog import COLLECTIONS
-from airflow_provider_ringevents.exports.columns import columns_of
-from airflow_provider_ringevents.exports.formats import FileKind, open_rows
+from airflow_provider_ringevents.exports.columns import columns_for
+from airflow_provider_ringevents.exports.formats import FileFormat, open_row_writer
 
-JSONL, CSV = FileKind("jsonl"), FileKind("csv")
+JSONL, CSV = FileFormat("jsonl"), FileFormat("csv")
 NASTY = [
     "",
     " ",
@@ -72,7 +72,7 @@ def cell(value: Any, *, is_json: bool = False) -> str:
 
 def check_csv(table: list[dict[str, str]], rows: list[Row], collection: str) -> None:
     """Every value is in its cell or in the last one."""
-    columns = columns_of(collection)
+    columns = columns_for(collection)
     assert len(table) == len(rows)
     for read, row in zip(table, rows, strict=True):
         assert list(read) == [*(column.name for column in columns), "_other"]
@@ -88,9 +88,9 @@ def check_csv(table: list[dict[str, str]], rows: list[Row], collection: str) -> 
         assert left == (json.loads(read["_other"]) if read["_other"] else {})
 
 
-@pytest.mark.parametrize("kind", [JSONL, FileKind("jsonl", gzip=True)], ids=lambda kind: kind.suffix)
+@pytest.mark.parametrize("kind", [JSONL, FileFormat("jsonl", gzip=True)], ids=lambda kind: kind.suffix)
 @pytest.mark.parametrize("collection", COLLECTIONS)
-def test_json_lines_of_every_list(collection: str, kind: FileKind) -> None:
+def test_json_lines_of_every_list(collection: str, kind: FileFormat) -> None:
     rows = listed_rows()[collection]
     data = file_of(kind, collection, [rows[:1], rows[1:]])
     text = (gzip.decompress(data) if kind.gzip else data).decode("utf-8")
@@ -98,9 +98,9 @@ def test_json_lines_of_every_list(collection: str, kind: FileKind) -> None:
     assert [json.loads(line) for line in text.split("\n")[:-1]] == rows
 
 
-@pytest.mark.parametrize("kind", [CSV, FileKind("csv", gzip=True)], ids=lambda kind: kind.suffix)
+@pytest.mark.parametrize("kind", [CSV, FileFormat("csv", gzip=True)], ids=lambda kind: kind.suffix)
 @pytest.mark.parametrize("collection", COLLECTIONS)
-def test_csv_of_every_list(collection: str, kind: FileKind) -> None:
+def test_csv_of_every_list(collection: str, kind: FileFormat) -> None:
     rows = listed_rows()[collection]
     data = file_of(kind, collection, [rows[:1], rows[1:]])
     check_csv(read_csv(gzip.decompress(data) if kind.gzip else data), list(rows), collection)
@@ -126,7 +126,7 @@ def test_csv_of_anything_loses_nothing(rows: list[Row]) -> None:
 
 
 @pytest.mark.parametrize("kind", [JSONL, CSV], ids=lambda kind: kind.format)
-def test_half_of_a_pair_does_not_end_an_export(kind: FileKind) -> None:
+def test_half_of_a_pair_does_not_end_an_export(kind: FileFormat) -> None:
     rows = [{"id": "1", "name": "cut \ud83d", "new": ["\ude00", {"\ud83d": 1}]}, {"id": "2", "name": "\ud83d\ude00"}]
     text = file_of(kind, "stages", [rows]).decode("utf-8")
     assert text.count("\ufffd") == 3
@@ -134,18 +134,18 @@ def test_half_of_a_pair_does_not_end_an_export(kind: FileKind) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [FileKind("jsonl", gzip=zipped) for zipped in (False, True)], ids=lambda kind: kind.suffix
+    "kind", [FileFormat("jsonl", gzip=zipped) for zipped in (False, True)], ids=lambda kind: kind.suffix
 )
-def test_json_lines_of_no_rows(kind: FileKind) -> None:
+def test_json_lines_of_no_rows(kind: FileFormat) -> None:
     for pages in ([], [[]]):
         data = file_of(kind, "stages", pages)
         assert (gzip.decompress(data) if kind.gzip else data) == b""
 
 
 @pytest.mark.parametrize(
-    "kind", [FileKind("csv", gzip=zipped) for zipped in (False, True)], ids=lambda kind: kind.suffix
+    "kind", [FileFormat("csv", gzip=zipped) for zipped in (False, True)], ids=lambda kind: kind.suffix
 )
-def test_csv_of_no_rows_is_the_header(kind: FileKind) -> None:
+def test_csv_of_no_rows_is_the_header(kind: FileFormat) -> None:
     for pages in ([], [[]], [[], []]):
         data = file_of(kind, "stages", pages)
         assert (gzip.decompress(data) if kind.gzip else data) == b"id,createdAt,name,updatedAt,_other\n"
@@ -176,7 +176,7 @@ STARTS = ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"]  # n
 
 def escaped_csv(rows: list[Row]) -> list[dict[str, str]]:
     written: list[bytes] = []
-    writer = open_rows(CSV, "tickets", written.append, lambda row: UTC, escape_formulas=True)
+    writer = open_row_writer(CSV, "tickets", written.append, lambda row: UTC, escape_formulas=True)
     writer.write(rows)
     writer.finish()
     return read_csv(b"".join(written))
@@ -195,7 +195,7 @@ def test_csv_escapes_what_would_start_a_formula(start: str) -> None:
 @given(rows=ROWS)
 def test_no_cell_of_an_escaped_csv_starts_a_formula_but_numbers(rows: list[Row]) -> None:
     written: list[bytes] = []
-    writer = open_rows(CSV, "registrations", written.append, lambda row: UTC, escape_formulas=True)
+    writer = open_row_writer(CSV, "registrations", written.append, lambda row: UTC, escape_formulas=True)
     writer.write(rows)
     writer.finish()
     for plain, read in zip(read_csv(file_of(CSV, "registrations", [rows])), read_csv(b"".join(written)), strict=True):
@@ -230,7 +230,7 @@ def test_a_field_that_is_no_object_where_one_is_documented_is_kept() -> None:
 
 def test_gzip_is_the_same_every_time_and_one_member_without_a_time() -> None:
     rows = listed_rows()["registrations"]
-    first, second = (file_of(FileKind("jsonl", gzip=True), "registrations", [rows]) for _ in range(2))
+    first, second = (file_of(FileFormat("jsonl", gzip=True), "registrations", [rows]) for _ in range(2))
     assert first == second
     # The flags and the time: no name, no comment, no extra field, 1970.
     assert first[:8] == b"\x1f\x8b\x08" + bytes(5)
@@ -243,7 +243,7 @@ def test_gzip_is_the_same_every_time_and_one_member_without_a_time() -> None:
 def test_gzip_flows_while_rows_come() -> None:
     parts: list[bytes] = []
     noise = random.Random(1)
-    writer = open_rows(FileKind("jsonl", gzip=True), "stages", parts.append, lambda _row: UTC)
+    writer = open_row_writer(FileFormat("jsonl", gzip=True), "stages", parts.append, lambda _row: UTC)
     for number in range(200):
         writer.write([{"id": str(number), "name": noise.randbytes(1500).hex()}])
     written = sum(map(len, parts))
@@ -252,12 +252,12 @@ def test_gzip_flows_while_rows_come() -> None:
     assert max(map(len, parts)) < 100_000
 
 
-@pytest.mark.parametrize("kind", [JSONL, CSV, FileKind("csv", gzip=True)], ids=lambda kind: kind.suffix)
-def test_what_write_raises_comes_out(kind: FileKind) -> None:
+@pytest.mark.parametrize("kind", [JSONL, CSV, FileFormat("csv", gzip=True)], ids=lambda kind: kind.suffix)
+def test_what_write_raises_comes_out(kind: FileFormat) -> None:
     def full(_data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    writer = open_rows(kind, "stages", full, lambda _row: UTC)
+    writer = open_row_writer(kind, "stages", full, lambda _row: UTC)
 
     def export() -> None:
         writer.write([{"id": "1", "name": "x"}])

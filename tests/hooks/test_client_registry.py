@@ -20,7 +20,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
 )
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-from airflow_provider_ringevents.triggers._client_registry import SharedClient, shared_client
+from airflow_provider_ringevents.triggers._client_registry import SharedClient, acquire_shared_client
 
 Connect = Callable[..., str]
 POLL = endpoints.get_report("r")
@@ -44,7 +44,11 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_waits_of_one_loop_and_connection_share_a_client(connect: Connect, lookups: list[str]) -> None:
     async def run() -> None:
-        async with shared_client("one") as first, shared_client("one") as second, shared_client("two") as other:
+        async with (
+            acquire_shared_client("one") as first,
+            acquire_shared_client("one") as second,
+            acquire_shared_client("two") as other,
+        ):
             assert first is second
             assert other is not first
             for _ in range(3):
@@ -65,7 +69,7 @@ def test_each_loop_has_its_own(connect: Connect, lookups: list[str]) -> None:
     found: list[SharedClient] = []
 
     async def run() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             found.append(client)
             await client.poll(POLL)
 
@@ -82,15 +86,15 @@ def test_each_loop_has_its_own(connect: Connect, lookups: list[str]) -> None:
 
 def test_it_is_closed_when_the_last_one_leaves(connect: Connect, lookups: list[str]) -> None:
     async def run(server: WireServer) -> None:
-        async with shared_client("one") as first:
+        async with acquire_shared_client("one") as first:
             await first.poll(POLL)
-            async with shared_client("one") as second:
+            async with acquire_shared_client("one") as second:
                 await second.poll(POLL)
             await asyncio.sleep(0.02)
             assert server.open_connections == 1
             await first.poll(POLL)
         assert await asyncio.to_thread(server.wait_until_closed)
-        async with shared_client("one") as later:
+        async with acquire_shared_client("one") as later:
             assert later is not first
             await later.poll(POLL)
         assert await asyncio.to_thread(server.wait_until_closed)
@@ -104,7 +108,7 @@ def test_it_is_closed_when_the_last_one_leaves(connect: Connect, lookups: list[s
 
 def test_it_is_closed_when_a_wait_fails_or_is_cancelled(connect: Connect) -> None:
     async def failing() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             await client.poll(POLL)
             raise ValueError("a bug in a wait")
 
@@ -126,7 +130,7 @@ def test_it_is_closed_when_a_wait_fails_or_is_cancelled(connect: Connect) -> Non
 
 
 async def _poll_for_ever() -> None:
-    async with shared_client("one") as client:
+    async with acquire_shared_client("one") as client:
         while True:
             await client.poll(POLL)
 
@@ -137,7 +141,7 @@ def test_two_hundred_waits_keep_to_the_clients_connections(connect: Connect, loo
         return IN_PROGRESS
 
     async def run() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             answers = await asyncio.gather(*(client.poll(POLL) for _ in range(200)))
         assert [answer.status for answer in answers] == [202] * 200
 
@@ -153,7 +157,7 @@ def test_two_hundred_waits_keep_to_the_clients_connections(connect: Connect, loo
 @pytest.mark.parametrize("answer", [problem(503), problem(429), NO_ANSWER], ids=["503", "429", "no answer"])
 def test_a_poll_is_one_request(connect: Connect, answer: Answer) -> None:
     async def run() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             await client.poll(POLL)
 
     with WireServer(lambda seen: answer) as server:
@@ -188,7 +192,7 @@ def test_a_rotated_key_is_read_once_for_all_waits(connect: Connect, lookups: lis
     handler = Rotating(connect)
 
     async def run() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             answers = await asyncio.gather(*(client.poll(POLL) for _ in range(200)))
             assert [answer.status for answer in answers] == [202] * 200
             await client.poll(POLL)
@@ -206,7 +210,7 @@ def test_the_refused_client_is_closed_when_nobody_uses_it_any_more(connect: Conn
     handler = Rotating(connect)
 
     async def run(server: WireServer) -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             await asyncio.gather(*(client.poll(POLL) for _ in range(50)))
             await client.poll(POLL)
             new = {seen.connection for seen in server.seen if NEW_KEY in seen.headers["authorization"]}
@@ -227,7 +231,7 @@ def test_a_key_that_is_still_the_same_stays_refused(connect: Connect, lookups: l
             await client.poll(POLL)
 
     async def main() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             await run(client)
             await run(client)
 
@@ -240,7 +244,7 @@ def test_a_key_that_is_still_the_same_stays_refused(connect: Connect, lookups: l
 
 def test_a_key_that_may_not_do_this_is_not_looked_up_again(connect: Connect, lookups: list[str]) -> None:
     async def main() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             await client.poll(POLL)
 
     with WireServer(lambda seen: problem(403)) as server:
@@ -253,7 +257,7 @@ def test_a_key_that_may_not_do_this_is_not_looked_up_again(connect: Connect, loo
 
 def test_a_missing_connection_is_an_error_of_the_poll(lookups: list[str]) -> None:
     async def main() -> None:
-        async with shared_client("no_such") as client:
+        async with acquire_shared_client("no_such") as client:
             await client.poll(POLL)
 
     with pytest.raises(RingEventsConfigError, match="no_such"):
@@ -270,7 +274,7 @@ def listing(seen: Seen) -> Answer:
 
 def test_waits_of_one_organization_share_a_listing(connect: Connect) -> None:
     async def main(server: WireServer) -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             fresh = time.monotonic()
             found = await asyncio.gather(*(client.events("o", fresh) for _ in range(50)))
             assert found == [[{"id": "e", "name": "n"}]] * 50
@@ -293,7 +297,7 @@ def test_a_listing_that_takes_longer_than_waits_pause_is_not_begun_again_beside_
         return listing(seen)
 
     async def main(server: WireServer) -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             asked = []
             for _ in range(10):
                 asked.append(asyncio.create_task(client.events("o", time.monotonic())))
@@ -314,7 +318,7 @@ def test_a_listing_that_failed_is_not_kept(connect: Connect) -> None:
         return answer if isinstance(answer, Answer) else answer(seen)
 
     async def main() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             fresh = time.monotonic()
             with pytest.raises(Exception, match="404"):
                 await client.events("o", fresh)
@@ -327,7 +331,7 @@ def test_a_listing_that_failed_is_not_kept(connect: Connect) -> None:
 
 def test_a_wait_that_is_cancelled_leaves_the_listing_to_the_others(connect: Connect) -> None:
     async def main() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             fresh = time.monotonic()
             first = asyncio.create_task(client.events("o", fresh))
             second = asyncio.create_task(client.events("o", fresh))
@@ -347,7 +351,7 @@ def test_a_listing_too_reads_a_rotated_key_again(connect: Connect, lookups: list
     handler = Rotating(connect)
 
     async def main() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             assert await client.events("o", time.monotonic()) == []
 
     with WireServer(handler) as server:
@@ -362,7 +366,7 @@ def test_a_page_size_that_the_service_refuses_is_left_for_the_usual_one(connect:
         return problem(422) if int(seen.query["perPage"]) > defaults.PER_PAGE else listing(seen)
 
     async def main() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             assert len(await client.events("o", time.monotonic())) == 1
 
     with WireServer(handler) as server:
@@ -383,7 +387,7 @@ def test_a_listing_that_nobody_waits_for_any_more_fails_in_silence(connect: Conn
 
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             waiting = asyncio.create_task(client.events("o", time.monotonic()))
             await asyncio.to_thread(asked.wait, 5)
             waiting.cancel()
@@ -408,7 +412,7 @@ def test_leaving_ends_a_listing_that_is_under_way(connect: Connect) -> None:
         return listing(seen)
 
     async def main() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             fresh = time.monotonic()
             tasks = [asyncio.create_task(client.events("o", fresh + number)) for number in range(3)]
             await asyncio.to_thread(asked.wait, 5)
@@ -426,7 +430,7 @@ def test_leaving_ends_a_listing_that_is_under_way(connect: Connect) -> None:
 
 def test_server_errors_reach_the_wait(connect: Connect) -> None:
     async def main() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             with pytest.raises(RingEventsServerError):
                 await client.poll(POLL)
 
@@ -437,7 +441,7 @@ def test_server_errors_reach_the_wait(connect: Connect) -> None:
 
 def test_the_service_that_is_down_is_an_error_of_the_poll(connect: Connect) -> None:
     async def main() -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             with pytest.raises(RingEventsTransportError):
                 await client.poll(POLL)
 

@@ -15,7 +15,7 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.errors import RingEventsRateLimitError
 from airflow_provider_ringevents.emulator import Emulator
-from airflow_provider_ringevents.triggers._client_registry import SharedClient, shared_client
+from airflow_provider_ringevents.triggers._client_registry import SharedClient, acquire_shared_client
 
 Connect = Callable[..., str]
 POLL = endpoints.get_report("r")
@@ -34,7 +34,7 @@ class Hands:
     def now(self) -> float:
         return self.time
 
-    async def sleep_in_loop(self, seconds: float) -> None:
+    async def async_sleep(self, seconds: float) -> None:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sleepers.append((self.time + seconds, woken))
         await woken
@@ -50,8 +50,8 @@ class Hands:
 @pytest.fixture
 def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
     made = Hands()
-    monkeypatch.setattr(clock, "steady", made.now)
-    monkeypatch.setattr(clock, "sleep_in_loop", made.sleep_in_loop)
+    monkeypatch.setattr(clock, "monotonic", made.now)
+    monkeypatch.setattr(clock, "async_sleep", made.async_sleep)
     return made
 
 
@@ -76,7 +76,7 @@ async def refused(client: SharedClient) -> None:
 
 def test_a_429_holds_all_waits_of_the_connection(connect: Connect, hands: Hands) -> None:
     async def main(server: WireServer) -> None:
-        async with shared_client("one") as client, shared_client("one") as again:
+        async with acquire_shared_client("one") as client, acquire_shared_client("one") as again:
             await refused(client)
             waiting = [asyncio.ensure_future(each.poll(POLL)) for each in (client, again) for _ in range(10)]
             await hands.move(29.9)
@@ -94,7 +94,7 @@ def test_a_429_holds_all_waits_of_the_connection(connect: Connect, hands: Hands)
 
 def test_another_connection_is_not_held(connect: Connect, hands: Hands) -> None:
     async def main(server: WireServer) -> None:
-        async with shared_client("one") as client, shared_client("two") as other:
+        async with acquire_shared_client("one") as client, acquire_shared_client("two") as other:
             await refused(client)
             for _ in range(5):
                 await other.poll(POLL)
@@ -121,7 +121,7 @@ def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: Hands) -> Non
         return problem(429, Retry_After="30")
 
     async def main(server: WireServer) -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             first = asyncio.ensure_future(client.poll(POLL))
             while not server.seen:
                 await asyncio.sleep(0.005)
@@ -141,7 +141,7 @@ def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: Hands) -> Non
 
 def test_the_connection_s_rate_is_that_of_all_its_waits(connect: Connect, hands: Hands) -> None:
     async def main(server: WireServer) -> None:
-        async with shared_client("one") as client:
+        async with acquire_shared_client("one") as client:
             waiting = [asyncio.ensure_future(client.poll(POLL)) for _ in range(8)]
             for second in range(14):
                 await asyncio.sleep(SETTLED)
@@ -167,7 +167,7 @@ def statuses(emulator: Emulator) -> Counter[int | None]:
 
 
 async def forty_polls(hands: Hands) -> None:
-    async with shared_client("one") as client:
+    async with acquire_shared_client("one") as client:
         report = endpoints.get_report("none")
         waiting = [asyncio.ensure_future(client.poll(report)) for _ in range(40)]
         await asyncio.sleep(3 * SETTLED)

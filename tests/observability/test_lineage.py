@@ -15,7 +15,7 @@ from airflow_provider_ringevents.client.types import REPORT_TYPES
 from airflow_provider_ringevents.exports.catalog import COLLECTIONS
 from airflow_provider_ringevents.get_provider_info import get_provider_info
 from airflow_provider_ringevents.observability import assets
-from airflow_provider_ringevents.observability.lineage import DatasetName, source, target
+from airflow_provider_ringevents.observability.lineage import DatasetName, source_dataset, target_dataset
 from airflow_provider_ringevents.storage import Destination
 
 API = "https://api.events.ringcentral.com"
@@ -35,7 +35,7 @@ API = "https://api.events.ringcentral.com"
     ],
 )
 def test_what_is_read_is_in_the_namespace_of_the_apis_host(base_url: str, namespace: str) -> None:
-    assert source(base_url, "/v1/events/e1/registrations") == DatasetName(namespace, "events/e1/registrations")
+    assert source_dataset(base_url, "/v1/events/e1/registrations") == DatasetName(namespace, "events/e1/registrations")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_what_is_read_is_in_the_namespace_of_the_apis_host(base_url: str, namesp
 def test_what_is_written_is_called_after_the_rules_for_its_store(
     uri: str, account: str | None, namespace: str, name: str
 ) -> None:
-    assert target(uri, account) == DatasetName(namespace, name)
+    assert target_dataset(uri, account) == DatasetName(namespace, name)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ READABLE = [
 
 @pytest.mark.parametrize("path", READABLE)
 def test_every_list_and_report_has_an_asset_uri_and_the_same_name_in_lineage(path: str) -> None:
-    named = source(API, path)
+    named = source_dataset(API, path)
     uri = f"{named.namespace}/{named.name}"
     assert normal(uri) == uri
     assert Asset(uri=uri).uri == uri if HAS_TASK_SDK else Asset(uri).uri == uri

@@ -17,16 +17,16 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsServerError
 from airflow_provider_ringevents.client.transport.responses import Envelope
 from airflow_provider_ringevents.observability.progress_log import (
-    SAID_EVERY,
-    WaitNotes,
-    folded,
-    human_count,
-    human_seconds,
+    LOG_INTERVAL,
+    WaitProgressLogger,
+    format_count,
+    format_duration,
+    log_group,
 )
-from airflow_provider_ringevents.polling.duplications import CopyWait
-from airflow_provider_ringevents.polling.events import EventCondition, EventWait
-from airflow_provider_ringevents.polling.waiter import ReportWait
-from airflow_provider_ringevents.provisioning.event_identity import Wanted
+from airflow_provider_ringevents.polling.duplications import DuplicationWaiter
+from airflow_provider_ringevents.polling.events import EventCondition, EventWaiter
+from airflow_provider_ringevents.polling.waiter import ReportWaiter
+from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
 
 START = 1_000_000.0
 
@@ -48,7 +48,7 @@ class FakeClock:
 def time(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     fake = FakeClock()
     monkeypatch.setattr(clock, "now", fake.now)
-    monkeypatch.setattr(clock, "steady", fake.now)
+    monkeypatch.setattr(clock, "monotonic", fake.now)
     monkeypatch.setattr(clock, "sleep", fake.sleep)
     return fake
 
@@ -79,18 +79,18 @@ def answer(**attributes: Any) -> Any:
 
 
 def report(said: Said, poll_interval: float) -> tuple[Any, Callable[[int], Any]]:
-    wait = ReportWait("r", START + 3600, poll_interval, None, said)
+    wait = ReportWaiter("r", START + 3600, poll_interval, None, said)
     # The word is another one at each poll: what is said may change, how often it is said may not.
     return wait, lambda poll: wait.answered(answer(status=f"processing {poll}"))
 
 
 def event(said: Said, poll_interval: float) -> tuple[Any, Callable[[int], Any]]:
-    wait = EventWait("e", EventCondition("published"), START + 3600, poll_interval, said)
+    wait = EventWaiter("e", EventCondition("published"), START + 3600, poll_interval, said)
     return wait, lambda poll: wait.answered(answer(status=f"draft {poll}", published=False))
 
 
 def copy(said: Said, poll_interval: float) -> tuple[Any, Callable[[int], Any]]:
-    wait = CopyWait(Wanted("k", source_id="s"), START, START + 3600, poll_interval, said)
+    wait = DuplicationWaiter(ExpectedEvent("k", source_id="s"), START, START + 3600, poll_interval, said)
     return wait, lambda poll: wait.looked([{"id": str(each), "name": "other"} for each in range(poll % 10)])
 
 
@@ -114,7 +114,7 @@ def test_a_wait_says_one_line_a_minute_however_often_it_polls(
             poll(polls)
 
     apart = [later - earlier for earlier, later in zip(said.times, said.times[1:], strict=False)]
-    assert min(apart) >= SAID_EVERY
+    assert min(apart) >= LOG_INTERVAL
     assert 7 <= len(said.lines) <= 11
     assert said.lines[0].startswith("Waiting for ")
     assert said.lines[0].endswith("; until 1970-01-12 14:46:40 UTC at the latest")
@@ -123,7 +123,7 @@ def test_a_wait_says_one_line_a_minute_however_often_it_polls(
 
 
 def test_a_minute_of_polls_says_one_line(time: FakeClock, said: Said) -> None:
-    notes = WaitNotes("the post", None, said)
+    notes = WaitProgressLogger("the post", None, said)
     for _ in range(600):
         notes.unfinished("no bell has rung")
         time.sleep(0.1)
@@ -131,7 +131,7 @@ def test_a_minute_of_polls_says_one_line(time: FakeClock, said: Said) -> None:
 
 
 def test_a_wait_that_is_over_at_once_says_its_end_alone(time: FakeClock, said: Said) -> None:
-    notes = WaitNotes("the post", START + 60, said)
+    notes = WaitProgressLogger("the post", START + 60, said)
     time.sleep(2)
     notes.finished("The post is here")
     assert said.lines == ["The post is here after 2.0 s (1 poll)"]
@@ -154,11 +154,11 @@ def test_a_wait_that_is_over_at_once_says_its_end_alone(time: FakeClock, said: S
     ],
 )
 def test_lengths_of_time_are_for_people(seconds: float, words: str) -> None:
-    assert human_seconds(seconds) == words
+    assert format_duration(seconds) == words
 
 
 def test_counts_are_for_people() -> None:
-    assert [human_count(number, "row") for number in (0, 1, 1200)] == ["0 rows", "1 row", "1,200 rows"]
+    assert [format_count(number, "row") for number in (0, 1, 1200)] == ["0 rows", "1 row", "1,200 rows"]
 
 
 def test_a_line_for_each_request_is_kept_out_of_the_log_unless_somebody_wants_it(ringevents_conn: str) -> None:
@@ -178,7 +178,7 @@ def test_a_line_for_each_request_is_kept_out_of_the_log_unless_somebody_wants_it
 
 def test_a_fold_is_closed_when_what_is_in_it_fails(time: FakeClock, said: Said) -> None:
     def fails() -> None:
-        with folded(said, "Details"):
+        with log_group(said, "Details"):
             said("in it")
             raise LookupError
 
@@ -321,7 +321,7 @@ def test_the_export_of_several_lists_is_folded_and_summed_up(emulator: Any, tmp_
 
 def test_a_deadline_beyond_the_calendar_is_a_line_like_any_other() -> None:
     lines: list[str] = []
-    wait = ReportWait("r", 1e15, 1, None, lambda text, *arguments: lines.append(text % arguments))
+    wait = ReportWaiter("r", 1e15, 1, None, lambda text, *arguments: lines.append(text % arguments))
     wait.pause()
     assert not wait.answered(Envelope({"data": {"id": "r", "attributes": {}}}, status=202))
     assert lines[0].endswith("until the year 10000 at the latest")

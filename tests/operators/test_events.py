@@ -15,7 +15,7 @@ from airflow_harness.versions import AIRFLOW_VERSION, HAS_TASK_SDK
 from provisioning.world import KINDS, OPERATORS, Hours, World
 
 from airflow_provider_ringevents.emulator import Emulator
-from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
+from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["triggerer", "worker"])
@@ -79,7 +79,7 @@ def test_what_is_sent(world: World, kind: str) -> None:
     if kind == "create":
         expected |= {"currency": "EUR", "slug": event["slug"]}
     else:
-        expected["metadata"] = {"campaign": "spring", MARK_FIELD: "row-1"}
+        expected["metadata"] = {"campaign": "spring", MARKER_METADATA_KEY: "row-1"}
     if kind == "template":
         expected["organizationId"] = world.emulator.organization_id
     assert made.request == expected
@@ -116,7 +116,7 @@ def test_a_zone_that_is_no_name_of_the_tz_database(world: World) -> None:
 def test_a_copy_without_a_wish_is_asked_for_with_its_mark_alone(world: World) -> None:
     nothing = {"name": None, "time_start": None, "time_end": None, "timezone": None}
     event = succeeded(world.run("duplicate", idempotency_key="row-1", **nothing).to_end())
-    assert world.made()[0].request == {"metadata": {MARK_FIELD: "row-1"}}
+    assert world.made()[0].request == {"metadata": {MARKER_METADATA_KEY: "row-1"}}
     assert event["name"] == "Data Engineering Summit (copy)"
 
 

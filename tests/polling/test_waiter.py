@@ -38,7 +38,7 @@ from airflow_provider_ringevents.client.report_status import (
 )
 from airflow_provider_ringevents.client.transport.responses import Envelope
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-from airflow_provider_ringevents.polling.waiter import ReportWait, Wait, wait_for
+from airflow_provider_ringevents.polling.waiter import PollSchedule, ReportWaiter, wait_until_done
 
 START = 1_000_000.0
 
@@ -63,7 +63,7 @@ class FakeClock:
 def time(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     fake = FakeClock()
     monkeypatch.setattr(clock, "now", fake.now)
-    monkeypatch.setattr(clock, "steady", fake.now)
+    monkeypatch.setattr(clock, "monotonic", fake.now)
     monkeypatch.setattr(clock, "sleep", fake.sleep)
     return fake
 
@@ -80,7 +80,7 @@ def shortest(low: float, high: float) -> float:
 
 
 def pauses(number: int, **fields: Any) -> list[float]:
-    wait = Wait("it", None, **fields)
+    wait = PollSchedule("it", None, **fields)
     return [wait.pause(START) for _ in range(number)]
 
 
@@ -113,7 +113,7 @@ def test_waits_that_begin_together_do_not_poll_in_step() -> None:
 )
 @settings(derandomize=True, max_examples=200, deadline=None)
 def test_no_pause_goes_beyond_the_deadline(poll_interval: float, limit: float, seed: int) -> None:
-    wait = Wait("it", START + limit, poll_interval, draw=random.Random(seed).uniform)
+    wait = PollSchedule("it", START + limit, poll_interval, draw=random.Random(seed).uniform)
     now = START
     for _ in range(300):
         pause = wait.pause(now)
@@ -131,20 +131,20 @@ def test_a_wait_of_a_thousand_polls_does_not_overflow() -> None:
     ("retry_after", "pause"), [(None, 2.2), (0.0, 2.2), (1.0, 2.2), (30.0, 30.0), (120.0, 120.0), (9_999.0, 120.0)]
 )
 def test_the_next_poll_comes_no_sooner_than_the_service_asked(retry_after: float | None, pause: float) -> None:
-    wait = Wait("it", None, 60, draw=longest)
+    wait = PollSchedule("it", None, 60, draw=longest)
     wait.failed(RingEventsRateLimitError("x", status=429, retry_after=retry_after), START)
     assert wait.pause(START) == pytest.approx(pause)
     assert wait.pause(START) == pytest.approx(3.3), "once"
 
 
 def test_not_even_what_the_service_asks_goes_beyond_the_deadline() -> None:
-    wait = Wait("it", START + 10, 60, draw=longest)
+    wait = PollSchedule("it", START + 10, 60, draw=longest)
     wait.failed(RingEventsServerError("x", status=503, retry_after=100.0), START)
     assert wait.pause(START) == 10
 
 
 def test_the_interval_is_from_poll_to_poll_however_long_an_answer_takes() -> None:
-    wait = Wait("it", None, 60, first_pause=60, draw=longest)
+    wait = PollSchedule("it", None, 60, first_pause=60, draw=longest)
     now, polls = START, []
     for _ in range(5):
         now += wait.pause(now)
@@ -155,7 +155,7 @@ def test_the_interval_is_from_poll_to_poll_however_long_an_answer_takes() -> Non
 
 @pytest.mark.parametrize("taken", [40, 10_000], ids=["slow", "the clock was set"])
 def test_a_service_that_is_slower_than_the_interval_is_left_half_of_it(taken: float) -> None:
-    wait = Wait("it", None, 60, first_pause=60, draw=longest)
+    wait = PollSchedule("it", None, 60, first_pause=60, draw=longest)
     assert wait.pause(START) == 60
     assert wait.pause(START + 60 + taken) == 30
 
@@ -167,7 +167,7 @@ def polls_of(number: int, interval: float, until: float) -> list[float]:
     """When the waits of a triggerer poll that starts with so many."""
     found = []
     for seed in range(number):
-        wait = Wait("it", None, interval, draw=random.Random(seed).uniform)
+        wait = PollSchedule("it", None, interval, draw=random.Random(seed).uniform)
         now = START
         while (now := now + wait.pause(now, number - 1)) < START + until:
             found.append(now - START)
@@ -192,7 +192,7 @@ def test_a_crowd_polls_evenly(number: int, interval: float) -> None:
 
 def on_the_beat(polls: list[float]) -> float:
     """The share of the polls that start at a multiple of the beat."""
-    beats = [poll / defaults.POLL_BEAT for poll in polls]
+    beats = [poll / defaults.TIMER_COALESCING for poll in polls]
     return sum(abs(beat - round(beat)) < 1e-3 for beat in beats) / len(beats)
 
 
@@ -209,7 +209,7 @@ def test_a_short_interval_is_not_made_shorter_for_that(interval: float) -> None:
 
 
 def test_a_pause_that_the_service_asked_for_is_not_made_shorter_for_that() -> None:
-    wait = Wait("it", None, 10)
+    wait = PollSchedule("it", None, 10)
     wait.pause(START, others=1000)
     wait.failed(RingEventsServerError("busy", status=503, retry_after=30.01), START)
     assert wait.pause(START, others=1000) == 30.01
@@ -219,17 +219,17 @@ def test_a_pause_that_the_service_asked_for_is_not_made_shorter_for_that() -> No
 def test_a_crowd_that_starts_does_not_flood_the_service(number: int) -> None:
     polls = polls_of(number, 60, until=60)
     most = max(Counter(map(int, polls)).values())
-    assert most < 1.5 * max(defaults.POLL_CROWD, number / 60)
+    assert most < 1.5 * max(defaults.POLL_RATE_TARGET, number / 60)
 
 
 def test_a_few_waits_still_poll_soon() -> None:
     assert max(min(polls_of(1, 60, until=60)), 2.2) == 2.2
-    wait = Wait("it", None, 60, draw=longest)
+    wait = PollSchedule("it", None, 60, draw=longest)
     assert [wait.pause(START, others=3) for _ in range(4)] == pytest.approx([2.2, 3.3, 4.95, 7.425])
 
 
 def test_no_wait_of_a_crowd_waits_longer_than_its_interval() -> None:
-    wait = Wait("it", None, 10, draw=longest)
+    wait = PollSchedule("it", None, 10, draw=longest)
     assert [wait.pause(START, others=100_000) for _ in range(4)] == pytest.approx([10] * 4)
 
 
@@ -244,7 +244,7 @@ ODD = RingEventsApiError("teapot", status=418)
 
 @pytest.mark.parametrize("error", [TRANSPORT, SERVER, MISSING, ODD], ids=lambda error: type(error).__name__)
 def test_ten_failures_in_a_row_end_a_wait_and_nine_do_not(error: RingEventsError) -> None:
-    wait = Wait("it", None)
+    wait = PollSchedule("it", None)
     for _ in range(3):
         for _ in range(9):
             wait.failed(error, START)
@@ -267,12 +267,12 @@ def test_ten_failures_in_a_row_end_a_wait_and_nine_do_not(error: RingEventsError
 )
 def test_a_refused_key_ends_a_wait_at_once(error: RingEventsError) -> None:
     with pytest.raises(type(error)) as caught:
-        Wait("it", None).failed(error, START)
+        PollSchedule("it", None).failed(error, START)
     assert caught.value is error
 
 
 def test_refusals_for_the_pace_end_no_wait_and_its_deadline_does() -> None:
-    wait = Wait("it", START + 100)
+    wait = PollSchedule("it", START + 100)
     for _ in range(50):
         wait.failed(LIMIT, START)
     with pytest.raises(RingEventsWaitTimeoutError, match="slow down"):
@@ -280,7 +280,7 @@ def test_refusals_for_the_pace_end_no_wait_and_its_deadline_does() -> None:
 
 
 def test_what_is_not_visible_yet_is_no_failure_until_it_should_be() -> None:
-    wait = Wait("it", None, visible_from=START + 60)
+    wait = PollSchedule("it", None, visible_from=START + 60)
     for second in range(60):
         wait.failed(MISSING, START + second)
     for _ in range(9):
@@ -290,7 +290,7 @@ def test_what_is_not_visible_yet_is_no_failure_until_it_should_be() -> None:
 
 
 def test_other_failures_count_while_a_404_does_not() -> None:
-    wait = Wait("it", None, visible_from=START + 60)
+    wait = PollSchedule("it", None, visible_from=START + 60)
     for _ in range(9):
         wait.failed(SERVER, START)
         wait.failed(MISSING, START)
@@ -302,7 +302,7 @@ def test_other_failures_count_while_a_404_does_not() -> None:
 
 
 def test_the_deadline_ends_a_wait_and_says_how_it_stood() -> None:
-    wait = Wait("the moon rising", START + 100)
+    wait = PollSchedule("the moon rising", START + 100)
     wait.pause(START)
     wait.unfinished(START + 99.9, "half way")
     wait.failed(SERVER, START + 99.9)
@@ -314,7 +314,7 @@ def test_the_deadline_ends_a_wait_and_says_how_it_stood() -> None:
 
 
 def test_without_a_deadline_a_wait_goes_on() -> None:
-    Wait("it", None).unfinished(1e12, "still")
+    PollSchedule("it", None).unfinished(1e12, "still")
 
 
 # --- reports
@@ -398,7 +398,7 @@ class Waited:
             self.server = server
             described = {"conn_type": "ringevents", "host": server.url, "password": KEY}
             monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(described))
-            wait = ReportWait(
+            wait = ReportWaiter(
                 "r",
                 options.get("deadline", START + 3600),
                 options.get("poll_interval", 60.0),
@@ -406,7 +406,7 @@ class Waited:
                 lambda message, *arguments: self.said.append(message % arguments),
             )
             with RingEventsHook() as hook:
-                wait_for(hook, wait)
+                wait_until_done(hook, wait)
 
 
 IN_PROGRESS = json_answer({"data": {"id": "r", "attributes": {"status": "processing"}}}, 202)

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from airflow_harness import Run, WorkerKilled
 
 from airflow_provider_ringevents.client.client import Client
-from airflow_provider_ringevents.provisioning.request_journal import Memory
+from airflow_provider_ringevents.provisioning.request_journal import RequestJournal
 from provisioning.world import KINDS, World
 
 POST = {"method": "POST"}
@@ -122,11 +122,11 @@ def dying(where: str, kill: Callable[[], None] = _play_dead) -> Iterator[None]:
         return bool(call.operation == "list_events")
 
     places: dict[str, tuple[type, str, Callable[..., Any]]] = {
-        "before posting": (Memory, "posting", before(Memory.posting)),
+        "before posting": (RequestJournal, "posting", before(RequestJournal.posting)),
         "before the POST": (Client, "_send_once", before(Client._send_once, creates)),
         "after the POST": (Client, "_send_once", after(Client._send_once, creates)),
-        "before accepted": (Memory, "accepted", before(Memory.accepted)),
-        "after accepted": (Memory, "accepted", after(Memory.accepted)),
+        "before accepted": (RequestJournal, "accepted", before(RequestJournal.accepted)),
+        "after accepted": (RequestJournal, "accepted", after(RequestJournal.accepted)),
         "while looking": (Client, "_send_once", before(Client._send_once, looks)),
     }
     target, name, instead = places[where]

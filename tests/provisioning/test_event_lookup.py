@@ -13,9 +13,9 @@ import pytest
 from airflow_provider_ringevents.emulator import Emulator
 from airflow_provider_ringevents.emulator.backend.event_store import EventStore
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
-from airflow_provider_ringevents.provisioning.event_lookup import EventSearch
-from airflow_provider_ringevents.triggers.events import RingEventsCopyTrigger
+from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
+from airflow_provider_ringevents.provisioning.event_lookup import EventLookup
+from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger
 from provisioning.checks import failed, succeeded
 from provisioning.world import Hours, World
 
@@ -31,7 +31,7 @@ def large() -> Iterator[Emulator]:
 def _events(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", emulator.connection_json())
     with RingEventsHook() as hook:
-        return EventSearch(hook, emulator.organization_id).events()
+        return EventLookup(hook, emulator.organization_id).events()
 
 
 def test_5000_events_are_as_many_requests_as_the_largest_pages(
@@ -151,10 +151,12 @@ def test_fifty_waits_of_one_organization_share_their_looks(monkeypatch: pytest.M
     with Emulator(seed=1, duplicate_seconds=1.0) as emulator:
         monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", emulator.connection_json())
         source = emulator.state.events[emulator.event_id]
-        copies = [emulator.state.duplicate(source, {"metadata": {MARK_FIELD: f"row-{row}"}}) for row in range(50)]
+        copies = [
+            emulator.state.duplicate(source, {"metadata": {MARKER_METADATA_KEY: f"row-{row}"}}) for row in range(50)
+        ]
 
         async def wait(row: int) -> str:
-            trigger = RingEventsCopyTrigger(
+            trigger = RingEventsDuplicationTrigger(
                 emulator.organization_id,
                 source.id,
                 f"row-{row}",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from airflow_harness import Run
 
-from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
+from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
 from provisioning.checks import failed, succeeded
 from provisioning.world import KINDS, OPERATORS, World
 
@@ -145,7 +145,7 @@ def test_one_key_in_two_organizations_is_two_events(world: World) -> None:
 def test_several_events_with_one_key_fail_and_are_named(world: World, kind: str) -> None:
     first = succeeded(world.run(kind, idempotency_key="row-1").to_end())
     second = succeeded(world.run(kind, idempotency_key="row-2", day=2).to_end())
-    world.emulator.state.events[second["id"]].metadata[MARK_FIELD] = "row-1"
+    world.emulator.state.events[second["id"]].metadata[MARKER_METADATA_KEY] = "row-1"
     world.later(60)
     result = world.run(kind, day=3, idempotency_key="row-1").to_end()
     failed(result, "idempotency_key: 'row-1' is carried by several events", first["id"], second["id"])
@@ -159,7 +159,7 @@ def test_of_several_events_with_one_key_the_remembered_one_wins(world: World, ki
     if not run.result.store:
         pytest.skip("nothing is remembered before Airflow 3.3")
     other = succeeded(world.run(kind, idempotency_key="row-2", day=2).to_end())
-    world.emulator.state.events[other["id"]].metadata[MARK_FIELD] = "row-1"
+    world.emulator.state.events[other["id"]].metadata[MARKER_METADATA_KEY] = "row-1"
     run.clear()
     assert succeeded(run.to_end())["id"] == first["id"]
 
@@ -181,7 +181,7 @@ def test_the_user_s_metadata_is_merged_with_the_mark(world: World) -> None:
     metadata = {"campaign": "spring", "nested": {"a": 1}}
     for kind in ("template", "duplicate"):
         event = succeeded(world.run(kind, idempotency_key=f"row-{kind}", attributes={"metadata": metadata}).to_end())
-        assert event["metadata"].items() >= {**metadata, MARK_FIELD: f"row-{kind}"}.items()
+        assert event["metadata"].items() >= {**metadata, MARKER_METADATA_KEY: f"row-{kind}"}.items()
 
 
 # --- slugs
@@ -250,5 +250,5 @@ def test_a_rendered_key_is_checked_when_the_task_runs(world: World) -> None:
 
 def test_a_rendered_key_is_a_given_key(world: World) -> None:
     event = succeeded(world.run("template", idempotency_key="row-{{ 1 + 1 }}").to_end())
-    assert event["metadata"] == {MARK_FIELD: "row-2"}
+    assert event["metadata"] == {MARKER_METADATA_KEY: "row-2"}
     assert world.looks() == 1

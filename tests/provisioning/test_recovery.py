@@ -9,9 +9,9 @@ import pytest
 from airflow_harness import HAS_STATE_STORE, WorkerKilled
 
 from airflow_provider_ringevents.operators import _provisioning
-from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
-from airflow_provider_ringevents.provisioning.idempotent_create import LOOK_PAUSES
-from airflow_provider_ringevents.provisioning.request_journal import Memory
+from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
+from airflow_provider_ringevents.provisioning.idempotent_create import LOOKUP_DELAYS
+from airflow_provider_ringevents.provisioning.request_journal import RequestJournal
 from provisioning.checks import failed, succeeded
 from provisioning.matrix import dying
 from provisioning.world import KINDS, World
@@ -37,7 +37,7 @@ def test_after_a_cut_or_500_four_looks_and_one_more_post(world: World, kind: str
     world.emulator.fault(method="POST", **fault)
     succeeded(world.run(kind).to_end())
     assert world.posts() == 2
-    assert tuple(world.hours.pauses[:4]) == LOOK_PAUSES
+    assert tuple(world.hours.pauses[:4]) == LOOKUP_DELAYS
 
 
 @every_kind
@@ -122,7 +122,7 @@ def test_a_later_try_without_memory_looks_for_a_while_before_it_posts(world: Wor
     with dying("before posting"):
         run.attempt()
     succeeded(run.to_end())
-    assert tuple(world.hours.pauses[1:5]) == LOOK_PAUSES
+    assert tuple(world.hours.pauses[1:5]) == LOOKUP_DELAYS
     assert world.posts() == 1
 
 
@@ -215,7 +215,7 @@ def test_after_it_was_accepted_nothing_is_posted_again(world: World, kind: str) 
     if kind == "duplicate":
         event.appears = event.listed
     for _ in range(2):
-        with patch.object(Memory, "get", _killed_after(Memory.get)):
+        with patch.object(RequestJournal, "get", _killed_after(RequestJournal.get)):
             run.attempt()
         world.later(1800)
     world.later(7200)
@@ -224,7 +224,7 @@ def test_after_it_was_accepted_nothing_is_posted_again(world: World, kind: str) 
 
 
 def _killed_after(get: object) -> object:
-    def killed(memory: Memory) -> object:
+    def killed(memory: RequestJournal) -> object:
         assert get(memory)["state"] == "accepted"  # type: ignore[operator]
         raise WorkerKilled
 
@@ -326,7 +326,7 @@ def test_a_copy_that_somebody_else_made_meanwhile_is_not_taken_at_once(world: Wo
     world.emulator.settings.change(duplicate_seconds=20.0)
     event = succeeded(world.run("duplicate", deferrable=deferrable).to_end())
     assert event["id"] != theirs.id
-    assert event["metadata"][MARK_FIELD]
+    assert event["metadata"][MARKER_METADATA_KEY]
 
 
 @every_kind
@@ -361,7 +361,7 @@ def test_an_event_with_somebody_else_s_mark_is_not_taken(world: World, kind: str
 @pytest.mark.parametrize("kind", ["template", "duplicate"])
 @pytest.mark.parametrize(
     "changes",
-    [{"name": "Data Day"}, {"start": 0}, {"created": 0}, {"metadata": {MARK_FIELD: "row-9"}}],
+    [{"name": "Data Day"}, {"start": 0}, {"created": 0}, {"metadata": {MARKER_METADATA_KEY: "row-9"}}],
     ids=["another name", "another time", "older", "another mark"],
 )
 def test_an_event_that_is_not_what_was_asked_is_not_taken_either(

@@ -54,7 +54,7 @@ class Hours:
                 self._changes.remove((due, change))
                 change()
 
-    async def sleep_in_loop(self, seconds: float) -> None:
+    async def async_sleep(self, seconds: float) -> None:
         self.sleep(seconds)
         await asyncio.sleep(0)
 
@@ -66,9 +66,9 @@ class Hours:
         """Every pause of the package is one of these."""
         with (
             patch.object(clock, "now", self.now),
-            patch.object(clock, "steady", self.now),
+            patch.object(clock, "monotonic", self.now),
             patch.object(clock, "sleep", self.sleep),
-            patch.object(clock, "sleep_in_loop", self.sleep_in_loop),
+            patch.object(clock, "async_sleep", self.async_sleep),
             patch.object(clock, "call_later", self.call_later),
             patch.object(tenacity.nap, "time", SimpleNamespace(sleep=self.sleep)),
         ):

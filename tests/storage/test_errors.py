@@ -9,7 +9,7 @@ import traceback
 import pytest
 
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
-from airflow_provider_ringevents.storage.errors import StoreError, clean, describe, transfer_error
+from airflow_provider_ringevents.storage.errors import StoreError, format_error, redact, transfer_error
 
 SIGNED = "https://bucket.s3.amazonaws.com/key?X-Amz-Signature=canary&X-Amz-Credential=canary"
 
@@ -29,12 +29,12 @@ SIGNED = "https://bucket.s3.amazonaws.com/key?X-Amz-Signature=canary&X-Amz-Crede
     ],
 )
 def test_clean(text: str, cleaned: str) -> None:
-    assert clean(text) == cleaned
+    assert redact(text) == cleaned
 
 
 def test_long_texts_are_cut_and_put_on_one_line() -> None:
-    assert len(describe(ValueError("x" * 10_000))) < 600
-    assert describe(ValueError("The container is missing.\nRequestId:1\r\n")) == (
+    assert len(format_error(ValueError("x" * 10_000))) < 600
+    assert format_error(ValueError("The container is missing.\nRequestId:1\r\n")) == (
         "ValueError: The container is missing. RequestId:1"
     )
 

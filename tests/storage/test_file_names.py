@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_ringevents.storage import safe_file_name
-from airflow_provider_ringevents.storage.file_names import part_name
+from airflow_provider_ringevents.storage.file_names import temporary_name
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ def test_a_safe_name_is_always_safe(name: str, fallback: str) -> None:
     assert safe == safe.strip(" .")
     assert not any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in safe)
     assert safe_file_name(safe, "other") == safe
-    assert len(part_name(safe).encode()) <= 255
+    assert len(temporary_name(safe).encode()) <= 255
 
 
 def test_part_names_are_hidden_and_always_the_same() -> None:
-    assert part_name("report.csv") == part_name("report.csv") == ".report.csv.ringevents-part"
-    long = [part_name("x" * 255), part_name("x" * 254 + "y")]
+    assert temporary_name("report.csv") == temporary_name("report.csv") == ".report.csv.ringevents-part"
+    long = [temporary_name("x" * 255), temporary_name("x" * 254 + "y")]
     assert long[0] != long[1]
     assert all(len(name) <= 255 and name.startswith(".") for name in long)

@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from storage.stores import MemoryStore, destination
 
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
-from airflow_provider_ringevents.storage.sinks.rename import MovedSink
+from airflow_provider_ringevents.storage.sinks.rename import RenameSink
 
 FOLDER = "/folder/.report.csv.ringevents-part"
 
@@ -56,7 +56,7 @@ class _LossyFileSystem(MemoryFileSystem):
 def test_what_is_not_whole_in_the_store_is_not_moved() -> None:
     store = MemoryStore()
     store.put("report.csv", b"old")
-    sink = MovedSink(_LossyFileSystem(), "/folder/report.csv")
+    sink = RenameSink(_LossyFileSystem(), "/folder/report.csv")
     sink.open()
     sink.write(b"12345")
     with pytest.raises(RingEventsTransferError, match="holds 4 bytes of the 5 written"):
@@ -74,7 +74,7 @@ def test_a_filesystem_that_can_rename_does(tmp_path: Path) -> None:
             pytest.fail("copied")
 
     for content in (b"first", b"second"):
-        sink = MovedSink(RenamingFileSystem(), f"{tmp_path}/new/folder/star*[x].csv")
+        sink = RenameSink(RenamingFileSystem(), f"{tmp_path}/new/folder/star*[x].csv")
         sink.open()
         sink.write(bytearray(content))
         sink.commit()
@@ -92,7 +92,7 @@ def test_a_filesystem_that_can_do_neither_is_an_error() -> None:
 
     store = MemoryStore()
     store.put("report.csv", b"old")
-    sink = MovedSink(ReadMostlyFileSystem(), "/folder/report.csv")
+    sink = RenameSink(ReadMostlyFileSystem(), "/folder/report.csv")
     sink.open()
     sink.write(b"new")
     with pytest.raises(NotImplementedError):

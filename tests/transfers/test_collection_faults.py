@@ -215,11 +215,11 @@ def test_a_disk_that_fills_up_leaves_what_was_there(emulator: Any, tmp_path: Pat
     from airflow_provider_ringevents.client import Client
     from airflow_provider_ringevents.client.errors import RingEventsTransferError
     from airflow_provider_ringevents.exports.catalog import COLLECTIONS
-    from airflow_provider_ringevents.exports.formats.file_format import FileKind
+    from airflow_provider_ringevents.exports.formats.file_format import FileFormat
     from airflow_provider_ringevents.storage import Destination
     from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, publish_collection
 
-    export = CollectionExport(COLLECTIONS["registrations"], FileKind("jsonl"))
+    export = CollectionExport(COLLECTIONS["registrations"], FileFormat("jsonl"))
     destination = Destination.resolve(f"{tmp_path}/rows.jsonl")
     with (
         Client(emulator.url, emulator.api_key) as client,

@@ -16,8 +16,8 @@ from airflow_harness.versions import HAS_STATE_STORE, HAS_TASK_SDK
 
 from airflow_provider_ringevents import _compat, clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
-from airflow_provider_ringevents.exports.window import given_window, interval_window
-from airflow_provider_ringevents.state.export_watermark import RUNS_KEPT, Watermark
+from airflow_provider_ringevents.exports.window import data_interval_window, parse_window
+from airflow_provider_ringevents.state.export_watermark import RUNS_KEPT, ExportWatermark
 
 Export = Callable[..., Run]
 YEAR = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
@@ -148,12 +148,12 @@ def test_a_windows_conditions_come_besides_the_filters(export: Export, emulator:
 )
 def test_a_window_that_cannot_be(window: Any, message: str) -> None:
     with pytest.raises(RingEventsConfigError, match=message):
-        given_window("updatedAt", window)
+        parse_window("updatedAt", window)
 
 
 def test_an_interval_is_read_in_its_own_offset() -> None:
     start, end = datetime.fromisoformat("2026-01-01T00:00:00+02:00"), datetime.fromisoformat("2026-01-01T01:00:00Z")
-    window = interval_window("updatedAt", {"data_interval_start": start, "data_interval_end": end})
+    window = data_interval_window("updatedAt", {"data_interval_start": start, "data_interval_end": end})
     assert str(window) == "updatedAt from 2025-12-31T22:00:00Z to before 2026-01-01T01:00:00Z"
 
 
@@ -168,8 +168,8 @@ class _Store(dict[str, Any]):
         self[key] = json.loads(json.dumps(value))
 
 
-def mark(store: _Store, run: str = "r1", request: str = "request", due: datetime | None = None) -> Watermark:
-    return Watermark(store, request, run, due, 60.0)
+def mark(store: _Store, run: str = "r1", request: str = "request", due: datetime | None = None) -> ExportWatermark:
+    return ExportWatermark(store, request, run, due, 60.0)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_ringevents.observability.progress_log import human_bytes
-from airflow_provider_ringevents.transfers.report_upload import Progress
+from airflow_provider_ringevents.observability.progress_log import format_bytes
+from airflow_provider_ringevents.transfers.report_upload import ProgressReporter
 
 MIB = 2**20
 
@@ -13,7 +13,7 @@ MIB = 2**20
 def test_says_every_ten_seconds_how_far_it_is() -> None:
     said: list[str] = []
     now = [100.0]
-    progress = Progress(40 * MIB, lambda text, *arguments: said.append(text % arguments), clock=lambda: now[0])
+    progress = ProgressReporter(40 * MIB, lambda text, *arguments: said.append(text % arguments), clock=lambda: now[0])
     for second in range(1, 26):
         now[0] = 100.0 + second
         progress.at(second * MIB)
@@ -27,7 +27,7 @@ def test_says_every_ten_seconds_how_far_it_is() -> None:
 def test_says_no_share_of_an_unknown_size() -> None:
     said: list[str] = []
     now = [0.0]
-    progress = Progress(None, lambda text, *arguments: said.append(text % arguments), clock=lambda: now[0])
+    progress = ProgressReporter(None, lambda text, *arguments: said.append(text % arguments), clock=lambda: now[0])
     now[0] = 20.0
     progress.at(2048)
 
@@ -39,4 +39,4 @@ def test_says_no_share_of_an_unknown_size() -> None:
     [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (5 * MIB, "5.0 MiB"), (3 * 2**40, "3072.0 GiB")],
 )
 def test_numbers_of_bytes_are_for_people(number: int, said: str) -> None:
-    assert human_bytes(number) == said
+    assert format_bytes(number) == said

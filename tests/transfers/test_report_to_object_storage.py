@@ -199,7 +199,7 @@ def test_a_remembered_report_that_is_dead_is_dropped(
         emulator.state.settings.report_status = None
     run = export(wait_timeout=3600)
     saved: dict[str, Any] = {}
-    original = memory.RememberedReport.recall
+    original = memory.ReportCheckpoint.recall
 
     def recall(self: Any, hook: Any) -> Any:
         if not saved:
@@ -213,7 +213,7 @@ def test_a_remembered_report_that_is_dead_is_dropped(
             self._store.set("ringevents_report", saved)
         return original(self, hook)
 
-    monkeypatch.setattr(memory.RememberedReport, "recall", recall)
+    monkeypatch.setattr(memory.ReportCheckpoint, "recall", recall)
     import time
 
     time.sleep(0.1)

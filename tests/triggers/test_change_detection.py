@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsRateLimitError, RingEventsTransportError
-from airflow_provider_ringevents.client.validation.datetimes import api_time
-from airflow_provider_ringevents.polling.backoff import Pace
-from airflow_provider_ringevents.triggers._change_detection import Changes, Look, Watermark, earliest
+from airflow_provider_ringevents.client.validation.datetimes import format_timestamp
+from airflow_provider_ringevents.polling.backoff import Backoff
+from airflow_provider_ringevents.triggers._change_detection import ChangeScan, ChangeSet, WatchCursor, min_cursor
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -27,11 +27,11 @@ def at(seconds: float) -> datetime:
 
 
 def row(row_id: str, seconds: float) -> dict[str, Any]:
-    return {"id": row_id, "updatedAt": api_time(at(seconds))}
+    return {"id": row_id, "updatedAt": format_timestamp(at(seconds))}
 
 
-def look(since: Watermark, *rows: dict[str, Any]) -> Changes:
-    reading = Look(since, "updatedAt")
+def look(since: WatchCursor, *rows: dict[str, Any]) -> ChangeSet:
+    reading = ChangeScan(since, "updatedAt")
     for each in rows:
         reading.add(each)
     return reading.changes()
@@ -39,50 +39,50 @@ def look(since: Watermark, *rows: dict[str, Any]) -> Changes:
 
 class TestLook:
     def test_nothing_is_nothing(self) -> None:
-        since = Watermark(NOON, frozenset({"a"}))
+        since = WatchCursor(NOON, frozenset({"a"}))
         changes = look(since)
         assert (changes.count, changes.watermark) == (0, since)
 
     def test_the_watermark_is_the_latest_time_with_all_that_have_it(self) -> None:
-        changes = look(Watermark(NOON), row("b", 2), row("a", 1), row("c", 2))
+        changes = look(WatchCursor(NOON), row("b", 2), row("a", 1), row("c", 2))
         assert changes.count == 3
-        assert changes.watermark == Watermark(at(2), frozenset({"b", "c"}))
+        assert changes.watermark == WatchCursor(at(2), frozenset({"b", "c"}))
 
     def test_a_row_at_the_watermark_is_new_unless_it_was_seen(self) -> None:
-        changes = look(Watermark(NOON, frozenset({"a"})), row("a", 0), row("b", 0))
+        changes = look(WatchCursor(NOON, frozenset({"a"})), row("a", 0), row("b", 0))
         assert changes.count == 1
-        assert changes.watermark == Watermark(NOON, frozenset({"a", "b"}))
+        assert changes.watermark == WatchCursor(NOON, frozenset({"a", "b"}))
 
     def test_a_row_that_is_missed_once_stays_known(self) -> None:
-        since = Watermark(NOON, frozenset({"a", "b"}))
+        since = WatchCursor(NOON, frozenset({"a", "b"}))
         assert look(since, row("a", 0)).watermark == since
 
     def test_a_row_that_changes_again_is_new(self) -> None:
-        assert look(Watermark(NOON, frozenset({"a"})), row("a", 1)).count == 1
+        assert look(WatchCursor(NOON, frozenset({"a"})), row("a", 1)).count == 1
 
     def test_rows_before_the_watermark_are_not_new_though_the_service_gives_them(self) -> None:
         """It may compare whole seconds, or not know the filter."""
-        since = Watermark(at(0.5), frozenset({"a"}))
+        since = WatchCursor(at(0.5), frozenset({"a"}))
         assert look(since, row("b", 0.25), row("c", -9), row("a", 0.5)).count == 0
 
     def test_with_more_ties_than_are_kept_the_time_alone_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(defaults, "WATCH_TIES", 2)
-        changes = look(Watermark(NOON), *(row(name, 1) for name in "abcd"))
-        assert (changes.count, changes.watermark) == (4, Watermark(at(1), None))
+        monkeypatch.setattr(defaults, "WATCH_MAX_BOUNDARY_IDS", 2)
+        changes = look(WatchCursor(NOON), *(row(name, 1) for name in "abcd"))
+        assert (changes.count, changes.watermark) == (4, WatchCursor(at(1), None))
         assert changes.watermark.condition == {"gt": "2026-05-01T12:00:01Z"}
         # Though a service that compares something else gives them again.
         assert look(changes.watermark, row("a", 1)).count == 0
         after = look(changes.watermark, row("e", 2))
-        assert (after.count, after.watermark) == (1, Watermark(at(2), frozenset({"e"})))
+        assert (after.count, after.watermark) == (1, WatchCursor(at(2), frozenset({"e"})))
 
     def test_a_row_without_a_time_is_counted_apart(self) -> None:
-        changes = look(Watermark(NOON), {"id": "a", "updatedAt": None}, {"id": "b"}, row("c", 1))
+        changes = look(WatchCursor(NOON), {"id": "a", "updatedAt": None}, {"id": "b"}, row("c", 1))
         assert (changes.count, changes.unreadable) == (1, 2)
 
     @pytest.mark.parametrize("seconds", [0.001, 0.0], ids=["one by one", "all at once"])
     def test_memory_does_not_grow_with_the_list(self, seconds: float) -> None:
         rows = [row(f"registration-{number}", 1 + number * seconds) for number in range(10_000)]
-        reading = Look(Watermark(NOON), "updatedAt")
+        reading = ChangeScan(WatchCursor(NOON), "updatedAt")
         tracemalloc.start()
         for each in rows:
             reading.add(each)
@@ -102,7 +102,7 @@ class TestLook:
         """Rows change while a clock goes on now and then; looks come in between and read in any order."""
         rows: dict[str, float] = {}
         found: set[tuple[str, float]] = set()
-        watermark, now = Watermark(NOON), 0
+        watermark, now = WatchCursor(NOON), 0
         for place, (name, passed) in enumerate(steps):
             now += passed // 3
             rows[str(name)] = now
@@ -117,23 +117,23 @@ class TestLook:
 
 class TestBeginning:
     def test_from_now_on_looks_back_to_find_the_service_s_clock_and_calls_nothing_new(self) -> None:
-        since = Watermark.from_now_on(NOON)
+        since = WatchCursor.from_now_on(NOON)
         assert since.condition == {"gte": "2026-05-01T11:00:00Z"}
         changes = look(since, row("a", -600), row("b", -700))
         assert changes.count == 0
-        assert changes.watermark == Watermark(at(-600), frozenset({"a"}))
+        assert changes.watermark == WatchCursor(at(-600), frozenset({"a"}))
         # A service whose clock is ten minutes behind ours.
         assert look(changes.watermark, row("a", -600), row("c", -599)).count == 1
 
     def test_what_has_changed_since_the_start_is_new_at_the_first_look(self) -> None:
-        changes = look(Watermark.from_now_on(NOON), row("a", -600), row("b", 5))
+        changes = look(WatchCursor.from_now_on(NOON), row("a", -600), row("b", 5))
         assert changes.count == 1
         assert changes.payload("e1", "updatedAt")["from"] == "2026-05-01T12:00:00Z"
 
 
 class TestPayload:
     def test_the_window_is_in_whole_seconds_and_holds_all_changes(self) -> None:
-        changes = look(Watermark(at(0.75)), row("a", 1.999999), row("b", 0.8))
+        changes = look(WatchCursor(at(0.75)), row("a", 1.999999), row("b", 0.8))
         assert changes.payload("e1", "updatedAt") == {
             "event_id": "e1",
             "window_field": "updatedAt",
@@ -143,10 +143,10 @@ class TestPayload:
         }
 
     def test_a_time_in_whole_seconds_may_have_had_a_fraction(self) -> None:
-        assert look(Watermark(NOON), row("a", 3)).payload("e1", "updatedAt")["to"] == "2026-05-01T12:00:04Z"
+        assert look(WatchCursor(NOON), row("a", 3)).payload("e1", "updatedAt")["to"] == "2026-05-01T12:00:04Z"
 
     def test_windows_leave_no_gap(self) -> None:
-        first = look(Watermark(NOON), row("a", 1.5))
+        first = look(WatchCursor(NOON), row("a", 1.5))
         second = look(first.watermark, row("b", 90))
         assert second.payload("e1", "updatedAt")["from"] <= first.payload("e1", "updatedAt")["to"]
 
@@ -155,75 +155,83 @@ class TestKeeping:
     @pytest.mark.parametrize(
         "watermark",
         [
-            Watermark(at(0.25), frozenset({"b", "a"})),
-            Watermark(NOON),
-            Watermark(NOON, None),
-            Watermark.from_now_on(NOON),
+            WatchCursor(at(0.25), frozenset({"b", "a"})),
+            WatchCursor(NOON),
+            WatchCursor(NOON, None),
+            WatchCursor.from_now_on(NOON),
         ],
     )
-    def test_it_survives_json(self, watermark: Watermark) -> None:
-        assert Watermark.from_json(json.loads(json.dumps(watermark.to_json()))) == watermark
+    def test_it_survives_json(self, watermark: WatchCursor) -> None:
+        assert WatchCursor.from_json(json.loads(json.dumps(watermark.to_json()))) == watermark
 
-    @pytest.mark.parametrize("value", ["", 1, [], {}, {"time": "x", "ids": []}, {"time": api_time(NOON), "ids": "a"}])
+    @pytest.mark.parametrize(
+        "value", ["", 1, [], {}, {"time": "x", "ids": []}, {"time": format_timestamp(NOON), "ids": "a"}]
+    )
     def test_what_is_no_watermark_is_none(self, value: Any) -> None:
-        assert Watermark.from_json(value) is None
+        assert WatchCursor.from_json(value) is None
 
     def test_the_ids_of_the_most_ties_fit_into_airflow_s_limit(self) -> None:
-        ids = frozenset(f"{number:025d}" for number in range(defaults.WATCH_TIES))
-        assert len(json.dumps(Watermark(NOON, ids).to_json())) < 65_535
+        ids = frozenset(f"{number:025d}" for number in range(defaults.WATCH_MAX_BOUNDARY_IDS))
+        assert len(json.dumps(WatchCursor(NOON, ids).to_json())) < 65_535
 
 
 class TestEarliest:
     def test_the_least_time_wins(self) -> None:
-        assert earliest([Watermark(at(1)), Watermark(NOON, frozenset({"a"}))]) == Watermark(NOON, frozenset({"a"}))
+        assert min_cursor([WatchCursor(at(1)), WatchCursor(NOON, frozenset({"a"}))]) == WatchCursor(
+            NOON, frozenset({"a"})
+        )
 
     def test_of_one_time_only_what_all_have_seen_is_known(self) -> None:
-        both = [Watermark(NOON, frozenset({"a", "b"})), Watermark(NOON, frozenset({"b", "c"})), Watermark(NOON, None)]
-        assert earliest(both) == Watermark(NOON, frozenset({"b"}))
-        assert earliest([Watermark(NOON, None), Watermark(at(1))]) == Watermark(NOON, None)
+        both = [
+            WatchCursor(NOON, frozenset({"a", "b"})),
+            WatchCursor(NOON, frozenset({"b", "c"})),
+            WatchCursor(NOON, None),
+        ]
+        assert min_cursor(both) == WatchCursor(NOON, frozenset({"b"}))
+        assert min_cursor([WatchCursor(NOON, None), WatchCursor(at(1))]) == WatchCursor(NOON, None)
 
     def test_a_new_one_does_not_reach_back(self) -> None:
         """Its first look does, but only to learn what the service's clock says."""
-        kept = Watermark(at(-60), frozenset({"a"}))
-        assert earliest([Watermark.from_now_on(NOON), kept]) == kept
-        fresh = Watermark.from_now_on(NOON)
-        assert earliest([fresh, Watermark(at(60))]) == fresh
+        kept = WatchCursor(at(-60), frozenset({"a"}))
+        assert min_cursor([WatchCursor.from_now_on(NOON), kept]) == kept
+        fresh = WatchCursor.from_now_on(NOON)
+        assert min_cursor([fresh, WatchCursor(at(60))]) == fresh
 
 
 class TestPace:
     @pytest.fixture
-    def pace(self) -> Pace:
-        return Pace("watching", logging.getLogger("pace"), draw=lambda low, high: (low + high) / 2)
+    def pace(self) -> Backoff:
+        return Backoff("watching", logging.getLogger("pace"), draw=lambda low, high: (low + high) / 2)
 
-    def test_pauses_grow_up_to_ten_minutes_and_start_over(self, pace: Pace) -> None:
+    def test_pauses_grow_up_to_ten_minutes_and_start_over(self, pace: Backoff) -> None:
         error = RingEventsTransportError("no answer", sent=False)
         pauses = [pace.failed(error, 60) for _ in range(6)]
         assert pauses == pytest.approx([60, 120, 240, 480, 600, 600])
         assert pace.worked(60) == pytest.approx(60)
         assert pace.failed(error, 60) == pytest.approx(60)
 
-    def test_an_interval_of_hours_is_not_cut(self, pace: Pace) -> None:
+    def test_an_interval_of_hours_is_not_cut(self, pace: Backoff) -> None:
         error = RingEventsTransportError("no answer", sent=False)
         assert [pace.failed(error, 7200) for _ in range(200)][-1] == pytest.approx(7200)
 
-    def test_retry_after_is_obeyed_within_reason(self, pace: Pace) -> None:
+    def test_retry_after_is_obeyed_within_reason(self, pace: Backoff) -> None:
         assert pace.failed(RingEventsRateLimitError("slowly", status=429, retry_after=900.0), 60) == 900
         assert pace.failed(RingEventsRateLimitError("never", status=429, retry_after=1e9), 60) == 3600
 
     def test_many_do_not_go_in_step(self) -> None:
-        paces = [Pace("watching", logging.getLogger("pace")) for _ in range(50)]
+        paces = [Backoff("watching", logging.getLogger("pace")) for _ in range(50)]
         firsts = [pace.first(60) for pace in paces]
         pauses = [pace.worked(60) for pace in paces]
         assert len({round(first, 3) for first in firsts}) > 40
-        assert all(0 <= first <= defaults.WATCH_SPREAD for first in firsts)
+        assert all(0 <= first <= defaults.WATCH_INITIAL_JITTER for first in firsts)
         assert len({round(pause, 3) for pause in pauses}) > 40
         assert all(54 <= pause <= 66 for pause in pauses)
 
     def test_it_complains_at_first_then_every_tenth_time_or_ten_minutes(
-        self, pace: Pace, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+        self, pace: Backoff, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = 1000.0
-        monkeypatch.setattr(clock, "steady", lambda: now)
+        monkeypatch.setattr(clock, "monotonic", lambda: now)
         error = RingEventsTransportError("no answer", sent=False)
         said = []
         for number in range(1, 26):
@@ -243,7 +251,7 @@ class TestPace:
         assert "no answer" in caplog.text
 
     def test_what_nobody_foresaw_is_said_with_where_it_came_from(
-        self, pace: Pace, caplog: pytest.LogCaptureFixture
+        self, pace: Backoff, caplog: pytest.LogCaptureFixture
     ) -> None:
         pace.failed(KeyError("id"), 60)
         assert "KeyError" in caplog.text

@@ -12,8 +12,8 @@ import virtual_time
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults, endpoints
-from airflow_provider_ringevents.polling.waiter import Wait
-from airflow_provider_ringevents.triggers._client_registry import SharedClient, poll_until
+from airflow_provider_ringevents.polling.waiter import PollSchedule
+from airflow_provider_ringevents.triggers._client_registry import SharedClient, poll_until_done
 
 START = 1_000_000.0
 
@@ -38,7 +38,7 @@ class Endless:
 
     def __init__(self, seed: int, deadline: float | None = None) -> None:
         self.deadline = deadline
-        self._wait = Wait("it", deadline, 60, draw=random.Random(seed).uniform)
+        self._wait = PollSchedule("it", deadline, 60, draw=random.Random(seed).uniform)
 
     def pause(self, others: int = 0) -> float:
         return self._wait.pause(clock.now(), others)
@@ -53,14 +53,14 @@ class Endless:
 
 def polls_of(waits: int, seconds: float, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(clock, "now", lambda: START + virtual_time.now())
-    monkeypatch.setattr(clock, "steady", virtual_time.now)
+    monkeypatch.setattr(clock, "monotonic", virtual_time.now)
 
     async def main() -> list[float]:
         client = Polled()
 
         async def wait(seed: int) -> None:
             client.users += 1
-            await poll_until(Endless(seed), client)
+            await poll_until_done(Endless(seed), client)
 
         tasks = [asyncio.ensure_future(wait(seed)) for seed in range(waits)]
         await asyncio.wait(tasks, timeout=seconds)
@@ -75,7 +75,7 @@ def polls_of(waits: int, seconds: float, monkeypatch: pytest.MonkeyPatch) -> lis
 @pytest.mark.parametrize("waits", [200, 1_000, 2_500])
 def test_a_crowd_that_starts_one_by_one_does_not_flood_the_service(waits: int, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = Counter(map(int, polls_of(waits, 300, monkeypatch)))
-    assert max(seconds.values()) < 2 * max(defaults.POLL_CROWD, waits / 60)
+    assert max(seconds.values()) < 2 * max(defaults.POLL_RATE_TARGET, waits / 60)
 
 
 def test_a_wait_alone_does_not_let_a_moment_pass_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,13 +84,13 @@ def test_a_wait_alone_does_not_let_a_moment_pass_first(monkeypatch: pytest.Monke
 
 def test_a_wait_of_a_crowd_ends_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: START + virtual_time.now())
-    monkeypatch.setattr(clock, "steady", virtual_time.now)
+    monkeypatch.setattr(clock, "monotonic", virtual_time.now)
 
     async def main() -> list[float]:
         client = Polled()
         client.users = 1_000
         with pytest.raises(Exception, match="did not happen in time"):
-            await poll_until(Endless(1, deadline=START + 0.3), client)
+            await poll_until_done(Endless(1, deadline=START + 0.3), client)
         return client.at
 
     assert virtual_time.run(main()) == pytest.approx([0.3])

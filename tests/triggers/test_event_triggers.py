@@ -11,15 +11,15 @@ import pytest
 from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
-from airflow_provider_ringevents.triggers.events import RingEventsCopyTrigger, RingEventsEventTrigger
+from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
+from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger, RingEventsEventTrigger
 
 ROWS: list[Any] = [
     RingEventsEventTrigger("e1"),
     RingEventsEventTrigger("e1", "conn", "ended", None, 7200.0, 30.0, 1_800_000_000.5),
     RingEventsEventTrigger("e1", "conn", "status", "live", 0.0, 30, None),
-    RingEventsCopyTrigger("o1", "e1", "row-1", 1_800_000_000.25),
-    RingEventsCopyTrigger(
+    RingEventsDuplicationTrigger("o1", "e1", "row-1", 1_800_000_000.25),
+    RingEventsDuplicationTrigger(
         "o1", "e1", "row-1", 1.0, "Name", "2027-03-01T09:00:00Z", "2027-03-01T10:30:00Z", "conn", 30.0, 1_800_000_000.5
     ),
 ]
@@ -69,14 +69,16 @@ def test_an_event_trigger_fires_once(emulator: Any, ringevents_conn: str) -> Non
 
 def test_a_copy_trigger_fires_once_with_the_copy(emulator: Any, ringevents_conn: str) -> None:
     emulator.settings.change(duplicate_seconds=0.2)
-    copy = emulator.state.duplicate(emulator.state.events[emulator.event_id], {"metadata": {MARK_FIELD: "row-1"}})
-    trigger = RingEventsCopyTrigger(emulator.organization_id, emulator.event_id, "row-1", time.time())
+    copy = emulator.state.duplicate(
+        emulator.state.events[emulator.event_id], {"metadata": {MARKER_METADATA_KEY: "row-1"}}
+    )
+    trigger = RingEventsDuplicationTrigger(emulator.organization_id, emulator.event_id, "row-1", time.time())
     assert fired(trigger) == [{"status": "ready", "event_id": copy.id}]
 
 
 @pytest.mark.parametrize(
     "trigger",
-    [RingEventsEventTrigger("e1", condition="published"), RingEventsCopyTrigger("o1", "e1", "row-1", 0.0)],
+    [RingEventsEventTrigger("e1", condition="published"), RingEventsDuplicationTrigger("o1", "e1", "row-1", 0.0)],
     ids=["event", "copy"],
 )
 class TestErrors:
@@ -115,7 +117,9 @@ def test_a_rotated_key_is_read_again(emulator: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", emulator.connection_json())
 
     async def rotated() -> dict[str, Any]:
-        copying = RingEventsCopyTrigger(emulator.organization_id, emulator.event_id, "row-1", 0.0, poll_interval=0.1)
+        copying = RingEventsDuplicationTrigger(
+            emulator.organization_id, emulator.event_id, "row-1", 0.0, poll_interval=0.1
+        )
         waiting = RingEventsEventTrigger(emulator.event_id, condition="status", status="archived", poll_interval=0.1)
         task = asyncio.ensure_future(anext((waiting if kind == "event" else copying).run()))
         while not emulator.count(status=200):
@@ -125,7 +129,7 @@ def test_a_rotated_key_is_read_again(emulator: Any, monkeypatch: pytest.MonkeyPa
         event = emulator.state.events[emulator.event_id]
         event.status = "archived"
         emulator.settings.change(duplicate_seconds=0.0)
-        emulator.state.duplicate(event, {"metadata": {MARK_FIELD: "row-1"}})
+        emulator.state.duplicate(event, {"metadata": {MARKER_METADATA_KEY: "row-1"}})
         payload: dict[str, Any] = (await asyncio.wait_for(task, 30)).payload
         return payload
 
@@ -136,12 +140,14 @@ def test_a_copy_trigger_that_is_cancelled_leaves_the_others_their_look(emulator:
     """A triggerer that gives one wait away must not end the shared listing of the others."""
     emulator.settings.change(latency=0.3, duplicate_seconds=0.0)
     source = emulator.state.events[emulator.event_id]
-    copies = [emulator.state.duplicate(source, {"metadata": {MARK_FIELD: f"row-{row}"}}) for row in range(2)]
+    copies = [emulator.state.duplicate(source, {"metadata": {MARKER_METADATA_KEY: f"row-{row}"}}) for row in range(2)]
 
     async def one_leaves() -> str:
         tasks = [
             asyncio.ensure_future(
-                anext(RingEventsCopyTrigger(emulator.organization_id, source.id, f"row-{row}", time.time()).run())
+                anext(
+                    RingEventsDuplicationTrigger(emulator.organization_id, source.id, f"row-{row}", time.time()).run()
+                )
             )
             for row in range(2)
         ]

@@ -19,8 +19,8 @@ from airflow_harness.watching import Triggerer
 from loop_watch import blocking_calls
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
-from airflow_provider_ringevents.triggers.events import RingEventsCopyTrigger, RingEventsEventTrigger
+from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
+from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger, RingEventsEventTrigger
 from airflow_provider_ringevents.triggers.registrations import RingEventsRegistrationsTrigger
 from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
 
@@ -28,8 +28,8 @@ from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(defaults, "POLL_FIRST", 0.05)
-    monkeypatch.setattr(defaults, "WATCH_SPREAD", 0.05)
-    monkeypatch.setattr(defaults, "WATCH_PERSIST", 0.0)
+    monkeypatch.setattr(defaults, "WATCH_INITIAL_JITTER", 0.05)
+    monkeypatch.setattr(defaults, "WATCH_CHECKPOINT_DELAY", 0.0)
 
 
 def _report(emulator: Any) -> Any:
@@ -42,8 +42,8 @@ def _event(emulator: Any) -> Any:
 
 
 def _copy(emulator: Any) -> Any:
-    emulator.state.duplicate(emulator.state.events[emulator.event_id], {"metadata": {MARK_FIELD: "row-1"}})
-    return RingEventsCopyTrigger(
+    emulator.state.duplicate(emulator.state.events[emulator.event_id], {"metadata": {MARKER_METADATA_KEY: "row-1"}})
+    return RingEventsDuplicationTrigger(
         emulator.organization_id, emulator.event_id, "row-1", time.time(), poll_interval=0.1, deadline=time.time() + 30
     )
 

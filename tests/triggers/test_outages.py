@@ -22,7 +22,7 @@ from wire import NO_ANSWER, RESET, Answer, Seen, WireServer, json_answer, proble
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.polling.waiter import Wait
+from airflow_provider_ringevents.polling.waiter import PollSchedule
 
 IN_PROGRESS = json_answer({"data": {"id": "r", "attributes": {"status": "processing"}}}, 202)
 READY = json_answer({"data": {"id": "r", "attributes": {"status": "ready"}}})
@@ -42,7 +42,7 @@ class Hours:
         self.slept.append(seconds)
         self.time += seconds
 
-    async def sleep_in_loop(self, seconds: float) -> None:
+    async def async_sleep(self, seconds: float) -> None:
         self.sleep(seconds)
         await asyncio.sleep(0)
 
@@ -53,9 +53,9 @@ class Hours:
 @pytest.fixture
 def hours(monkeypatch: pytest.MonkeyPatch) -> Hours:
     fake = Hours()
-    for name in ("now", "sleep", "sleep_in_loop", "call_later"):
+    for name in ("now", "sleep", "async_sleep", "call_later"):
         monkeypatch.setattr(clock, name, getattr(fake, name))
-    monkeypatch.setattr(clock, "steady", fake.now)
+    monkeypatch.setattr(clock, "monotonic", fake.now)
     return fake
 
 
@@ -70,20 +70,20 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 def on_the_worker(poll_interval: float) -> None:
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.polling.waiter import ReportWait, wait_for
+    from airflow_provider_ringevents.polling.waiter import ReportWaiter, wait_until_done
 
     with RingEventsHook() as hook:
-        wait_for(hook, ReportWait("r", None, poll_interval, None, lambda *said: None))
+        wait_until_done(hook, ReportWaiter("r", None, poll_interval, None, lambda *said: None))
 
 
 async def triggered(poll_interval: float, report_id: str = "r") -> None:
-    from airflow_provider_ringevents.triggers._payload import checked_event
+    from airflow_provider_ringevents.triggers._payload import parse_payload
     from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
 
     trigger = RingEventsReportTrigger(report_id, poll_interval=poll_interval)
     events = [event.payload async for event in trigger.run()]
     assert len(events) == 1
-    checked_event(json.loads(json.dumps(events[0])))
+    parse_payload(json.loads(json.dumps(events[0])))
 
 
 def in_the_trigger(poll_interval: float) -> None:
@@ -189,14 +189,14 @@ def test_an_outage_of_some_polls_costs_each_wait_as_many_requests(
     hours: Hours, connect: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses = 0
-    real = Wait.pause
+    real = PollSchedule.pause
 
     def counted(*args: Any) -> float:
         nonlocal pauses
         pauses += 1
         return real(*args)
 
-    monkeypatch.setattr(Wait, "pause", counted)
+    monkeypatch.setattr(PollSchedule, "pause", counted)
     waits, before, during = 100, 3, 6
     polls: Counter[str] = Counter()
     phases: Counter[str] = Counter()
@@ -221,10 +221,10 @@ def test_an_outage_of_some_polls_costs_each_wait_as_many_requests(
 
 def test_looks_at_a_list_cost_one_request_each_in_an_outage(hours: Hours, connect: Callable[[str], None]) -> None:
     """Found with five: the client's own retries came on top, with pauses of seconds in between."""
-    from airflow_provider_ringevents.triggers.events import RingEventsCopyTrigger
+    from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger
 
     async def events() -> list[Any]:
-        trigger = RingEventsCopyTrigger("o", "e", "key", asked_at=hours.time, poll_interval=60)
+        trigger = RingEventsDuplicationTrigger("o", "e", "key", asked_at=hours.time, poll_interval=60)
         return [event.payload async for event in trigger.run()]
 
     with WireServer(lambda seen: problem(503)) as server:

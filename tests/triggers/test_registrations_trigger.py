@@ -14,7 +14,7 @@ from airflow_harness import HAS_STATE_STORE, HAS_TASK_SDK
 from airflow_harness.watching import ASSET, AssetState, Triggerer, Watcher
 
 from airflow_provider_ringevents.client import Client, Filter, RingEventsConfigError, defaults, endpoints
-from airflow_provider_ringevents.client.validation.datetimes import api_time
+from airflow_provider_ringevents.client.validation.datetimes import format_timestamp
 from airflow_provider_ringevents.emulator import Emulator, ManualClock
 from airflow_provider_ringevents.triggers import _client_registry, _registration_poller
 from airflow_provider_ringevents.triggers.registrations import RingEventsRegistrationsTrigger
@@ -28,7 +28,7 @@ needs_watchers = pytest.mark.skipif(not HAS_TASK_SDK, reason="Airflow 2 has no a
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(defaults, "WATCH_BACKOFF_MAX", 0.05)
-    monkeypatch.setattr(defaults, "WATCH_PERSIST", 0.0)
+    monkeypatch.setattr(defaults, "WATCH_CHECKPOINT_DELAY", 0.0)
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ class TestChanges:
     @pytest.mark.parametrize("kept_ties", [1000, 3])
     def test_ties_are_not_lost_and_do_not_fire_for_ever(self, monkeypatch: pytest.MonkeyPatch, kept_ties: int) -> None:
         """A second registration in the very moment of the first: not after the watermark, and not before it."""
-        monkeypatch.setattr(defaults, "WATCH_TIES", kept_ties)
+        monkeypatch.setattr(defaults, "WATCH_MAX_BOUNDARY_IDS", kept_ties)
         clock = ManualClock()
         with Emulator(seed=1, clock=clock) as emulator:
             monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", emulator.connection_json())
@@ -524,7 +524,7 @@ class TestPlace:
         self, emulator: Any, trigger: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Airflow stores an event a second or two after it has fired."""
-        monkeypatch.setattr(defaults, "WATCH_PERSIST", 30.0)
+        monkeypatch.setattr(defaults, "WATCH_CHECKPOINT_DELAY", 30.0)
 
         async def scenario() -> None:
             state = AssetState()
@@ -788,4 +788,4 @@ def test_the_window_holds_the_changes_at_any_resolution(emulator: Any, connect: 
 
     payload = run(scenario())
     for end in ("from", "to"):
-        assert payload[end] == api_time(datetime.fromisoformat(payload[end]).replace(microsecond=0))
+        assert payload[end] == format_timestamp(datetime.fromisoformat(payload[end]).replace(microsecond=0))

@@ -84,13 +84,13 @@ def test_a_poll_is_one_request_in_an_outage(emulator: Any, report_id: str) -> No
 
 def test_an_error_reaches_the_task_as_what_it_was(emulator: Any, report_id: str) -> None:
     from airflow_provider_ringevents.client.errors import RingEventsAuthError
-    from airflow_provider_ringevents.triggers._payload import checked_event
+    from airflow_provider_ringevents.triggers._payload import parse_payload
 
     emulator.fault("status", status=401, times=None)
     event = asyncio.run(first(trigger(report_id=report_id, poll_interval=0.05)))
 
     with pytest.raises(RingEventsAuthError) as caught:
-        checked_event(event)
+        parse_payload(event)
     assert (caught.value.status, caught.value.retryable) == (401, False)
     assert emulator.api_key not in str(event)
 
@@ -98,10 +98,10 @@ def test_an_error_reaches_the_task_as_what_it_was(emulator: Any, report_id: str)
 @pytest.mark.parametrize("event", [None, {}, {"status": "ready"}, {"status": "odd", "report_id": "r"}, "text"])
 def test_a_malformed_event_fails_loudly(event: Any) -> None:
     from airflow_provider_ringevents.client.errors import RingEventsError
-    from airflow_provider_ringevents.triggers._payload import checked_event
+    from airflow_provider_ringevents.triggers._payload import parse_payload
 
     with pytest.raises(RingEventsError, match="event"):
-        checked_event(event)
+        parse_payload(event)
 
 
 def test_two_hundred_waits_share_one_client_and_leave_nothing(emulator: Any, report_id: str) -> None:

@@ -13,9 +13,9 @@ from airflow_harness import HAS_TASK_SDK
 from airflow_harness.watching import Triggerer
 
 from airflow_provider_ringevents.client import defaults, endpoints
-from airflow_provider_ringevents.provisioning.event_identity import MARK_FIELD
+from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
 from airflow_provider_ringevents.triggers import _client_registry, _registration_poller
-from airflow_provider_ringevents.triggers.events import RingEventsCopyTrigger, RingEventsEventTrigger
+from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger, RingEventsEventTrigger
 from airflow_provider_ringevents.triggers.registrations import RingEventsRegistrationsTrigger
 from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
 
@@ -68,7 +68,7 @@ def test_a_thousand_waits_leave_no_socket_and_no_task(emulator: Any, ringevents_
     never = emulator.reports.create(event, "registrations", {})
     never.ready = 1 << 60
     emulator.settings.change(duplicate_seconds=0.0)
-    emulator.state.duplicate(event, {"metadata": {MARK_FIELD: "row-1"}})
+    emulator.state.duplicate(event, {"metadata": {MARKER_METADATA_KEY: "row-1"}})
 
     def wait(number: int) -> Any:
         organization = emulator.organization_id
@@ -76,7 +76,9 @@ def test_a_thousand_waits_leave_no_socket_and_no_task(emulator: Any, ringevents_
             lambda: RingEventsReportTrigger(ready.id, poll_interval=0.1),
             lambda: RingEventsReportTrigger(never.id, poll_interval=2.0),
             lambda: RingEventsEventTrigger(emulator.event_id, condition="ended", poll_interval=0.1),
-            lambda: RingEventsCopyTrigger(organization, emulator.event_id, "row-1", time.time(), poll_interval=0.1),
+            lambda: RingEventsDuplicationTrigger(
+                organization, emulator.event_id, "row-1", time.time(), poll_interval=0.1
+            ),
         )[number % 4]()
 
     async def rounds() -> list[str]:
@@ -105,7 +107,7 @@ def test_a_thousand_waits_leave_no_socket_and_no_task(emulator: Any, ringevents_
 def test_a_hundred_watchers_leave_no_socket_and_no_task(
     emulator: Any, ringevents_conn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(defaults, "WATCH_SPREAD", 0.05)
+    monkeypatch.setattr(defaults, "WATCH_INITIAL_JITTER", 0.05)
 
     async def watch() -> None:
         before = _open_sockets()

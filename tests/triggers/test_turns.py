@@ -23,7 +23,7 @@ Take = Callable[[int], Coroutine[Any, Any, bool]]
 
 @pytest.fixture(autouse=True)
 def _virtual(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "steady", virtual_time.now)
+    monkeypatch.setattr(clock, "monotonic", virtual_time.now)
 
 
 class Someone:

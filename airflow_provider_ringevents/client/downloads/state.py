@@ -21,9 +21,9 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsError,
     RingEventsTransferError,
 )
-from airflow_provider_ringevents.client.pagination import origin, resource
+from airflow_provider_ringevents.client.pagination import flatten_resource, url_origin
 from airflow_provider_ringevents.client.settings import is_loopback
-from airflow_provider_ringevents.client.transport.decompression import Unpacker
+from airflow_provider_ringevents.client.transport.decompression import StreamingDecompressor
 
 _NOT_A_FILE = ("text/html", "application/json", "application/vnd.api+json", "application/problem+json")
 _DECODED = ("gzip", "deflate")
@@ -32,7 +32,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class DownloadRequest:
     """One request on the way to the file.
 
     :ivar url: where to.
@@ -46,7 +46,7 @@ class Target:
 
 
 @dataclass(slots=True)
-class DownloadPlan:
+class DownloadState:
     """Where one download stands.
 
     :ivar received: bytes of the file handed on so far.
@@ -73,7 +73,7 @@ class DownloadPlan:
     _asked_anew: int = 0
     _first_error: RingEventsError | None = field(default=None, repr=False)
     _checksum: Checksum | None = field(default=None, repr=False)
-    _unpacker: Unpacker = field(default_factory=lambda: Unpacker(""), repr=False)
+    _unpacker: StreamingDecompressor = field(default_factory=lambda: StreamingDecompressor(""), repr=False)
 
     @property
     def verified(self) -> bool:
@@ -97,21 +97,21 @@ class DownloadPlan:
         :raises RingEventsError: it holds no ``url``: what went wrong at ``/download`` is raised.
         """
         data = envelope.get("data")
-        url = resource(data).get("url") if isinstance(data, Mapping) else None
+        url = flatten_resource(data).get("url") if isinstance(data, Mapping) else None
         if not isinstance(url, str) or not url:
             raise self._first_error or RingEventsTransferError(
                 f"{self.call.operation}: the report has no link to its file (is it ready?)"
             )
         self._go(self.base_url, url)
 
-    def target(self) -> Target:
+    def target(self) -> DownloadRequest:
         """What to ask next."""
         url = self._url or f"{self.base_url}{self.call.path}"
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
             headers["If-Range"] = self.etag or ""
-        return Target(url, headers, with_key=origin(url) == origin(self.base_url))
+        return DownloadRequest(url, headers, with_key=url_origin(url) == url_origin(self.base_url))
 
     def answered(self, status: int, headers: Mapping[str, str]) -> bool:
         """Take the head of an answer below 400.
@@ -161,7 +161,7 @@ class DownloadPlan:
     def _go(self, base: str, link: str) -> None:
         try:
             url = urljoin(base, link)
-            scheme, host, _port = origin(url)
+            scheme, host, _port = url_origin(url)
         except ValueError:
             scheme = host = url = ""
         if scheme not in ("http", "https") or not host:
@@ -203,7 +203,7 @@ class DownloadPlan:
         self._sent_size = int(length) if length.isdecimal() else None
         self.size = None if self.encoded else self._sent_size
         self.etag = etag if etag.startswith('"') else None
-        self._unpacker = Unpacker(encoding)
+        self._unpacker = StreamingDecompressor(encoding)
         # Of what was unpacked nobody has said a checksum.
         self._checksum = None if self.encoded else Checksum.of(headers)
         self.content_type = kind
@@ -250,11 +250,11 @@ class DownloadPlan:
             raise self._start_over("it was cut, and the server gives no ETag to go on by") from error
         self.start()
 
-    def _start_over(self, why: str) -> RestartDownload:
-        return RestartDownload(f"{self._place()}: {why}; {self.received} bytes are thrown away")
+    def _start_over(self, why: str) -> DownloadRestartRequired:
+        return DownloadRestartRequired(f"{self._place()}: {why}; {self.received} bytes are thrown away")
 
 
-class RestartDownload(RingEventsTransferError):
+class DownloadRestartRequired(RingEventsTransferError):
     """The download has to begin again with an empty destination."""
 
 

@@ -25,10 +25,10 @@ def decode_json(body: bytes) -> Any:
     except msgspec.DecodeError as error:
         if b"\\ud" not in body.lower():
             raise ValueError(str(error)) from None  # which it is since msgspec 0.21
-        return mended(json.loads(body, parse_constant=_refuse))
+        return replace_lone_surrogates(json.loads(body, parse_constant=_refuse))
 
 
-def is_json(body: bytes) -> bool:
+def is_well_formed(body: bytes) -> bool:
     """Whether it is whole and well formed, without building what it says, which takes ten times as long.
 
     Neither the encoding of its texts nor halves of surrogate pairs are looked at: :func:`decode_json` decides.
@@ -40,14 +40,14 @@ def is_json(body: bytes) -> bool:
     return True
 
 
-def mended(value: Any) -> Any:
+def replace_lone_surrogates(value: Any) -> Any:
     """A copy without halves of surrogate pairs, which no encoding can write: each becomes U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, Mapping):
-        return {mended(key): mended(item) for key, item in value.items()}
+        return {replace_lone_surrogates(key): replace_lone_surrogates(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [mended(item) for item in value]
+        return [replace_lone_surrogates(item) for item in value]
     return value
 
 

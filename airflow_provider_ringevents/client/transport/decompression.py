@@ -12,16 +12,16 @@ from typing import Final
 
 from airflow_provider_ringevents.client import defaults
 
-ACCEPTED: Final = "gzip, deflate"
+ACCEPT_ENCODING: Final = "gzip, deflate"
 """What is asked for where compression is welcome; whatever else comes stays packed."""
 _WINDOWS: Final = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
-class UnpackingError(Exception):
+class DecompressionError(Exception):
     """A body is not in the encoding that its head says."""
 
 
-class Unpacker:
+class StreamingDecompressor:
     """Unpacks one body; gives it through as it is where it has an encoding that is not known, or none.
 
     :param encoding: the answer's Content-Encoding.
@@ -61,7 +61,7 @@ class Unpacker:
             piece = self._stream.decompress(part, defaults.CHUNK_BYTES)
         except zlib.error as error:
             if not self._may_be_bare:
-                raise UnpackingError(f"the body is no {self._encoding}") from error
+                raise DecompressionError(f"the body is no {self._encoding}") from error
             # Some servers take "deflate" for the bare stream, without the head that RFC 9110 wants.
             self._stream, self._may_be_bare = zlib.decompressobj(-zlib.MAX_WBITS), False
             return self._unpacked(part)

@@ -9,10 +9,10 @@ from types import TracebackType
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.transport.retry import parse_retry_after
-from airflow_provider_ringevents.client.transport.throttle import Pacer
+from airflow_provider_ringevents.client.transport.throttle import AdaptiveThrottle
 
 
-class Gate:
+class AsyncRateLimiter:
     """Lets so many requests through at a time, and so many in a second; none while the service wants a pause.
 
     ``async with gate as started`` around a request; then :meth:`answered`.
@@ -29,7 +29,7 @@ class Gate:
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._pacer = Pacer(rate)
+        self._pacer = AdaptiveThrottle(rate)
         self._now = now
         self._sleep = sleep
         # Where it is httpx that sends them, it slows down as requests queue up inside its pool: they wait here instead.

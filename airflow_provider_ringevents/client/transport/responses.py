@@ -14,8 +14,8 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
     api_error_class,
 )
-from airflow_provider_ringevents.client.pagination import resource
-from airflow_provider_ringevents.client.transport.decoding import decode_json, is_json
+from airflow_provider_ringevents.client.pagination import flatten_resource
+from airflow_provider_ringevents.client.transport.decoding import decode_json, is_well_formed
 from airflow_provider_ringevents.client.transport.redaction import redact_text
 from airflow_provider_ringevents.client.transport.retry import parse_retry_after
 
@@ -44,7 +44,7 @@ class Envelope(dict[str, Any]):
         self.request_id = request_id
 
 
-def read_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> Envelope:
+def parse_response(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> Envelope:
     """Turn an answer into its envelope.
 
     :param body: all of it; for an error its beginning is enough.
@@ -61,43 +61,44 @@ def read_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes
     try:
         decoded = decode_json(body)
     except (ValueError, RecursionError) as error:
-        kind = _harmless(headers.get("content-type", "no content type").split(";")[0], secrets)
+        kind = _sanitize(headers.get("content-type", "no content type").split(";")[0], secrets)
         raise RingEventsTransportError(
-            f"{_asked(call)}: the answer ({status}, {kind}, {len(body)} bytes) is no readable JSON ({error});"
+            f"{_describe_call(call)}: the answer ({status}, {kind}, {len(body)} bytes) is no readable JSON ({error});"
             " if this lasts, check the connection's host",
             sent=True,
             ambiguous=not call.repeatable,
         ) from None
     if not isinstance(decoded, dict):
         raise RingEventsTransportError(
-            f"{_asked(call)}: the answer ({status}) is JSON but no object as the API documents",
+            f"{_describe_call(call)}: the answer ({status}) is JSON but no object as the API documents",
             sent=True,
             ambiguous=not call.repeatable,
         )
     return Envelope(decoded, status=status, request_id=request_id)
 
 
-def check_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> None:
+def validate_response(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> None:
     """Raise what :func:`read_answer` would raise for an error or a malformed body, at a fraction of its cost.
 
     Left to be found by it: texts that are not UTF-8, and JSON that is no object.
     """
-    if not (200 <= status < 300 and is_json(body)):
-        read_answer(call, status, headers, body, secret=secret)
+    if not (200 <= status < 300 and is_well_formed(body)):
+        parse_response(call, status, headers, body, secret=secret)
 
 
-def read_resource(call: Call, envelope: Envelope) -> dict[str, Any]:
+def parse_resource(call: Call, envelope: Envelope) -> dict[str, Any]:
     """Take the one resource out of an envelope: a flat dict with ``id``; empty where 202 or 204 came without one.
 
     :raises RingEventsTransportError: there is none where the API documents one.
     """
     data = envelope.get("data")
     if isinstance(data, Mapping) and isinstance(data.get("attributes") or {}, Mapping):
-        return resource(data)
+        return flatten_resource(data)
     if envelope.status in (202, 204) and not data:
         return {}
     raise RingEventsTransportError(
-        f"{_asked(call)}: the answer ({envelope.status}) came without the resource that the API documents under 'data'",
+        f"{_describe_call(call)}: the answer ({envelope.status}) came without the resource that the API documents under"
+        " 'data'",
         sent=True,
         ambiguous=not call.repeatable,
     )
@@ -108,7 +109,9 @@ def api_error(call: Call, status: int, headers: Mapping[str, str], body: bytes, 
     secrets = (secret, *call.secrets)
     details = tuple(_details(body, secrets))
     listed = "; ".join(str(detail) for detail in details)
-    words = [f"{_asked(call)}: the service answered {status} {_reason(status)}{f': {listed}' if listed else ''}."]
+    words = [
+        f"{_describe_call(call)}: the service answered {status} {_reason(status)}{f': {listed}' if listed else ''}."
+    ]
     if 300 <= status < 400:
         host = _host(headers.get("location", "")) or "an unknown place"
         words.append(f"It redirects to {host}, where the key is not sent; check the connection's host.")
@@ -132,9 +135,9 @@ def transport_error(
 ) -> RingEventsTransportError:
     """Build the error for an answer that never came whole; the cause's own text may hold a URL and is left out."""
     ambiguous = sent and not call.repeatable
-    what = f"{_asked(call)}: no whole answer came ({type(error).__name__})"
+    what = f"{_describe_call(call)}: no whole answer came ({type(error).__name__})"
     if not sent:
-        what = f"{_asked(call)}: the service could not be reached ({type(error).__name__})"
+        what = f"{_describe_call(call)}: the service could not be reached ({type(error).__name__})"
     return RingEventsTransportError(
         f"{what}.{' The request may have been applied all the same.' if ambiguous else ''}",
         sent=sent,
@@ -144,7 +147,7 @@ def transport_error(
     )
 
 
-def _asked(call: Call) -> str:
+def _describe_call(call: Call) -> str:
     page = f", page {call.params['page']}" if "page" in call.params else ""
     return f"{call.operation} ({call.method} {call.path}{page})"
 
@@ -158,7 +161,7 @@ def _reason(status: int) -> str:
 
 def _request_id(headers: Mapping[str, str], secrets: Sequence[str]) -> str | None:
     said = headers.get("x-request-id")
-    return _harmless(said, secrets) if said is not None else None
+    return _sanitize(said, secrets) if said is not None else None
 
 
 def _host(url: str) -> str:
@@ -168,7 +171,7 @@ def _host(url: str) -> str:
         return ""
 
 
-def _harmless(text: str, secrets: Sequence[str]) -> str:
+def _sanitize(text: str, secrets: Sequence[str]) -> str:
     """What the service wrote, without secrets and without links, on one line."""
     for secret in secrets:
         text = text.replace(secret, "***")
@@ -188,7 +191,7 @@ def _details(body: bytes, secrets: Sequence[str]) -> list[ErrorDetail]:
         return []
 
     def text(value: Any) -> str:
-        return _harmless(value if isinstance(value, str) else "", secrets)
+        return _sanitize(value if isinstance(value, str) else "", secrets)
 
     details = []
     for entry in listed[:_MAX_DETAILS]:

@@ -7,7 +7,7 @@ import threading
 from airflow_provider_ringevents.client import defaults
 
 
-class Pacer:
+class AdaptiveThrottle:
     """Hands out moments at which a request may start, evenly spaced.
 
     Where refusals are told, too, it finds a pace that the service takes: after one, requests start one after the other,
@@ -52,8 +52,8 @@ class Pacer:
         """
         with self._lock:
             if started >= self._refused_at:
-                doubled = max(2 * max(self._slowed, self._least), defaults.REFUSED_SPACING)
-                self._slowed = min(doubled, defaults.REFUSED_SPACING_MAX)
+                doubled = max(2 * max(self._slowed, self._least), defaults.THROTTLE_MIN_INTERVAL)
+                self._slowed = min(doubled, defaults.THROTTLE_MAX_INTERVAL)
             self._refused_at = now
             asked = min(retry_after or 0.0, defaults.RETRY_AFTER_MAX)
             self._held_until = max(self._held_until, now + max(asked, self._slowed, self._least))
@@ -65,6 +65,6 @@ class Pacer:
         if not self._slowed:
             return
         with self._lock:
-            self._slowed *= defaults.REFUSED_RECOVERY
-            if self._slowed < defaults.REFUSED_FORGOTTEN:
+            self._slowed *= defaults.THROTTLE_DECAY
+            if self._slowed < defaults.THROTTLE_RESET_BELOW:
                 self._slowed = 0.0

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, tzinfo
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.validation.timezones import zone
+from airflow_provider_ringevents.client.validation.timezones import get_zone
 
 _EXAMPLE = '"2026-05-01T09:00:00+02:00"'
 # "2026-05-01 09:00:00 UTC" and "2026-05-01 09:00:00 +0200": what a Ruby service writes where no format is asked for.
@@ -35,7 +35,7 @@ def to_utc(
         raise RingEventsConfigError(
             f"{parameter}: {shown!r} has no offset and no time zone says where it is; give one, such as {_EXAMPLE}"
         )
-    zone_info = zone(timezone, allow_undocumented=allow_undocumented)
+    zone_info = get_zone(timezone, allow_undocumented=allow_undocumented)
     first = _in_utc(parameter, local.replace(tzinfo=zone_info))
     second = _in_utc(parameter, local.replace(tzinfo=zone_info, fold=1))
     if first == second:
@@ -50,7 +50,7 @@ def to_utc(
     )
 
 
-def api_time(value: datetime) -> str:
+def format_timestamp(value: datetime) -> str:
     """Write an aware datetime as the API wants it: ``2019-08-24T14:15:22Z``.
 
     Microseconds are written only where there are any.
@@ -62,7 +62,7 @@ def api_time(value: datetime) -> str:
     return f"{_in_utc('time', value).replace(tzinfo=None).isoformat()}Z"
 
 
-def read_time(text: str | None, timezone: str | None) -> datetime | None:
+def parse_timestamp(text: str | None, timezone: str | None) -> datetime | None:
     """Read a time of an answer as an aware datetime in UTC; ``None`` for what is missing or cannot be read.
 
     :param timezone: the event's zone: a time without an offset is local there. An unknown zone counts as UTC. Of a time
@@ -112,6 +112,6 @@ def _joined_offset(match: re.Match[str]) -> str:
 
 def _zone_or_utc(timezone: str | None) -> tzinfo:
     try:
-        return zone(timezone, allow_undocumented=True) if timezone else UTC
+        return get_zone(timezone, allow_undocumented=True) if timezone else UTC
     except RingEventsConfigError:
         return UTC

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 
 
-def path_segment(parameter: str, value: str) -> str:
+def quote_segment(parameter: str, value: str) -> str:
     """Quote an id as one path segment.
 
     :raises RingEventsConfigError: it is no string, empty, ``.`` or ``..``, or holds control characters.
@@ -19,11 +19,11 @@ def path_segment(parameter: str, value: str) -> str:
     return quote(value, safe="")
 
 
-def check_id(parameter: str, value: str) -> None:
+def validate_identifier(parameter: str, value: str) -> None:
     """Refuse what is no id of this API, before anything is sent: an address or a path, pasted in place of an id.
 
     :raises RingEventsConfigError: it cannot be a path segment, or holds a slash.
     """
-    path_segment(parameter, value)
+    quote_segment(parameter, value)
     if "/" in value or "\\" in value:
         raise RingEventsConfigError(f"{parameter}: an id is wanted, without a slash in it, got {value!r}")

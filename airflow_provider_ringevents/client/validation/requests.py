@@ -20,112 +20,112 @@ from airflow_provider_ringevents.client.types import (
     SEGMENT_TYPES,
     SIGNALS,
 )
-from airflow_provider_ringevents.client.validation.datetimes import api_time
+from airflow_provider_ringevents.client.validation.datetimes import format_timestamp
 from airflow_provider_ringevents.client.validation.schema import (
-    Check,
-    Choice,
-    Choices,
-    Flag,
-    Integer,
+    BooleanType,
+    EnumListType,
+    EnumType,
+    IntegerType,
     Kind,
-    Number,
-    Object,
-    Pattern,
-    Record,
-    Secret,
-    Text,
-    Time,
-    Zone,
-    read_all,
+    MapType,
+    NumberType,
+    PatternType,
+    SecretType,
+    StringType,
+    StructType,
+    TimestampType,
+    TimeZoneType,
+    ValidationContext,
+    validate_attributes,
 )
 
 _COLOR = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _ADDRESS = "an e-mail address"
 _SERIES: dict[str, Kind] = {
-    "auto_publish": Flag(),
-    "metadata": Object(),
-    "name": Text(),
-    "organizationId": Text(),
-    "password": Secret(),
-    "timeEnd": Time(),
-    "timeStart": Time(),
-    "timezone": Zone(),
-    "type": Choice(EVENT_TYPES),
+    "auto_publish": BooleanType(),
+    "metadata": MapType(),
+    "name": StringType(),
+    "organizationId": StringType(),
+    "password": SecretType(),
+    "timeEnd": TimestampType(),
+    "timeStart": TimestampType(),
+    "timezone": TimeZoneType(),
+    "type": EnumType(EVENT_TYPES),
 }
-TABLES: Mapping[str, Mapping[str, Kind]] = {
+REQUEST_SCHEMAS: Mapping[str, Mapping[str, Kind]] = {
     "create_event": {
-        "analyticsCode": Text(),
-        "attendeesVisibility": Choice(ATTENDEES_VISIBILITIES),
-        "attendeesVisiblity": Choice(ATTENDEES_VISIBILITIES, deprecated_for="attendeesVisibility"),
-        "color": Pattern(_COLOR, 'a colour in HEX format ("#fff" or "#ffffff")'),
-        "currency": Text(required=True),
-        "description": Text(),
-        "doorsCloseAfterMinutes": Integer(),
-        "doorsOpenBeforeMinutes": Integer(),
-        "eventType": Choice(EVENT_TYPES),
-        "gdprText": Text(),
-        "hidePeopleArea": Flag(),
-        "message": Text(),
-        "name": Text(required=True),
-        "networkType": Choice(NETWORK_TYPES),
-        "password": Secret(),
-        "shortDescription": Text(),
-        "slug": Text(),
-        "suppressEmails": Flag(),
-        "timeEnd": Time(required=True),
-        "timeStart": Time(required=True),
-        "timerLength": Integer(),
-        "timezone": Zone(required=True),
+        "analyticsCode": StringType(),
+        "attendeesVisibility": EnumType(ATTENDEES_VISIBILITIES),
+        "attendeesVisiblity": EnumType(ATTENDEES_VISIBILITIES, deprecated_for="attendeesVisibility"),
+        "color": PatternType(_COLOR, 'a colour in HEX format ("#fff" or "#ffffff")'),
+        "currency": StringType(required=True),
+        "description": StringType(),
+        "doorsCloseAfterMinutes": IntegerType(),
+        "doorsOpenBeforeMinutes": IntegerType(),
+        "eventType": EnumType(EVENT_TYPES),
+        "gdprText": StringType(),
+        "hidePeopleArea": BooleanType(),
+        "message": StringType(),
+        "name": StringType(required=True),
+        "networkType": EnumType(NETWORK_TYPES),
+        "password": SecretType(),
+        "shortDescription": StringType(),
+        "slug": StringType(),
+        "suppressEmails": BooleanType(),
+        "timeEnd": TimestampType(required=True),
+        "timeStart": TimestampType(required=True),
+        "timerLength": IntegerType(),
+        "timezone": TimeZoneType(required=True),
     },
     "create_event_from_template": {
         **_SERIES,
-        "name": Text(required=True),
-        "organizationId": Text(required=True),
-        "timeEnd": Time(required=True),
-        "timeStart": Time(required=True),
-        "timezone": Zone(required=True),
+        "name": StringType(required=True),
+        "organizationId": StringType(required=True),
+        "timeEnd": TimestampType(required=True),
+        "timeStart": TimestampType(required=True),
+        "timezone": TimeZoneType(required=True),
     },
     "duplicate_event": _SERIES,
     "create_ticket": {
-        "count": Integer(),
-        "description": Text(),
-        "name": Text(),
-        "price": Number(),
-        "private": Flag(),
+        "count": IntegerType(),
+        "description": StringType(),
+        "name": StringType(),
+        "price": NumberType(),
+        "private": BooleanType(),
     },
     "create_magic_link": {
-        "email": Pattern(_EMAIL, _ADDRESS, required=True),
-        "extraFields": Object(strings=True),
-        "firstName": Text(required=True),
-        "headline": Text(),
-        "lastName": Text(required=True),
-        "metadata": Object(strings=True),
-        "registrationId": Text(),
+        "email": PatternType(_EMAIL, _ADDRESS, required=True),
+        "extraFields": MapType(strings=True),
+        "firstName": StringType(required=True),
+        "headline": StringType(),
+        "lastName": StringType(required=True),
+        "metadata": MapType(strings=True),
+        "registrationId": StringType(),
     },
     "create_report": {
-        "participationReportType": Choice(PARTICIPATION_REPORT_TYPES),
-        "participationTypeId": Text(),
-        "segmentType": Choice(SEGMENT_TYPES),
-        "virtualSpaceId": Text(),
+        "participationReportType": EnumType(PARTICIPATION_REPORT_TYPES),
+        "participationTypeId": StringType(),
+        "segmentType": EnumType(SEGMENT_TYPES),
+        "virtualSpaceId": StringType(),
     },
-    "update_registration": {"metadata": Object(strings=True)},
+    "update_registration": {"metadata": MapType(strings=True)},
     "create_data_subscription": {
-        "configuration": Record({"expiresAt": Time(), "type": Text(), "url": Text()}),
-        "signals": Choices(SIGNALS),
+        "configuration": StructType({"expiresAt": TimestampType(), "type": StringType(), "url": StringType()}),
+        "signals": EnumListType(SIGNALS),
     },
     "create_redeem_code": {
-        "created_at": Text(),
-        "email": Pattern(_EMAIL, _ADDRESS, required=True),
-        "first_name": Text(required=True),
-        "last_name": Text(required=True),
-        "ticket_id": Text(required=True),
+        "created_at": StringType(),
+        "email": PatternType(_EMAIL, _ADDRESS, required=True),
+        "first_name": StringType(required=True),
+        "last_name": StringType(required=True),
+        "ticket_id": StringType(required=True),
     },
 }
 """What each operation takes, under the API's own names."""
 
 
-def checked_attributes(
+def validate_request(
     operation: str,
     attributes: Mapping[str, Any],
     *,
@@ -143,14 +143,14 @@ def checked_attributes(
     :param known: tells whether a value is known already; one that is not counts as given and is not looked at.
     :raises RingEventsConfigError: with everything that is wrong, one problem a line.
     """
-    table = TABLES[operation]
+    table = REQUEST_SCHEMAS[operation]
     if not isinstance(attributes, Mapping):
         raise RingEventsConfigError(f"{operation}: expected an object of attributes, got {type(attributes).__name__}")
-    check = Check(allow_undocumented, attributes.get("timezone") if "timezone" in table else None, known)
-    checked = read_all(table, attributes, check)
+    check = ValidationContext(allow_undocumented, attributes.get("timezone") if "timezone" in table else None, known)
+    checked = validate_attributes(table, attributes, check)
     start, end = check.moments.get("timeStart"), check.moments.get("timeEnd")
     if start is not None and end is not None and start >= end:
-        check.refuse("timeEnd", f"{api_time(end)} is not after timeStart, {api_time(start)}")
+        check.refuse("timeEnd", f"{format_timestamp(end)} is not after timeStart, {format_timestamp(start)}")
     # A wrong time zone is found once by itself and once by each time that needs it.
     problems = list(dict.fromkeys(check.problems))
     if problems:
@@ -158,6 +158,6 @@ def checked_attributes(
         raise RingEventsConfigError("\n- ".join([f"{operation}: {count}, nothing was sent:", *problems]))
     for name in checked:
         kind = table.get(name)
-        if isinstance(kind, Choice) and kind.deprecated_for:
+        if isinstance(kind, EnumType) and kind.deprecated_for:
             warnings.warn(f"{name} is deprecated, use {kind.deprecated_for}", DeprecationWarning, stacklevel=2)
     return checked

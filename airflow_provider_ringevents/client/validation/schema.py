@@ -11,15 +11,15 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.types import check_choice, nearest
-from airflow_provider_ringevents.client.validation.datetimes import api_time, to_utc
+from airflow_provider_ringevents.client.types import closest_matches, validate_choice
+from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
 from airflow_provider_ringevents.client.validation.timezones import check_timezone
 
 _LONGEST_VALUE = 80
 
 
 @dataclass(slots=True)
-class Check:
+class ValidationContext:
     """One run over the attributes of one call: what the kinds need to know, and what they find."""
 
     allow_undocumented: bool
@@ -33,12 +33,12 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class StringType:
     """A string; a required one is not blank."""
 
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: Check) -> Any:
+    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
         if not isinstance(value, str):
             check.refuse(parameter, f"expected a string, got {_shown(value)}")
         elif self.required and not value.strip():
@@ -47,68 +47,68 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class SecretType:
     """A string that no message shows."""
 
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: Check) -> Any:
+    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
         if not isinstance(value, str):
             check.refuse(parameter, f"expected a string, got {type(value).__name__} (not shown)")
         return value
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class PatternType:
     """A string of a certain look."""
 
     pattern: re.Pattern[str]
     expected: str
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: Check) -> Any:
+    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
         if not isinstance(value, str) or not self.pattern.fullmatch(value):
             check.refuse(parameter, f"expected {self.expected}, got {_shown(value)}")
         return value
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EnumType:
     """One of the documented values."""
 
     allowed: Sequence[str]
     required: bool = False
     deprecated_for: str | None = None
 
-    def read(self, parameter: str, value: Any, check: Check) -> Any:
+    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
         try:
-            return check_choice(parameter, value, self.allowed, allow_undocumented=check.allow_undocumented)
+            return validate_choice(parameter, value, self.allowed, allow_undocumented=check.allow_undocumented)
         except RingEventsConfigError as error:
             check.problems.append(str(error))
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class EnumListType:
     """A list of documented values, not empty."""
 
     allowed: Sequence[str]
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: Check) -> Any:
+    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
         if not isinstance(value, (list, tuple)) or not value:
             check.refuse(parameter, f"expected a list with at least one string, got {_shown(value)}")
             return value
-        one = Choice(self.allowed)
+        one = EnumType(self.allowed)
         return [one.read(f"{parameter}[{index}]", item, check) for index, item in enumerate(value)]
 
 
 @dataclass(frozen=True, slots=True)
-class Zone:
+class TimeZoneType:
     """The documented name of a time zone."""
 
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: Check) -> Any:
+    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
         try:
             return check_timezone(parameter, value, check.allow_undocumented)
         except RingEventsConfigError as error:
@@ -116,61 +116,61 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
-class Time:
+class TimestampType:
     """A point in time, sent in UTC; without an offset it is local in the call's ``timezone``."""
 
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: Check) -> Any:
+    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
         try:
             moment = to_utc(parameter, value, check.timezone, allow_undocumented=check.allow_undocumented)
         except RingEventsConfigError as error:
             check.problems.append(str(error))
             return value
         check.moments[parameter] = moment
-        return api_time(moment)
+        return format_timestamp(moment)
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class BooleanType:
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: Check) -> Any:
+    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
         if not isinstance(value, bool):
             check.refuse(parameter, f"expected true or false, got {_shown(value)}")
         return value
 
 
 @dataclass(frozen=True, slots=True)
-class Integer:
+class IntegerType:
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: Check) -> Any:
+    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
         if not isinstance(value, int) or isinstance(value, bool):
             check.refuse(parameter, f"expected an integer, got {_shown(value)}")
         return value
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberType:
     """A finite number."""
 
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: Check) -> Any:
+    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
         if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value or abs(value) == math.inf:
             check.refuse(parameter, f"expected a finite number, got {_shown(value)}")
         return value
 
 
 @dataclass(frozen=True, slots=True)
-class Object:
+class MapType:
     """An open map; ``strings``: whose values are strings. Values are not shown: they may be anybody's secret."""
 
     strings: bool = False
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: Check) -> Any:
+    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
             check.refuse(parameter, f"expected an object with strings for keys, got {type(value).__name__}")
             return value
@@ -183,24 +183,37 @@ class Object:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StructType:
     """An object with documented attributes."""
 
     table: Mapping[str, Kind]
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: Check) -> Any:
+    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
         if not isinstance(value, Mapping):
             check.refuse(parameter, f"expected an object, got {type(value).__name__}")
             return value
-        return read_all(self.table, value, check, prefix=f"{parameter}.")
+        return validate_attributes(self.table, value, check, prefix=f"{parameter}.")
 
 
-Kind = Text | Secret | Pattern | Choice | Choices | Zone | Time | Flag | Integer | Number | Object | Record
+Kind = (
+    StringType
+    | SecretType
+    | PatternType
+    | EnumType
+    | EnumListType
+    | TimeZoneType
+    | TimestampType
+    | BooleanType
+    | IntegerType
+    | NumberType
+    | MapType
+    | StructType
+)
 
 
-def read_all(
-    table: Mapping[str, Kind], attributes: Mapping[str, Any], check: Check, prefix: str = ""
+def validate_attributes(
+    table: Mapping[str, Kind], attributes: Mapping[str, Any], check: ValidationContext, prefix: str = ""
 ) -> dict[str, Any]:
     """Read each attribute by its kind; what is wrong goes to ``check``."""
     given = {name: value for name, value in attributes.items() if value is not None}
@@ -210,12 +223,12 @@ def read_all(
     checked = {}
     for name, value in given.items():
         kind_of_it = table.get(name)
-        if not check.known(value) or (isinstance(kind_of_it, Time) and not check.known(check.timezone)):
+        if not check.known(value) or (isinstance(kind_of_it, TimestampType) and not check.known(check.timezone)):
             checked[name] = value
         elif kind_of_it is not None:
             checked[name] = kind_of_it.read(f"{prefix}{name}", value, check)
         elif not isinstance(name, str) or not check.allow_undocumented:
-            close = nearest(str(name), table)
+            close = closest_matches(str(name), table)
             hint = f"did you mean {' or '.join(close)}?" if close else f"allowed: {', '.join(table)}."
             # A name may hold what cannot be seen, such as the byte order mark of a spreadsheet's first column.
             plain = isinstance(name, str) and name.isidentifier()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.types import nearest
+from airflow_provider_ringevents.client.types import closest_matches
 
 # Names of the tz database that the API documents, by region; "" holds those without one.
 _IANA: dict[str, str] = {
@@ -191,7 +191,7 @@ def iana_name(name: str) -> str:
     return _BY_NAME[check_timezone("timezone", name)]
 
 
-def zone(name: str, parameter: str = "timezone", *, allow_undocumented: bool = False) -> ZoneInfo:
+def get_zone(name: str, parameter: str = "timezone", *, allow_undocumented: bool = False) -> ZoneInfo:
     """Load the zone of a documented name.
 
     :param parameter: the name to use in the error.
@@ -241,7 +241,7 @@ def _suggestions(name: str, limit: int = 3) -> list[str]:
     city = name.casefold().replace(" ", "_")
     same_city = [known for known in TIME_ZONES if known.rpartition("/")[2].casefold() == city]
     same_clock = _same_clock(name) if not same_city else []
-    return list(dict.fromkeys([*same_city, *same_clock, *nearest(name, TIME_ZONES, limit)]))[:limit]
+    return list(dict.fromkeys([*same_city, *same_clock, *closest_matches(name, TIME_ZONES, limit)]))[:limit]
 
 
 def _same_clock(name: str) -> list[str]:

@@ -26,7 +26,7 @@ _TITLES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class ErrorDetail:
     """One thing that is wrong with a request.
 
     :ivar pointer: JSON pointer to the part of the body, if it is in the body.
@@ -38,12 +38,12 @@ class Flaw:
     parameter: str | None = None
 
 
-class Problem(Exception):
+class ApiError(Exception):
     """A request is answered with an error status and one entry in ``errors`` for each flaw."""
 
-    def __init__(self, status: int, flaws: str | Sequence[Flaw]) -> None:
+    def __init__(self, status: int, flaws: str | Sequence[ErrorDetail]) -> None:
         self.status = status
-        self.flaws = (Flaw(flaws),) if isinstance(flaws, str) else tuple(flaws)
+        self.flaws = (ErrorDetail(flaws),) if isinstance(flaws, str) else tuple(flaws)
         super().__init__(f"{status}: {'; '.join(flaw.detail for flaw in self.flaws)}")
 
     def body(self) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class Problem(Exception):
         return {"errors": [_entry(self.status, flaw) for flaw in self.flaws]}
 
 
-def _entry(status: int, flaw: Flaw) -> dict[str, Any]:
+def _entry(status: int, flaw: ErrorDetail) -> dict[str, Any]:
     code, title = _TITLES.get(status, ("error", "Error"))
     source = {}
     if flaw.pointer is not None:
@@ -61,26 +61,26 @@ def _entry(status: int, flaw: Flaw) -> dict[str, Any]:
     return {"code": code, "detail": flaw.detail, "status": str(status), "title": title, "source": source}
 
 
-def unauthorized() -> Problem:
+def unauthorized() -> ApiError:
     """401: no key, or a wrong one."""
-    return Problem(401, "authentication failed")
+    return ApiError(401, "authentication failed")
 
 
-def forbidden() -> Problem:
+def forbidden() -> ApiError:
     """403: it is there, but not for this key."""
-    return Problem(403, "forbidden")
+    return ApiError(403, "forbidden")
 
 
-def not_found(what: str) -> Problem:
+def not_found(what: str) -> ApiError:
     """404: there is no such ``what`` (a word such as ``event``)."""
-    return Problem(404, f"{what} not found")
+    return ApiError(404, f"{what} not found")
 
 
-def invalid(pointer: str, detail: str) -> Problem:
+def invalid(pointer: str, detail: str) -> ApiError:
     """422 with one flaw in the body."""
-    return Problem(422, [Flaw(detail, pointer=pointer)])
+    return ApiError(422, [ErrorDetail(detail, pointer=pointer)])
 
 
-def bad_parameter(parameter: str, detail: str) -> Problem:
+def bad_parameter(parameter: str, detail: str) -> ApiError:
     """400 with one flaw in the query."""
-    return Problem(400, [Flaw(detail, parameter=parameter)])
+    return ApiError(400, [ErrorDetail(detail, parameter=parameter)])

@@ -9,15 +9,15 @@ from starlette.responses import Response
 from airflow_provider_ringevents.emulator.api import filters, validation
 from airflow_provider_ringevents.emulator.api.filters import read_filter
 from airflow_provider_ringevents.emulator.api.responses import (
-    Call,
+    RequestContext,
     Routes,
-    answer,
-    json_answer,
-    listed,
-    one,
-    paged,
+    json_response,
+    list_response,
+    page_response,
+    raw_json_response,
+    raw_page_response,
     resource,
-    written,
+    resource_response,
 )
 from airflow_provider_ringevents.emulator.backend.models import Event
 from airflow_provider_ringevents.emulator.backend.store import State
@@ -47,47 +47,47 @@ class EventsApi:
             ("PATCH", "/v1/registrations/{registration_id}", self.update_registration),
         ]
 
-    def health(self, call: Call) -> Response:
-        return answer({"status": "ok"})
+    def health(self, call: RequestContext) -> Response:
+        return json_response({"status": "ok"})
 
-    def list_organizations(self, call: Call) -> Response:
-        return listed(call, "organization", [owner.attributes for owner in self._state.visible_organizations()])
+    def list_organizations(self, call: RequestContext) -> Response:
+        return list_response(call, "organization", [owner.attributes for owner in self._state.visible_organizations()])
 
-    def get_organization(self, call: Call) -> Response:
-        return one("organization", self._state.organization(call.path("organization_id")).attributes)
+    def get_organization(self, call: RequestContext) -> Response:
+        return resource_response("organization", self._state.organization(call.path("organization_id")).attributes)
 
-    def list_templates(self, call: Call) -> Response:
+    def list_templates(self, call: RequestContext) -> Response:
         owner = self._state.organization(call.path("organization_id"))
         templates = self._state.organization_templates(owner)
         # The only list without pages.
-        return answer({"data": [resource("template", {"id": each.id, "name": each.name}) for each in templates]})
+        return json_response({"data": [resource("template", {"id": each.id, "name": each.name}) for each in templates]})
 
-    def list_events(self, call: Call) -> Response:
+    def list_events(self, call: RequestContext) -> Response:
         events = self._state.organization_events(self._state.organization(call.path("organization_id")))
         page = call.page()
         rows = [self._attributes(event) for event in events[page.start : page.stop]]
-        return paged(page, "event", rows, len(events))
+        return page_response(page, "event", rows, len(events))
 
-    def get_event(self, call: Call) -> Response:
-        return one("event", self._attributes(self._event(call)))
+    def get_event(self, call: RequestContext) -> Response:
+        return resource_response("event", self._attributes(self._event(call)))
 
-    def create_event(self, call: Call) -> Response:
+    def create_event(self, call: RequestContext) -> Response:
         owner = self._state.organization(call.path("organization_id"))
         event = self._state.create_event(owner, validation.read_attributes(call.body, validation.EVENT))
-        return one("event", self._attributes(event), 201)
+        return resource_response("event", self._attributes(event), 201)
 
-    def create_event_from_template(self, call: Call) -> Response:
+    def create_event_from_template(self, call: RequestContext) -> Response:
         template = self._state.template(call.path("template_id"))
         attributes = validation.read_attributes(call.body, validation.EVENT_FROM_TEMPLATE)
-        return one("event", self._attributes(self._state.create_from_template(template, attributes)), 201)
+        return resource_response("event", self._attributes(self._state.create_from_template(template, attributes)), 201)
 
-    def duplicate_event(self, call: Call) -> Response:
+    def duplicate_event(self, call: RequestContext) -> Response:
         source = self._event(call)
         attributes = validation.read_attributes(call.body, validation.DUPLICATION, optional=True)
         self._state.duplicate(source, attributes)
         return Response(status_code=202)
 
-    def _event(self, call: Call) -> Event:
+    def _event(self, call: RequestContext) -> Event:
         return self._state.event(call.path("event_id"))
 
     def _attributes(self, event: Event) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class EventsApi:
             self._state.now(), echo_metadata=settings.echo_metadata, naive_times=settings.naive_event_times
         )
 
-    def list_registrations(self, call: Call) -> Response:
+    def list_registrations(self, call: RequestContext) -> Response:
         book = self._event(call).registrations
         found = book.select(read_filter(call.query, filters.REGISTRATIONS))
         page = call.page()
@@ -104,17 +104,17 @@ class EventsApi:
             indexes = found.slice(page.start, page.stop)
         else:
             indexes = found.slice(max(0, found.total - page.stop), max(0, found.total - page.start))[::-1]
-        return written(page, map(book.write, indexes), found.total)
+        return raw_page_response(page, map(book.write, indexes), found.total)
 
-    def get_registration(self, call: Call) -> Response:
+    def get_registration(self, call: RequestContext) -> Response:
         event, index = self._state.registration(call.path("registration_id"))
-        return json_answer(f'{{"data":{event.registrations.write(index)}}}')
+        return raw_json_response(f'{{"data":{event.registrations.write(index)}}}')
 
-    def update_registration(self, call: Call) -> Response:
+    def update_registration(self, call: RequestContext) -> Response:
         event, index = self._state.registration(call.path("registration_id"))
         book = event.registrations
         attributes = validation.read_attributes(call.body, validation.REGISTRATION, optional=True)
         if "metadata" in attributes:
             kept = book.attributes(index)["metadata"] if self._state.settings.patch_metadata == "merge" else {}
             book.patch(index, {**kept, **attributes["metadata"]}, self._state.now())
-        return json_answer(f'{{"data":{book.write(index)}}}')
+        return raw_json_response(f'{{"data":{book.write(index)}}}')

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from airflow_provider_ringevents.emulator.backend.report_files import Content
+from airflow_provider_ringevents.emulator.backend.report_files import FileContent
 from airflow_provider_ringevents.emulator.backend.reports import Report
 from airflow_provider_ringevents.emulator.server.connection import transport_of
 from airflow_provider_ringevents.emulator.settings import Settings
@@ -31,7 +31,7 @@ class FileResponse(Response):
     def __init__(
         self,
         report: Report,
-        content: Content,
+        content: FileContent,
         settings: Settings,
         range_header: str | None = None,
         if_range: str | None = None,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from airflow_provider_ringevents.emulator.api.errors import Problem, bad_parameter
+from airflow_provider_ringevents.emulator.api.errors import ApiError, bad_parameter
 from airflow_provider_ringevents.emulator.backend.clock import parse_instant
 
 Kind = Literal["string", "time", "boolean"]
@@ -128,5 +128,5 @@ def _times(operator: str, value: str, column: str, name: str) -> Spans:
     }.get(operator) or tuple((instant, instant + 1) for instant in sorted(set(instants)))
 
 
-def _wrong_type(name: str, column: str, value: str, wanted: str) -> Problem:
+def _wrong_type(name: str, column: str, value: str, wanted: str) -> ApiError:
     return bad_parameter(name, f"Field value has the wrong type: {column} is {value!r}, wanted {wanted}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from airflow_provider_ringevents.emulator.api.errors import Flaw, Problem, bad_parameter
+from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorDetail, bad_parameter
 from airflow_provider_ringevents.emulator.settings import Settings
 
 _DEFAULT_PER_PAGE: Final = 25
@@ -73,7 +73,7 @@ def read_page(address: str, query: Query, settings: Settings) -> Page:
     size = _positive(query, "perPage", _DEFAULT_PER_PAGE)
     if size > settings.max_per_page:
         if settings.refuse_large_pages:
-            raise Problem(422, [Flaw(f"must be at most {settings.max_per_page}", parameter="perPage")])
+            raise ApiError(422, [ErrorDetail(f"must be at most {settings.max_per_page}", parameter="perPage")])
         size = settings.max_per_page
     others = [(name, value) for name, value in query if name not in ("page", "perPage")]
     return Page(_positive(query, "page", 1), size, address, others)

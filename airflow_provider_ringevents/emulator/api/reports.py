@@ -10,11 +10,11 @@ from starlette.responses import RedirectResponse, Response
 
 from airflow_provider_ringevents.client import types
 from airflow_provider_ringevents.emulator.api import validation
-from airflow_provider_ringevents.emulator.api.errors import Flaw, Problem
+from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorDetail
 from airflow_provider_ringevents.emulator.api.file_response import FileResponse
-from airflow_provider_ringevents.emulator.api.responses import Call, Routes, listed, one
+from airflow_provider_ringevents.emulator.api.responses import RequestContext, Routes, list_response, resource_response
 from airflow_provider_ringevents.emulator.backend.reports import Report, Reports
-from airflow_provider_ringevents.emulator.backend.signed_urls import Signer, refusal
+from airflow_provider_ringevents.emulator.backend.signed_urls import Signer, error_xml
 from airflow_provider_ringevents.emulator.backend.store import State
 from airflow_provider_ringevents.emulator.settings import Settings
 
@@ -38,29 +38,29 @@ class ReportsApi:
             ("GET", "/v1/reports/{report_id}/download", self.download_report),
         ]
 
-    def create_report(self, call: Call) -> Response:
+    def create_report(self, call: RequestContext) -> Response:
         event = self._state.event(call.path("event_id"))
         report_type = call.path("report_type")
         version = call.request.path_params.get("report_version", types.REPORT_VERSIONS[0])
         if report_type not in types.REPORT_TYPES:
-            raise Problem(422, [Flaw(f"report type {report_type!r} is not known", parameter="reportType")])
+            raise ApiError(422, [ErrorDetail(f"report type {report_type!r} is not known", parameter="reportType")])
         if version not in types.REPORT_VERSIONS:
-            raise Problem(422, [Flaw(f"report version {version!r} is not known", parameter="reportVersion")])
+            raise ApiError(422, [ErrorDetail(f"report version {version!r} is not known", parameter="reportVersion")])
         attributes = validation.read_attributes(call.body, validation.REPORT, optional=True)
         report = self._reports.create(event, report_type, attributes)
-        return one("report", {"id": report.id, "title": report.title, "status": "enqueued"}, 201)
+        return resource_response("report", {"id": report.id, "title": report.title, "status": "enqueued"}, 201)
 
-    def list_reports(self, call: Call) -> Response:
+    def list_reports(self, call: RequestContext) -> Response:
         event = self._state.event(call.path("event_id"))
-        return listed(call, "report", map(self._attributes, self._reports.of_event(event)))
+        return list_response(call, "report", map(self._attributes, self._reports.of_event(event)))
 
-    def get_report(self, call: Call) -> Response:
+    def get_report(self, call: RequestContext) -> Response:
         report = self._reports.find(call.path("report_id"))
         settings = self._state.settings
         if not self._reports.is_done(report):
             attributes = {"id": report.id, "status": settings.report_pending_status}
-            return one("report", attributes, settings.report_pending_code)
-        return one("report", self._attributes(report))
+            return resource_response("report", attributes, settings.report_pending_code)
+        return resource_response("report", self._attributes(report))
 
     def _attributes(self, report: Report) -> dict[str, Any]:
         attributes: dict[str, Any] = {"id": report.id, "title": report.title}
@@ -73,7 +73,7 @@ class ReportsApi:
     def _link(self, report: Report) -> str:
         return self._signer.sign(report.id, report.filename, self._state.settings.link_seconds)
 
-    async def download_report(self, call: Call) -> Response:
+    async def download_report(self, call: RequestContext) -> Response:
         report = self._reports.downloadable(call.path("report_id"))
         if call.settings.download == "redirect":
             return RedirectResponse(self._link(report), status_code=302)
@@ -86,11 +86,11 @@ async def signed_file(request: Request, reports: Reports, signer: Signer, settin
     query = request.query_params
     code = signer.flaw(report_id, query.get("expires", ""), query.get("signature", ""))
     if code is not None:
-        return Response(refusal(code), 403, media_type="application/xml")
+        return Response(error_xml(code), 403, media_type="application/xml")
     try:
         report = reports.downloadable(report_id)
-    except Problem:
-        return Response(refusal("NoSuchKey"), 404, media_type="application/xml")
+    except ApiError:
+        return Response(error_xml("NoSuchKey"), 404, media_type="application/xml")
     return await _file(request, report, settings)
 
 

@@ -10,13 +10,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_ringevents.emulator.api.errors import Problem
+from airflow_provider_ringevents.emulator.api.errors import ApiError
 from airflow_provider_ringevents.emulator.api.pagination import Page, read_page
 from airflow_provider_ringevents.emulator.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RequestContext:
     """A request, read as far as every operation needs it.
 
     :ivar origin: scheme, host and port of the API, for links in answers.
@@ -41,24 +41,24 @@ class Call:
         return read_page(f"{self.origin}{self.request.scope['path']}", self.query, self.settings)
 
 
-Handler = Callable[[Call], Response | Awaitable[Response]]
+Handler = Callable[[RequestContext], Response | Awaitable[Response]]
 Routes = Iterable[tuple[str, str, Handler]]
 """Method, path with its parameters in braces, handler."""
 
 
-def answer(body: Any, status: int = 200) -> Response:
+def json_response(body: Any, status: int = 200) -> Response:
     """JSON."""
-    return json_answer(json.dumps(body, ensure_ascii=False, separators=(",", ":")), status)
+    return raw_json_response(json.dumps(body, ensure_ascii=False, separators=(",", ":")), status)
 
 
-def json_answer(text: str, status: int = 200) -> Response:
+def raw_json_response(text: str, status: int = 200) -> Response:
     """JSON that has been written already."""
     return Response(text.encode(), status, media_type="application/json")
 
 
-def refuse(problem: Problem) -> Response:
+def error_response(problem: ApiError) -> Response:
     """An error in the API's shape."""
-    return answer(problem.body(), problem.status)
+    return json_response(problem.body(), problem.status)
 
 
 def resource(word: str, attributes: dict[str, Any]) -> dict[str, Any]:
@@ -66,24 +66,24 @@ def resource(word: str, attributes: dict[str, Any]) -> dict[str, Any]:
     return {"id": attributes["id"], "type": word, "attributes": attributes}
 
 
-def one(word: str, attributes: dict[str, Any], status: int = 200) -> Response:
+def resource_response(word: str, attributes: dict[str, Any], status: int = 200) -> Response:
     """An answer with one resource."""
-    return answer({"data": resource(word, attributes)}, status)
+    return json_response({"data": resource(word, attributes)}, status)
 
 
-def paged(page: Page, word: str, rows: Iterable[dict[str, Any]], total: int) -> Response:
+def page_response(page: Page, word: str, rows: Iterable[dict[str, Any]], total: int) -> Response:
     """An answer with one page; ``rows`` are those of the page, ``total`` counts all."""
-    return answer(page.envelope([resource(word, row) for row in rows], total))
+    return json_response(page.envelope([resource(word, row) for row in rows], total))
 
 
-def written(page: Page, rows: Iterable[str], total: int) -> Response:
+def raw_page_response(page: Page, rows: Iterable[str], total: int) -> Response:
     """The same as :func:`paged` for resources that are JSON already."""
     empty = json.dumps(page.envelope([], total))
-    return json_answer(empty.replace("[]", f"[{','.join(rows)}]", 1))
+    return raw_json_response(empty.replace("[]", f"[{','.join(rows)}]", 1))
 
 
-def listed(call: Call, word: str, rows: Iterable[dict[str, Any]]) -> Response:
+def list_response(call: RequestContext, word: str, rows: Iterable[dict[str, Any]]) -> Response:
     """An answer with the asked page of a short list; ``rows`` are all of it."""
     everything = list(rows)
     page = call.page()
-    return paged(page, word, everything[page.start : page.stop], len(everything))
+    return page_response(page, word, everything[page.start : page.stop], len(everything))

@@ -7,13 +7,13 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from airflow_provider_ringevents.emulator.api import filters, validation
-from airflow_provider_ringevents.emulator.api.errors import Flaw, Problem
+from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorDetail
 from airflow_provider_ringevents.emulator.api.filters import Selection, read_filter
-from airflow_provider_ringevents.emulator.api.responses import Call, Routes, listed, one
+from airflow_provider_ringevents.emulator.api.responses import RequestContext, Routes, list_response, resource_response
 from airflow_provider_ringevents.emulator.backend.clock import DAY, iso_seconds
 from airflow_provider_ringevents.emulator.backend.event_resources import COUNTS
 from airflow_provider_ringevents.emulator.backend.models import Event, MagicLink
-from airflow_provider_ringevents.emulator.backend.registration_ids import Kind
+from airflow_provider_ringevents.emulator.backend.registration_ids import ResourceType
 from airflow_provider_ringevents.emulator.backend.store import State
 
 _SUBSCRIPTION_DAYS: Final = 30
@@ -47,51 +47,51 @@ class TicketsApi:
             ("POST", "/v1/magic_link", self.create_redeem_code),
         ]
 
-    def list_booths(self, call: Call) -> Response:
-        return self._content(call, Kind.BOOTH, "booth")
+    def list_booths(self, call: RequestContext) -> Response:
+        return self._content(call, ResourceType.BOOTH, "booth")
 
-    def list_stages(self, call: Call) -> Response:
-        return self._content(call, Kind.STAGE, "stage")
+    def list_stages(self, call: RequestContext) -> Response:
+        return self._content(call, ResourceType.STAGE, "stage")
 
-    def list_sessions(self, call: Call) -> Response:
-        return self._content(call, Kind.SESSION, "session")
+    def list_sessions(self, call: RequestContext) -> Response:
+        return self._content(call, ResourceType.SESSION, "session")
 
-    def list_schedule_items(self, call: Call) -> Response:
-        return self._content(call, Kind.SCHEDULE_ITEM, "scheduleItem")
+    def list_schedule_items(self, call: RequestContext) -> Response:
+        return self._content(call, ResourceType.SCHEDULE_ITEM, "scheduleItem")
 
-    def get_schedule_item(self, call: Call) -> Response:
-        event, key = self._state.read(call.path("schedule_item_id"), Kind.SCHEDULE_ITEM, "schedule item")
-        return one("scheduleItem", self._thing(event, Kind.SCHEDULE_ITEM, key.index))
+    def get_schedule_item(self, call: RequestContext) -> Response:
+        event, key = self._state.read(call.path("schedule_item_id"), ResourceType.SCHEDULE_ITEM, "schedule item")
+        return resource_response("scheduleItem", self._thing(event, ResourceType.SCHEDULE_ITEM, key.index))
 
-    def list_booth_tags(self, call: Call) -> Response:
-        _, key = self._state.read(call.path("booth_id"), Kind.BOOTH, "booth")
-        return listed(call, "tag", self._state.content.tags(Kind.BOOTH_TAG, key))
+    def list_booth_tags(self, call: RequestContext) -> Response:
+        _, key = self._state.read(call.path("booth_id"), ResourceType.BOOTH, "booth")
+        return list_response(call, "tag", self._state.content.tags(ResourceType.BOOTH_TAG, key))
 
-    def list_schedule_item_tags(self, call: Call) -> Response:
-        _, key = self._state.read(call.path("schedule_item_id"), Kind.SCHEDULE_ITEM, "schedule item")
-        return listed(call, "tag", self._state.content.tags(Kind.SCHEDULE_TAG, key))
+    def list_schedule_item_tags(self, call: RequestContext) -> Response:
+        _, key = self._state.read(call.path("schedule_item_id"), ResourceType.SCHEDULE_ITEM, "schedule item")
+        return list_response(call, "tag", self._state.content.tags(ResourceType.SCHEDULE_TAG, key))
 
-    def _content(self, call: Call, kind: Kind, word: str) -> Response:
+    def _content(self, call: RequestContext, kind: ResourceType, word: str) -> Response:
         event = self._state.event(call.path("event_id"))
         number = COUNTS[kind] if event.content else 0
-        return listed(call, word, [self._thing(event, kind, index) for index in range(number)])
+        return list_response(call, word, [self._thing(event, kind, index) for index in range(number)])
 
-    def _thing(self, event: Event, kind: Kind, index: int) -> dict[str, Any]:
+    def _thing(self, event: Event, kind: ResourceType, index: int) -> dict[str, Any]:
         return self._state.content.make(kind, event.number, index, event.created, event.start or event.created)
 
-    def list_tickets(self, call: Call) -> Response:
+    def list_tickets(self, call: RequestContext) -> Response:
         event = self._state.event(call.path("event_id"))
-        return listed(call, "ticket", [ticket.attributes() for ticket in event.tickets.values()])
+        return list_response(call, "ticket", [ticket.attributes() for ticket in event.tickets.values()])
 
-    def get_ticket(self, call: Call) -> Response:
-        return one("ticket", self._state.ticket(call.path("ticket_id")).attributes())
+    def get_ticket(self, call: RequestContext) -> Response:
+        return resource_response("ticket", self._state.ticket(call.path("ticket_id")).attributes())
 
-    def create_ticket(self, call: Call) -> Response:
+    def create_ticket(self, call: RequestContext) -> Response:
         event = self._state.event(call.path("event_id"))
         attributes = validation.read_attributes(call.body, validation.TICKET, optional=True)
-        return one("ticket", self._state.create_ticket(event, attributes).attributes(), 201)
+        return resource_response("ticket", self._state.create_ticket(event, attributes).attributes(), 201)
 
-    def list_magic_links(self, call: Call) -> Response:
+    def list_magic_links(self, call: RequestContext) -> Response:
         ticket = self._state.ticket(call.path("ticket_id"))
         selection = read_filter(call.query, filters.MAGIC_LINKS)
         with_all = selection.booleans.pop("includeConfirmAndJoin", False)
@@ -100,22 +100,22 @@ class TicketsApi:
             for link in self._state.ticket_links(ticket)
             if (with_all or not link.confirm_and_join) and _matches(link, selection)
         ]
-        return listed(call, "magicLink", found)
+        return list_response(call, "magicLink", found)
 
-    def get_magic_link(self, call: Call) -> Response:
-        return one("magicLink", self._state.magic_link(call.path("magic_link_id")).attributes())
+    def get_magic_link(self, call: RequestContext) -> Response:
+        return resource_response("magicLink", self._state.magic_link(call.path("magic_link_id")).attributes())
 
-    def create_magic_link(self, call: Call) -> Response:
+    def create_magic_link(self, call: RequestContext) -> Response:
         ticket = self._state.ticket(call.path("ticket_id"))
         attributes = validation.read_attributes(call.body, validation.MAGIC_LINK)
-        return one("magicLink", self._state.create_magic_link(ticket, attributes).attributes(), 201)
+        return resource_response("magicLink", self._state.create_magic_link(ticket, attributes).attributes(), 201)
 
-    def delete_magic_link(self, call: Call) -> Response:
+    def delete_magic_link(self, call: RequestContext) -> Response:
         link = self._state.magic_link(call.path("magic_link_id"))
         del link.ticket.event.magic_links[link.id]
         return Response(status_code=204)
 
-    def create_data_subscription(self, call: Call) -> Response:
+    def create_data_subscription(self, call: RequestContext) -> Response:
         event = self._state.event(call.path("event_id"))
         given = validation.read_attributes(call.body, validation.DATA_SUBSCRIPTION, optional=True)
         configuration = dict(given.get("configuration", {}))
@@ -125,15 +125,15 @@ class TicketsApi:
             "expiresAt": expires or iso_seconds(self._state.now() / 1000 + _SUBSCRIPTION_DAYS * DAY),
             "signals": given.get("signals", []),
         }
-        return one("dataSubscription", self._state.subscribe(event, attributes), 201)
+        return resource_response("dataSubscription", self._state.subscribe(event, attributes), 201)
 
-    def create_redeem_code(self, call: Call) -> Response:
+    def create_redeem_code(self, call: RequestContext) -> Response:
         body = validation.read_body(call.body, validation.REDEEM_CODE)
         try:
             ticket = self._state.ticket(body["ticket_id"])
-        except Problem as problem:
+        except ApiError as problem:
             # The reference knows neither 403 nor 404 here.
-            raise Problem(422, [Flaw("ticket not found", pointer="/ticket_id")]) from problem
+            raise ApiError(422, [ErrorDetail("ticket not found", pointer="/ticket_id")]) from problem
         names = {"firstName": body["first_name"], "lastName": body["last_name"], "email": body["email"]}
         link = self._state.create_magic_link(ticket, names).attributes()
         attributes = {
@@ -145,7 +145,7 @@ class TicketsApi:
             "registration_id": None,
             "created_at": body.get("created_at") or link["createdAt"],
         }
-        return one("redeem_code", attributes, 201)
+        return resource_response("redeem_code", attributes, 201)
 
 
 def _matches(link: MagicLink, selection: Selection) -> bool:

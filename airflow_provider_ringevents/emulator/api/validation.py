@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from airflow_provider_ringevents.client import types
 from airflow_provider_ringevents.client.validation.timezones import TIME_ZONES
-from airflow_provider_ringevents.emulator.api.errors import Flaw, Problem
+from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorDetail
 from airflow_provider_ringevents.emulator.backend.clock import parse_instant
 
-Check = Callable[[Any, str], list[Flaw]]
+Check = Callable[[Any, str], list[ErrorDetail]]
 """Takes a value and its pointer, gives what is wrong with it."""
 
 _COLOR: Final = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})\Z")
@@ -25,11 +25,11 @@ _DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-
 
 
 def _typed(kind: type | tuple[type, ...], word: str) -> Check:
-    def check(value: Any, pointer: str) -> list[Flaw]:
+    def check(value: Any, pointer: str) -> list[ErrorDetail]:
         # In Python true is an integer, in JSON it is not.
         if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
             return []
-        return [Flaw(f"must be {word}", pointer=pointer)]
+        return [ErrorDetail(f"must be {word}", pointer=pointer)]
 
     return check
 
@@ -46,27 +46,33 @@ def one_of(allowed: Sequence[str]) -> Check:
     known = frozenset(allowed)
     listing = f": {', '.join(allowed)}" if len(allowed) <= 30 else ""
 
-    def check(value: Any, pointer: str) -> list[Flaw]:
+    def check(value: Any, pointer: str) -> list[ErrorDetail]:
         if isinstance(value, str) and value in known:
             return []
-        return [Flaw(f"{json.dumps(value)[:80]} is not one of the {len(known)} allowed values{listing}", pointer)]
+        return [
+            ErrorDetail(f"{json.dumps(value)[:80]} is not one of the {len(known)} allowed values{listing}", pointer)
+        ]
 
     return check
 
 
-def date_time(value: Any, pointer: str) -> list[Flaw]:
+def date_time(value: Any, pointer: str) -> list[ErrorDetail]:
     """A date-time with an offset."""
     if isinstance(value, str) and _DATE_TIME.match(value) and parse_instant(value) is not None:
         return []
-    return [Flaw("must be a date-time with an offset, such as 2019-08-24T14:15:22Z", pointer)]
+    return [ErrorDetail("must be a date-time with an offset, such as 2019-08-24T14:15:22Z", pointer)]
 
 
-def color(value: Any, pointer: str) -> list[Flaw]:
+def color(value: Any, pointer: str) -> list[ErrorDetail]:
     """A colour in hexadecimal digits."""
-    return [] if isinstance(value, str) and _COLOR.match(value) else [Flaw('must be a colour such as "#fff"', pointer)]
+    return (
+        []
+        if isinstance(value, str) and _COLOR.match(value)
+        else [ErrorDetail('must be a colour such as "#fff"', pointer)]
+    )
 
 
-def strings(value: Any, pointer: str) -> list[Flaw]:
+def strings(value: Any, pointer: str) -> list[ErrorDetail]:
     """An object whose values are strings."""
     if not isinstance(value, dict):
         return mapping(value, pointer)
@@ -76,9 +82,9 @@ def strings(value: Any, pointer: str) -> list[Flaw]:
 def list_of(check_item: Check) -> Check:
     """An array whose items pass ``check_item``."""
 
-    def check(value: Any, pointer: str) -> list[Flaw]:
+    def check(value: Any, pointer: str) -> list[ErrorDetail]:
         if not isinstance(value, list):
-            return [Flaw("must be an array", pointer)]
+            return [ErrorDetail("must be an array", pointer)]
         return [flaw for place, item in enumerate(value) for flaw in check_item(item, f"{pointer}/{place}")]
 
     return check
@@ -91,16 +97,18 @@ class Fields:
     checks: Mapping[str, Check]
     required: tuple[str, ...] = ()
 
-    def __call__(self, value: Any, pointer: str) -> list[Flaw]:
+    def __call__(self, value: Any, pointer: str) -> list[ErrorDetail]:
         if not isinstance(value, dict):
             return mapping(value, pointer)
         flaws = [
-            Flaw(f"{name} is missing", f"{pointer}/{_escaped(name)}") for name in self.required if name not in value
+            ErrorDetail(f"{name} is missing", f"{pointer}/{_escaped(name)}")
+            for name in self.required
+            if name not in value
         ]
         for name, item in value.items():
             where = f"{pointer}/{_escaped(name)}"
             check = self.checks.get(name)
-            flaws += check(item, where) if check else [Flaw(f"{name} is not a known attribute", where)]
+            flaws += check(item, where) if check else [ErrorDetail(f"{name} is not a known attribute", where)]
         return flaws
 
 
@@ -225,10 +233,12 @@ def read_body(raw: bytes, schema: Fields, *, optional: bool = False) -> dict[str
     try:
         body = json.loads(raw, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise Problem(422, [Flaw("the body is not JSON" if raw else "the body is missing", pointer="")]) from None
+        raise ApiError(
+            422, [ErrorDetail("the body is not JSON" if raw else "the body is missing", pointer="")]
+        ) from None
     flaws = schema(body, "")
     if flaws:
-        raise Problem(422, flaws)
+        raise ApiError(422, flaws)
     result: dict[str, Any] = body
     return result
 
@@ -251,4 +261,4 @@ def check_times(attributes: Mapping[str, Any]) -> None:
     """:raises Problem: 422 when ``timeEnd`` is not after ``timeStart``."""
     start, end = attributes.get("timeStart"), attributes.get("timeEnd")
     if start is not None and end is not None and (parse_instant(end) or 0) <= (parse_instant(start) or 0):
-        raise Problem(422, [Flaw("must be after timeStart", pointer="/data/attributes/timeEnd")])
+        raise ApiError(422, [ErrorDetail("must be after timeStart", pointer="/data/attributes/timeEnd")])

@@ -6,28 +6,28 @@ from typing import Any, Final
 
 from airflow_provider_ringevents.emulator.backend import sample_data
 from airflow_provider_ringevents.emulator.backend.clock import iso
-from airflow_provider_ringevents.emulator.backend.registration_ids import Dice, Ids, Key, Kind
+from airflow_provider_ringevents.emulator.backend.registration_ids import Ids, ResourceKey, ResourceType, SeededValues
 
 _HOUR: Final = 3_600_000
 _TAGS: Final = ("AI", "Données", "クラウド", "Security & Privacy", "Beginner", "Q&A", "Hands-on")
 _AREAS: Final = ("stage", "session", "expo", "reception")
 # How many there are of each kind in an event with content; tags are counted per booth and per schedule item.
-COUNTS: Final = {Kind.BOOTH: 6, Kind.STAGE: 3, Kind.SESSION: 5, Kind.SCHEDULE_ITEM: 9}
+COUNTS: Final = {ResourceType.BOOTH: 6, ResourceType.STAGE: 3, ResourceType.SESSION: 5, ResourceType.SCHEDULE_ITEM: 9}
 TAGS_PER_PARENT: Final = 16
 """Room for tags in the numbering; how many there are is less."""
 
 
-class Content:
+class EventResources:
     """The small things of all events.
 
     Every method takes the event's number, when it was made and when it starts (milliseconds since the epoch).
     """
 
-    def __init__(self, ids: Ids, dice: Dice) -> None:
+    def __init__(self, ids: Ids, dice: SeededValues) -> None:
         self._ids = ids
         self._dice = dice
 
-    def make(self, kind: Kind, event: int, index: int, created: int, start: int) -> dict[str, Any]:
+    def make(self, kind: ResourceType, event: int, index: int, created: int, start: int) -> dict[str, Any]:
         """The attributes of one thing; ``kind`` is one that :data:`COUNTS` has."""
         throw = self._dice.throw(kind, event, index)
         base = {
@@ -35,16 +35,16 @@ class Content:
             "createdAt": iso(created + index * 60_000),
             "updatedAt": iso(created + index * 60_000 + throw % 5 * _HOUR),
         }
-        if kind is Kind.BOOTH:
+        if kind is ResourceType.BOOTH:
             return base | _booth(index, throw)
-        if kind is Kind.SCHEDULE_ITEM:
+        if kind is ResourceType.SCHEDULE_ITEM:
             return base | self._schedule_item(event, index, throw, start)
-        word = "Stage" if kind is Kind.STAGE else "Session"
+        word = "Stage" if kind is ResourceType.STAGE else "Session"
         return base | {"name": f"{word} {index + 1} {('· Ελλάδα', '', '(EN/日本語)')[throw % 3]}".strip()}
 
     def _schedule_item(self, event: int, index: int, throw: int, start: int) -> dict[str, Any]:
         area = _AREAS[throw % len(_AREAS)]
-        kind = {"stage": Kind.STAGE, "session": Kind.SESSION}.get(area)
+        kind = {"stage": ResourceType.STAGE, "session": ResourceType.SESSION}.get(area)
         place = throw % COUNTS[kind] if kind else 0
         first, last = (names[throw % len(names)][0] for names in (sample_data.FIRST_NAMES, sample_data.LAST_NAMES))
         begins = start + index * _HOUR
@@ -59,7 +59,7 @@ class Content:
             "timeStart": iso(begins),
         }
 
-    def tags(self, kind: Kind, parent: Key) -> list[dict[str, Any]]:
+    def tags(self, kind: ResourceType, parent: ResourceKey) -> list[dict[str, Any]]:
         """The tags of a booth or of a schedule item: none to three."""
         number = self._dice.throw(kind, parent.parent, parent.index) % 4
         first = parent.index * TAGS_PER_PARENT

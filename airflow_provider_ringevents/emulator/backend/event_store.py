@@ -10,7 +10,7 @@ from airflow_provider_ringevents.client.validation.timezones import iana_name
 from airflow_provider_ringevents.emulator.api.errors import forbidden, invalid, not_found
 from airflow_provider_ringevents.emulator.backend.clock import DAY, Clock, parse_instant
 from airflow_provider_ringevents.emulator.backend.models import Event, Organization, Template
-from airflow_provider_ringevents.emulator.backend.registration_ids import Dice, Kind, ids_of
+from airflow_provider_ringevents.emulator.backend.registration_ids import ResourceType, SeededValues, ids_of
 from airflow_provider_ringevents.emulator.backend.registrations import Registrations
 from airflow_provider_ringevents.emulator.backend.seeding import Seeder, slug_of
 from airflow_provider_ringevents.emulator.settings import Settings
@@ -29,7 +29,7 @@ class EventStore:
         self.lock = threading.RLock()
         self.settings = settings
         self.ids = ids_of(settings.seed)
-        self.dice = Dice(settings.seed)
+        self.dice = SeededValues(settings.seed)
         self._clock = clock
         today = round(clock() // DAY * DAY * 1000)
         self._numbers = count()
@@ -102,7 +102,7 @@ class EventStore:
         with self.lock:
             if self._order is None:
                 self._order = sorted(
-                    self.events.values(), key=lambda event: self.dice.throw(Kind.EVENT, 0, event.number)
+                    self.events.values(), key=lambda event: self.dice.throw(ResourceType.EVENT, 0, event.number)
                 )
             events = self._order if self.settings.events_order == "shuffled" else self.events.values()
             now = self.now()
@@ -131,7 +131,7 @@ class EventStore:
             raise invalid("/data/attributes/slug", "slug has already been taken")
         return Event(
             number=number,
-            id=self.ids.make(Kind.EVENT, 0, number),
+            id=self.ids.make(ResourceType.EVENT, 0, number),
             organization=owner,
             name=name,
             description=attributes.get("description") or "",

@@ -22,7 +22,7 @@ _PARENT_SHIFT: Final = 40
 _KIND_SHIFT: Final = 72
 
 
-class Kind(IntEnum):
+class ResourceType(IntEnum):
     """What an id stands for; the parent of its key is in brackets."""
 
     ORGANIZATION = 1  # (none)
@@ -45,10 +45,10 @@ class Kind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ResourceKey:
     """What an id was made from."""
 
-    kind: Kind
+    kind: ResourceType
     parent: int
     index: int
 
@@ -71,7 +71,7 @@ class Ids:
         self._pair_bits = {pair: bits for bits, pair in enumerate(self._pairs)}
         self._single_bits = {letter: bits for bits, letter in enumerate(self._singles)}
 
-    def make(self, kind: Kind, parent: int, index: int) -> str:
+    def make(self, kind: ResourceType, parent: int, index: int) -> str:
         """The id of the ``index``-th thing of ``kind`` under ``parent``: always the same 25 characters."""
         word = kind << _KIND_SHIFT | parent << _PARENT_SHIFT | index
         word = (word * self._first + self._add) & _MASK
@@ -86,7 +86,7 @@ class Ids:
             f"{self._singles[word & 31]}"
         )
 
-    def read(self, text: str) -> Key | None:
+    def read(self, text: str) -> ResourceKey | None:
         """What ``text`` stands for, or None when no id of this seed reads so."""
         if len(text) != LENGTH:
             return None
@@ -107,9 +107,9 @@ class Ids:
         word = (word - self._add) * self._first_back & _MASK
         # For a made-up id this is a huge number.
         kind = word >> _KIND_SHIFT
-        if kind not in Kind.__members__.values():
+        if kind not in ResourceType.__members__.values():
             return None
-        return Key(Kind(kind), word >> _PARENT_SHIFT & 0xFFFFFFFF, word & 0xFFFFFFFFFF)
+        return ResourceKey(ResourceType(kind), word >> _PARENT_SHIFT & 0xFFFFFFFF, word & 0xFFFFFFFFFF)
 
 
 @lru_cache(maxsize=16)
@@ -118,7 +118,7 @@ def ids_of(seed: int) -> Ids:
     return Ids(seed)
 
 
-class Dice:
+class SeededValues:
     """Numbers that depend on the seed and on what they are asked for, and on nothing else."""
 
     def __init__(self, seed: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from airflow_provider_ringevents.emulator.backend import sample_data
 from airflow_provider_ringevents.emulator.backend.clock import iso
-from airflow_provider_ringevents.emulator.backend.registration_ids import Dice, Ids, Kind
+from airflow_provider_ringevents.emulator.backend.registration_ids import Ids, ResourceType, SeededValues
 
 TICKETS: Final = 3
 """Tickets that each seeded event sells."""
@@ -47,20 +47,20 @@ def email_of(person: int, index: int) -> str:
     return f"{_FIRST_MAIL[person % len(_FIRST)]}.{_LAST_MAIL[(person >> 8) % len(_LAST)]}.{index}@example.org"
 
 
-class Rows:
+class RegistrationSerializer:
     """The registrations of one event as JSON.
 
     :param event: number of the event.
     :param seeded: how many registrations are seeded.
     """
 
-    def __init__(self, ids: Ids, dice: Dice, event: int, seeded: int) -> None:
+    def __init__(self, ids: Ids, dice: SeededValues, event: int, seeded: int) -> None:
         self._ids = ids
         self._dice = dice
         self._event = event
         self._seeded = seeded
-        self._tickets = [ids.make(Kind.TICKET, event, index) for index in range(TICKETS)]
-        questions = [ids.make(Kind.QUESTION, event, index) for index in range(5)]
+        self._tickets = [ids.make(ResourceType.TICKET, event, index) for index in range(TICKETS)]
+        questions = [ids.make(ResourceType.QUESTION, event, index) for index in range(5)]
         self._companies = [
             _answer(questions[0], "Company", company, "singleLineText") for company in sample_data.COMPANIES
         ]
@@ -97,14 +97,14 @@ class Rows:
         :param check_in: when the person came (milliseconds since the epoch), None for one who did not.
         :param metadata: what an update left; None for the seeded metadata.
         """
-        throw = self._dice.throw(Kind.REGISTRATION, self._event, index)
-        person = self._dice.throw(Kind.USER, 0, index)
+        throw = self._dice.throw(ResourceType.REGISTRATION, self._event, index)
+        person = self._dice.throw(ResourceType.USER, 0, index)
         first, last = person % len(_FIRST), (person >> 8) % len(_LAST)
         mail = _LAST_MAIL[last]
-        identifier = self._ids.make(Kind.REGISTRATION, self._event, index)
+        identifier = self._ids.make(ResourceType.REGISTRATION, self._event, index)
         created_at = iso(created)
         invited = index % 7 == 2 and index // 7 < MAGIC_LINKS and index < self._seeded
-        link = f'"{self._ids.make(Kind.MAGIC_LINK, self._event, index // 7)}"' if invited else "null"
+        link = f'"{self._ids.make(ResourceType.MAGIC_LINK, self._event, index // 7)}"' if invited else "null"
         about = "{}" if metadata is None else _json(metadata)
         if metadata is None and index % 5 == 4:
             about = f'{{"crmId":"CRM-{index:06d}","tier":"{"silver" if index & 1 else "gold"}"}}'
@@ -133,7 +133,7 @@ class Rows:
             f'"timezone":{_ZONES[person >> 16 & 7]},'
             f'"twitter":{_quoted(f"@{_FIRST_MAIL[first]}{index}") if throw >> 16 & 3 == 0 else "null"},'
             f'"updatedAt":"{created_at if updated == created else iso(updated)}",'
-            f'"userId":"{self._ids.make(Kind.USER, 0, index)}",'
+            f'"userId":"{self._ids.make(ResourceType.USER, 0, index)}",'
             f'"utm":{_UTM[(throw >> 18) % 52] if throw >> 24 & 3 == 0 else "{}"},'
             f'"website":{_quoted(f"https://{mail}.example/?id={index}&ref=bio") if throw >> 26 & 7 == 0 else "null"}'
             "}}"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from airflow_provider_ringevents.emulator.api.filters import Selection, Spans
-from airflow_provider_ringevents.emulator.backend.registration_ids import Dice, Ids, Kind
-from airflow_provider_ringevents.emulator.backend.registration_json import Rows, email_of
+from airflow_provider_ringevents.emulator.backend.registration_ids import Ids, ResourceType, SeededValues
+from airflow_provider_ringevents.emulator.backend.registration_json import RegistrationSerializer, email_of
 from airflow_provider_ringevents.emulator.backend.registration_selection import (
     EVERYONE,
     PERIOD,
@@ -29,7 +29,7 @@ _NUMBER: Final = re.compile(r"(\d{1,12})@")
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class _RegistrationBatch:
     """Registrations that arrived later, all in one moment."""
 
     first: int
@@ -55,7 +55,7 @@ class Registrations:
     """
 
     def __init__(
-        self, ids: Ids, dice: Dice, event: int, size: int, *, opened: int, closed: int, attended: bool
+        self, ids: Ids, dice: SeededValues, event: int, size: int, *, opened: int, closed: int, attended: bool
     ) -> None:
         self._ids = ids
         self._dice = dice
@@ -64,10 +64,10 @@ class Registrations:
         self._opened = opened
         self._closed = closed
         self._began = attended
-        self._batches: list[_Batch] = []
+        self._batches: list[_RegistrationBatch] = []
         self._deleted: set[int] = set()
         self._patches: dict[int, _Patch] = {}
-        self._rows: Rows | None = None
+        self._rows: RegistrationSerializer | None = None
         self.size = size
         """One more than the last index that was ever used."""
 
@@ -81,7 +81,7 @@ class Registrations:
         if not number:
             return range(self.size, self.size)
         last = self._batches[-1].created if self._batches else self._closed
-        self._batches.append(_Batch(self.size, number, max(now, last)))
+        self._batches.append(_RegistrationBatch(self.size, number, max(now, last)))
         self.size += number
         return range(self.size - number, self.size)
 
@@ -205,16 +205,16 @@ class Registrations:
 
     def id(self, index: int) -> str:
         """The registration's id."""
-        return self._ids.make(Kind.REGISTRATION, self._event, index)
+        return self._ids.make(ResourceType.REGISTRATION, self._event, index)
 
     def email(self, index: int) -> str:
         """The registered address: the same person at the same place of every event."""
-        return email_of(self._dice.throw(Kind.USER, 0, index), index)
+        return email_of(self._dice.throw(ResourceType.USER, 0, index), index)
 
     def write(self, index: int) -> str:
         """One registration as the API shows it, in JSON."""
         if self._rows is None:
-            self._rows = Rows(self._ids, self._dice, self._event, self._seeded)
+            self._rows = RegistrationSerializer(self._ids, self._dice, self._event, self._seeded)
         created = self.created(index)
         refunded = self.refunded(index)
         came = self._began and not refunded and index % 3 != 0

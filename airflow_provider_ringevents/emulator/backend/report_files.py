@@ -15,7 +15,7 @@ _LINE: Final = 128
 _STAMP: Final = 16
 
 
-class Content(Protocol):
+class FileContent(Protocol):
     """The bytes of a file."""
 
     @property
@@ -26,7 +26,7 @@ class Content(Protocol):
         """The bytes from ``start`` up to ``stop``, in pieces of at most :data:`BLOCK`."""
 
 
-class RowsContent:
+class SpooledContent:
     """A file that was written out once, in memory while it is small, else in a temporary file.
 
     :param pieces: the bytes, in order.
@@ -50,7 +50,7 @@ class RowsContent:
             yield piece
 
 
-class BlocksContent:
+class SyntheticContent:
     """A CSV file of any given size, made from one block again and again; each copy has its own number in it.
 
     :param size: bytes; a file below about 512 is too short to be a CSV.
@@ -84,7 +84,7 @@ class BlocksContent:
             yield piece
 
 
-def digest(content: Content, algorithm: str) -> bytes:
+def digest(content: FileContent, algorithm: str) -> bytes:
     """A digest of all bytes, in constant memory; ``algorithm`` is a name that :mod:`hashlib` knows."""
     result = hashlib.new(algorithm)
     for piece in content.read(0, content.size):

@@ -94,7 +94,7 @@ def columns_of(report_type: str) -> tuple[str, ...]:
     return _COLUMNS.get(report_type, _OTHER)
 
 
-def csv_pieces(report_type: str, book: Registrations, people: Matches) -> Iterator[bytes]:
+def iter_csv(report_type: str, book: Registrations, people: Matches) -> Iterator[bytes]:
     """The file of a report, piece by piece: UTF-8, a header, one row for each registration that it is about.
 
     :param people: who had registered when the report was asked for.

@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from airflow_provider_ringevents.emulator.api.errors import Problem, not_found
+from airflow_provider_ringevents.emulator.api.errors import ApiError, not_found
 from airflow_provider_ringevents.emulator.api.filters import Selection
 from airflow_provider_ringevents.emulator.backend.models import Event
-from airflow_provider_ringevents.emulator.backend.registration_ids import Kind
+from airflow_provider_ringevents.emulator.backend.registration_ids import ResourceType
 from airflow_provider_ringevents.emulator.backend.registration_selection import Matches
-from airflow_provider_ringevents.emulator.backend.report_files import BlocksContent, Content, RowsContent, digest
-from airflow_provider_ringevents.emulator.backend.report_tables import csv_pieces
+from airflow_provider_ringevents.emulator.backend.report_files import (
+    FileContent,
+    SpooledContent,
+    SyntheticContent,
+    digest,
+)
+from airflow_provider_ringevents.emulator.backend.report_tables import iter_csv
 from airflow_provider_ringevents.emulator.backend.store import State
 
 DONE: Final = "completed"
@@ -41,7 +46,7 @@ class Report:
     has_url: bool
     size: int | None
     revision: int = 0
-    content: Content | None = None
+    content: FileContent | None = None
     digests: dict[str, bytes] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -59,17 +64,17 @@ class Report:
         """Whether no file will ever come."""
         return self.status.casefold() in FAILED
 
-    def file(self) -> Content:
+    def file(self) -> FileContent:
         """The file's content; made when it is first asked for, which takes long when it has many rows."""
         with self.lock:
             if self.content is None:
                 self.content = self._make()
             return self.content
 
-    def _make(self) -> Content:
+    def _make(self) -> FileContent:
         if self.size is not None:
-            return BlocksContent(self.size, f"{self.id}.{self.revision}")
-        return RowsContent(csv_pieces(self.type, self.event.registrations, self.people))
+            return SyntheticContent(self.size, f"{self.id}.{self.revision}")
+        return SpooledContent(iter_csv(self.type, self.event.registrations, self.people))
 
     def digest(self, algorithm: str) -> bytes:
         """A digest of the file, computed once; takes a second or so for each GiB."""
@@ -95,7 +100,7 @@ class Reports:
         with self._state.lock:
             now = self._state.now()
             report = Report(
-                id=self._state.ids.make(Kind.REPORT, event.number, len(self._reports)),
+                id=self._state.ids.make(ResourceType.REPORT, event.number, len(self._reports)),
                 event=event,
                 type=report_type,
                 attributes=attributes,
@@ -125,7 +130,7 @@ class Reports:
         """:raises Problem: 404: there is no such report, or it has no file (yet)."""
         report = self.find(report_id)
         if report.failed or not self.is_done(report):
-            raise Problem(404, "the report has no file")
+            raise ApiError(404, "the report has no file")
         return report
 
     def is_done(self, report: Report) -> bool:

@@ -9,7 +9,7 @@ from airflow_provider_ringevents.client.validation.timezones import iana_name
 from airflow_provider_ringevents.emulator.backend import sample_data
 from airflow_provider_ringevents.emulator.backend.clock import iso_seconds
 from airflow_provider_ringevents.emulator.backend.models import Event, MagicLink, Organization, Template, Ticket
-from airflow_provider_ringevents.emulator.backend.registration_ids import Dice, Ids, Kind
+from airflow_provider_ringevents.emulator.backend.registration_ids import Ids, ResourceType, SeededValues
 from airflow_provider_ringevents.emulator.backend.registration_json import MAGIC_LINKS
 from airflow_provider_ringevents.emulator.backend.registrations import Registrations
 
@@ -26,7 +26,7 @@ _TEMPLATES: Final = ("Webinar", "Two-day summit", "Salon · marché 🎪", "Hybr
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _EventSpec:
     """A seeded event; days are counted from the day on which the emulator starts."""
 
     name: str
@@ -39,14 +39,14 @@ class _Plan:
 
 # The first is the one that the command line shows: it has ended, and has registrations.
 PLANS: Final = (
-    _Plan("Data Engineering Summit", "Europe/Berlin", -2, 1.4),
-    _Plan("Winter Meetup", "Eastern Time (US & Canada)", -21, 0.3),
-    _Plan("Last Year's Gala · 夜会", "Abu Dhabi", -300, 0.2, type="private_event"),
-    _Plan("Week of Code (running now)", "Asia/Tokyo", -1, 3),
-    _Plan("Spring Conference", "America/New_York", 45, 2),
-    _Plan("Unfinished Draft", "Kathmandu", 90, 1, published=False, type="hidden_event"),
-    _Plan("Open-ended Community Space", "UTC", -10, None),
-    _Plan("Partner Day", "Pacific Time (US & Canada)", 14, 0.4, type="private_event"),
+    _EventSpec("Data Engineering Summit", "Europe/Berlin", -2, 1.4),
+    _EventSpec("Winter Meetup", "Eastern Time (US & Canada)", -21, 0.3),
+    _EventSpec("Last Year's Gala · 夜会", "Abu Dhabi", -300, 0.2, type="private_event"),
+    _EventSpec("Week of Code (running now)", "Asia/Tokyo", -1, 3),
+    _EventSpec("Spring Conference", "America/New_York", 45, 2),
+    _EventSpec("Unfinished Draft", "Kathmandu", 90, 1, published=False, type="hidden_event"),
+    _EventSpec("Open-ended Community Space", "UTC", -10, None),
+    _EventSpec("Partner Day", "Pacific Time (US & Canada)", 14, 0.4, type="private_event"),
 )
 _WEEKLY_ZONES: Final = ("Europe/London", "Central Time (US & Canada)", "Asia/Kolkata", "America/Sao_Paulo")
 
@@ -58,7 +58,7 @@ class Seeder:
     :param registrations: how many each published event has.
     """
 
-    def __init__(self, ids: Ids, dice: Dice, today: int, registrations: int) -> None:
+    def __init__(self, ids: Ids, dice: SeededValues, today: int, registrations: int) -> None:
         self._ids = ids
         self._dice = dice
         self._today = today
@@ -74,7 +74,7 @@ class Seeder:
                     "createdAt": iso_seconds((self._today - (900 - number) * _DAY) / 1000),
                     "email": f"events{number}@example.org",
                     "facebook": None if number else "https://facebook.example/northwind",
-                    "id": self._ids.make(Kind.ORGANIZATION, 0, number),
+                    "id": self._ids.make(ResourceType.ORGANIZATION, 0, number),
                     "name": name,
                     "twitter": None,
                     "website": "https://example.org" if number == 0 else None,
@@ -86,7 +86,7 @@ class Seeder:
     def templates(self, organization: Organization) -> list[Template]:
         """The templates of an organization."""
         return [
-            Template(self._ids.make(Kind.TEMPLATE, organization.number, index), organization, name)
+            Template(self._ids.make(ResourceType.TEMPLATE, organization.number, index), organization, name)
             for index, name in enumerate(_TEMPLATES[: 4 - organization.number])
         ]
 
@@ -97,10 +97,10 @@ class Seeder:
             plan = PLANS[index + offset]
         else:
             zone = _WEEKLY_ZONES[index % len(_WEEKLY_ZONES)]
-            plan = _Plan(f"Weekly Webinar {index + 1}", zone, -7 * (index + 1) + 0.6, 0.05)
+            plan = _EventSpec(f"Weekly Webinar {index + 1}", zone, -7 * (index + 1) + 0.6, 0.05)
         return self._event(organization, index, plan)
 
-    def _event(self, organization: Organization, index: int, plan: _Plan) -> Event:
+    def _event(self, organization: Organization, index: int, plan: _EventSpec) -> Event:
         number = organization.number * ORGANIZATION_STEP + index
         start = self._today + round(plan.start * _DAY) + 9 * _HOUR
         end = None if plan.days is None else start + round(plan.days * _DAY)
@@ -108,7 +108,7 @@ class Seeder:
         closed = self._today if end is None else min(end, self._today)
         return Event(
             number=number,
-            id=self._ids.make(Kind.EVENT, 0, number),
+            id=self._ids.make(ResourceType.EVENT, 0, number),
             organization=organization,
             name=plan.name,
             description=f"{plan.name}, shown by the emulator. Welcome, bienvenue, ようこそ!",
@@ -140,7 +140,7 @@ class Seeder:
             (("General admission", 0.0, False), ("VIP: café & lunch", 149.5, False), ("Speaker", 0.0, True))
         ):
             ticket = Ticket(
-                id=self._ids.make(Kind.TICKET, event.number, index),
+                id=self._ids.make(ResourceType.TICKET, event.number, index),
                 index=index,
                 event=event,
                 name=name,
@@ -161,10 +161,10 @@ class Seeder:
     def _magic_link(self, event: Event, tickets: list[Ticket], index: int) -> MagicLink:
         guest = index * 7 + 2
         used = guest < len(event.registrations)
-        person = self._dice.throw(Kind.USER, 0, guest)
+        person = self._dice.throw(ResourceType.USER, 0, guest)
         created = event.created + index * _HOUR
         return MagicLink(
-            id=self._ids.make(Kind.MAGIC_LINK, event.number, index),
+            id=self._ids.make(ResourceType.MAGIC_LINK, event.number, index),
             ticket=tickets[guest % len(tickets)],
             email=event.registrations.email(guest),
             first_name=sample_data.FIRST_NAMES[person % len(sample_data.FIRST_NAMES)][0],

@@ -48,7 +48,7 @@ class Signer:
         return hmac.new(self._key, f"{report_id}\n{expires}".encode(), hashlib.sha256).hexdigest()
 
 
-def refusal(code: str) -> bytes:
+def error_xml(code: str) -> bytes:
     """The XML that object stores answer to a link that they do not accept."""
     messages = {
         "AccessDenied": "Request has expired",

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from airflow_provider_ringevents.emulator.api.errors import not_found
 from airflow_provider_ringevents.emulator.backend.clock import Clock
-from airflow_provider_ringevents.emulator.backend.event_resources import COUNTS, Content
+from airflow_provider_ringevents.emulator.backend.event_resources import COUNTS, EventResources
 from airflow_provider_ringevents.emulator.backend.event_store import EventStore
 from airflow_provider_ringevents.emulator.backend.models import Event, MagicLink, Ticket
-from airflow_provider_ringevents.emulator.backend.registration_ids import Key, Kind
+from airflow_provider_ringevents.emulator.backend.registration_ids import ResourceKey, ResourceType
 from airflow_provider_ringevents.emulator.backend.seeding import slug_of
 from airflow_provider_ringevents.emulator.settings import Settings
 
@@ -24,10 +24,10 @@ class State(EventStore):
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         super().__init__(settings, clock)
-        self.content = Content(self.ids, self.dice)
+        self.content = EventResources(self.ids, self.dice)
         self._indexes = count(_FIRST_INDEX)
 
-    def read(self, identifier: str, kind: Kind, what: str) -> tuple[Event, Key]:
+    def read(self, identifier: str, kind: ResourceType, what: str) -> tuple[Event, ResourceKey]:
         """Find what an id stands for.
 
         :param what: the thing, for the error.
@@ -46,7 +46,7 @@ class State(EventStore):
 
         :raises Problem: 404, 403.
         """
-        event, key = self.read(identifier, Kind.REGISTRATION, "registration")
+        event, key = self.read(identifier, ResourceType.REGISTRATION, "registration")
         if not event.registrations.exists(key.index):
             raise not_found("registration")
         return event, key.index
@@ -80,7 +80,7 @@ class State(EventStore):
 
     def ticket(self, identifier: str) -> Ticket:
         """:raises Problem: 404, 403."""
-        event, _ = self.read(identifier, Kind.TICKET, "ticket")
+        event, _ = self.read(identifier, ResourceType.TICKET, "ticket")
         ticket = event.tickets.get(identifier)
         if ticket is None:
             raise not_found("ticket")
@@ -92,7 +92,7 @@ class State(EventStore):
             index = next(self._indexes)
             name = attributes.get("name") or "Ticket"
             ticket = Ticket(
-                id=self.ids.make(Kind.TICKET, event.number, index),
+                id=self.ids.make(ResourceType.TICKET, event.number, index),
                 index=index,
                 event=event,
                 name=name,
@@ -109,7 +109,7 @@ class State(EventStore):
 
     def magic_link(self, identifier: str) -> MagicLink:
         """:raises Problem: 404, 403."""
-        event, _ = self.read(identifier, Kind.MAGIC_LINK, "magic link")
+        event, _ = self.read(identifier, ResourceType.MAGIC_LINK, "magic link")
         link = event.magic_links.get(identifier)
         if link is None:
             raise not_found("magic link")
@@ -125,7 +125,7 @@ class State(EventStore):
             now = self.now()
             index = next(self._indexes)
             link = MagicLink(
-                id=self.ids.make(Kind.MAGIC_LINK, ticket.event.number, index),
+                id=self.ids.make(ResourceType.MAGIC_LINK, ticket.event.number, index),
                 ticket=ticket,
                 email=attributes["email"],
                 first_name=attributes["firstName"],
@@ -144,7 +144,7 @@ class State(EventStore):
     def subscribe(self, event: Event, attributes: dict[str, Any]) -> dict[str, Any]:
         """Add a data subscription to an event; returns its attributes."""
         with self.lock:
-            identifier = self.ids.make(Kind.SUBSCRIPTION, event.number, len(event.subscriptions))
+            identifier = self.ids.make(ResourceType.SUBSCRIPTION, event.number, len(event.subscriptions))
             subscription = {**attributes, "eventId": event.id, "id": identifier}
             event.subscriptions.append(subscription)
             return subscription

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from airflow_provider_ringevents.emulator.api import filters
 from airflow_provider_ringevents.emulator.api.filters import Selection, read_filter
 from airflow_provider_ringevents.emulator.backend.store import State
-from airflow_provider_ringevents.emulator.faults.context import Action, Exchange
+from airflow_provider_ringevents.emulator.faults.context import Action, FaultContext
 
 _Change = Callable[[State, str, Selection, int], list[str]]
 _LIST: Final = re.compile(r"/v1/events/(\w+)/registrations\Z")
@@ -40,7 +40,7 @@ def cancel(state: State, event_id: str, selection: Selection, number: int) -> li
 
 
 def _changing(change: _Change) -> Action:
-    async def run(exchange: Exchange) -> None:
+    async def run(exchange: FaultContext) -> None:
         # Made before the change: what follows then does not fit this page, however many requests are in flight.
         answer = await exchange.collect()
         asked = _LIST.match(exchange.scope["path"])

@@ -19,7 +19,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass(slots=True)
-class Answer:
+class BufferedResponse:
     """A whole answer of the application."""
 
     status: int
@@ -27,7 +27,7 @@ class Answer:
     body: bytes
 
 
-class Exchange:
+class FaultContext:
     """A request whose body has been read, and the application that would answer it."""
 
     def __init__(
@@ -60,7 +60,7 @@ class Exchange:
         scope: Scope,
         receive: Receive,
         send: Send,
-    ) -> Exchange:
+    ) -> FaultContext:
         """Read the request to its end."""
         body = b""
         while True:
@@ -80,9 +80,9 @@ class Exchange:
 
         await self._app(self.scope, receive, send)
 
-    async def collect(self) -> Answer:
+    async def collect(self) -> BufferedResponse:
         """Let the application answer, and keep what it says from the client."""
-        answer = Answer(500, [], b"")
+        answer = BufferedResponse(500, [], b"")
 
         async def send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -94,7 +94,7 @@ class Exchange:
         await self.answer(send)
         return answer
 
-    async def reply(self, answer: Answer) -> None:
+    async def reply(self, answer: BufferedResponse) -> None:
         """Send a whole answer."""
         headers = with_header(answer.headers, b"content-length", str(len(answer.body)).encode())
         await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -111,7 +111,7 @@ class Exchange:
     async def hang(self, seconds: float | None) -> bool:
         """Wait; returns whether the client is still there. With None, wait until it is not."""
         try:
-            await asyncio.wait_for(connection.until_gone(self._receive), seconds)
+            await asyncio.wait_for(connection.wait_for_disconnect(self._receive), seconds)
         except TimeoutError:
             return True
         return False
@@ -123,5 +123,5 @@ def with_header(headers: Headers, name: bytes, value: bytes | None) -> Headers:
     return others if value is None else [*others, (name, value)]
 
 
-Action = Callable[[Exchange], Awaitable[None]]
+Action = Callable[[FaultContext], Awaitable[None]]
 """Carries out one kind of fault."""

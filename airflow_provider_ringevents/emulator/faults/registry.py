@@ -153,7 +153,7 @@ class Fault:
         )
 
 
-class Faults:
+class FaultRegistry:
     """The faults that are set, tried in the order in which they were added. Safe to use from any thread.
 
     :param seed: of the dice that ``chance`` throws.

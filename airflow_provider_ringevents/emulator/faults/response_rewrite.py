@@ -8,18 +8,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from airflow_provider_ringevents.emulator.backend.signed_urls import refusal
-from airflow_provider_ringevents.emulator.faults.context import Action, Answer, Exchange, with_header
+from airflow_provider_ringevents.emulator.backend.signed_urls import error_xml
+from airflow_provider_ringevents.emulator.faults.context import Action, BufferedResponse, FaultContext, with_header
 from airflow_provider_ringevents.emulator.server.connection import origin_of
 
 if TYPE_CHECKING:
     from starlette.types import Message
 
-_Change = Callable[[Exchange, Any], None]
+_Change = Callable[[FaultContext, Any], None]
 """Changes the parsed JSON of an answer in its place."""
 
 
-async def headers(exchange: Exchange) -> None:
+async def headers(exchange: FaultContext) -> None:
     """Other headers."""
     fault = exchange.fault
     given = {name.lower(): value for name, value in fault.headers.items()}
@@ -36,24 +36,24 @@ async def headers(exchange: Exchange) -> None:
     await exchange.answer(send)
 
 
-async def truncated_json(exchange: Exchange) -> None:
+async def truncated_json(exchange: FaultContext) -> None:
     """Half of the body, with a Content-Length that fits the half."""
     answer = await exchange.collect()
-    await exchange.reply(Answer(answer.status, answer.headers, answer.body[: len(answer.body) // 2]))
+    await exchange.reply(BufferedResponse(answer.status, answer.headers, answer.body[: len(answer.body) // 2]))
 
 
-async def gzipped(exchange: Exchange) -> None:
+async def gzipped(exchange: FaultContext) -> None:
     """The whole body, compressed."""
     answer = await exchange.collect()
     headers = with_header(answer.headers, b"content-encoding", b"gzip")
-    await exchange.reply(Answer(answer.status, headers, gzip.compress(answer.body, mtime=0)))
+    await exchange.reply(BufferedResponse(answer.status, headers, gzip.compress(answer.body, mtime=0)))
 
 
-async def expired_link(exchange: Exchange) -> None:
+async def expired_link(exchange: FaultContext) -> None:
     """Links that have expired already, or the answer to one."""
     if origin_of(exchange.scope) == "links":
         headers = [(b"content-type", b"application/xml")]
-        await exchange.reply(Answer(403, headers, refusal("AccessDenied")))
+        await exchange.reply(BufferedResponse(403, headers, error_xml("AccessDenied")))
         return
     answer = await exchange.collect()
     for name, value in answer.headers:
@@ -64,22 +64,22 @@ async def expired_link(exchange: Exchange) -> None:
 
 
 def _rewriting(change: _Change) -> Action:
-    async def run(exchange: Exchange) -> None:
+    async def run(exchange: FaultContext) -> None:
         await exchange.reply(_changed(exchange, await exchange.collect(), change))
 
     return run
 
 
-def _changed(exchange: Exchange, answer: Answer, change: _Change) -> Answer:
+def _changed(exchange: FaultContext, answer: BufferedResponse, change: _Change) -> BufferedResponse:
     try:
         body = json.loads(answer.body)
     except ValueError:
         return answer
     change(exchange, body)
-    return Answer(answer.status, answer.headers, json.dumps(body, ensure_ascii=False).encode())
+    return BufferedResponse(answer.status, answer.headers, json.dumps(body, ensure_ascii=False).encode())
 
 
-def _expire(exchange: Exchange, body: Any) -> None:
+def _expire(exchange: FaultContext, body: Any) -> None:
     data = body.get("data") or []
     for resource in data if isinstance(data, list) else [data]:
         attributes = resource["attributes"]
@@ -87,21 +87,21 @@ def _expire(exchange: Exchange, body: Any) -> None:
             attributes["url"] = exchange.signer.expired(attributes["url"])
 
 
-def _wrong_count(exchange: Exchange, body: Any) -> None:
+def _wrong_count(exchange: FaultContext, body: Any) -> None:
     if "meta" in body:
         body["meta"]["count"] = exchange.fault.value
 
 
-def _missing_count(_: Exchange, body: Any) -> None:
+def _missing_count(_: FaultContext, body: Any) -> None:
     body.pop("meta", None)
 
 
-def _next_loop(_: Exchange, body: Any) -> None:
+def _next_loop(_: FaultContext, body: Any) -> None:
     if "links" in body:
         body["links"]["next"] = body["links"]["self"]
 
 
-def _next_foreign(exchange: Exchange, body: Any) -> None:
+def _next_foreign(exchange: FaultContext, body: Any) -> None:
     if "links" in body:
         there = urlsplit(exchange.fault.url or "")
         here = urlsplit(body["links"]["self"])

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_ringevents.emulator.faults.context import Action, Exchange, Headers, with_header
+from airflow_provider_ringevents.emulator.faults.context import Action, FaultContext, Headers, with_header
 from airflow_provider_ringevents.emulator.server.connection import transport_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _OnBody = Callable[[bytes, bool], Awaitable[None]]
 """Takes a piece of the body and whether more follows."""
 
 
-async def _through(exchange: Exchange, start: Callable[[Message], Awaitable[None]], body: _OnBody) -> None:
+async def _through(exchange: FaultContext, start: Callable[[Message], Awaitable[None]], body: _OnBody) -> None:
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
             await start(message)
@@ -35,7 +35,7 @@ def _length(headers: Headers) -> int:
     return next((int(value) for name, value in headers if name.lower() == b"content-length"), 0)
 
 
-async def cut_body(exchange: Exchange) -> None:
+async def cut_body(exchange: FaultContext) -> None:
     """The body ends after ``after`` bytes, half of it by default."""
     chunked = exchange.fault.kind == "truncate_chunked"
     room = 0
@@ -65,14 +65,14 @@ async def cut_body(exchange: Exchange) -> None:
     await _through(exchange, start, body)
 
 
-async def _flushed(exchange: Exchange, most: int = 0) -> None:
+async def _flushed(exchange: FaultContext, most: int = 0) -> None:
     transport = transport_of(exchange.scope)
     # Only the protocol is told when a buffer has run empty, and the protocol is uvicorn's.
     while transport.get_write_buffer_size() > most and not transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(_TICK)
 
 
-async def close_delimited(exchange: Exchange) -> None:
+async def close_delimited(exchange: FaultContext) -> None:
     """The body ends with the connection, as before HTTP/1.1; uvicorn cannot, so it is written by hand."""
     transport = transport_of(exchange.scope)
     room = exchange.fault.after
@@ -98,7 +98,7 @@ async def close_delimited(exchange: Exchange) -> None:
     await _through(exchange, start, body)
 
 
-async def slow_body(exchange: Exchange) -> None:
+async def slow_body(exchange: FaultContext) -> None:
     """``rate`` bytes per second."""
     size = max(1, int(exchange.fault.rate * _TICK))
     pause = size / exchange.fault.rate
@@ -116,7 +116,7 @@ async def slow_body(exchange: Exchange) -> None:
     await _through(exchange, exchange.send, body)
 
 
-async def stall(exchange: Exchange) -> None:
+async def stall(exchange: FaultContext) -> None:
     """After ``after`` bytes nothing comes for ``seconds``, then the rest; for ever by default."""
     left = exchange.fault.after or 0
     stalled = False
@@ -135,7 +135,7 @@ async def stall(exchange: Exchange) -> None:
     await _through(exchange, exchange.send, body)
 
 
-async def flip_byte(exchange: Exchange) -> None:
+async def flip_byte(exchange: FaultContext) -> None:
     """One byte is another: that at ``after``, in the middle by default."""
     place = 0
 
@@ -155,13 +155,13 @@ async def flip_byte(exchange: Exchange) -> None:
     await _through(exchange, start, body)
 
 
-async def delay(exchange: Exchange) -> None:
+async def delay(exchange: FaultContext) -> None:
     """The answer is made ``seconds`` later; not at all when the client has left by then."""
     if await exchange.hang(exchange.fault.seconds or 0.0):
         await exchange.answer(exchange.send)
 
 
-async def endless(exchange: Exchange) -> None:
+async def endless(exchange: FaultContext) -> None:
     """A body that goes on until the client leaves."""
     headers = [(b"content-type", b"text/html")]
     await exchange.send({"type": "http.response.start", "status": exchange.fault.status or 500, "headers": headers})

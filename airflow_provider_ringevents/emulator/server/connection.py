@@ -15,7 +15,7 @@ _TRANSPORT: Final = "transport"
 ORIGIN: Final = "origin"
 
 
-def speaking(base: type[asyncio.Protocol]) -> Callable[..., asyncio.Protocol]:
+def with_transport(base: type[asyncio.Protocol]) -> Callable[..., asyncio.Protocol]:
     """One of uvicorn's HTTP protocols, made so that applications find the connection in ``scope["state"]``."""
 
     class Protocol(base):  # type: ignore[misc, valid-type] # which one it is depends on what is installed
@@ -51,16 +51,16 @@ async def reset(scope: Mapping[str, Any], receive: Receive) -> None:
         # Lingering for no time makes the kernel send RST instead of FIN.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
-    await until_gone(receive)
+    await wait_for_disconnect(receive)
 
 
 async def close(scope: Mapping[str, Any], receive: Receive) -> None:
     """Send what is waiting, then end the connection the orderly way, whatever was promised."""
     transport_of(scope).close()
-    await until_gone(receive)
+    await wait_for_disconnect(receive)
 
 
-async def until_gone(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
     """Wait until the connection has ended; uvicorn would answer for an application that returns before."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -10,14 +10,14 @@ from fnmatch import fnmatchcase
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_ringevents.emulator.api.errors import Problem
-from airflow_provider_ringevents.emulator.api.responses import refuse
+from airflow_provider_ringevents.emulator.api.errors import ApiError
+from airflow_provider_ringevents.emulator.api.responses import error_response
 from airflow_provider_ringevents.emulator.backend.clock import Clock
 from airflow_provider_ringevents.emulator.backend.signed_urls import Signer
 from airflow_provider_ringevents.emulator.backend.store import State
 from airflow_provider_ringevents.emulator.faults import concurrent_writes, no_response, response_rewrite, stream
-from airflow_provider_ringevents.emulator.faults.context import Exchange
-from airflow_provider_ringevents.emulator.faults.registry import Faults
+from airflow_provider_ringevents.emulator.faults.context import FaultContext
+from airflow_provider_ringevents.emulator.faults.registry import FaultRegistry
 from airflow_provider_ringevents.emulator.server.connection import origin_of
 from airflow_provider_ringevents.emulator.settings import Settings
 
@@ -30,7 +30,7 @@ CONTROL: Final = "/_emulator"
 
 
 @dataclass(slots=True)
-class Seen:
+class RequestRecord:
     """A request in the log.
 
     :ivar id: what the answer's ``X-Request-Id`` says.
@@ -63,7 +63,7 @@ class RequestLog:
     :ivar peak: the most of them at one time.
     """
 
-    entries: deque[Seen] = field(default_factory=lambda: deque(maxlen=_LOGGED))
+    entries: deque[RequestRecord] = field(default_factory=lambda: deque(maxlen=_LOGGED))
     leaked: int = 0
     in_flight: int = 0
     peak: int = 0
@@ -93,7 +93,7 @@ class RequestLog:
         self.peak = self.in_flight
 
 
-class _Bucket:
+class TokenBucket:
     """Allows ``rate`` requests per second, a second's worth of them at once."""
 
     def __init__(self, clock: Clock) -> None:
@@ -112,7 +112,7 @@ class _Bucket:
         return 0.0
 
 
-class Gate:
+class EmulatorMiddleware:
     """The application that both servers run.
 
     :param apps: origin -> application.
@@ -124,7 +124,7 @@ class Gate:
         settings: Settings,
         clock: Clock,
         log: RequestLog,
-        faults: Faults,
+        faults: FaultRegistry,
         signer: Signer,
         state: State,
         apps: dict[str, ASGIApp],
@@ -138,7 +138,7 @@ class Gate:
         self._state = state
         self._apps = apps
         self._control = control
-        self._bucket = _Bucket(clock)
+        self._bucket = TokenBucket(clock)
         self._numbers = count(1)
         self._background: set[asyncio.Task[None]] = set()
 
@@ -154,7 +154,7 @@ class Gate:
         finally:
             self._log.in_flight -= 1
 
-    async def _pass(self, seen: Seen, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass(self, seen: RequestRecord, scope: Scope, receive: Receive, send: Send) -> None:
         origin = seen.origin
 
         async def noted(message: Message) -> None:
@@ -166,7 +166,7 @@ class Gate:
         if origin == "api" and self._settings.rate_limit is not None:
             wait = self._bucket.wait(self._settings.rate_limit)
             if wait:
-                response = refuse(Problem(429, "too many requests"))
+                response = error_response(ApiError(429, "too many requests"))
                 response.headers["Retry-After"] = str(math.ceil(wait))
                 await response(scope, receive, noted)
                 return
@@ -178,14 +178,14 @@ class Gate:
             await app(scope, receive, noted)
             return
         seen.fault = fault.kind
-        exchange = await Exchange.read(fault, self._signer, self._state, app, scope, receive, noted)
+        exchange = await FaultContext.read(fault, self._signer, self._state, app, scope, receive, noted)
         await ACTIONS[fault.kind](exchange)
         if fault.kind == "applied_late":
             task = asyncio.ensure_future(_later(exchange, fault.seconds or 0.0))
             self._background.add(task)
             task.add_done_callback(self._background.discard)
 
-    def _note(self, scope: Scope, origin: str) -> Seen:
+    def _note(self, scope: Scope, origin: str) -> RequestRecord:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         authorization = headers.pop("authorization", None)
         if origin == "links" and authorization is not None:
@@ -193,11 +193,11 @@ class Gate:
         scheme = None if authorization is None else authorization.rpartition(" ")[0]
         query = scope["query_string"].decode("latin-1")
         identifier = f"request-{next(self._numbers)}"
-        seen = Seen(identifier, origin, scope["method"], scope["path"], query, scheme, headers, self._clock())
+        seen = RequestRecord(identifier, origin, scope["method"], scope["path"], query, scheme, headers, self._clock())
         self._log.entries.append(seen)
         return seen
 
 
-async def _later(exchange: Exchange, seconds: float) -> None:
+async def _later(exchange: FaultContext, seconds: float) -> None:
     await asyncio.sleep(seconds)
     await exchange.collect()

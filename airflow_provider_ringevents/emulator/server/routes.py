@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_ringevents.emulator.api.errors import Problem, not_found, unauthorized
+from airflow_provider_ringevents.emulator.api.errors import ApiError, not_found, unauthorized
 from airflow_provider_ringevents.emulator.api.events import EventsApi
 from airflow_provider_ringevents.emulator.api.reports import ReportsApi, signed_file
-from airflow_provider_ringevents.emulator.api.responses import Call, Handler, refuse
+from airflow_provider_ringevents.emulator.api.responses import Handler, RequestContext, error_response
 from airflow_provider_ringevents.emulator.api.tickets import TicketsApi
 from airflow_provider_ringevents.emulator.backend.reports import Reports
-from airflow_provider_ringevents.emulator.backend.signed_urls import PREFIX, Signer, refusal
+from airflow_provider_ringevents.emulator.backend.signed_urls import PREFIX, Signer, error_xml
 from airflow_provider_ringevents.emulator.backend.store import State
 from airflow_provider_ringevents.emulator.settings import Settings
 
@@ -38,15 +38,15 @@ def api_application(state: State, reports: Reports, signer: Signer, origin: Call
     def endpoint(handler: Handler) -> Endpoint:
         async def run(request: Request) -> Response:
             if not authorized(request.headers.get("authorization"), state.settings):
-                return refuse(unauthorized())
+                return error_response(unauthorized())
             body = await request.body()
             query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
             try:
                 with state.lock:
-                    response = handler(Call(request, body, query, origin(), state.settings))
+                    response = handler(RequestContext(request, body, query, origin(), state.settings))
                 return await response if inspect.isawaitable(response) else response
-            except Problem as problem:
-                return refuse(problem)
+            except ApiError as problem:
+                return error_response(problem)
 
         return run
 
@@ -62,7 +62,7 @@ def links_application(state: State, reports: Reports, signer: Signer) -> Starlet
         return await signed_file(request, reports, signer, state.settings)
 
     async def nothing(request: Request, error: Exception) -> Response:
-        return Response(refusal("NoSuchKey"), 404, media_type="application/xml")
+        return Response(error_xml("NoSuchKey"), 404, media_type="application/xml")
 
     route = Route(f"{PREFIX}{{report_id}}/{{filename}}", file, methods=["GET"])
     return _strict(Starlette(routes=[route], exception_handlers={404: nothing, 405: nothing}))
@@ -81,8 +81,8 @@ def authorized(header: str | None, settings: Settings) -> bool:
 
 async def _no_route(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code == 405:
-        return refuse(Problem(405, f"{request.method} is not allowed here"))
-    return refuse(not_found("path"))
+        return error_response(ApiError(405, f"{request.method} is not allowed here"))
+    return error_response(not_found("path"))
 
 
 def _strict(application: Starlette) -> Starlette:

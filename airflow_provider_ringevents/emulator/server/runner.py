@@ -19,9 +19,9 @@ from airflow_provider_ringevents.emulator.backend.clock import Clock, system_clo
 from airflow_provider_ringevents.emulator.backend.reports import Report, Reports
 from airflow_provider_ringevents.emulator.backend.signed_urls import Signer
 from airflow_provider_ringevents.emulator.backend.store import State
-from airflow_provider_ringevents.emulator.faults.registry import Fault, Faults
-from airflow_provider_ringevents.emulator.server.connection import ORIGIN, speaking
-from airflow_provider_ringevents.emulator.server.middleware import Gate, RequestLog
+from airflow_provider_ringevents.emulator.faults.registry import Fault, FaultRegistry
+from airflow_provider_ringevents.emulator.server.connection import ORIGIN, with_transport
+from airflow_provider_ringevents.emulator.server.middleware import EmulatorMiddleware, RequestLog
 from airflow_provider_ringevents.emulator.server.routes import api_application, links_application
 from airflow_provider_ringevents.emulator.settings import Settings
 
@@ -61,14 +61,14 @@ class Emulator:
         self._ending: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
         self.requests = RequestLog()
-        self.faults = Faults(self.settings.seed)
+        self.faults = FaultRegistry(self.settings.seed)
         self._build()
 
     def _build(self) -> None:
         self.state = State(self.settings, self._clock)
         self.reports = Reports(self.state)
         signer = Signer(self.settings.seed, self._clock, lambda: self.links_url)
-        self._gate = Gate(
+        self._gate = EmulatorMiddleware(
             self.settings,
             self._clock,
             self.requests,
@@ -157,7 +157,7 @@ class Emulator:
         )
         config.load()
         connections = ServerState()
-        protocol = speaking(config.http_protocol_class)
+        protocol = with_transport(config.http_protocol_class)
         servers = [
             await self._loop.create_server(partial(protocol, config, connections, {ORIGIN: name}), sock=sock)
             for name, sock in sockets.items()

@@ -6,13 +6,13 @@ Whoever imports this pays for none of them until one is opened: DAGs are parsed 
 from __future__ import annotations
 
 from airflow_provider_ringevents.exports.formats.base import RowWriter, Write, ZoneOf
-from airflow_provider_ringevents.exports.formats.file_format import FileKind, Format
+from airflow_provider_ringevents.exports.formats.file_format import FileFormat, Format
 
-__all__ = ["FileKind", "Format", "RowWriter", "open_rows"]
+__all__ = ["FileFormat", "Format", "RowWriter", "open_row_writer"]
 
 
-def open_rows(
-    kind: FileKind, collection: str, write: Write, zone_of: ZoneOf, *, escape_formulas: bool = False
+def open_row_writer(
+    kind: FileFormat, collection: str, write: Write, zone_of: ZoneOf, *, escape_formulas: bool = False
 ) -> RowWriter:
     """Begin a file.
 
@@ -25,18 +25,18 @@ def open_rows(
     """
     kind.check_installed()
     if kind.format == "parquet":
-        from airflow_provider_ringevents.exports.formats.parquet import Parquet
+        from airflow_provider_ringevents.exports.formats.parquet import ParquetWriter
 
-        return Parquet(write, collection, zone_of)
+        return ParquetWriter(write, collection, zone_of)
 
-    from airflow_provider_ringevents.exports.formats.compression import Gzip, Plain, Sink
+    from airflow_provider_ringevents.exports.formats.compression import GzipStream, OutputStream, PlainStream
 
-    sink: Sink = Gzip(write) if kind.gzip else Plain(write)
+    sink: OutputStream = GzipStream(write) if kind.gzip else PlainStream(write)
     if kind.format == "csv":
-        from airflow_provider_ringevents.exports.formats.csv import Csv
+        from airflow_provider_ringevents.exports.formats.csv import CsvWriter
 
-        return Csv(sink, collection, escape_formulas=escape_formulas)
+        return CsvWriter(sink, collection, escape_formulas=escape_formulas)
 
-    from airflow_provider_ringevents.exports.formats.jsonl import JsonLines
+    from airflow_provider_ringevents.exports.formats.jsonl import JsonLinesWriter
 
-    return JsonLines(sink)
+    return JsonLinesWriter(sink)

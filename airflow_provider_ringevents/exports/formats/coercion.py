@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
-from airflow_provider_ringevents.client.validation.datetimes import read_time
+from airflow_provider_ringevents.client.validation.datetimes import parse_timestamp
 from airflow_provider_ringevents.exports.columns import ColumnKind
 from airflow_provider_ringevents.exports.formats.base import Row, ZoneOf
 from airflow_provider_ringevents.exports.formats.flattening import json_bytes
@@ -19,11 +19,11 @@ _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _ELSEWHERE: Final = "Etc/GMT+12"
 
 
-class Misfit(ValueError):
+class CoercionError(ValueError):
     """The value is not of the column's kind."""
 
 
-def fit(kind: ColumnKind, value: Any, row: Row, zone_of: ZoneOf) -> Any:
+def coerce(kind: ColumnKind, value: Any, row: Row, zone_of: ZoneOf) -> Any:
     """The value as the column holds it; ``timestamp`` as an aware datetime in UTC.
 
     What says the same in another spelling fits: a number as text where a number is documented (Ruby writes decimals
@@ -45,20 +45,20 @@ def _text(value: Any) -> str:
         return value
     if isinstance(value, bool | int | float):
         return json_bytes(value).decode()
-    raise Misfit
+    raise CoercionError
 
 
 def _boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise Misfit
+    raise CoercionError
 
 
 def _integer(value: Any) -> int:
     number = _parsed(value)
     if number == number // 1 and int(number) in INT64:
         return int(number)
-    raise Misfit
+    raise CoercionError
 
 
 def _number(value: Any) -> float:
@@ -69,7 +69,7 @@ def _number(value: Any) -> float:
             return float(number)
     except OverflowError:
         pass
-    raise Misfit
+    raise CoercionError
 
 
 def _parsed(value: Any) -> int | float:
@@ -80,20 +80,20 @@ def _parsed(value: Any) -> int | float:
         or not isinstance(value, int | float)
         or (isinstance(value, float) and not math.isfinite(value))
     ):
-        raise Misfit
+        raise CoercionError
     return value
 
 
 def _moment(value: Any, zone: Callable[[], tzinfo]) -> datetime:
-    moment = read_time(value, None)
+    moment = parse_timestamp(value, None)
     if moment is None:
-        raise Misfit
-    if moment == read_time(value, _ELSEWHERE):
+        raise CoercionError
+    if moment == parse_timestamp(value, _ELSEWHERE):
         return moment
     try:
         return moment.replace(tzinfo=zone()).astimezone(UTC)
     except OverflowError:
-        raise Misfit from None
+        raise CoercionError from None
 
 
 _SCALARS: Final[dict[ColumnKind, Callable[[Any], Any]]] = {

@@ -14,7 +14,7 @@ than 3 MB/s gives back."""
 _GZIP_MEMBER: Final = 16 + zlib.MAX_WBITS
 
 
-class Sink(Protocol):
+class OutputStream(Protocol):
     """Takes bytes in order."""
 
     def write(self, data: bytes) -> None:
@@ -24,7 +24,7 @@ class Sink(Protocol):
         """There are no more."""
 
 
-class Plain:
+class PlainStream:
     """Bytes as they are."""
 
     def __init__(self, write: Write) -> None:
@@ -34,7 +34,7 @@ class Plain:
         """Nothing is held back."""
 
 
-class Gzip:
+class GzipStream:
     """One gzip member. Same bytes in, same bytes out: its header has no time and no name."""
 
     def __init__(self, write: Write) -> None:

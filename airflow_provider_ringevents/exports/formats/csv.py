@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from airflow_provider_ringevents.client.transport.decoding import mended
+from airflow_provider_ringevents.client.transport.decoding import replace_lone_surrogates
 from airflow_provider_ringevents.exports.columns import OTHER
 from airflow_provider_ringevents.exports.formats.base import Row
-from airflow_provider_ringevents.exports.formats.compression import Sink
-from airflow_provider_ringevents.exports.formats.flattening import Flattening, json_bytes
+from airflow_provider_ringevents.exports.formats.compression import OutputStream
+from airflow_provider_ringevents.exports.formats.flattening import RowFlattener, json_bytes
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a text begins that some spreadsheet takes for a formula; the last four are the first four in full width."""
 
 
-class Csv:
+class CsvWriter:
     """Writes a header and rows with the quotes of RFC 4180, in UTF-8 without a mark, every line ended by a line feed.
 
     Text is always quoted and null never is, so that an empty text is told from null and the text ``7`` from the
@@ -24,10 +24,10 @@ class Csv:
     :param escape_formulas: put an apostrophe before text that a spreadsheet would take for a formula.
     """
 
-    def __init__(self, sink: Sink, collection: str, *, escape_formulas: bool = False) -> None:
+    def __init__(self, sink: OutputStream, collection: str, *, escape_formulas: bool = False) -> None:
         self._sink = sink
         self._escape = escape_formulas
-        self._flattening = Flattening(collection)
+        self._flattening = RowFlattener(collection)
         names = [column.name for column in self._flattening.columns]
         self._header = ",".join([*names, OTHER]) + "\n"
 
@@ -35,7 +35,7 @@ class Csv:
         try:
             lines = self._lines(rows)
         except UnicodeEncodeError:
-            lines = self._lines(mended(rows))
+            lines = self._lines(replace_lone_surrogates(rows))
         self._sink.write(lines)
         self._header = ""
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Final, Literal, get_args
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.types import check_choice
+from airflow_provider_ringevents.client.types import validate_choice
 
 Format = Literal["jsonl", "csv", "parquet"]
 
@@ -48,7 +48,7 @@ _OTHER_COMPRESSIONS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class FileKind:
+class FileFormat:
     """How rows are written into a file.
 
     :ivar gzip: the whole file is compressed; never so for Parquet, which compresses inside.
@@ -58,7 +58,7 @@ class FileKind:
     gzip: bool = False
 
     @classmethod
-    def of(cls, destination: str, format: str | None) -> FileKind:
+    def of(cls, destination: str, format: str | None) -> FileFormat:
         """Read the kind from the destination's suffix; where that says nothing, ``format`` does, or else JSON Lines.
 
         :param destination: a path or URI; one that ends in ``/`` is a folder. Upper case counts like lower case.
@@ -67,7 +67,7 @@ class FileKind:
             compression that is not written.
         """
         if format is not None:
-            check_choice("format", format, FORMATS, closed=True)
+            validate_choice("format", format, FORMATS, closed=True)
         wanted = next((known for known in FORMATS if known == format), None)
         name, gzip = destination.rpartition("/")[2].lower(), False
         if name.endswith(".gz"):

@@ -7,21 +7,21 @@ from typing import Any, Final
 
 import msgspec
 
-from airflow_provider_ringevents.exports.columns import Column, columns_of
+from airflow_provider_ringevents.exports.columns import Column, columns_for
 from airflow_provider_ringevents.exports.formats.base import Row
 
 _ENCODER: Final = msgspec.json.Encoder()
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
-class Flattening:
+class RowFlattener:
     """How rows of one list become columns.
 
     :ivar columns: the documented ones.
     """
 
     def __init__(self, collection: str) -> None:
-        self.columns: tuple[Column, ...] = columns_of(collection)
+        self.columns: tuple[Column, ...] = columns_for(collection)
         split = [column.name.rpartition(".") for column in self.columns]
         self._paths = [(parent, name) for parent, _, name in split]
         self._children: dict[str, frozenset[str]] = {

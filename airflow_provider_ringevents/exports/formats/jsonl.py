@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from airflow_provider_ringevents.client.transport.decoding import mended
+from airflow_provider_ringevents.client.transport.decoding import replace_lone_surrogates
 from airflow_provider_ringevents.exports.formats.base import Row
-from airflow_provider_ringevents.exports.formats.compression import Sink
+from airflow_provider_ringevents.exports.formats.compression import OutputStream
 
 
-class JsonLines:
+class JsonLinesWriter:
     """Writes each row as compact JSON in UTF-8, every line ended by a line feed."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: OutputStream) -> None:
         self._sink = sink
         self._encoder = msgspec.json.Encoder()
 
@@ -22,7 +22,7 @@ class JsonLines:
         try:
             lines = self._encoder.encode_lines(rows)
         except UnicodeEncodeError:
-            lines = self._encoder.encode_lines(mended(rows))
+            lines = self._encoder.encode_lines(replace_lone_surrogates(rows))
         self._sink.write(lines)
 
     def finish(self) -> None:

@@ -11,11 +11,11 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airflow_provider_ringevents.client.transport.decoding import mended
+from airflow_provider_ringevents.client.transport.decoding import replace_lone_surrogates
 from airflow_provider_ringevents.exports.columns import OTHER, Column, ColumnKind
 from airflow_provider_ringevents.exports.formats.base import Row, Write, ZoneOf
-from airflow_provider_ringevents.exports.formats.coercion import Misfit, fit
-from airflow_provider_ringevents.exports.formats.flattening import Flattening, json_bytes
+from airflow_provider_ringevents.exports.formats.coercion import CoercionError, coerce
+from airflow_provider_ringevents.exports.formats.flattening import RowFlattener, json_bytes
 
 ROW_GROUP_ROWS: Final = 10_000
 ROW_GROUP_BYTES: Final = 4 * 1024 * 1024
@@ -46,12 +46,12 @@ _CLEAN: Final[dict[ColumnKind, frozenset[type]]] = {
 logger = logging.getLogger(__name__)
 
 
-def schema_of(columns: Sequence[Column]) -> pa.Schema:
+def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
     """What the file declares. Every column may be null: the documentation is no promise."""
     return pa.schema([*((column.name, _TYPES[column.kind]) for column in columns), (OTHER, pa.string())])
 
 
-class Parquet:
+class ParquetWriter:
     """Writes row groups as rows come: of about :data:`ROW_GROUP_ROWS` rows or :data:`ROW_GROUP_BYTES` bytes.
 
     A value that does not fit its column is null there and kept under the column's name in the last one.
@@ -59,9 +59,9 @@ class Parquet:
 
     def __init__(self, write: Write, collection: str, zone_of: ZoneOf) -> None:
         self._collection = collection
-        self._flattening = Flattening(collection)
+        self._flattening = RowFlattener(collection)
         self._zone_of = zone_of
-        self._schema = schema_of(self._flattening.columns)
+        self._schema = arrow_schema(self._flattening.columns)
         self._gathered: list[pa.RecordBatch] = []
         self._rows = self._bytes = 0
         self._misfits: Counter[str] = Counter()
@@ -77,7 +77,7 @@ class Parquet:
         try:
             batch, misfits = self._batch(rows)
         except UnicodeEncodeError:
-            batch, misfits = self._batch(mended(rows))
+            batch, misfits = self._batch(replace_lone_surrogates(rows))
         self._misfits += misfits
         self._gathered.append(batch)
         self._rows += batch.num_rows
@@ -113,7 +113,7 @@ class Parquet:
         misfits: Counter[str] = Counter()
         arrays = []
         for column, values in zip(self._flattening.columns, turned, strict=True):
-            array = _straight(column.kind, values)
+            array = _convert_batch(column.kind, values)
             if array is None:
                 array = pa.array(self._fitted(column, values, rows, others, misfits), type=_TYPES[column.kind])
             arrays.append(array)
@@ -131,15 +131,15 @@ class Parquet:
         fitted = []
         for value, row, other in zip(values, rows, others, strict=True):
             try:
-                fitted.append(fit(column.kind, value, row, self._zone_of))
-            except Misfit:
+                fitted.append(coerce(column.kind, value, row, self._zone_of))
+            except CoercionError:
                 fitted.append(None)
                 other[column.name] = value
                 misfits[column.name] += 1
         return fitted
 
 
-def _straight(kind: ColumnKind, values: Sequence[Any]) -> pa.Array | None:
+def _convert_batch(kind: ColumnKind, values: Sequence[Any]) -> pa.Array | None:
     """All values at once, several times as fast as one by one; None where they need a closer look."""
     if kind == "json":
         return pa.array([None if value is None else json_bytes(value) for value in values], type=_TYPES[kind])

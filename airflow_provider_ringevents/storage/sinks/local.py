@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from io import FileIO
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
-from airflow_provider_ringevents.storage.file_names import part_name
+from airflow_provider_ringevents.storage.file_names import temporary_name
 
 WRITEBACK_BYTES = 8 * 2**20
 """How often the kernel is asked to start writing to the disk, so that the final fsync finds little left to do."""
@@ -35,7 +35,7 @@ class LocalSink:
         # A link at the destination stays a link: what it points to is replaced.
         self._target = os.path.realpath(path)
         self._folder, name = os.path.split(self._target)
-        self._part = os.path.join(self._folder, part_name(name))
+        self._part = os.path.join(self._folder, temporary_name(name))
         self._file: FileIO | None = None
         self._written = 0
         self._started = 0

@@ -14,13 +14,13 @@ import uuid
 from typing import Any
 
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
-from airflow_provider_ringevents.storage.file_names import part_name
+from airflow_provider_ringevents.storage.file_names import temporary_name
 from airflow_provider_ringevents.storage.sinks.staged import stored_size
 
 log = logging.getLogger(__name__)
 
 
-class MovedSink:
+class RenameSink:
     """One object of a filesystem of which nothing but fsspec's own interface is known."""
 
     queue_bytes = 4 * 2**20
@@ -29,7 +29,7 @@ class MovedSink:
         self._fs = fs
         self._path = path
         parent, _, name = path.rpartition("/")
-        self._folder = f"{parent}/{part_name(name)}" if parent or path.startswith("/") else part_name(name)
+        self._folder = f"{parent}/{temporary_name(name)}" if parent or path.startswith("/") else temporary_name(name)
         self._temporary = f"{self._folder}/{uuid.uuid4().hex}"
         self._written = 0
         self._file: Any = None

@@ -23,7 +23,7 @@ from functools import cache
 from typing import Any
 
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
-from airflow_provider_ringevents.storage.errors import describe
+from airflow_provider_ringevents.storage.errors import format_error
 from airflow_provider_ringevents.storage.uri import AZURE_SCHEMES, GCS_SCHEMES, S3_SCHEMES
 
 log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ def _abort_open_uploads(fs: Any, path: str) -> None:
                 raise
             return  # what some servers answer where there is no upload at all
         except OSError as e:  # the service answered, but not with a list
-            _warn_once(bucket, describe(e))
+            _warn_once(bucket, format_error(e))
             return
         aborted |= found
         # What was aborted is off the list, and a prefix lists the exact key first: the next look starts over.

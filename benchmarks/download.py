@@ -23,7 +23,7 @@ _EXPORT = """
 import json, resource, sys, time
 from airflow_provider_ringevents.client import Client
 from airflow_provider_ringevents.storage import Destination
-from airflow_provider_ringevents.transfers.report_upload import publish_report
+from airflow_provider_ringevents.transfers.report_upload import upload_report
 
 connection, report, target = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3]
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -32,7 +32,7 @@ with Client(connection["host"], connection["password"]) as client:
     with open("/proc/self/statm") as statm:
         before = int(statm.read().split()[1]) * resource.getpagesize()
     started = time.perf_counter()
-    result = publish_report(client, report, destination, if_exists="overwrite", fallback_name="report.csv")
+    result = upload_report(client, report, destination, if_exists="overwrite", fallback_name="report.csv")
     print(json.dumps([time.perf_counter() - started, peak() - before, result["bytes"]]))
 """
 

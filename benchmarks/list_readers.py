@@ -40,13 +40,13 @@ def ours(concurrency: int | None) -> Reader:
     from airflow_provider_ringevents.exports.catalog import COLLECTIONS
     from airflow_provider_ringevents.exports.formats.file_format import FileFormat
     from airflow_provider_ringevents.storage import Destination
-    from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, publish_collection
+    from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, upload_collection
 
     def read(origin: str, rows: int, target: Path) -> None:
-        kind = FileFormat.of(str(target), None)
+        kind = FileFormat.from_destination(str(target), None)
         export = CollectionExport(COLLECTIONS["registrations"], kind, concurrency=concurrency, include_credentials=True)
         with Client(origin, KEY) as client:
-            publish_collection(client, export, str(rows), Destination.resolve(str(target)))
+            upload_collection(client, export, str(rows), Destination.resolve(str(target)))
 
     return read
 

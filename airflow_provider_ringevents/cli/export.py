@@ -22,8 +22,8 @@ from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.polling.waiter import ReportWaiter, wait_until_done
 from airflow_provider_ringevents.storage import Destination
 from airflow_provider_ringevents.transfers.base import manifest
-from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, publish_collection
-from airflow_provider_ringevents.transfers.report_upload import publish_report, skip_if_exists
+from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, upload_collection
+from airflow_provider_ringevents.transfers.report_upload import skip_if_exists, upload_report
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def export_report(args: argparse.Namespace) -> ExitCode:
         wait_until_done(hook, ReportWaiter(report_id, deadline, args.poll_interval, visible_from, log.info))
         bar.doing(f"Reading report {report_id}")
         title = hook.get_report(report_id).get("title")
-        published = publish_report(
+        published = upload_report(
             hook.client,
             report_id,
             destination,
@@ -87,13 +87,13 @@ def export_list(args: argparse.Namespace) -> ExitCode:
     collection.check_filter(filter)
     _check_parent(collection, args.parent_id)
     target = resolve_destination(args.destination)
-    kind = FileFormat.of(target, args.format)
+    kind = FileFormat.from_destination(target, args.format)
     kind.check_installed()
     export = CollectionExport(collection, kind, if_exists=args.if_exists, filter=filter, strict=args.strict)
     destination = Destination.resolve(target, args.object_storage_conn_id)
     with ProgressBar(f"Reading {args.collection}") as bar, CliHook(args.conn_id, bar) as hook:
         parent_id = hook.organization(args.parent_id) if collection.parent == "organization" else args.parent_id
-        published = publish_collection(hook.client, export, parent_id, destination)
+        published = upload_collection(hook.client, export, parent_id, destination)
     return _told(args, {**published, "collection": args.collection, "parent_id": parent_id})
 
 

@@ -58,7 +58,7 @@ class CollectionReader:
         """
         with closing(self._client.pages(self._call, concurrency=self._concurrency)) as pages:
             for page in pages:
-                self._take_note(page)
+                self._track_page(page)
                 rows = self._new_rows(page.items)
                 for row in rows:
                     for name in self._hidden:
@@ -85,7 +85,7 @@ class CollectionReader:
             f" {self.duplicates_dropped} of them twice, and the service counted {said}"
         )
 
-    def _take_note(self, page: Page) -> None:
+    def _track_page(self, page: Page) -> None:
         if not self.pages:
             self._seen = CompactIdSet(min(page.count or 0, MAX_EXPECTED))
         self.pages += 1

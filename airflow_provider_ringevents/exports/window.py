@@ -30,7 +30,7 @@ class Window:
     start: datetime | None
     end: datetime
 
-    def added_to(self, filter: FilterLike | None) -> Filter:
+    def merge_into(self, filter: FilterLike | None) -> Filter:
         """A filter with this window's conditions besides its own.
 
         :raises RingEventsConfigError: it has conditions on the same field already.
@@ -43,8 +43,7 @@ class Window:
         conditions = {"gte": format_timestamp(self.start)} if self.start else {}
         return Filter({**(filter or {}), self.field: {**conditions, "lt": format_timestamp(self.end)}})
 
-    @property
-    def shown(self) -> dict[str, str | None]:
+    def to_dict(self) -> dict[str, str | None]:
         """``field``, ``from`` and ``to``, as JSON takes them."""
         return {
             "field": self.field,

@@ -73,7 +73,7 @@ class Destination:
             )
         conn_id = parsed.conn_id or conn_id or None
         if parsed.is_local:
-            fs, path = None, parsed.rest
+            fs, path = None, parsed.path
         else:
             require_packages(parsed, parameter)
             fs, path = _filesystem(parsed, conn_id, parameter)
@@ -95,7 +95,7 @@ class Destination:
         if not self.is_prefix or not name or "/" in name:
             raise RingEventsConfigError(f"{self._parameter} {self.uri!r} cannot have an object {name!r} under it.")
         parsed = parse(self.uri + name, self._parameter)
-        path = parsed.rest if parsed.is_local else str(_object_path(parsed, self._conn_id).path)
+        path = parsed.path if parsed.is_local else str(_object_path(parsed, self._conn_id).path)
         return replace(self, uri=parsed.uri, is_prefix=False, _path=path)
 
     def exists(self) -> bool:
@@ -104,7 +104,7 @@ class Destination:
         :raises RingEventsTransferError: the store did not say.
         """
         self._require_object()
-        with self._failing("Looking for", "Nothing was changed."):
+        with self._translate_errors("Looking for", "Nothing was changed."):
             try:
                 if self._fs is None:
                     return not stat.S_ISDIR(os.stat(self._path).st_mode)
@@ -132,16 +132,18 @@ class Destination:
         sink = self._sink(expected_size)
         writer: ObjectWriter | None = None
         try:
-            with self._failing("Opening", "Nothing was changed."):
+            with self._translate_errors("Opening", "Nothing was changed."):
                 sink.open()
             writer = ObjectWriter(sink, self.uri, expected_size)
             yield writer
             writer.finish()
-            with self._failing("Publishing", "What is there is whole: the earlier object, or all of the new one."):
+            with self._translate_errors(
+                "Publishing", "What is there is whole: the earlier object, or all of the new one."
+            ):
                 sink.commit()
         except BaseException:
             if writer is not None:
-                writer.abandon()
+                writer.abort()
             self._discard(sink)
             raise
         self._verify(sink, writer.bytes)
@@ -154,7 +156,7 @@ class Destination:
         return RenameSink(self._fs, self._path)
 
     @contextmanager
-    def _failing(self, what: str, state: str) -> Iterator[None]:
+    def _translate_errors(self, what: str, state: str) -> Iterator[None]:
         try:
             yield
         except RingEventsError:
@@ -240,7 +242,7 @@ def _object_path(parsed: ParsedUri, conn_id: str | None) -> Any:
 
     # The same filesystem under its usual name: not every version reads a path that starts with the other.
     scheme = {"s3n": "s3", "adl": "abfs"}.get(parsed.scheme, parsed.scheme)
-    return ObjectStoragePath(f"{scheme}://{parsed.rest}", conn_id=conn_id)
+    return ObjectStoragePath(f"{scheme}://{parsed.path}", conn_id=conn_id)
 
 
 def _azure_hint(parsed: ParsedUri, conn_id: str) -> str:

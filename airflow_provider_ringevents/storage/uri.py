@@ -26,13 +26,13 @@ _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 class _Packages:
     """What must be installed before Airflow knows a scheme.
 
-    :ivar least: the first version of the filesystem that leaves an object alone until it is replaced as a whole.
+    :ivar minimum_version: the first version of the filesystem that replaces objects as a whole.
     """
 
     extra: str
     provider: str
     filesystem: str
-    least: str | None = None
+    minimum_version: str | None = None
 
 
 _AMAZON = _Packages("amazon", "airflow.providers.amazon", "s3fs")
@@ -52,12 +52,12 @@ class ParsedUri:
 
     :ivar scheme: in small letters; ``file`` for a plain path.
     :ivar conn_id: the connection that the URI itself names, if it does.
-    :ivar rest: what follows ``://``, without the connection.
+    :ivar path: what follows ``://``, without the connection.
     """
 
     scheme: str
     conn_id: str | None
-    rest: str
+    path: str
 
     @property
     def is_local(self) -> bool:
@@ -67,7 +67,7 @@ class ParsedUri:
     @property
     def uri(self) -> str:
         """The URI without the connection."""
-        return f"{'file' if self.is_local else self.scheme}://{self.rest}"
+        return f"{'file' if self.is_local else self.scheme}://{self.path}"
 
 
 def check_destination(uri: str, *, parameter: str = "destination") -> None:
@@ -117,16 +117,16 @@ def parse(uri: str, parameter: str) -> ParsedUri:
 
 def _require_object_path(parsed: ParsedUri, uri: str, parameter: str) -> None:
     if parsed.is_local:
-        if not os.path.isabs(parsed.rest):
+        if not os.path.isabs(parsed.path):
             raise RingEventsConfigError(
                 f"{parameter} {uri!r} is not absolute, and the working folder of a task is not known beforehand: "
                 f"give {_ALLOWED}. A local file has three slashes: file:///data/report.csv."
             )
     elif parsed.scheme in _PACKAGES:
-        container, _, key = parsed.rest.partition("/")
+        container, _, key = parsed.path.partition("/")
         if not container:
             raise RingEventsConfigError(f"{parameter} {uri!r} names no bucket: give {_ALLOWED}.")
-        if not key and not parsed.rest.endswith("/"):
+        if not key and not parsed.path.endswith("/"):
             raise RingEventsConfigError(
                 f"{parameter} {uri!r} names a bucket but no key: add one, or end it in / to take the file's own name."
             )
@@ -151,10 +151,10 @@ def require_packages(parsed: ParsedUri, parameter: str) -> None:
             f"{parameter} {parsed.uri!r}: the filesystem for {parsed.scheme}:// is not installed. "
             f"{install_hint(parsed.scheme)}"
         )
-    if packages.least and (found := _too_old(packages.filesystem, packages.least)):
+    if packages.minimum_version and (found := _too_old(packages.filesystem, packages.minimum_version)):
         raise RingEventsConfigError(
             f"{parameter} {parsed.uri!r}: {packages.filesystem} {found} can lose what is there while it writes, or mix "
-            f"two writers; {packages.least} and later do not. {install_hint(parsed.scheme)}"
+            f"two writers; {packages.minimum_version} and later do not. {install_hint(parsed.scheme)}"
         )
 
 
@@ -179,13 +179,13 @@ def _installed(module: str) -> bool:
 
 
 @cache
-def _too_old(package: str, least: str) -> str | None:
-    """Return the version of an installed package if it is older than ``least``."""
+def _too_old(package: str, minimum_version: str) -> str | None:
+    """Return the version of an installed package if it is older than ``minimum_version``."""
     try:
         found = installed_version(package)
     except PackageNotFoundError:  # from a checkout, perhaps: its version is not known
         return None
-    return found if _numbers(found) < _numbers(least) else None
+    return found if _numbers(found) < _numbers(minimum_version) else None
 
 
 def _numbers(version: str) -> list[int]:

@@ -62,7 +62,7 @@ class ObjectWriter:
         self._uri = uri
         self._expected_size = expected_size
         self._digest = hashlib.sha256()
-        self._small = bytearray()
+        self._buffer = bytearray()
         self._queue: deque[bytes | bytearray] = deque()
         self._queued = 0
         self._changed = threading.Condition()
@@ -83,18 +83,18 @@ class ObjectWriter:
         size = len(data) if isinstance(data, bytes) else data.nbytes
         if self._expected_size is not None and self.bytes + size > self._expected_size:
             raise self._wrong_size(f"more than {self._expected_size} bytes came")
-        if size >= BATCH_BYTES and not self._small:
-            self._hand_over(bytes(data))
+        if size >= BATCH_BYTES and not self._buffer:
+            self._enqueue(bytes(data))
         else:
-            self._small += data
-            if len(self._small) >= BATCH_BYTES:
-                self._flush_small()
+            self._buffer += data
+            if len(self._buffer) >= BATCH_BYTES:
+                self._flush_buffer()
         self.bytes += size
 
     @property
     def sha256(self) -> str:
         """The SHA-256 of what was written so far, in hexadecimal digits."""
-        self._flush_small()
+        self._flush_buffer()
         with self._changed:
             self._changed.wait_for(lambda: not self._queued or self._error is not None)
         return self._digest.hexdigest()
@@ -104,14 +104,14 @@ class ObjectWriter:
 
         :raises RingEventsTransferError: the sink failed, or the size is not the expected one.
         """
-        self._flush_small()
+        self._flush_buffer()
         self._close()
         self._thread.join()
         self._raise_error()
         if self._expected_size is not None and self.bytes != self._expected_size:
             raise self._wrong_size(f"{self.bytes} bytes came instead of {self._expected_size}")
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """End the thread without writing what still waits. Never raises; returns after 10 seconds at the latest."""
         with self._changed:
             self._drop_queue()
@@ -119,12 +119,12 @@ class ObjectWriter:
         if not sys.is_finalizing():  # then the thread is frozen
             self._thread.join(STOP_TIMEOUT)
 
-    def _flush_small(self) -> None:
-        if self._small and not self._closed:
-            data, self._small = self._small, bytearray()
-            self._hand_over(data)
+    def _flush_buffer(self) -> None:
+        if self._buffer and not self._closed:
+            data, self._buffer = self._buffer, bytearray()
+            self._enqueue(data)
 
-    def _hand_over(self, data: bytes | bytearray) -> None:
+    def _enqueue(self, data: bytes | bytearray) -> None:
         with self._changed:
             self._changed.wait_for(
                 lambda: (

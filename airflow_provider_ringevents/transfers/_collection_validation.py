@@ -79,7 +79,7 @@ def validate_destination(known: Known, destination: Any, format: Any, *, several
             f" {PARENT_ID_PLACEHOLDER} into it, or end it in /"
         )
     if known(format):
-        kind = FileFormat.of(destination, format)
+        kind = FileFormat.from_destination(destination, format)
         kind.check_installed()
         if escape_formulas and kind.format != "csv":
             raise RingEventsConfigError(
@@ -102,7 +102,7 @@ def validate_window(known: Known, collection: Any, filter: Any, field: Any, wind
     if window is not None and known(window):
         checked = parse_window(str(field), window)
         if known(filter) and known(field):
-            checked.added_to(filter)
+            checked.merge_into(filter)
 
 
 def validate_flags(**switches: Any) -> None:

@@ -64,7 +64,7 @@ class RingEventsBaseExportOperator(RingEventsBaseOperator):
         self.object_is_known = False
         self.exported = ()
 
-    def keep_lineage(
+    def record_lineage(
         self, hook: RingEventsHook, path: str, published: Mapping[str, Any], destination: Destination
     ) -> None:
         """Keep what one object was made of. What was skipped is nothing that this run has read or written.
@@ -90,7 +90,7 @@ class RingEventsBaseExportOperator(RingEventsBaseOperator):
 
         return operator_lineage(self.exported)
 
-    def tell(self, context: Context, manifests: Sequence[Mapping[str, Any]], **more: Any) -> None:
+    def publish_outcome(self, context: Context, manifests: Sequence[Mapping[str, Any]], **more: Any) -> None:
         """Tell the link, and the assets in ``outlets``, what was published.
 
         :param more: as of :func:`~airflow_provider_ringevents.transfers._asset_events.emit_asset_events`.

@@ -163,10 +163,10 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
                 with _export_log.log_batch(self.log.info, export.collection, parents, window) as manifests:
                     for parent_id in parents:
                         manifests.append(self._export(hook, export, parent_id))
-        shown = window.shown if window is not None else None
+        shown = window.to_dict() if window is not None else None
         for manifest in manifests:
             manifest["window"] = shown
-        self.tell(context, manifests, window=shown, partition_key=self.partition_key)
+        self.publish_outcome(context, manifests, window=shown, partition_key=self.partition_key)
         if watermark is not None and window is not None:
             watermark.advance(window)
         return manifests if self.parent_ids is not None else manifests[0]
@@ -182,12 +182,12 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
 
     def _export(self, hook: RingEventsHook, export: CollectionExport, parent_id: str | None) -> dict[str, Any]:
         from airflow_provider_ringevents.storage import Destination, safe_file_name
-        from airflow_provider_ringevents.transfers.collection_upload import publish_collection
+        from airflow_provider_ringevents.transfers.collection_upload import upload_collection
 
         place = self.destination.replace("{parent_id}", safe_file_name(parent_id or "", self.collection))
         destination = Destination.resolve(place, self.object_storage_conn_id)
-        published = publish_collection(hook.client, export, parent_id, destination)
-        self.keep_lineage(hook, export.collection.call(parent_id).path, published, destination)
+        published = upload_collection(hook.client, export, parent_id, destination)
+        self.record_lineage(hook, export.collection.call(parent_id).path, published, destination)
         return {**published, "collection": self.collection, "parent_id": parent_id}
 
     def _exported(self, window: Window | None) -> CollectionExport:
@@ -197,9 +197,9 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
 
         return CollectionExport(
             COLLECTIONS[self.collection],
-            FileFormat.of(self.destination, self.format),
+            FileFormat.from_destination(self.destination, self.format),
             if_exists=self.if_exists,
-            filter=window.added_to(self.filter) if window is not None else self.filter,
+            filter=window.merge_into(self.filter) if window is not None else self.filter,
             concurrency=self.concurrency,
             strict=self.strict,
             include_credentials=self.include_credentials,

@@ -54,7 +54,7 @@ class CollectionExport:
         return self.collection.dropped | (frozenset() if self.include_credentials else self.collection.credentials)
 
 
-def publish_collection(
+def upload_collection(
     client: Client, export: CollectionExport, parent_id: str | None, destination: Destination
 ) -> dict[str, Any]:
     """Read one list and publish it whole, in memory that does not grow with it.
@@ -82,7 +82,7 @@ def publish_collection(
         )
         for page in reading:
             rows.write(page)
-            progress.at(writer.bytes)
+            progress.update(writer.bytes)
         rows.finish()
         if export.strict:
             reading.require_stable()

@@ -83,28 +83,28 @@ class RingEventsDownloadReportOperator(RingEventsBaseExportOperator):
         """Download and publish."""
         from airflow_provider_ringevents.client.endpoints import get_report
         from airflow_provider_ringevents.storage import Destination
-        from airflow_provider_ringevents.transfers.report_upload import publish_report, skip_if_exists
+        from airflow_provider_ringevents.transfers.report_upload import skip_if_exists, upload_report
 
         self._check(is_known)
         destination = Destination.resolve(self.destination, self.object_storage_conn_id)
         if skip_if_exists(destination, self.if_exists):
             published: dict[str, Any] = {"uri": destination.uri, "skipped": True}
-            return self._told(context, published, title=None)
+            return self._finish(context, published, title=None)
         with self.hook as hook:
             title = hook.get_report(self.report_id).get("title")
-            published = publish_report(
+            published = upload_report(
                 hook.client,
                 self.report_id,
                 destination,
                 if_exists=self.if_exists,
                 fallback_name=f"report-{self.report_id}.csv",
             )
-            self.keep_lineage(hook, get_report(self.report_id).path, published, destination)
-        return self._told(context, published, title=title)
+            self.record_lineage(hook, get_report(self.report_id).path, published, destination)
+        return self._finish(context, published, title=title)
 
-    def _told(self, context: Context, published: dict[str, Any], *, title: str | None) -> dict[str, Any]:
+    def _finish(self, context: Context, published: dict[str, Any], *, title: str | None) -> dict[str, Any]:
         told = manifest(published, report_id=self.report_id, event_id=None, report_type=None, title=title)
-        self.tell(context, [told])
+        self.publish_outcome(context, [told])
         return told
 
 
@@ -203,7 +203,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
         self._check(is_known)
         destination = Destination.resolve(self.destination, self.object_storage_conn_id)
         if skip_if_exists(destination, self.if_exists):
-            return self._told(context, {"uri": destination.uri, "skipped": True}, report_id=None, title=None)
+            return self._finish(context, {"uri": destination.uri, "skipped": True}, report_id=None, title=None)
         memory = self._memory(context)
         with self.hook as hook:
             report_id, asked_at = self._report(hook, memory)
@@ -269,27 +269,27 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
         memory: ReportCheckpoint,
     ) -> dict[str, Any]:
         from airflow_provider_ringevents.client.endpoints import create_report
-        from airflow_provider_ringevents.transfers.report_upload import publish_report
+        from airflow_provider_ringevents.transfers.report_upload import upload_report
 
         asked = create_report(self.event_id, self.report_type, self.report_version, allow_undocumented=True)
         with memory.dropped_on(RingEventsNotFoundError):
             title = hook.get_report(report_id).get("title")
-            published = publish_report(
+            published = upload_report(
                 hook.client,
                 report_id,
                 destination,
                 if_exists=self.if_exists,
                 fallback_name=f"{self.report_type}-{self.event_id}.csv",
             )
-        self.keep_lineage(hook, asked.path, published, destination)
+        self.record_lineage(hook, asked.path, published, destination)
         memory.drop()
-        return self._told(context, published, report_id=report_id, title=title)
+        return self._finish(context, published, report_id=report_id, title=title)
 
-    def _told(
+    def _finish(
         self, context: Context, published: dict[str, Any], *, report_id: str | None, title: str | None
     ) -> dict[str, Any]:
         told = manifest(
             published, report_id=report_id, event_id=self.event_id, report_type=self.report_type, title=title
         )
-        self.tell(context, [told])
+        self.publish_outcome(context, [told])
         return told

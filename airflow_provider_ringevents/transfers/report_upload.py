@@ -35,7 +35,7 @@ def skip_if_exists(destination: Destination, if_exists: IfExists) -> bool:
     raise RingEventsConfigError(f"destination: {destination.uri} is there already, and if_exists is 'fail'")
 
 
-def publish_report(
+def upload_report(
     client: Client, report_id: str, destination: Destination, *, if_exists: IfExists, fallback_name: str
 ) -> dict[str, Any]:
     """Download a report and publish it whole.
@@ -69,7 +69,7 @@ def _publish_once(
         with destination.publish(None if plan.encoded else plan.size) as writer:
             for block in download:
                 writer.write(block)
-                progress.at(writer.bytes)
+                progress.update(writer.bytes)
     log.info(
         "Wrote %s: %s in %s (%s/s), sha256 %s%s",
         destination.uri,
@@ -110,7 +110,7 @@ class ProgressReporter:
         """Bytes per second since the start."""
         return done / max(self.seconds, 1e-9)
 
-    def at(self, done: int) -> None:
+    def update(self, done: int) -> None:
         """Tell how many bytes are through."""
         now = self._clock()
         if now - self._said < _PROGRESS_EVERY:

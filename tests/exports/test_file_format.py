@@ -33,7 +33,7 @@ from airflow_provider_ringevents.exports.formats import FileFormat, open_row_wri
     ],
 )
 def test_a_kind_is_read(destination: str, format: str | None, expected: FileFormat) -> None:
-    assert FileFormat.of(destination, format) == expected
+    assert FileFormat.from_destination(destination, format) == expected
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_kind_is_read(destination: str, format: str | None, expected: FileForm
 )
 def test_what_cannot_be_written_is_refused(destination: str, format: str | None, message: str) -> None:
     with pytest.raises(RingEventsConfigError, match=message):
-        FileFormat.of(destination, format)
+        FileFormat.from_destination(destination, format)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_cannot_be_written_is_refused(destination: str, format: str | None,
 def test_suffix_and_content_type(kind: FileFormat, suffix: str, content_type: str) -> None:
     assert kind.suffix == suffix
     assert kind.content_type == content_type
-    assert FileFormat.of(f"key{suffix}", None) == kind
+    assert FileFormat.from_destination(f"key{suffix}", None) == kind
 
 
 def test_a_missing_pyarrow_is_said_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_a_missing_pyarrow_is_said_with_the_extra_that_brings_it(monkeypatch: py
 def test_reading_a_kind_costs_a_dag_nothing() -> None:
     code = (
         "from airflow_provider_ringevents.exports.formats import FileFormat\n"
-        "FileFormat.of('a.parquet', None).check_installed()\n"
+        "FileFormat.from_destination('a.parquet', None).check_installed()\n"
         "import sys\n"
         "print(sorted({'pyarrow', 'msgspec', 'airflow', 'httpx'} & sys.modules.keys()))"
     )

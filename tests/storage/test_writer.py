@@ -92,7 +92,7 @@ def test_an_error_of_the_store_comes_with_a_later_write_and_with_every_one_after
         with pytest.raises(RingEventsTransferError) as caught:
             act()
         assert caught.value.__cause__ is sink.error
-    writer.abandon()
+    writer.abort()
 
 
 def test_an_error_that_comes_while_the_writer_waits_ends_the_wait() -> None:
@@ -111,7 +111,7 @@ def test_abandoning_does_not_wait_for_a_store_that_hangs(monkeypatch: pytest.Mon
     writer = ObjectWriter(sink, "s3://b/k", None)
     writer.write(CHUNK)
     writer.write(CHUNK)
-    writer.abandon()
+    writer.abort()
     sink.let.set()
     writer._thread.join()
     assert len(sink.taken) <= 1  # what was under way, and nothing that waited

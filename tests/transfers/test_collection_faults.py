@@ -217,7 +217,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there(emulator: Any, tmp_path: Pat
     from airflow_provider_ringevents.exports.catalog import COLLECTIONS
     from airflow_provider_ringevents.exports.formats.file_format import FileFormat
     from airflow_provider_ringevents.storage import Destination
-    from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, publish_collection
+    from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, upload_collection
 
     export = CollectionExport(COLLECTIONS["registrations"], FileFormat("jsonl"))
     destination = Destination.resolve(f"{tmp_path}/rows.jsonl")
@@ -226,7 +226,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there(emulator: Any, tmp_path: Pat
         small_files(20_000),
         pytest.raises(RingEventsTransferError, match="Nothing was published"),
     ):
-        publish_collection(client, export, emulator.event_id, destination)
+        upload_collection(client, export, emulator.event_id, destination)
     assert before()
 
 

@@ -184,7 +184,7 @@ def test_windows_under_a_watermark_follow_each_other_without_a_gap(now: list[flo
     store = _Store()
     first = mark(store).next_window("updatedAt")
     assert str(first) == "updatedAt from the beginning to before 2026-04-30T23:59:00Z"
-    assert "gte" not in first.added_to(None)["updatedAt"]
+    assert "gte" not in first.merge_into(None)["updatedAt"]
     mark(store).advance(first)
     now[0] += 3600.5
     second = mark(store, "r2").next_window("updatedAt")

@@ -154,7 +154,7 @@ def test_an_object_in_s3_has_its_bucket_for_a_namespace(
     def published(*_args: Any, **_kwargs: Any) -> dict[str, Any]:
         return {"uri": "s3://exports/2026/report.csv", "bytes": 7, "sha256": "x", "verified": True}
 
-    monkeypatch.setattr(report_upload, "publish_report", published)
+    monkeypatch.setattr(report_upload, "upload_report", published)
     assert export().to_end().state == "success"
     assert datasets(last(told, "COMPLETE"), "outputs") == [("s3://exports", "2026/report.csv")]
 

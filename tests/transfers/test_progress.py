@@ -16,7 +16,7 @@ def test_says_every_ten_seconds_how_far_it_is() -> None:
     progress = ProgressReporter(40 * MIB, lambda text, *arguments: said.append(text % arguments), clock=lambda: now[0])
     for second in range(1, 26):
         now[0] = 100.0 + second
-        progress.at(second * MIB)
+        progress.update(second * MIB)
 
     assert said == [
         "10.0 MiB of 40.0 MiB (25 %), 1.0 MiB/s",
@@ -29,7 +29,7 @@ def test_says_no_share_of_an_unknown_size() -> None:
     now = [0.0]
     progress = ProgressReporter(None, lambda text, *arguments: said.append(text % arguments), clock=lambda: now[0])
     now[0] = 20.0
-    progress.at(2048)
+    progress.update(2048)
 
     assert said == ["2.0 KiB, 102 B/s"]
 

@@ -45,7 +45,7 @@ class CsvWriter:
         self._sink.finish()
 
     def _lines(self, rows: Sequence[Row]) -> bytes:
-        turned, others = self._flattening.turned(rows)
+        turned, others = self._flattening.to_columns(rows)
         columns = [
             [_json_cell(value) for value in values]
             if column.kind == "json"

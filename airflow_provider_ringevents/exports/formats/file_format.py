@@ -58,7 +58,7 @@ class FileFormat:
     gzip: bool = False
 
     @classmethod
-    def of(cls, destination: str, format: str | None) -> FileFormat:
+    def from_destination(cls, destination: str, format: str | None) -> FileFormat:
         """Read the kind from the destination's suffix; where that says nothing, ``format`` does, or else JSON Lines.
 
         :param destination: a path or URI; one that ends in ``/`` is a folder. Upper case counts like lower case.

@@ -31,7 +31,7 @@ class RowFlattener:
         }
         self._known = frozenset(parent or name for parent, name in self._paths)
 
-    def turned(self, rows: Sequence[Row]) -> tuple[list[list[Any]], list[dict[str, Any]]]:
+    def to_columns(self, rows: Sequence[Row]) -> tuple[list[list[Any]], list[dict[str, Any]]]:
         """The values of each column, and of each row what has no column: by column is twice as fast as row by row.
 
         ``{"utm": {"utmTerm": ...}}`` is the column ``utm.utmTerm``, or is put aside under that name. What stands where

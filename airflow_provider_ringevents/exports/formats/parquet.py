@@ -109,7 +109,7 @@ class ParquetWriter:
         self._rows = self._bytes = 0
 
     def _batch(self, rows: Sequence[Row]) -> tuple[pa.RecordBatch, Counter[str]]:
-        turned, others = self._flattening.turned(rows)
+        turned, others = self._flattening.to_columns(rows)
         misfits: Counter[str] = Counter()
         arrays = []
         for column, values in zip(self._flattening.columns, turned, strict=True):

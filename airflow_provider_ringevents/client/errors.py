@@ -1,35 +1,41 @@
-"""The error tree.
+"""The errors of this package.
 
 ::
 
     RingEventsError
-    ├── RingEventsConfigError            wrong input or connection: nothing was sent
-    ├── RingEventsTransportError         no (readable) answer came
-    ├── RingEventsApiError               the service answered with an error
+    ├── RingEventsConfigError            invalid argument or connection: nothing was sent
+    ├── RingEventsTransportError         no (readable) response arrived
+    ├── RingEventsApiError               the service responded with an error status
     │   ├── RingEventsAuthError          401, 403
     │   ├── RingEventsNotFoundError      404
     │   ├── RingEventsValidationError    400, 422
     │   ├── RingEventsRateLimitError     429
     │   └── RingEventsServerError        500 to 599
-    ├── RingEventsReportFailedError      the service could not make the report
+    ├── RingEventsReportFailedError      the service could not generate the report
     ├── RingEventsWaitTimeoutError       the deadline passed
-    └── RingEventsTransferError          a download or an upload did not end whole
+    └── RingEventsTransferError          a download or an upload did not complete
 
-No message holds the API key, a signed link or a request's body.
+No message holds the API key, a signed link or the body of a request. All errors can be pickled and copied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+_KINDS: dict[str, type[RingEventsError]] = {}
+_OMITTED: Final = object()
+_VALUE_REPR = reprlib.Repr()
+_VALUE_REPR.maxstring = _VALUE_REPR.maxother = 200
 
 
 class RingEventsError(Exception):
-    """Base of every error of this package.
+    """Base class of the errors of this package.
 
     :ivar ambiguous: a creating request may have been applied although it is reported as failed: bytes were sent and
-        no answer came, or 408 or a 5xx came.
-    :ivar retryable: the same request may succeed later without anybody changing anything.
+        no response came, or the response was 408 or 5xx.
+    :ivar retryable: the same request may succeed later without a change by anybody.
     """
 
     ambiguous: bool = False
@@ -41,25 +47,95 @@ class RingEventsError(Exception):
         if retryable is not None:
             self.retryable = retryable
 
-    def to_event(self) -> dict[str, Any]:
-        """Say the error in plain JSON values, as it crosses from a trigger to the task."""
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # Subclasses elsewhere may take other arguments; they travel as their nearest ancestor here.
+        if cls.__module__ == __name__:
+            _KINDS[cls.__name__] = cls
+
+    def __reduce__(self) -> tuple[Callable[..., RingEventsError], tuple[Any, ...]]:
+        return _restore, (type(self), self.args, dict(self.__dict__))
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return the error as plain JSON values, the form in which it travels from a trigger to its task."""
+        kinds = (cls.__name__ for cls in type(self).__mro__ if _KINDS.get(cls.__name__) is cls)
         return {
-            "kind": type(self).__name__,
+            "kind": next(kinds, RingEventsError.__name__),
             "message": str(self),
             "ambiguous": self.ambiguous,
             "retryable": self.retryable,
         }
 
 
+def _restore(cls: type[RingEventsError], arguments: tuple[Any, ...], state: Mapping[str, Any]) -> RingEventsError:
+    # The constructors require keywords that the arguments of an exception do not hold.
+    error = cls.__new__(cls, *arguments)
+    error.__dict__.update(state)
+    return error
+
+
 class RingEventsConfigError(RingEventsError, ValueError):
-    """An argument or the connection is wrong; the message names it, its value and what is allowed."""
+    """An argument or the connection is invalid. Made by :func:`invalid_argument` where it concerns one parameter.
+
+    :ivar parameter: the name of the parameter, if there is one.
+    :ivar expected: the constraint that the value violates, as in "must be ...".
+    :ivar got: the representation of the value; None where it is secret or unknown.
+    :ivar problems: the single errors where several were found together, else empty.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        parameter: str | None = None,
+        expected: str | None = None,
+        got: str | None = None,
+        problems: Iterable[RingEventsConfigError] = (),
+    ) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+        self.expected = expected
+        self.got = got
+        self.problems = tuple(problems)
+
+    def to_payload(self) -> dict[str, Any]:
+        return {**super().to_payload(), "parameter": self.parameter, "expected": self.expected, "got": self.got}
+
+
+def invalid_argument(
+    parameter: str, expected: str, got: Any = _OMITTED, *, hint: str | None = None
+) -> RingEventsConfigError:
+    """Return the error "`parameter` must be <expected>, got <value>." for one invalid argument.
+
+    :param parameter: the name that the user knows; for a part of a value, its path, as ``filter[email][eq]``.
+    :param expected: the constraint, a phrase that completes "must be".
+    :param got: the value; a long one is shortened. Leave it out where it is or may hold a secret.
+    :param hint: a further sentence, with its full stop.
+    """
+    shown = None if got is _OMITTED else _VALUE_REPR.repr(got)
+    message = f"`{parameter}` must be {expected}{f', got {shown}' if shown is not None else ''}."
+    return RingEventsConfigError(
+        f"{message} {hint}" if hint else message, parameter=parameter, expected=expected, got=shown
+    )
+
+
+def combine_errors(summary: str, problems: Sequence[RingEventsConfigError]) -> RingEventsConfigError:
+    """Return one error for all problems that were found together: the only one itself, else a list under a summary.
+
+    :param summary: the line above the list, without a colon at its end.
+    :param problems: at least one; those with the same message count once.
+    """
+    unique = list({str(problem): problem for problem in problems}.values())
+    if len(unique) == 1:
+        return unique[0]
+    return RingEventsConfigError("\n- ".join([f"{summary}:", *map(str, unique)]), problems=unique)
 
 
 class RingEventsTransportError(RingEventsError):
-    """No usable answer: refused, cut, timed out, or not what the API speaks.
+    """No usable response arrived: the connection was refused, cut or timed out, or the response was malformed.
 
     :ivar sent: at least one byte of the request may have reached the service.
-    :ivar timed_out: the service was silent for too long; it may still be at work on the request.
+    :ivar timed_out: the service was silent for too long; it may still be processing the request.
     """
 
     retryable = True
@@ -77,12 +153,12 @@ class RingEventsTransportError(RingEventsError):
         self.sent = sent
         self.timed_out = timed_out
 
-    def to_event(self) -> dict[str, Any]:
-        return {**super().to_event(), "sent": self.sent}
+    def to_payload(self) -> dict[str, Any]:
+        return {**super().to_payload(), "sent": self.sent, "timed_out": self.timed_out}
 
 
 class ErrorDetail(NamedTuple):
-    """One entry of an error answer's ``errors`` list, as the API documents it."""
+    """One entry of the ``errors`` list of an error response, as the API documents it."""
 
     code: str = ""
     title: str = ""
@@ -97,12 +173,12 @@ class ErrorDetail(NamedTuple):
 
 
 class RingEventsApiError(RingEventsError):
-    """The service answered with an error status.
+    """The service responded with an error status.
 
     :ivar status: the HTTP status code.
-    :ivar errors: what the answer lists, possibly nothing.
-    :ivar request_id: the service's own id of the request, for its support, if it gave one.
-    :ivar retry_after: seconds that the service asks to wait, if it does.
+    :ivar errors: the details that the response lists, possibly none.
+    :ivar request_id: the service's own id of the request, for its support, if it sent one.
+    :ivar retry_after: the delay that the service asks for, in seconds, if it does.
     """
 
     def __init__(
@@ -121,9 +197,9 @@ class RingEventsApiError(RingEventsError):
         self.request_id = request_id
         self.retry_after = retry_after
 
-    def to_event(self) -> dict[str, Any]:
+    def to_payload(self) -> dict[str, Any]:
         return {
-            **super().to_event(),
+            **super().to_payload(),
             "status": self.status,
             "request_id": self.request_id,
             "retry_after": self.retry_after,
@@ -131,19 +207,19 @@ class RingEventsApiError(RingEventsError):
 
 
 class RingEventsAuthError(RingEventsApiError):
-    """401 or 403: the key is wrong, revoked, or may not do this."""
+    """401 or 403: the key is wrong, revoked, or lacks the permission."""
 
 
 class RingEventsNotFoundError(RingEventsApiError):
-    """404: there is no such thing, or the key cannot see it."""
+    """404: the resource does not exist, or the key cannot see it."""
 
 
 class RingEventsValidationError(RingEventsApiError):
-    """400 or 422: the service refused what was sent; ``errors`` points at the part."""
+    """400 or 422: the service rejected the request; ``errors`` points at the part."""
 
 
 class RingEventsRateLimitError(RingEventsApiError):
-    """429: too many requests; ``retry_after`` holds the seconds to wait, if said."""
+    """429: too many requests; ``retry_after`` holds the delay in seconds, if the service sent one."""
 
 
 class RingEventsServerError(RingEventsApiError):
@@ -151,17 +227,17 @@ class RingEventsServerError(RingEventsApiError):
 
 
 class RingEventsReportFailedError(RingEventsError):
-    """The service says that the report could not be made."""
+    """The service reports that it could not generate the report."""
 
 
 class RingEventsWaitTimeoutError(RingEventsError):
-    """What was waited for did not happen before the deadline."""
+    """The condition was not met before the deadline."""
 
     retryable = True
 
 
 class RingEventsTransferError(RingEventsError):
-    """A download or an upload did not end whole; nothing partial was published unless the message says so."""
+    """A download or an upload did not complete; nothing partial was published unless the message says so."""
 
     retryable = True
 
@@ -177,45 +253,36 @@ _BY_STATUS: Mapping[int, type[RingEventsApiError]] = {
 
 
 def api_error_class(status: int) -> type[RingEventsApiError]:
-    """Which class stands for an HTTP status."""
+    """Return the class for the HTTP status of an error."""
     if status >= 500:
         return RingEventsServerError
     return _BY_STATUS.get(status, RingEventsApiError)
 
 
-_KINDS: Mapping[str, type[RingEventsError]] = {
-    cls.__name__: cls
-    for cls in (
-        RingEventsError,
-        RingEventsConfigError,
-        RingEventsTransportError,
-        RingEventsApiError,
-        RingEventsAuthError,
-        RingEventsNotFoundError,
-        RingEventsValidationError,
-        RingEventsRateLimitError,
-        RingEventsServerError,
-        RingEventsReportFailedError,
-        RingEventsWaitTimeoutError,
-        RingEventsTransferError,
-    )
-}
-
-
-def error_from_payload(event: Mapping[str, Any]) -> RingEventsError:
-    """Build the error again that :meth:`RingEventsError.to_event` said; an unknown kind becomes the base class."""
-    cls = _KINDS.get(str(event.get("kind")), RingEventsError)
-    message = str(event.get("message") or "no message came with the error")
-    ambiguous = bool(event.get("ambiguous"))
+def error_from_payload(payload: Mapping[str, Any]) -> RingEventsError:
+    """Return the error that :meth:`RingEventsError.to_payload` described; an unknown kind becomes the base class."""
+    cls = _KINDS.get(str(payload.get("kind")), RingEventsError)
+    message = str(payload.get("message") or "no message came with the error")
+    ambiguous = bool(payload.get("ambiguous"))
     if issubclass(cls, RingEventsApiError):
         return cls(
             message,
-            status=int(event.get("status") or 0),
-            request_id=event.get("request_id"),
-            retry_after=event.get("retry_after"),
+            status=int(payload.get("status") or 0),
+            request_id=payload.get("request_id"),
+            retry_after=payload.get("retry_after"),
             ambiguous=ambiguous,
         )
-    retryable = bool(event.get("retryable"))
+    if issubclass(cls, RingEventsConfigError):
+        return cls(
+            message, parameter=payload.get("parameter"), expected=payload.get("expected"), got=payload.get("got")
+        )
+    retryable = bool(payload.get("retryable"))
     if issubclass(cls, RingEventsTransportError):
-        return cls(message, sent=bool(event.get("sent")), ambiguous=ambiguous, retryable=retryable)
+        return cls(
+            message,
+            sent=bool(payload.get("sent")),
+            timed_out=bool(payload.get("timed_out")),
+            ambiguous=ambiguous,
+            retryable=retryable,
+        )
     return cls(message, ambiguous=ambiguous, retryable=retryable)

@@ -54,7 +54,13 @@ def reject_invalid_arguments(method: Callable[P, R]) -> Callable[P, R]:
         try:
             return method(*args, **kwargs)
         except RingEventsConfigError as error:
-            raise InvalidArgumentError(str(error)) from error
+            raise InvalidArgumentError(
+                str(error),
+                parameter=error.parameter,
+                expected=error.expected,
+                got=error.got,
+                problems=error.problems,
+            ) from error
 
     return checking
 

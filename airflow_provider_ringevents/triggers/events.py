@@ -84,7 +84,7 @@ class RingEventsEventTrigger(BaseTrigger):
                     page = event_url(wait.event, client.base_url or "")
             event: dict[str, Any] = {"status": "ready", "event_id": self.event_id}
         except RingEventsError as error:
-            event = {"status": "error", "event_id": self.event_id, "error": error.to_event()}
+            event = {"status": "error", "event_id": self.event_id, "error": error.to_payload()}
         yield TriggerEvent({**event, "page": page} if page else event)
 
 
@@ -151,7 +151,7 @@ class RingEventsDuplicationTrigger(BaseTrigger):
         try:
             event: dict[str, Any] = {"status": "ready", "event_id": await self._copy()}
         except RingEventsError as error:
-            event = {"status": "error", "event_id": self.source_id, "error": error.to_event()}
+            event = {"status": "error", "event_id": self.source_id, "error": error.to_payload()}
         yield TriggerEvent(event)
 
     async def _copy(self) -> str:

@@ -67,5 +67,5 @@ class RingEventsReportTrigger(BaseTrigger):
                 await poll_until_done(wait, client)
             event: dict[str, Any] = {"status": "ready", "report_id": self.report_id}
         except RingEventsError as error:
-            event = {"status": "error", "report_id": self.report_id, "error": error.to_event()}
+            event = {"status": "error", "report_id": self.report_id, "error": error.to_payload()}
         yield TriggerEvent(event)

@@ -131,7 +131,7 @@ def test_the_key_is_not_repeated_even_if_the_server_echoes_it(driver: type[SyncD
     error = failure(driver, answer)
     assert KEY not in str(error)
     assert KEY not in repr(error.__dict__)
-    assert KEY not in json.dumps(error.to_event())
+    assert KEY not in json.dumps(error.to_payload())
     assert KEY not in "".join(traceback.format_exception(error))
     assert "***" in str(error)
 
@@ -178,7 +178,7 @@ def test_an_event_s_password_is_not_repeated_even_if_the_server_echoes_it(
     """Found shown: only the key was taken out of what the service says."""
     entry = {"detail": "'hunter2' is too easy to guess", "source": {"parameter": "hunter2"}}
     error = failure(driver, problem(422, entry, X_Request_Id="hunter2"), call)
-    assert "hunter2" not in str(error) + repr(error.__dict__) + json.dumps(error.to_event())
+    assert "hunter2" not in str(error) + repr(error.__dict__) + json.dumps(error.to_payload())
     assert "'***' is too easy to guess" in str(error)
 
 
@@ -314,7 +314,7 @@ def test_an_error_crosses_to_the_task_and_back(driver: type[SyncDriver]) -> None
         failure(driver, NO_ANSWER, POST),
         failure(driver, NO_ANSWER),
     ):
-        again = error_from_payload(json.loads(json.dumps(error.to_event())))
+        again = error_from_payload(json.loads(json.dumps(error.to_payload())))
         assert type(again) is type(error)
         assert str(again) == str(error)
         for name in ("ambiguous", "retryable", "status", "request_id", "retry_after", "sent"):

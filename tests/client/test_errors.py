@@ -1,0 +1,138 @@
+"""The attributes of the errors: set by one helper, kept by pickle, copy and the payload of a trigger."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_ringevents.client import errors
+from airflow_provider_ringevents.client.errors import (
+    ErrorDetail,
+    RingEventsConfigError,
+    RingEventsError,
+    combine_errors,
+    error_from_payload,
+    invalid_argument,
+)
+
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "RingEventsConfigError": {"parameter": "timeout", "expected": "a number", "got": "'x'"},
+    "RingEventsTransportError": {"sent": True, "timed_out": True, "ambiguous": True, "retryable": False},
+}
+_API_ARGUMENTS: dict[str, Any] = {
+    "status": 503,
+    "errors": [ErrorDetail("code", "title", "detail", "pointer", "parameter")],
+    "request_id": "r-1",
+    "retry_after": 2.5,
+    "ambiguous": True,
+}
+
+
+def every_error() -> list[RingEventsError]:
+    """One error of each class, with all attributes other than their defaults."""
+    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
+    assert len(classes) == 12
+    return [
+        cls(
+            "message",
+            **(
+                _API_ARGUMENTS
+                if issubclass(cls, errors.RingEventsApiError)
+                else _ARGUMENTS.get(name, {"retryable": True})
+            ),
+        )
+        for cls in classes
+        for name in [cls.__name__]
+    ]
+
+
+def _pickled(error: RingEventsError) -> Any:
+    return pickle.loads(pickle.dumps(error))
+
+
+@pytest.mark.parametrize("duplicate", [_pickled, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("error", every_error(), ids=lambda error: type(error).__name__)
+def test_a_duplicate_has_the_class_the_message_and_all_attributes(
+    error: RingEventsError, duplicate: Callable[[RingEventsError], RingEventsError]
+) -> None:
+    again = duplicate(error)
+    assert type(again) is type(error)
+    assert again is not error
+    assert again.args == error.args
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)
+
+
+@pytest.mark.parametrize("error", every_error(), ids=lambda error: type(error).__name__)
+def test_the_payload_restores_the_class_and_all_but_the_details_of_a_response(error: RingEventsError) -> None:
+    again = error_from_payload(json.loads(json.dumps(error.to_payload())))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    lost = {"errors": ()} if isinstance(error, errors.RingEventsApiError) else {}
+    assert vars(again) == {**vars(error), **lost}
+
+
+def test_a_subclass_of_elsewhere_travels_as_its_nearest_ancestor() -> None:
+    class Elsewhere(errors.RingEventsTransferError):
+        def __init__(self) -> None:
+            super().__init__("cut", retryable=False)
+
+    again = error_from_payload(Elsewhere().to_payload())
+    assert type(again) is errors.RingEventsTransferError
+    assert (str(again), again.retryable) == ("cut", False)
+    assert vars(copy.copy(Elsewhere())) == {"ambiguous": False, "retryable": False}
+
+
+def test_an_unknown_kind_becomes_the_base_class() -> None:
+    assert type(error_from_payload({"kind": "Other", "message": "m"})) is RingEventsError
+    assert str(error_from_payload({})) == "no message came with the error"
+
+
+def test_invalid_argument_names_parameter_constraint_and_value() -> None:
+    error = invalid_argument("timeout", "a number above 0", "x", hint="See the documentation.")
+    assert str(error) == "`timeout` must be a number above 0, got 'x'. See the documentation."
+    assert (error.parameter, error.expected, error.got) == ("timeout", "a number above 0", "'x'")
+    assert not error.retryable
+
+
+def test_invalid_argument_shows_none_but_no_secret() -> None:
+    assert str(invalid_argument("host", "a URL", None)) == "`host` must be a URL, got None."
+    error = invalid_argument("password", "a string without spaces")
+    assert str(error) == "`password` must be a string without spaces."
+    assert error.got is None
+
+
+def test_a_long_value_is_shortened() -> None:
+    error = invalid_argument("name", "a short string", "x" * 10_000)
+    assert error.got is not None
+    assert len(error.got) <= 210
+    assert len(str(error)) < 300
+
+
+def test_a_value_whose_repr_fails_is_shown_all_the_same() -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError("no repr")
+
+    assert "Broken" in str(invalid_argument("name", "a string", Broken()))
+
+
+def test_several_problems_are_listed_each_once_and_kept() -> None:
+    first, second = invalid_argument("a", "x", 1), invalid_argument("b", "y", 2)
+    assert combine_errors("create_event: nothing was sent", [first, first]) is first
+    error = combine_errors("create_event: nothing was sent", [first, second, first])
+    assert str(error) == f"create_event: nothing was sent:\n- {first}\n- {second}"
+    assert error.problems == (first, second)
+    assert error.parameter is None
+    again = copy.copy(error)
+    assert [str(problem) for problem in again.problems] == [str(first), str(second)]
+
+
+def test_a_config_error_without_a_parameter_has_none() -> None:
+    error = RingEventsConfigError("the connection is gone")
+    assert (error.parameter, error.expected, error.got, error.problems) == (None, None, None, ())

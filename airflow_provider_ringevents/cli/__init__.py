@@ -1,1 +1,1 @@
-"""``airflow ringevents`` (Airflow 3.2 and later) and ``ringevents``: the same commands, by the same code."""
+"""The commands of ``ringevents`` and, on Airflow 3.2 and later, of ``airflow ringevents``."""

@@ -1,4 +1,4 @@
-"""``ringevents check``: what could be wrong before a DAG runs, one line for each thing."""
+"""``ringevents check``: test a connection before a DAG runs, one line for each check."""
 
 from __future__ import annotations
 
@@ -10,53 +10,55 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 
 from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.cli.exit_codes import ExitCode, exit_code
 from airflow_provider_ringevents.cli.hook import CliHook, ProgressListener
 from airflow_provider_ringevents.cli.output import print_rows
-from airflow_provider_ringevents.cli.runner import command, print_error
-from airflow_provider_ringevents.cli.wording import in_the_shell
+from airflow_provider_ringevents.cli.parsing import describe_error
+from airflow_provider_ringevents.cli.runner import ExitCode, command, exit_code, print_error
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.pagination import Page
 
-_SHOWN_ORGANIZATIONS = 5
+_MAX_LISTED_ORGANIZATIONS = 5
 
 
 class _ClockSkewProbe(ProgressListener):
-    """Compares the clocks whenever an answer comes.
+    """A listener that compares this machine's clock with the service's at each response.
 
-    :ivar ahead: seconds that this machine is ahead of the service; None: it did not say its time.
+    :ivar ahead: Seconds by which this machine is ahead of the service; None if it sent no time.
     """
 
     ahead: float | None = None
 
-    def answered(self, date: str | None) -> None:
+    def on_response(self, date: str | None) -> None:
+        """Compare the clocks."""
         try:
-            said = parsedate_to_datetime(date or "")
+            service_time = parsedate_to_datetime(date or "")
         except ValueError:
             return
-        # The header has whole seconds, cut off: on average it is half a second old.
-        self.ahead = clock.now() - (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() - 0.5
+        if service_time.tzinfo is None:
+            service_time = service_time.replace(tzinfo=UTC)
+        # The header is truncated to whole seconds: half a second is the mean error.
+        self.ahead = clock.now() - service_time.timestamp() - 0.5
 
 
 class _CheckReport:
-    """What was found, in order, and the exit code that it adds up to: the first failure's."""
+    """The results of the checks, in order, and the exit code of the first failure."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, str]] = []
-        self.code = ExitCode.DONE
+        self.code = ExitCode.SUCCESS
 
     def add(self, check: str, result: str, found: str) -> None:
-        """Take note of a result."""
+        """Record a result."""
         self.rows.append({"check": check, "result": result, "found": found})
 
-    def tried(self, check: str, attempt: Callable[[], str]) -> bool:
-        """Make an attempt and take note of what it says; False when it failed."""
+    def run(self, check: str, attempt: Callable[[], str]) -> bool:
+        """Run a check and record its result; return False if it failed."""
         try:
             found = attempt()
         except RingEventsError as error:
-            self.add(check, "failed", in_the_shell(error))
+            self.add(check, "failed", describe_error(error))
             self.code = self.code or exit_code(error)
             return False
         self.add(check, "ok", found)
@@ -65,50 +67,50 @@ class _CheckReport:
 
 @command
 def check(args: argparse.Namespace) -> ExitCode:
-    """``ringevents check``"""
-    servers_clock = _ClockSkewProbe()
-    findings = _CheckReport()
-    with CliHook(args.conn_id, servers_clock) as hook:
-        if findings.tried("connection", lambda: _connection(hook)):
-            findings.tried("service", lambda: _service(hook))
-            if findings.tried("key", lambda: _key(hook)) and hook.default_organization_id:
+    """Run ``ringevents check``."""
+    clock_skew = _ClockSkewProbe()
+    report = _CheckReport()
+    with CliHook(args.conn_id, clock_skew) as hook:
+        if report.run("connection", lambda: _check_connection(hook)):
+            report.run("service", lambda: _check_service(hook))
+            if report.run("key", lambda: _check_key(hook)) and hook.default_organization_id:
                 organization_id = hook.default_organization_id
-                findings.tried("organization", lambda: str(hook.get_organization(organization_id).get("name")))
-                for what, call in (
+                report.run("organization", lambda: str(hook.get_organization(organization_id).get("name")))
+                for name, call in (
                     ("events", endpoints.list_events(organization_id)),
                     ("templates", endpoints.list_templates(organization_id)),
                 ):
-                    findings.tried(what, partial(_counted, hook, call))
-            _clocks(findings, servers_clock.ahead)
-    print_rows(findings.rows, ("check", "result", "found"), args.output)
-    if findings.code:
-        print_error("something is wrong, see above")
-    return findings.code
+                    report.run(name, partial(_check_list, hook, call))
+            _check_clock(report, clock_skew.ahead)
+    print_rows(report.rows, ("check", "result", "found"), args.output)
+    if report.code:
+        print_error("a check failed, see above")
+    return report.code
 
 
-def _connection(hook: CliHook) -> str:
+def _check_connection(hook: CliHook) -> str:
     settings = hook.client.settings
     organization = hook.default_organization_id
     default = f"organization {organization}" if organization else "no organization_id in its extra"
     return f"{hook.ringevents_conn_id}: {settings.base_url}, has a key, {default}"
 
 
-def _service(hook: CliHook) -> str:
+def _check_service(hook: CliHook) -> str:
     started = clock.monotonic()
     hook.health()
-    return f"answers in {1000 * (clock.monotonic() - started):.0f} ms"
+    return f"responds in {1000 * (clock.monotonic() - started):.0f} ms"
 
 
-def _key(hook: CliHook) -> str:
+def _check_key(hook: CliHook) -> str:
     page = _first_page(hook, endpoints.list_organizations())
-    shown = page.items[:_SHOWN_ORGANIZATIONS]
+    listed = page.items[:_MAX_LISTED_ORGANIZATIONS]
     count = page.count if page.count is not None else len(page.items)
-    named = ", ".join(f"{item.get('name')} ({item['id']})" for item in shown)
-    more = ", ..." if count > len(shown) else ""
-    return f"accepted; sees {count} organization{'' if count == 1 else 's'}{f': {named}{more}' if named else ''}"
+    names = ", ".join(f"{item.get('name')} ({item['id']})" for item in listed)
+    more = ", ..." if count > len(listed) else ""
+    return f"accepted; sees {count} organization{'' if count == 1 else 's'}{f': {names}{more}' if names else ''}"
 
 
-def _counted(hook: CliHook, call: Call) -> str:
+def _check_list(hook: CliHook, call: Call) -> str:
     page = _first_page(hook, call)
     return f"sees {page.count if page.count is not None else len(page.items)}"
 
@@ -118,17 +120,17 @@ def _first_page(hook: CliHook, call: Call) -> Page:
         return next(pages)
 
 
-def _clocks(findings: _CheckReport, ahead: float | None) -> None:
+def _check_clock(report: _CheckReport, ahead: float | None) -> None:
     if ahead is None:
-        findings.add("clock", "unknown", "the service did not say its time")
+        report.add("clock", "unknown", "the service sent no Date header")
         return
-    far = abs(ahead) > defaults.WATERMARK_DELAY
-    way = "ahead of" if ahead > 0 else "behind"
+    if abs(ahead) <= defaults.WATERMARK_DELAY:
+        report.add("clock", "ok", f"within {defaults.WATERMARK_DELAY:.0f} s of the service")
+        return
+    direction = "ahead of" if ahead > 0 else "behind"
     now = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="seconds")
-    findings.add(
+    report.add(
         "clock",
-        "warning" if far else "ok",
-        f"this machine ({now}) is {abs(ahead):.0f} s {way} the service; windows up to now may miss rows"
-        if far
-        else f"within {defaults.WATERMARK_DELAY:.0f} s of the service's",
+        "warning",
+        f"this machine ({now}) is {abs(ahead):.0f} s {direction} the service; windows up to now may miss rows",
     )

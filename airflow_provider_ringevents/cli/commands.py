@@ -1,7 +1,7 @@
-"""What ``airflow ringevents`` and ``ringevents`` understand.
+"""The definition of the commands ``airflow ringevents`` and ``ringevents``.
 
-Every call of ``airflow`` loads this: nothing but Airflow's own words is imported. Help texts hold no square brackets,
-which Airflow's formatter takes for markup.
+Airflow loads this module at every call, so it imports Airflow's own building blocks alone. Help texts hold no square
+brackets, which Airflow's formatter takes for markup.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command, positive_int
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 1 failed, and would again; 2 wrong arguments or connection; 3 the key was refused; 4 there is"
-    " no such thing; 5 failed, and may work later; 130 interrupted; 141 the reader of the output has left."
+    "Exit codes: 0 success; 1 permanent failure; 2 invalid arguments or connection; 3 the API key was rejected; 4 not"
+    " found; 5 temporary failure, retry later; 130 interrupted; 141 broken pipe."
 )
 EMULATOR_OPTIONS = (
     ("port", "Port of the API, 0 for a free one (default: 8765)"),
-    ("seed", "Same seed, same ids and content (default: 1)"),
-    ("api-key", "The key that is accepted (default: emulator-api-key)"),
-    ("registrations", "Registrations of each published event (default: 250)"),
-    ("events", "Events of the first organization, at least 8 (default: 12)"),
+    ("seed", "Seed of all ids and content (default: 1)"),
+    ("api-key", "API key that is accepted (default: emulator-api-key)"),
+    ("registrations", "Number of registrations of each published event (default: 250)"),
+    ("events", "Number of events of the first organization, at least 8 (default: 12)"),
     ("report-seconds", "Seconds until a report is ready (default: 2)"),
     ("report-bytes", "Size of report files in bytes (default: as their rows make them)"),
-    ("link-seconds", "Seconds that a signed link works (default: 60)"),
-    ("template-seconds", "Seconds that an event from a template takes (default: 1)"),
+    ("link-seconds", "Seconds until a signed link expires (default: 60)"),
+    ("template-seconds", "Seconds until an event from a template is ready (default: 1)"),
     ("duplicate-seconds", "Seconds until a copy of an event appears (default: 1)"),
-    ("latency", "Seconds before every answer (default: 0)"),
-    ("rate-limit", "Requests per second, more are answered with 429 (default: none)"),
+    ("latency", "Seconds of delay before every response (default: 0)"),
+    ("rate-limit", "Requests per second above which the emulator responds 429 (default: none)"),
     ("max-per-page", "Largest page of a list (default: 100)"),
 )
-"""Handed on as they are: the emulator knows their kinds and their defaults."""
+"""Options that are passed on unchanged; the emulator validates them and has their defaults."""
 
 
 def _seconds(text: str) -> float:
@@ -36,57 +36,58 @@ def _seconds(text: str) -> float:
     raise ValueError(text)
 
 
-_seconds.__name__ = "number of seconds"  # what argparse calls it in an error
+_seconds.__name__ = "number of seconds"  # The name in argparse's errors.
 
 _CONN_ID = Arg(
     ("--conn-id",),
     default="ringevents_default",
-    help="The Airflow connection, of type ringevents (default: ringevents_default)",
+    help="Airflow connection of type ringevents (default: ringevents_default)",
 )
 _OUTPUT = Arg(
     ("-o", "--output"),
     choices=("table", "json", "plain"),
     default="table",
-    help="table; json: all fields; plain: the table's columns divided by tabs, without a head (default: table)",
+    help="Output format; json has all fields, plain has tab-separated columns without a header (default: table)",
 )
-_VERBOSE = Arg(("-v", "--verbose"), action="store_true", help="Log to stderr what is asked and done")
+_VERBOSE = Arg(("-v", "--verbose"), action="store_true", help="Log requests and progress to stderr")
 _COMMON = (_CONN_ID, _OUTPUT, _VERBOSE)
 _LIMIT = Arg(
     ("--limit",),
     type=positive_int(allow_zero=True),
     default=100,
-    help="Rows to show at most, 0 for all (default: 100)",
+    help="Maximum number of rows to show, 0 for all (default: 100)",
 )
 _ORGANIZATION_ID = Arg(
     ("--organization-id",),
-    help="Default: the connection's, else the only one that the key sees",
+    help="Id of the organization (default: the connection's, or the only one that the API key sees)",
 )
-_EVENT_ID = Arg(("event_id",), metavar="EVENT_ID", help="See: ringevents events")
+_EVENT_ID = Arg(("event_id",), metavar="EVENT_ID", help="Id of the event, as listed by: ringevents events")
 _FILTER = Arg(
     ("--filter",),
     action="append",
     default=None,
     metavar="FIELD=VALUE",
-    help="Only rows with that value; FIELD.OPERATOR=VALUE for others, as updatedAt.gte=2026-01-01T00:00:00Z"
-    " (may be given several times)",
+    help="Only rows whose field has this value; FIELD.OPERATOR=VALUE for another operator, for example"
+    " updatedAt.gte=2026-01-01T00:00:00Z (repeatable)",
 )
 _DESTINATION = Arg(
     ("destination",),
     metavar="DESTINATION",
-    help="A path, or a URI such as s3://connection@bucket/key; ending in / it is a folder",
+    help="Path, or URI such as s3://connection@bucket/key; a folder if it ends in /",
 )
 _IF_EXISTS = Arg(
     ("--if-exists",),
     choices=("overwrite", "skip", "fail"),
     default="overwrite",
-    help="What to do when something is at the destination (default: overwrite)",
+    help="Action if the destination exists (default: overwrite)",
 )
 _STORAGE_CONN_ID = Arg(
-    ("--object-storage-conn-id",), help="The connection of the storage, instead of connection@ in the destination"
+    ("--object-storage-conn-id",),
+    help="Airflow connection of the object storage, instead of connection@ in the destination",
 )
 
 _LISTS = (
-    ("organizations", "List the organizations that the key sees", ()),
+    ("organizations", "List the organizations that the API key sees", ()),
     ("templates", "List the event templates of an organization", (_ORGANIZATION_ID,)),
     ("events", "List the events of an organization", (_ORGANIZATION_ID,)),
     ("tickets", "List the tickets of an event", (_EVENT_ID,)),
@@ -100,7 +101,7 @@ _LISTS = (
 
 
 def get_ringevents_cli_commands() -> list[GroupCommand]:
-    """The group ``ringevents``; named in the provider's metadata under ``cli``."""
+    """Return the command group ``ringevents``; the provider's metadata names this function under ``cli``."""
     room = "airflow_provider_ringevents.cli"
     lists = [
         ActionCommand(
@@ -115,40 +116,37 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
     exports = [
         ActionCommand(
             name="export-report",
-            help="Ask for a report, wait until it is ready, and write it: the whole file, or nothing",
+            help="Create a report, wait until it is ready, and write it to a destination: whole, or not at all",
             func=lazy_load_command(f"{room}.export.export_report"),
             args=(
                 _EVENT_ID,
-                Arg(("report_type",), metavar="REPORT_TYPE", help="One that the API documents, e.g. registrations"),
+                Arg(("report_type",), metavar="REPORT_TYPE", help="Documented report type, for example registrations"),
                 _DESTINATION,
-                Arg(("--report-version",), help="The report's version (default: the service's)"),
+                Arg(("--report-version",), help="Version of the report (default: the service's)"),
                 Arg(
                     ("--attribute",),
                     action="append",
                     default=None,
                     metavar="NAME=VALUE",
-                    help="What some reports can be narrowed by, as segmentType=session (may be given several times)",
+                    help="Attribute that narrows some reports, for example segmentType=session (repeatable)",
                 ),
-                Arg(
-                    ("--report-id",),
-                    help="Take up this report of the event, asked for before, instead of asking for a new one",
-                ),
+                Arg(("--report-id",), help="Resume this report of the event instead of creating a new one"),
                 Arg(
                     ("--allow-undocumented",),
                     action="store_true",
-                    help="Let report types, versions and attributes through that the API does not document",
+                    help="Accept report types, versions and attributes that the API does not document",
                 ),
                 Arg(
                     ("--poll-interval",),
                     type=_seconds,
                     default=60.0,
-                    help="The longest pause between two looks at the report, in seconds (default: 60)",
+                    help="Longest delay between two polls of the report, in seconds (default: 60)",
                 ),
                 Arg(
                     ("--wait-timeout",),
                     type=_seconds,
                     default=21600.0,
-                    help="Give up waiting after so many seconds (default: 21600, 6 hours)",
+                    help="Seconds after which to stop waiting (default: 21600, 6 hours)",
                 ),
                 _IF_EXISTS,
                 _STORAGE_CONN_ID,
@@ -158,27 +156,36 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
         ),
         ActionCommand(
             name="export-list",
-            help="Read a whole list and write it: all of it, or nothing",
+            help="Read a list and write it to a destination: whole, or not at all",
             func=lazy_load_command(f"{room}.export.export_list"),
             args=(
-                Arg(("collection",), metavar="COLLECTION", help="registrations, events, tickets, booths, ..."),
+                Arg(
+                    ("collection",),
+                    metavar="COLLECTION",
+                    help="List to export: registrations, events, tickets, booths, ...",
+                ),
                 _DESTINATION,
                 Arg(
                     ("--parent-id",),
-                    help="What the list belongs to: an event's id for most lists; for events and templates an"
-                    " organization's (default: as the command events has it)",
+                    help="Id of the list's parent: the event for most lists, the organization for events and templates"
+                    " (default: as for the command events)",
                 ),
                 _FILTER,
                 Arg(
                     ("--format",),
                     choices=("jsonl", "csv", "parquet"),
                     default=None,
-                    help="Default: by the destination's suffix, else jsonl; a suffix .gz compresses jsonl and csv",
+                    help="File format (default: by the destination's suffix, else jsonl); .gz compresses jsonl and csv",
+                ),
+                Arg(
+                    ("--escape-formulas",),
+                    action="store_true",
+                    help="Put an apostrophe before text that a spreadsheet would run as a formula (csv only)",
                 ),
                 Arg(
                     ("--strict",),
                     action="store_true",
-                    help="Fail, and write nothing, when the list has changed while it was read",
+                    help="Fail, and write nothing, if the list changed while it was read",
                 ),
                 _IF_EXISTS,
                 _STORAGE_CONN_ID,
@@ -190,14 +197,14 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
     others = [
         ActionCommand(
             name="check",
-            help="Try the connection: the service, the key, what it sees, and the clocks",
+            help="Test the connection: the service, the API key, the visible data, and the clocks",
             func=lazy_load_command(f"{room}.check.check"),
             args=_COMMON,
             epilog=EXIT_CODES,
         ),
         ActionCommand(
             name="emulator",
-            help="Run the Events API on this machine, to try things without an account",
+            help="Run an emulator of the Events API on this machine, without an account",
             func=lazy_load_command(f"{room}.emulator.emulator"),
             args=tuple(Arg((f"--{name}",), help=text) for name, text in EMULATOR_OPTIONS),
         ),
@@ -205,7 +212,7 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
     return [
         GroupCommand(
             name="ringevents",
-            help="RingCentral Events: find ids, export reports and lists, check the connection",
+            help="RingCentral Events: list ids, export reports and lists, check the connection",
             subcommands=(*lists, *exports, *others),
         )
     ]

@@ -1,4 +1,4 @@
-"""The hook whose client tells how far it is."""
+"""The hook of the commands, whose client reports its progress."""
 
 from __future__ import annotations
 
@@ -9,59 +9,59 @@ from typing import Any, Self
 from airflow_provider_ringevents.client import Client
 from airflow_provider_ringevents.client.client import Download
 from airflow_provider_ringevents.client.endpoints import Call, list_organizations
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.transport.responses import Envelope
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 
-_SHOWN_ORGANIZATIONS = 5
+_MAX_LISTED_ORGANIZATIONS = 5
 
 
 class ProgressListener:
-    """Is told how far a reading is. This one does not mind."""
+    """A listener to the progress of a client. This base class ignores it."""
 
-    def answered(self, date: str | None) -> None:
-        """An answer came, with this ``Date`` header."""
+    def on_response(self, date: str | None) -> None:
+        """Receive the ``Date`` header of a response."""
 
-    def rows(self, done: int, of: int | None) -> None:
-        """Rows of a list came; ``of`` so many, if the service says it."""
+    def on_rows(self, done: int, total: int | None) -> None:
+        """Receive the number of rows read, and the total if the service reports it."""
 
-    def received(self, done: int, of: int | None) -> None:
-        """Bytes of a file came; ``of`` so many, if the service says it."""
+    def on_bytes(self, done: int, total: int | None) -> None:
+        """Receive the number of bytes of a file, and the total if the service reports it."""
 
 
 class ObservedClient(Client):
-    """A client that tells a watcher how far it is."""
+    """A client that reports its progress to a listener."""
 
-    watcher = ProgressListener()
+    listener = ProgressListener()
 
     def _answer(self, call: Call, response: Any, body: bytes) -> Envelope:
-        self.watcher.answered(response.headers.get("Date"))
+        self.listener.on_response(response.headers.get("Date"))
         return super()._answer(call, response, body)
 
     def pages(
         self, call: Call, *, per_page: int | None = None, concurrency: int | None = None
     ) -> Generator[Page, None, None]:
-        """As every client reads them."""
+        """Read the pages of a list and report the rows."""
         done = 0
         with closing(super().pages(call, per_page=per_page, concurrency=concurrency)) as pages:
             for page in pages:
                 done += len(page.items)
-                self.watcher.rows(done, page.count)
+                self.listener.on_rows(done, page.count)
                 yield page
 
     @contextmanager
     def download(self, call: Call) -> Iterator[Download]:
-        """As every client opens it."""
+        """Open a download that reports its bytes."""
         with super().download(call) as download:
-            yield _ObservedDownload(download, self.watcher)
+            yield _ObservedDownload(download, self.listener)
 
 
 class _ObservedDownload(Download):
-    def __init__(self, download: Download, watcher: ProgressListener) -> None:
+    def __init__(self, download: Download, listener: ProgressListener) -> None:
         self._download = download
-        self._watcher = watcher
+        self._listener = listener
         self.plan = download.plan
 
     def close(self) -> None:
@@ -69,48 +69,50 @@ class _ObservedDownload(Download):
 
     def __iter__(self) -> Iterator[bytes]:
         for block in self._download:
-            self._watcher.received(self.plan.received, self.plan.size)
+            self._listener.on_bytes(self.plan.received, self.plan.size)
             yield block
 
 
 class CliHook(RingEventsHook):
     """The hook of the commands.
 
-    :param conn_id: the Airflow connection.
-    :param watcher: told of what the client reads.
+    :param conn_id: The id of the Airflow connection.
+    :param listener: A listener to the progress of the client.
     """
 
-    def __init__(self, conn_id: str, watcher: ProgressListener | None = None) -> None:
+    def __init__(self, conn_id: str, listener: ProgressListener | None = None) -> None:
         super().__init__(conn_id)
-        self._watcher = watcher or ProgressListener()
+        self._listener = listener or ProgressListener()
 
     def get_conn(self) -> ObservedClient:
-        """A new client, watched."""
+        """Return a new client that reports to the listener."""
         with super().get_conn() as plain:
             client = ObservedClient.from_settings(plain.settings)
-        client.watcher = self._watcher
+        client.listener = self._listener
         return client
 
     def __enter__(self) -> Self:
         return self
 
-    def organization(self, given: str | None) -> str:
-        """The organization to work on: the one given, else the connection's, else the only one that the key sees.
+    def resolve_organization_id(self, parameter: str, organization_id: str | None) -> str:
+        """Return the given organization, else the connection's, else the only one that the key sees.
 
-        :raises RingEventsConfigError: the key sees none, or several; the message names them.
+        :param parameter: The name of the argument, for errors.
+        :raises RingEventsConfigError: The key sees no organization or several; the message lists them.
         """
-        if given is not None:
-            validate_identifier("--organization-id", given)
-            return given
+        if organization_id is not None:
+            validate_identifier(parameter, organization_id)
+            return organization_id
         if self.default_organization_id:
             return self.default_organization_id
         with closing(self.client.pages(list_organizations())) as pages:
-            seen = next(pages).items
-        if len(seen) == 1:
-            return str(seen[0]["id"])
-        named = ", ".join(f"{item.get('name')} ({item['id']})" for item in seen[:_SHOWN_ORGANIZATIONS])
-        more = ", ..." if len(seen) > _SHOWN_ORGANIZATIONS else ""
-        raise RingEventsConfigError(
-            f"the organization's id is wanted: the connection {self.ringevents_conn_id!r} has no 'organization_id' in"
-            f" its extra, and the key sees {f'several: {named}{more}' if seen else 'none'}"
+            visible = next(pages).items
+        if len(visible) == 1:
+            return str(visible[0]["id"])
+        listed = ", ".join(f"{item.get('name')} ({item['id']})" for item in visible[:_MAX_LISTED_ORGANIZATIONS])
+        more = ", ..." if len(visible) > _MAX_LISTED_ORGANIZATIONS else ""
+        raise invalid_argument(
+            parameter,
+            f"given, since the connection {self.ringevents_conn_id!r} has no 'organization_id' in its extra and the key"
+            f" sees {f'several organizations: {listed}{more}' if visible else 'no organization'}",
         )

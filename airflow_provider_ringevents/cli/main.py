@@ -1,4 +1,4 @@
-"""The console script ``ringevents``: Airflow's own definition of the commands, without the word ``airflow``."""
+"""The console script ``ringevents``: the commands that Airflow loads, without the word ``airflow``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_ringevents.cli.commands import EXIT_CODES, get_ringevents_
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of all commands; each sets ``func``."""
+    """Return the parser of all commands; each sets ``func``."""
     (group,) = get_ringevents_cli_commands()
     parser = argparse.ArgumentParser(prog=group.name, description=group.help, epilog=EXIT_CODES)
     parser.add_argument("--version", action="version", version=f"airflow-provider-ringevents {__version__}")
@@ -27,9 +27,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    :param arguments: without the program's name; default: the process's.
-    :raises SystemExit: with an exit code of :class:`~airflow_provider_ringevents.cli.exit_codes.ExitCode`, unless the
-        command is done.
+    :param arguments: The arguments without the program's name. Default: those of the process.
+    :raises SystemExit: The command did not succeed; the exception carries an
+        :class:`~airflow_provider_ringevents.cli.runner.ExitCode`.
     """
     args = parser().parse_args(arguments)
     args.func(args)

@@ -1,4 +1,4 @@
-"""How far an export is, on stderr: a bar where a person looks on, nothing in a pipe or a log."""
+"""The progress of an export on stderr: a bar on a terminal, nothing in a pipe or a log file."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_ringevents.cli.hook import ProgressListener
+from airflow_provider_ringevents.cli.output import printable
 from airflow_provider_ringevents.observability.progress_log import format_bytes
 
 
 class ProgressBar(ProgressListener):
-    """Draws what it is told. Use in a ``with`` statement; without a terminal it draws nothing.
+    """A progress bar, used in a ``with`` statement. Without a terminal it draws nothing.
 
-    :param what: what is done at first.
+    :param status: The first line that is shown.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, status: str) -> None:
         self._bar: Any = None
         if not sys.stderr.isatty():
             return
@@ -32,7 +33,7 @@ class ProgressBar(ProgressListener):
             console=Console(stderr=True),
             transient=True,
         )
-        self._task = self._bar.add_task(what, total=None, done="")
+        self._task = self._bar.add_task(printable(status), total=None, done="")
 
     def __enter__(self) -> Self:
         if self._bar:
@@ -45,17 +46,20 @@ class ProgressBar(ProgressListener):
         if self._bar:
             self._bar.stop()
 
-    def doing(self, what: str) -> None:
-        """Say what is done now; how far it is, is not known yet."""
+    def set_status(self, status: str) -> None:
+        """Show a new status, with no progress yet."""
         if self._bar:
-            self._bar.reset(self._task, description=what, total=None, done="")
+            self._bar.reset(self._task, description=printable(status), total=None, done="")
 
-    def rows(self, done: int, of: int | None) -> None:
-        self._at(done, of, f"{done:,} rows" if of is None else f"{done:,} of {of:,} rows")
+    def on_rows(self, done: int, total: int | None) -> None:
+        """Show the number of rows read."""
+        self._update(done, total, f"{done:,} rows" if total is None else f"{done:,} of {total:,} rows")
 
-    def received(self, done: int, of: int | None) -> None:
-        self._at(done, of, format_bytes(done) if of is None else f"{format_bytes(done)} of {format_bytes(of)}")
+    def on_bytes(self, done: int, total: int | None) -> None:
+        """Show the number of bytes received."""
+        text = format_bytes(done) if total is None else f"{format_bytes(done)} of {format_bytes(total)}"
+        self._update(done, total, text)
 
-    def _at(self, done: int, of: int | None, said: str) -> None:
+    def _update(self, done: int, total: int | None, text: str) -> None:
         if self._bar:
-            self._bar.update(self._task, completed=done, total=of, done=said)
+            self._bar.update(self._task, completed=done, total=total, done=text)

@@ -1,4 +1,4 @@
-"""The edge between a command and the terminal: errors become one line and an exit code, logs go to stderr."""
+"""The runner of every command: errors become one line and an exit status, logs go to stderr."""
 
 from __future__ import annotations
 
@@ -11,68 +11,106 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 
-from airflow_provider_ringevents.cli.exit_codes import ExitCode, exit_code
-from airflow_provider_ringevents.cli.output import one_line
-from airflow_provider_ringevents.cli.wording import in_the_shell
-from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.cli.output import printable, printable_lines
+from airflow_provider_ringevents.cli.parsing import describe_error
+from airflow_provider_ringevents.client.errors import (
+    RingEventsAuthError,
+    RingEventsConfigError,
+    RingEventsError,
+    RingEventsNotFoundError,
+)
 from airflow_provider_ringevents.client.transport.redaction import redact_text
 
 _PACKAGE = "airflow_provider_ringevents"
 _PROCESS_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
 
+
+class ExitCode(IntEnum):
+    """The exit status of a command."""
+
+    SUCCESS = 0
+    FAILED = 1
+    USAGE = 2
+    AUTH = 3
+    NOT_FOUND = 4
+    TEMPFAIL = 5
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+_BY_ERROR = (
+    (RingEventsConfigError, ExitCode.USAGE),
+    (RingEventsAuthError, ExitCode.AUTH),
+    (RingEventsNotFoundError, ExitCode.NOT_FOUND),
+)
+
 Command = Callable[[argparse.Namespace], ExitCode]
 
 
+def exit_code(error: RingEventsError) -> ExitCode:
+    """Return the exit status that stands for an error."""
+    for error_class, code in _BY_ERROR:
+        if isinstance(error, error_class):
+            return code
+    return ExitCode.TEMPFAIL if error.retryable else ExitCode.FAILED
+
+
 def print_error(message: str) -> None:
-    """One line on stderr, for the person at the terminal."""
-    sys.stderr.write(f"ringevents: {one_line(message)}\n")
+    """Write one line to stderr, without control characters."""
+    sys.stderr.write(f"ringevents: {printable(message)}\n")
     sys.stderr.flush()
 
 
-def command(command: Command) -> Callable[[argparse.Namespace], None]:
-    """Run a command as Airflow and the console script call it.
+def print_hint(message: str) -> None:
+    """Write one line to stderr that is no error: a truncated list, an id to resume with."""
+    print_error(message)
 
-    :raises SystemExit: with the command's exit code, unless it is done.
+
+def command(command: Command) -> Callable[[argparse.Namespace], None]:
+    """Wrap a command for Airflow and for the console script.
+
+    :raises SystemExit: The command did not succeed; the exception carries its exit code.
     """
 
     @functools.wraps(command)
     def run(args: argparse.Namespace) -> None:
         verbose: bool = getattr(args, "verbose", False)
-        with _with_all_connections(), _logs_on_stderr(verbose), _warnings_on_stderr():
-            code = _code_of(command, args, verbose)
+        with _metadata_connections(), _logs_on_stderr(verbose), _warnings_on_stderr():
+            code = _run(command, args, verbose)
         if code:
             raise SystemExit(int(code))
 
     return run
 
 
-def _code_of(command: Command, args: argparse.Namespace, verbose: bool) -> ExitCode:
+def _run(command: Command, args: argparse.Namespace, verbose: bool) -> ExitCode:
     try:
         code = command(args)
         sys.stdout.flush()
     except RingEventsError as error:
-        print_error(in_the_shell(error))
+        print_error(describe_error(error))
         return exit_code(error)
     except KeyboardInterrupt:
         print_error("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Python flushes stdout once more when it ends, and would complain.
+        # Python flushes stdout once more at exit, and would print a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.READER_GONE
+        return ExitCode.BROKEN_PIPE
     except Exception as error:
         if verbose:
-            sys.stderr.write(redact_text(traceback.format_exc()))
-        hint = "" if verbose else " (--verbose shows where)"
+            sys.stderr.write(printable_lines(redact_text(traceback.format_exc())))
+        hint = "" if verbose else " (--verbose shows the traceback)"
         print_error(redact_text(f"{type(error).__name__}: {error}{hint}"))
         return ExitCode.FAILED
     return code
 
 
 @contextmanager
-def _with_all_connections() -> Iterator[None]:
-    """Let Airflow 3 look for connections in the metadata database, as ``airflow connections test`` does."""
+def _metadata_connections() -> Iterator[None]:
+    """Let Airflow 3 look up connections in the metadata database, as ``airflow connections test`` does."""
     before = os.environ.get(_PROCESS_CONTEXT)
     os.environ[_PROCESS_CONTEXT] = "server"
     try:
@@ -84,12 +122,20 @@ def _with_all_connections() -> Iterator[None]:
             os.environ[_PROCESS_CONTEXT] = before
 
 
+class _LineFormatter(logging.Formatter):
+    """A formatter that removes control characters, which a terminal would obey."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as printable lines."""
+        return printable_lines(super().format(record)).rstrip("\n")
+
+
 @contextmanager
 def _logs_on_stderr(verbose: bool) -> Iterator[None]:
-    """Keep stdout for what was asked for: Airflow logs to it. Quiet, only this package's warnings are shown."""
+    """Send logs to stderr, since Airflow logs to stdout. Unless verbose, only this package's warnings are shown."""
     root = logging.getLogger()
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("ringevents: %(message)s"))
+    handler.setFormatter(_LineFormatter("ringevents: %(message)s"))
     handler.setLevel(logging.INFO if verbose else logging.WARNING)
     if not verbose:
         handler.addFilter(logging.Filter(_PACKAGE))

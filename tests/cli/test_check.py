@@ -58,7 +58,7 @@ def test_clocks_that_differ_are_a_warning(seconds: int, said: str, check: Any, e
 def test_a_service_that_does_not_say_its_time(check: Any, emulator: Any) -> None:
     emulator.fault("headers", headers={"Date": "soon"}, times=None)
     found, ran = check()
-    assert (found["clock"], ran.code) == (("unknown", "the service did not say its time"), 0)
+    assert (found["clock"], ran.code) == (("unknown", "the service sent no Date header"), 0)
 
 
 def test_a_key_that_is_refused(check: Any, connect: Any, emulator: Any) -> None:
@@ -69,7 +69,7 @@ def test_a_key_that_is_refused(check: Any, connect: Any, emulator: Any) -> None:
     assert "events" not in found
     assert ran.code == 3
     assert "another-key-of-mine" not in ran.out + ran.err
-    assert ran.err == "ringevents: something is wrong, see above\n"
+    assert ran.err == "ringevents: a check failed, see above\n"
 
 
 def test_what_the_key_may_not_see_is_told_by_name(check: Any, emulator: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_ringevents._compat import AIRFLOW_VERSION
 from airflow_provider_ringevents.cli import commands
-from airflow_provider_ringevents.cli.exit_codes import ExitCode
+from airflow_provider_ringevents.cli.runner import ExitCode
 from airflow_provider_ringevents.cli.list import COLUMNS
 from airflow_provider_ringevents.cli.main import main, parser
 from airflow_provider_ringevents.client import defaults

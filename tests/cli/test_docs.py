@@ -12,7 +12,7 @@ import pytest
 from airflow_harness.database import ensure_database
 
 from airflow_provider_ringevents.cli.commands import get_ringevents_cli_commands
-from airflow_provider_ringevents.cli.exit_codes import ExitCode
+from airflow_provider_ringevents.cli.runner import ExitCode
 from airflow_provider_ringevents.cli.main import parser
 from docs import DOCS, blocks, code, rows
 
@@ -24,7 +24,7 @@ _CHANGING = (
     (r"\b[0-9a-f]{64}\b", "<sha256>"),
     (r'(bytes"?:? +)\d+', r"\1<bytes>"),
     (r'(seconds"?:? +)[\d.]+', r"\1<seconds>"),
-    (r"answers in \d+ ms", "answers in <n> ms"),
+    (r"responds in \d+ ms", "responds in <n> ms"),
     (r"=+", "="),  # the rule below a head is as wide as what changes
 )
 

@@ -145,7 +145,7 @@ def test_an_address_in_place_of_an_id_is_refused_before_anything_is_sent(
 ) -> None:
     ran = run(*command)
     assert (ran.code, ran.err.count("\n")) == (2, 1)
-    assert "an id is wanted" in ran.err
+    assert ran.err.startswith("ringevents: --organization-id " if "--organization-id" in command else "ringevents: EVENT_ID ")
     assert not emulator.requests.entries
 
 
@@ -165,23 +165,24 @@ def test_filters_narrow(emulator: Any, run: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "quoted"),
     [
-        ("email", "FIELD=VALUE or FIELD.OPERATOR=VALUE is wanted, got 'email'"),
-        ("=x", "FIELD.OPERATOR=VALUE is wanted"),
-        ("email.=x", "FIELD.OPERATOR=VALUE is wanted, got 'email.=x'"),
-        (".eq=x", "FIELD.OPERATOR=VALUE is wanted"),
-        ("mail=x", "did you mean 'email'"),
-        ("email.like=x", "the API documents no operator 'like'"),
+        ("email", "'email'"),
+        ("=x", "'=x'"),
+        ("email.=x", "'email.=x'"),
+        (".eq=x", "'.eq=x'"),
+        ("mail=x", "'email'"),
+        ("email.like=x", "'like'"),
     ],
 )
-def test_a_filter_that_is_none(given: str, said: str, emulator: Any, run: Any) -> None:
+def test_an_invalid_filter_is_refused(given: str, quoted: str, emulator: Any, run: Any) -> None:
     ran = run("registrations", emulator.event_id, "--filter", given)
     assert ran.code == 2
-    assert said in ran.err
+    assert ran.err.startswith("ringevents: --filter ")
+    assert quoted in ran.err
     assert not emulator.requests.entries
 
 
 def test_a_filter_given_twice(emulator: Any, run: Any) -> None:
     ran = run("registrations", emulator.event_id, "--filter", "email=a", "--filter", "email=b")
-    assert (ran.code, "email is given twice" in ran.err) == (2, True)
+    assert (ran.code, "--filter must be given once for each name, here for 'email'" in ran.err) == (2, True)

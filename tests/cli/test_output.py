@@ -1,15 +1,18 @@
-"""What comes from the service is shown as it is, and cannot steer the terminal."""
+"""Values of the service are shown as they are, and cannot control the terminal."""
 
 from __future__ import annotations
 
 import io
 import json
+import logging
+import re
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from airflow_provider_ringevents.cli.output import print_record, print_rows
+from airflow_provider_ringevents.cli import list as list_commands
+from airflow_provider_ringevents.cli.output import Output, print_record, print_rows
 
 
 class Terminal(io.StringIO):
@@ -38,6 +41,37 @@ def test_json_is_what_came(capsys: pytest.CaptureFixture[str]) -> None:
     assert "夜会" in out
     print_rows([], COLUMNS, "json")
     assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize("output", get_args(Output))
+@pytest.mark.parametrize("character", ["\x00", "\x1b", "\x7f", "\x85", "\x9b", "\u200f", "\u202e", "\u2066", "\U000e0041"])
+def test_no_control_character_is_written(output: Output, character: str, capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"id": f"a{character}b", "metadata": {f"k{character}": [character]}}
+    print_rows([row], ("id", "metadata"), output)
+    print_record(row, output)
+    out = capsys.readouterr().out
+    assert character not in out
+    assert all(text.isprintable() for text in re.split(r"[\n\t]", out))
+    if output == "json":
+        rows, end = json.JSONDecoder().raw_decode(out)
+        assert rows == [row]
+        assert json.loads(out[end:]) == row
+
+
+def test_a_lone_surrogate_is_written_in_every_format(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    for output in get_args(Output):
+        print_rows([{"id": "cut \ud83d"}], ("id",), output)
+    assert b"\\ud83d" in capsysbinary.readouterr().out
+
+
+def test_logs_hold_no_control_character(run: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def warn(*_: Any, **__: Any) -> None:
+        logging.getLogger("airflow_provider_ringevents.test").warning("title \x1b[31m\x9b \u202e\nsecond line")
+
+    monkeypatch.setattr(list_commands, "print_rows", warn)
+    ran = run("organizations")
+    assert ran.code == 0
+    assert ran.err.splitlines()[:2] == ["ringevents: title  [31m   ", "second line"]
 
 
 def test_an_id_is_whole_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def test_what_nobody_foresaw_is_one_line_without_what_urls_hold(run: Any, monkey
 
     monkeypatch.setattr(list, "print_rows", fail)
     ran = run("events")
-    expected = "ringevents: LookupError: no such https://storage.example/***?*** (--verbose shows where)\n"
+    expected = "ringevents: LookupError: no such https://storage.example/***?*** (--verbose shows the traceback)\n"
     assert (ran.code, ran.err) == (1, expected)
     verbose = run("events", "--verbose")
     assert "Traceback" in verbose.err

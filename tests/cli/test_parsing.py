@@ -1,0 +1,101 @@
+"""Errors name the flags of the command line, not the parameters of Python."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow_harness.database import ensure_database
+
+from airflow_provider_ringevents.cli.parsing import _flags, describe_error
+from airflow_provider_ringevents.client.errors import (
+    RingEventsTransportError,
+    RingEventsValidationError,
+    combine_errors,
+    invalid_argument,
+)
+
+REPORT = ("export-report", "EVENT", "registrations")
+LIST = ("export-list", "registrations")
+OF = ("--parent-id", "EVENT")
+INVALID: dict[tuple[str, ...], str] = {
+    ("export-report", "EVENT", "attendance", "x.csv"): "REPORT_TYPE",
+    (*REPORT, "x.csv", "--report-version", "9"): "--report-version",
+    (*REPORT, "there.csv", "--if-exists", "fail"): "DESTINATION",
+    (*REPORT, "s3://b"): "DESTINATION",
+    (*REPORT, ""): "DESTINATION",
+    ("export-list", "guests", "x.csv"): "COLLECTION",
+    (*LIST, "x.csv", *OF, "--format", "parquet"): "--format",
+    (*LIST, "x.csv", *OF, "--filter", "a=1"): "--filter",
+    (*LIST, "x.csv", *OF, "--filter", "email.gt=1"): "--filter email",
+    (*LIST, "x.csv", *OF, "--filter", "updatedAt.gte=soon"): "--filter updatedAt.gte",
+    ("registrations", "EVENT", "--filter", "email="): "--filter email",
+    ("events", "--conn-id", "nobody"): "--conn-id",
+}
+PYTHON = re.compile(r"=True|=None|\b(report_type|report_version|allow_undocumented|if_exists|conn_id|parent_id)\b")
+
+
+@pytest.fixture
+def folder(connect: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with an object in it."""
+    ensure_database()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.csv").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(("command", "flag"), INVALID.items(), ids=lambda each: each if isinstance(each, str) else None)
+def test_an_invalid_argument_is_named_as_it_is_typed(
+    emulator: Any, run: Any, folder: Path, command: tuple[str, ...], flag: str
+) -> None:
+    ran = run(*(emulator.event_id if each == "EVENT" else each for each in command))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"ringevents: {flag} must be ")
+    assert not PYTHON.search(ran.err)
+
+
+def test_check_names_arguments_the_same_way(run: Any, folder: Path) -> None:
+    assert "| failed | --conn-id must be " in run("check", "--conn-id", "nobody").out
+
+
+def test_parameters_in_hints_are_named_as_they_are_typed() -> None:
+    error = invalid_argument("report_type", "a documented value", "x", hint="Pass `allow_undocumented=True` to send it.")
+    assert describe_error(error) == (
+        "REPORT_TYPE must be a documented value, got 'x'. Pass --allow-undocumented to send it."
+    )
+
+
+def test_conditions_of_a_filter_are_named_as_they_are_typed() -> None:
+    assert describe_error(invalid_argument("filter[updatedAt][gte]", "a time")) == "--filter updatedAt.gte must be a time."
+    assert describe_error(invalid_argument("filter[email][eq]", "a string")) == "--filter email must be a string."
+
+
+def test_a_value_is_quoted_as_it_was_typed() -> None:
+    error = invalid_argument("collection", "a list of the API", "`parent_id`")
+    assert describe_error(error) == "COLLECTION must be a list of the API, got '`parent_id`'."
+
+
+def test_every_problem_is_on_one_line() -> None:
+    problems = [invalid_argument("event_id", "an id", ""), invalid_argument("limit", "a number", "x")]
+    assert describe_error(combine_errors("2 problems", problems)) == (
+        "2 problems: - EVENT_ID must be an id, got ''. - --limit must be a number, got 'x'."
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RingEventsValidationError("create_report: 400 Bad Request: `event_id` is wrong.", status=400),
+        RingEventsTransportError("create_report: `event_id` (ConnectError)", sent=False),
+    ],
+)
+def test_messages_of_the_service_and_the_network_are_kept(error: Any) -> None:
+    assert describe_error(error) == str(error)
+
+
+def test_every_argument_has_a_flag_or_a_placeholder() -> None:
+    flags = _flags()
+    assert (flags["event_id"], flags["parent_id"], flags["output"]) == ("EVENT_ID", "--parent-id", "--output")
+    assert all(re.fullmatch(r"--[a-z-]+|[A-Z_]+", word) for word in flags.values())

@@ -91,7 +91,9 @@ def export_list(args: argparse.Namespace) -> ExitCode:
     file_format = FileFormat.from_destination(target, args.format)
     file_format.check_installed()
     if args.escape_formulas and file_format.format != "csv":
-        raise invalid_argument("escape_formulas", f"left out for {file_format.format}: spreadsheets run formulas of CSV")
+        raise invalid_argument(
+            "escape_formulas", f"left out for {file_format.format}: spreadsheets run formulas of CSV"
+        )
     export = CollectionExport(
         collection,
         file_format,

@@ -11,9 +11,9 @@ import pytest
 
 from airflow_provider_ringevents._compat import AIRFLOW_VERSION
 from airflow_provider_ringevents.cli import commands
-from airflow_provider_ringevents.cli.runner import ExitCode
 from airflow_provider_ringevents.cli.list import COLUMNS
 from airflow_provider_ringevents.cli.main import main, parser
+from airflow_provider_ringevents.cli.runner import ExitCode
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.exports.formats.file_format import FORMATS
 from airflow_provider_ringevents.get_provider_info import get_provider_info

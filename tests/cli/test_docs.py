@@ -12,8 +12,8 @@ import pytest
 from airflow_harness.database import ensure_database
 
 from airflow_provider_ringevents.cli.commands import get_ringevents_cli_commands
-from airflow_provider_ringevents.cli.runner import ExitCode
 from airflow_provider_ringevents.cli.main import parser
+from airflow_provider_ringevents.cli.runner import ExitCode
 from docs import DOCS, blocks, code, rows
 
 PAGE = "cli.md"

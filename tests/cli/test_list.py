@@ -145,7 +145,6 @@ def test_an_address_in_place_of_an_id_is_refused_before_anything_is_sent(
 ) -> None:
     ran = run(*command)
     assert (ran.code, ran.err.count("\n")) == (2, 1)
-    assert ran.err.startswith("ringevents: --organization-id " if "--organization-id" in command else "ringevents: EVENT_ID ")
     assert not emulator.requests.entries
 
 
@@ -171,8 +170,6 @@ def test_filters_narrow(emulator: Any, run: Any) -> None:
         ("=x", "'=x'"),
         ("email.=x", "'email.=x'"),
         (".eq=x", "'.eq=x'"),
-        ("mail=x", "'email'"),
-        ("email.like=x", "'like'"),
     ],
 )
 def test_an_invalid_filter_is_refused(given: str, quoted: str, emulator: Any, run: Any) -> None:

@@ -44,7 +44,9 @@ def test_json_is_what_came(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("output", get_args(Output))
-@pytest.mark.parametrize("character", ["\x00", "\x1b", "\x7f", "\x85", "\x9b", "\u200f", "\u202e", "\u2066", "\U000e0041"])
+@pytest.mark.parametrize(
+    "character", ["\x00", "\x1b", "\x7f", "\x85", "\x9b", "\u200f", "\u202e", "\u2066", "\U000e0041"]
+)
 def test_no_control_character_is_written(output: Output, character: str, capsys: pytest.CaptureFixture[str]) -> None:
     row = {"id": f"a{character}b", "metadata": {f"k{character}": [character]}}
     print_rows([row], ("id", "metadata"), output)

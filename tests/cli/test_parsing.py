@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_harness.database import ensure_database
 
 from airflow_provider_ringevents.cli.parsing import _flags, describe_error
 from airflow_provider_ringevents.client.errors import (
@@ -17,58 +15,20 @@ from airflow_provider_ringevents.client.errors import (
     invalid_argument,
 )
 
-REPORT = ("export-report", "EVENT", "registrations")
-LIST = ("export-list", "registrations")
-OF = ("--parent-id", "EVENT")
-INVALID: dict[tuple[str, ...], str] = {
-    ("export-report", "EVENT", "attendance", "x.csv"): "REPORT_TYPE",
-    (*REPORT, "x.csv", "--report-version", "9"): "--report-version",
-    (*REPORT, "there.csv", "--if-exists", "fail"): "DESTINATION",
-    (*REPORT, "s3://b"): "DESTINATION",
-    (*REPORT, ""): "DESTINATION",
-    ("export-list", "guests", "x.csv"): "COLLECTION",
-    (*LIST, "x.csv", *OF, "--format", "parquet"): "--format",
-    (*LIST, "x.csv", *OF, "--filter", "a=1"): "--filter",
-    (*LIST, "x.csv", *OF, "--filter", "email.gt=1"): "--filter email",
-    (*LIST, "x.csv", *OF, "--filter", "updatedAt.gte=soon"): "--filter updatedAt.gte",
-    ("registrations", "EVENT", "--filter", "email="): "--filter email",
-    ("events", "--conn-id", "nobody"): "--conn-id",
-}
-PYTHON = re.compile(r"=True|=None|\b(report_type|report_version|allow_undocumented|if_exists|conn_id|parent_id)\b")
-
-
-@pytest.fixture
-def folder(connect: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with an object in it."""
-    ensure_database()
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "there.csv").touch()
-    return tmp_path
-
-
-@pytest.mark.parametrize(("command", "flag"), INVALID.items(), ids=lambda each: each if isinstance(each, str) else None)
-def test_an_invalid_argument_is_named_as_it_is_typed(
-    emulator: Any, run: Any, folder: Path, command: tuple[str, ...], flag: str
-) -> None:
-    ran = run(*(emulator.event_id if each == "EVENT" else each for each in command))
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith(f"ringevents: {flag} must be ")
-    assert not PYTHON.search(ran.err)
-
-
-def test_check_names_arguments_the_same_way(run: Any, folder: Path) -> None:
-    assert "| failed | --conn-id must be " in run("check", "--conn-id", "nobody").out
-
 
 def test_parameters_in_hints_are_named_as_they_are_typed() -> None:
-    error = invalid_argument("report_type", "a documented value", "x", hint="Pass `allow_undocumented=True` to send it.")
+    error = invalid_argument(
+        "report_type", "a documented value", "x", hint="Pass `allow_undocumented=True` to send it."
+    )
     assert describe_error(error) == (
         "REPORT_TYPE must be a documented value, got 'x'. Pass --allow-undocumented to send it."
     )
 
 
 def test_conditions_of_a_filter_are_named_as_they_are_typed() -> None:
-    assert describe_error(invalid_argument("filter[updatedAt][gte]", "a time")) == "--filter updatedAt.gte must be a time."
+    assert (
+        describe_error(invalid_argument("filter[updatedAt][gte]", "a time")) == "--filter updatedAt.gte must be a time."
+    )
     assert describe_error(invalid_argument("filter[email][eq]", "a string")) == "--filter email must be a string."
 
 

@@ -36,12 +36,12 @@ matrix: venv ## all tests on every supported Airflow and Python, an hour and a h
 # Two files at a time, the longest first: what a file shares (a whole Airflow, an S3 server) is started once.
 chaos: venv ## the campaign under faults, ten minutes: processes killed, docs/generated/chaos.md; ARGS=--every-seed for all
 	@$(PYTHON_IN_VENV) -m pytest --quiet --no-header --numprocesses 2 --dist loadfile --no-loadscope-reorder \
-		tests/chaos/processes.py tests/chaos/exports.py tests/chaos/create_once.py tests/chaos/registrations_sync.py $(ARGS)
+		tests/chaos/campaign_processes.py tests/chaos/campaign_exports.py tests/chaos/campaign_idempotent_create.py tests/chaos/campaign_registrations_sync.py $(ARGS)
 
 # PostgreSQL and Redis come from the system: apt-get install postgresql redis-server.
 cluster-test: venv ## the examples on Celery, two triggerers and PostgreSQL, some of which die; docs/generated/cluster.md
 	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev cluster
-	@$(PYTHON_IN_VENV) -m pytest --quiet --no-header tests/cluster/everything.py $(ARGS)
+	@$(PYTHON_IN_VENV) -m pytest --quiet --no-header tests/cluster/examples_on_cluster.py $(ARGS)
 
 lint: venv ## ruff: rules and layout
 	@$(PYTHON_IN_VENV) -m ruff check --quiet .
@@ -69,7 +69,7 @@ tests/browser/node_modules/.installed: tests/browser/package.json
 	@touch $@
 
 screenshots: venv browser ## all of the browser tests; makes the documentation's pictures of Airflow's web pages
-	@RINGEVENTS_NO_SKIP=1 $(PYTHON_IN_VENV) -m pytest --quiet --no-header tests/browser/everything.py
+	@RINGEVENTS_NO_SKIP=1 $(PYTHON_IN_VENV) -m pytest --quiet --no-header tests/browser/full_walkthrough.py
 
 bench: venv ## speed and memory, as a table
 	@$(PYTHON_IN_VENV) -m benchmarks $(ARGS)

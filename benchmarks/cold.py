@@ -122,7 +122,7 @@ def parsing(runs: int) -> str:
 
 def memory(sizes: tuple[int, ...]) -> str:
     """One task that writes a report to S3: peak memory over what it has after a small one."""
-    from tests.s3server import S3Server
+    from tests.s3_server import S3Server
 
     ways = {"ours": "**ours**: `RingEventsDownloadReportOperator`", "http": "`HttpToS3Operator`"}
     lines = [

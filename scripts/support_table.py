@@ -1,6 +1,6 @@
 """What each supported Airflow has, as a table: `python scripts/support_table.py RESULTS PAGE`.
 
-RESULTS is a folder of what runs of all tests have written (see `tests/support.py`).
+RESULTS is a folder of what runs of all tests have written (see `tests/version_support.py`).
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ settings.load_profile("busy")
 def pytest_configure(config: pytest.Config) -> None:
     """With RINGEVENTS_SUPPORT=file, write there what this Airflow has."""
     if (file := os.environ.get("RINGEVENTS_SUPPORT")) and not hasattr(config, "workerinput"):
-        from support import SupportWriter
+        from version_support import SupportWriter
 
         config.pluginmanager.register(SupportWriter(Path(file)))
 

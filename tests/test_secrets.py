@@ -14,7 +14,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_harness import Result, Run
 from airflow_harness.lineage import LineageBook, recorded_lineage
 from airflow_harness.versions import HAS_OPENLINEAGE, HAS_STATE_STORE, HAS_TASK_SDK
-from canaries import PLACES, leaks
+from secret_scanner import PLACES, leaks
 
 from airflow_provider_ringevents.emulator import Emulator
 

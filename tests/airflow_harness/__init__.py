@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_harness.child import ErrorInChild
+from airflow_harness.child_process import ErrorInChild
 from airflow_harness.dags import DagOutcome, TaskOutcome, run_dag
 from airflow_harness.engine import WorkerKilled
 from airflow_harness.result import Result, TriggerRow

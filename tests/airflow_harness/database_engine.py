@@ -21,7 +21,7 @@ from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunType
 
-from airflow_harness.child import Channel, ErrorInChild, run_in_child
+from airflow_harness.child_process import Channel, ErrorInChild, run_in_child
 from airflow_harness.database import ensure_database
 from airflow_harness.engine import WorkerKilled
 from airflow_harness.logs import LogBook

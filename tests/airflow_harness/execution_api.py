@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from airflow_harness.child import Channel
+from airflow_harness.child_process import Channel
 from airflow_harness.versions import WORKER_REDACTS_FIELDS
 
 XComKey = tuple[str, int, str]

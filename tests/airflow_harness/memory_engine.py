@@ -27,15 +27,15 @@ from airflow.triggers.base import BaseTaskEndEvent
 from pydantic import TypeAdapter
 from uuid6 import uuid7
 
-from airflow_harness.bodies import asset_events, connection_body, dag_run_body
-from airflow_harness.child import Channel, ErrorInChild, run_in_child
-from airflow_harness.comms import TriggererComms, reschedule_start
+from airflow_harness.child_process import Channel, ErrorInChild, run_in_child
 from airflow_harness.engine import WorkerKilled
 from airflow_harness.execution_api import ChannelTransport, ExecutionApi, answer_over_channel
+from airflow_harness.execution_api_models import asset_events, connection_body, dag_run_body
 from airflow_harness.logs import LogBook
 from airflow_harness.result import TriggerRow
 from airflow_harness.spec import Spec
-from airflow_harness.start_in_triggerer import StartInTriggerer
+from airflow_harness.start_from_trigger import StartInTriggerer
+from airflow_harness.supervisor_comms import TriggererComms, reschedule_start
 from airflow_harness.versions import HAS_START_FROM_TRIGGER, SERDE_NEXT_KWARGS, smart_decode_trigger_kwargs
 
 

@@ -14,7 +14,7 @@ from airflow_harness.engine import Engine, WorkerKilled
 from airflow_harness.logs import LogBook
 from airflow_harness.result import Result, TriggerRow
 from airflow_harness.spec import MakeTask, Spec
-from airflow_harness.triggering import TriggerTimedOut, first_event
+from airflow_harness.trigger_runner import TriggerTimedOut, first_event
 from airflow_harness.versions import HAS_TASK_SDK
 
 LOGICAL_DATE = datetime(2026, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chaos.written import Counts
+from chaos.report_page import Counts
 
 PAGE = Path(__file__).parents[2] / "docs" / "generated" / "chaos.md"
 

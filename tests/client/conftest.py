@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from drivers import AsyncDriver, SyncDriver
+from client_drivers import AsyncDriver, SyncDriver
 
 
 @pytest.fixture(params=[SyncDriver, AsyncDriver], ids=lambda driver: driver.name)

@@ -10,17 +10,17 @@ import traceback
 from typing import Any
 
 import pytest
-from drivers import KEY, AsyncDriver, SyncDriver
-from wire import Answer, Seen, WireServer, json_answer
+from client_drivers import KEY, AsyncDriver, SyncDriver
+from raw_server import RawServer, Request, Response, json_response
 
 from airflow_provider_ringevents.client import AsyncClient, defaults, endpoints
 from airflow_provider_ringevents.client.errors import RingEventsTransportError
 
-OK = json_answer({"data": {"id": "r", "attributes": {}}}, 202)
+OK = json_response({"data": {"id": "r", "attributes": {}}}, 202)
 POLL = endpoints.get_report("r")
 
 
-def slow(seen: Seen) -> Answer:
+def slow(seen: Request) -> Response:
     time.sleep(0.02)
     return OK
 
@@ -31,7 +31,7 @@ def test_one_after_the_other_takes_one_connection() -> None:
             for _ in range(20):
                 await client.send(POLL)
 
-    with WireServer(lambda seen: OK) as server:
+    with RawServer(lambda seen: OK) as server:
         asyncio.run(main(server.url))
         assert server.connections == 1
         assert server.wait_until_closed()
@@ -40,7 +40,7 @@ def test_one_after_the_other_takes_one_connection() -> None:
 def test_after_a_burst_the_connections_that_nobody_needs_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(defaults, "KEEPALIVE_SECONDS", 0.2)
 
-    async def main(server: WireServer) -> None:
+    async def main(server: RawServer) -> None:
         async with AsyncClient(server.url, KEY) as client:
             await asyncio.gather(*(client.send(POLL) for _ in range(8)))
             assert server.open_connections == 8
@@ -54,16 +54,16 @@ def test_after_a_burst_the_connections_that_nobody_needs_are_closed(monkeypatch:
             await client.send(POLL)
         assert await asyncio.to_thread(server.wait_until_closed)
 
-    with WireServer(slow) as server:
+    with RawServer(slow) as server:
         asyncio.run(main(server))
 
 
 def test_a_poll_and_any_other_request_have_the_same_head(driver: type[SyncDriver]) -> None:
-    with WireServer(lambda seen: OK) as server:
+    with RawServer(lambda seen: OK) as server:
         for call in (POLL, POLL.with_params(page=1)):
             driver(server.url).send(call)
-        poll, other = (seen.headers for seen in server.seen)
-        assert [seen.target for seen in server.seen] == ["/v1/reports/r", "/v1/reports/r?page=1"]
+        poll, other = (seen.headers for seen in server.requests)
+        assert [seen.target for seen in server.requests] == ["/v1/reports/r", "/v1/reports/r?page=1"]
     assert list(poll.items()) == list(other.items())
     assert next(iter(poll)) == "host"
     assert poll["host"] == server.url.removeprefix("http://")
@@ -72,16 +72,16 @@ def test_a_poll_and_any_other_request_have_the_same_head(driver: type[SyncDriver
 
 def test_a_body_is_sent_with_whatever_method(driver: type[SyncDriver]) -> None:
     call = endpoints.Call("odd", "GET", "/v1/health", body={"a": 1})
-    with WireServer(lambda seen: OK) as server:
+    with RawServer(lambda seen: OK) as server:
         driver(server.url).send(call)
-        assert server.seen[0].json == {"a": 1}
+        assert server.requests[0].json == {"a": 1}
 
 
 def test_cookies_are_not_kept(driver: type[SyncDriver]) -> None:
-    with WireServer(lambda seen: json_answer({}, 503 if seen.number == 0 else 200, Set_Cookie="a=b")) as server:
+    with RawServer(lambda seen: json_response({}, 503 if seen.number == 0 else 200, Set_Cookie="a=b")) as server:
         driver(server.url).send(POLL)
-        assert len(server.seen) == 2
-        assert "cookie" not in server.seen[1].headers
+        assert len(server.requests) == 2
+        assert "cookie" not in server.requests[1].headers
 
 
 @pytest.mark.parametrize("proxy_elsewhere", [False, True])
@@ -93,7 +93,7 @@ def test_each_request_writes_its_line_once(
 ) -> None:
     if proxy_elsewhere:  # then httpx's own client chooses who goes by it, and writes the line
         monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    with WireServer(lambda seen: OK) as server, caplog.at_level(logging.INFO, "httpx"):
+    with RawServer(lambda seen: OK) as server, caplog.at_level(logging.INFO, "httpx"):
         driver(server.url).send(POLL)
     lines = [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
     assert lines == [("httpx", "INFO", f'HTTP Request: GET {server.url}/v1/reports/r "HTTP/1.1 202 Whatever"')]
@@ -110,26 +110,26 @@ MAKE = endpoints.Call("make", "POST", "/v1/things", body={"a": 1})
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(raw=CHUNKED, after=b"ZZ\r\n", stall=0),
-        Answer(raw=CHUNKED + b"2\r\n{}\r\n", after=b"nonsense", stall=0),
-        Answer(raw=CHUNKED, after=b"2\r\n{}!!", stall=0),
-        Answer(raw=b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", stall=0),
-        Answer(raw=b"HTTP/1.1 100 Continue\r\n\r\n", stall=0),
-        Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", stall=0),
-        Answer(raw=b"HTTP/1.1 101 Switching Protocols\r\n\r\n", stall=0),
-        Answer(raw=b"nonsense\r\n\r\n", stall=0),
+        Response(raw=CHUNKED, after=b"ZZ\r\n", stall=0),
+        Response(raw=CHUNKED + b"2\r\n{}\r\n", after=b"nonsense", stall=0),
+        Response(raw=CHUNKED, after=b"2\r\n{}!!", stall=0),
+        Response(raw=b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", stall=0),
+        Response(raw=b"HTTP/1.1 100 Continue\r\n\r\n", stall=0),
+        Response(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", stall=0),
+        Response(raw=b"HTTP/1.1 101 Switching Protocols\r\n\r\n", stall=0),
+        Response(raw=b"nonsense\r\n\r\n", stall=0),
     ],
     ids=["chunk", "trailer", "end of a chunk", "103", "100", "body", "101", "head"],
 )
-def test_every_request_ends_and_one_that_creates_is_ambiguous(driver: type[SyncDriver], answer: Answer) -> None:
-    with WireServer(lambda seen: answer) as server:
+def test_every_request_ends_and_one_that_creates_is_ambiguous(driver: type[SyncDriver], answer: Response) -> None:
+    with RawServer(lambda seen: answer) as server:
         began = time.monotonic()
         with pytest.raises(RingEventsTransportError) as caught:
             driver(server.url, max_attempts=1, timeout=0.2).send(MAKE)
         assert time.monotonic() - began < 10, "it ends by itself, long before anybody loses patience"
         assert caught.value.sent
         assert caught.value.ambiguous
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
 
 
 def test_an_answer_that_nobody_asked_for_is_given_to_nobody() -> None:
@@ -139,9 +139,9 @@ def test_an_answer_that_nobody_asked_for_is_given_to_nobody() -> None:
             await asyncio.sleep(0.3)
             return [*answers, await client.send(POLL, max_attempts=1)]
 
-    with WireServer(lambda seen: Answer(raw=WHOLE, after=STRAY if seen.number == 0 else b"")) as server:
+    with RawServer(lambda seen: Response(raw=WHOLE, after=STRAY if seen.number == 0 else b"")) as server:
         assert asyncio.run(main(server.url)) == [{}, {}]
-        assert [seen.connection for seen in server.seen] == [1, 2]
+        assert [seen.connection for seen in server.requests] == [1, 2]
 
 
 def test_a_connection_that_ended_while_the_loop_was_blocked_is_not_used() -> None:
@@ -151,19 +151,19 @@ def test_a_connection_that_ended_while_the_loop_was_blocked_is_not_used() -> Non
             time.sleep(0.3)
             await client.send(MAKE, max_attempts=1)
 
-    with WireServer(lambda seen: Answer(raw=WHOLE, ends=seen.number == 0)) as server:
+    with RawServer(lambda seen: Response(raw=WHOLE, ends=seen.number == 0)) as server:
         asyncio.run(main(server.url))
-        assert [seen.method for seen in server.seen] == ["GET", "POST"]
+        assert [seen.method for seen in server.requests] == ["GET", "POST"]
 
 
 def test_what_is_asked_for_is_in_no_traceback(driver: type[SyncDriver]) -> None:
     call = endpoints.list_registrations("e", {"email": "canary@example.org"})
     with (
-        WireServer(lambda seen: Answer(raw=b"nonsense\r\n\r\n", stall=0)) as server,
+        RawServer(lambda seen: Response(raw=b"nonsense\r\n\r\n", stall=0)) as server,
         pytest.raises(RingEventsTransportError) as caught,
     ):
         driver(server.url, max_attempts=1).send(call)
-    assert server.seen[0].query["filter[email][eq]"] == "canary@example.org"
+    assert server.requests[0].query["filter[email][eq]"] == "canary@example.org"
     assert "canary" not in "".join(traceback.format_exception(caught.value))
 
 
@@ -175,12 +175,12 @@ def test_looking_up_a_name_counts_as_connecting(monkeypatch: pytest.MonkeyPatch)
         return look_up(*args, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow_look_up)
-    with WireServer(lambda seen: OK) as server:
+    with RawServer(lambda seen: OK) as server:
         with pytest.raises(RingEventsTransportError) as caught:
             AsyncDriver(server.url.replace("127.0.0.1", "localhost"), max_attempts=1, timeout=0.2).send(POLL)
         assert caught.value.timed_out
         assert not caught.value.sent
-        assert not server.seen
+        assert not server.requests
 
 
 def test_closing_it_during_its_first_request_leaves_nothing_open() -> None:
@@ -192,12 +192,12 @@ def test_closing_it_during_its_first_request_leaves_nothing_open() -> None:
         with pytest.raises(RuntimeError, match="closed"):
             await first
 
-    with WireServer(lambda seen: OK) as server:
+    with RawServer(lambda seen: OK) as server:
         asyncio.run(main(server.url))
         assert server.connections == 0
 
 
 def test_a_request_without_a_body_names_no_type(driver: type[SyncDriver]) -> None:
-    with WireServer(lambda seen: OK) as server:
+    with RawServer(lambda seen: OK) as server:
         driver(server.url).send(endpoints.Call("odd", "POST", "/v1/things"))
-        assert "content-type" not in server.seen[0].headers
+        assert "content-type" not in server.requests[0].headers

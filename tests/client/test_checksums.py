@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from drivers import SyncDriver
+from client_drivers import SyncDriver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire import Answer, Seen, WireServer
+from raw_server import RawServer, Request, Response
 
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.downloads.checksums import Checksum
@@ -60,14 +60,14 @@ class Store:
         self.cuts = list(cuts)
         self.framing = framing
 
-    def __call__(self, seen: Seen) -> Answer:
+    def __call__(self, seen: Request) -> Response:
         headers = [("Content-Type", "text/csv"), ("ETag", ETAG), *self.headers]
         start = int(seen.headers.get("range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
         status = 206 if start else 200
         if start:
             headers.append(("Content-Range", f"bytes {start}-{len(self.sent) - 1}/{len(self.sent)}"))
         cut = self.cuts.pop(0) if self.cuts else None
-        return Answer(status, self.sent[start:], headers, cut=cut, framing=self.framing)
+        return Response(status, self.sent[start:], headers, cut=cut, framing=self.framing)
 
 
 @pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
@@ -76,7 +76,7 @@ def test_a_byte_that_was_flipped_is_seen_by_the_checksum(
     driver: type[SyncDriver], headers: Any, cuts: tuple[int, ...]
 ) -> None:
     for sent in (CONTENT, flipped(CONTENT, 10), flipped(CONTENT, len(CONTENT) - 10)):
-        with WireServer(Store(headers, sent, cuts)) as server:
+        with RawServer(Store(headers, sent, cuts)) as server:
             if sent == CONTENT:
                 assert driver(server.url).download(CALL).content == CONTENT
             else:
@@ -84,12 +84,12 @@ def test_a_byte_that_was_flipped_is_seen_by_the_checksum(
                     RingEventsTransferError, match=r"127\.0\.0\.1 sent other bytes than its checksum says"
                 ):
                     driver(server.url).download(CALL)
-            assert len(server.seen) == 1 + len(cuts), "another request would bring the same bytes"
+            assert len(server.requests) == 1 + len(cuts), "another request would bring the same bytes"
 
 
 def test_what_the_checksum_says_is_in_the_message_and_the_task_may_be_tried_again(driver: type[SyncDriver]) -> None:
     sent = flipped(CONTENT, 7)
-    with WireServer(Store(HEADERS["Repr-Digest"], sent)) as server, pytest.raises(RingEventsTransferError) as caught:
+    with RawServer(Store(HEADERS["Repr-Digest"], sent)) as server, pytest.raises(RingEventsTransferError) as caught:
         driver(server.url).download(CALL)
     for content in (CONTENT, sent):
         assert hashlib.sha256(content).hexdigest() in str(caught.value)
@@ -99,10 +99,10 @@ def test_what_the_checksum_says_is_in_the_message_and_the_task_may_be_tried_agai
 
 
 def test_a_checksum_verifies_a_file_whose_length_is_not_said(driver: type[SyncDriver]) -> None:
-    with WireServer(Store(HEADERS["Content-MD5"], framing="close")) as server:
+    with RawServer(Store(HEADERS["Content-MD5"], framing="close")) as server:
         assert driver(server.url).download(CALL).plan.verified
     with (
-        WireServer(Store(HEADERS["Content-MD5"], framing="close", cuts=(400_000,))) as server,
+        RawServer(Store(HEADERS["Content-MD5"], framing="close", cuts=(400_000,))) as server,
         pytest.raises(RingEventsTransferError, match="checksum"),
     ):
         driver(server.url).download(CALL)
@@ -125,13 +125,13 @@ def test_a_checksum_verifies_a_file_whose_length_is_not_said(driver: type[SyncDr
 )
 def test_what_is_no_checksum_is_not_taken_for_one(driver: type[SyncDriver], headers: dict[str, str]) -> None:
     sent = flipped(CONTENT, 5)
-    with WireServer(Store(headers, sent)) as server:
+    with RawServer(Store(headers, sent)) as server:
         assert driver(server.url).download(CALL).content == sent
 
 
 def test_the_stronger_of_two_is_compared(driver: type[SyncDriver]) -> None:
     headers = {"Content-MD5": coded("md5", b"another file"), "Repr-Digest": f"sha-256=:{SHA256}:"}
-    with WireServer(Store(headers)) as server:
+    with RawServer(Store(headers)) as server:
         assert driver(server.url).download(CALL).content == CONTENT
 
 
@@ -139,20 +139,20 @@ def test_a_part_s_own_checksum_is_not_the_file_s(driver: type[SyncDriver]) -> No
     """Stores say the Content-MD5 of what an answer holds: of a range, of the range."""
     store = Store({}, cuts=(300_000,))
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         answer = store(seen)
         headers = [*answer.headers, ("Content-MD5", coded("md5", answer.body))]
         return replace(answer, headers=headers)
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         assert driver(server.url).download(CALL).content == CONTENT
-        assert len(server.seen) == 2
+        assert len(server.requests) == 2
 
 
 def test_a_compressed_file_is_not_compared(driver: type[SyncDriver]) -> None:
     packed = gzip.compress(CONTENT)
     headers = {"Content-Type": "text/csv", "Content-Encoding": "gzip", "Content-MD5": MD5}
-    with WireServer(lambda seen: Answer(200, packed, headers)) as server:
+    with RawServer(lambda seen: Response(200, packed, headers)) as server:
         assert driver(server.url).download(CALL).content == CONTENT
 
 

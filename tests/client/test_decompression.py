@@ -9,10 +9,10 @@ import zlib
 from typing import Any
 
 import pytest
-from drivers import SyncDriver
+from client_drivers import SyncDriver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire import Answer, WireServer
+from raw_server import RawServer, Response
 
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.errors import (
@@ -57,7 +57,7 @@ def test_an_answer_that_unpacks_to_hundreds_of_megabytes_does_not_fill_memory(
     monkeypatch.setattr(defaults, "MAX_JSON_BYTES", 1_000_000)
     status = 500 if what == "an error page" else 200
     wanted = RingEventsApiError if status == 500 else RingEventsTransportError
-    with WireServer(lambda seen: Answer(status, bomb, {"Content-Encoding": "gzip"})) as server:
+    with RawServer(lambda seen: Response(status, bomb, {"Content-Encoding": "gzip"})) as server:
         tracemalloc.start()
         try:
             with pytest.raises(wanted):
@@ -71,7 +71,7 @@ def test_an_answer_that_unpacks_to_hundreds_of_megabytes_does_not_fill_memory(
 def test_a_file_that_unpacks_to_hundreds_of_megabytes_comes_in_blocks(driver: type[SyncDriver], bomb: bytes) -> None:
     headers = {"Content-Encoding": "gzip", "Content-Type": "text/csv"}
     blocks: Any = Sizes()
-    with WireServer(lambda seen: Answer(200, bomb, headers)) as server:
+    with RawServer(lambda seen: Response(200, bomb, headers)) as server:
         driver(server.url).download(FILE, into=blocks)
     assert sum(blocks.sizes) == 300_000_000
     assert max(blocks.sizes) <= 2 * defaults.CHUNK_BYTES
@@ -97,11 +97,11 @@ class Sizes(list[bytes]):
 def test_answers_and_files_in_every_known_encoding(driver: type[SyncDriver], encoding: str, framing: str) -> None:
     body = json.dumps({"data": {"id": "e", "attributes": {"text": "x" * 300_000}}}).encode()
     headers = {"Content-Type": "text/csv", **({"Content-Encoding": encoding} if encoding else {})}
-    with WireServer(lambda seen: Answer(200, PACKED[encoding](body), headers, framing=framing)) as server:
+    with RawServer(lambda seen: Response(200, PACKED[encoding](body), headers, framing=framing)) as server:
         assert driver(server.url).send(GET)["data"]["id"] == "e"
         if encoding != "x-gzip":
             assert driver(server.url).download(FILE).content == body
-        assert {seen.headers["accept-encoding"] for seen in server.seen} <= {"gzip, deflate", "identity"}
+        assert {seen.headers["accept-encoding"] for seen in server.requests} <= {"gzip, deflate", "identity"}
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
@@ -112,7 +112,7 @@ def test_a_compressed_file_that_ends_in_the_middle_is_no_file(
     part = PACKED[encoding](CONTENT)[:-1000]
     headers = {"Content-Encoding": encoding, "Content-Type": "text/csv"}
     with (
-        WireServer(lambda seen: Answer(200, part, headers, framing=framing)) as server,
+        RawServer(lambda seen: Response(200, part, headers, framing=framing)) as server,
         pytest.raises(RingEventsTransferError, match="compressed file that ends in the middle"),
     ):
         driver(server.url).download(FILE)
@@ -120,10 +120,10 @@ def test_a_compressed_file_that_ends_in_the_middle_is_no_file(
 
 @pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:5] + b"\xff" * 50], ids=["none", "broken"])
 def test_what_is_not_compressed_as_it_says_is_an_error_of_ours(driver: type[SyncDriver], body: bytes) -> None:
-    with WireServer(lambda seen: Answer(200, body, {"Content-Encoding": "gzip"})) as server:
+    with RawServer(lambda seen: Response(200, body, {"Content-Encoding": "gzip"})) as server:
         with pytest.raises(RingEventsTransportError, match=r"no whole answer came|no readable JSON"):
             driver(server.url, max_attempts=2).send(GET)
-        assert len(server.seen) == 2
+        assert len(server.requests) == 2
 
 
 @given(

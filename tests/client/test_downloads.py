@@ -9,10 +9,18 @@ import zlib
 from typing import Any
 
 import pytest
-from drivers import SyncDriver
+from client_drivers import SyncDriver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire import NO_ANSWER, Answer, Seen, WireServer, closed_port, json_answer, problem
+from raw_server import (
+    NO_RESPONSE,
+    RawServer,
+    Request,
+    Response,
+    closed_port,
+    error_response,
+    json_response,
+)
 
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.downloads.state import DownloadRestartRequired, file_name
@@ -47,7 +55,7 @@ class Store:
         self.content = CONTENT
         self.odd = odd
 
-    def __call__(self, seen: Seen) -> Answer:
+    def __call__(self, seen: Request) -> Response:
         headers = {**CSV, **({"ETag": self.etag} if self.etag else {}), **self.odd.get("headers", {})}
         status, body = 200, self.content
         wanted = seen.headers.get("range")
@@ -58,7 +66,7 @@ class Store:
             headers["Content-Range"] = f"bytes {first}-{len(self.content) - 1}/{total}"
             headers |= self.odd.get("part_headers", {})
         cut = self.cuts.pop(0) if self.cuts else None
-        return Answer(
+        return Response(
             self.odd.get("part_status", status) if status == 206 else status,
             body,
             headers,
@@ -68,12 +76,12 @@ class Store:
         )
 
 
-def whole(seen: Seen) -> Answer:
-    return Answer(200, CONTENT, CSV)
+def whole(seen: Request) -> Response:
+    return Response(200, CONTENT, CSV)
 
 
-def redirect(url: str, status: int = 302) -> Answer:
-    return Answer(status, headers={"Location": url})
+def redirect(url: str, status: int = 302) -> Response:
+    return Response(status, headers={"Location": url})
 
 
 class Api:
@@ -83,12 +91,12 @@ class Api:
         self.download = download
         self.link = link
 
-    def __call__(self, seen: Seen) -> Answer:
+    def __call__(self, seen: Request) -> Response:
         if seen.path == "/v1/reports/r/download":
             return self.download(seen) if callable(self.download) else self.download
         if seen.path == "/v1/reports/r":
             link = self.link() if callable(self.link) else self.link
-            return json_answer({"data": {"id": "r", "type": "report", "attributes": {"url": link}}})
+            return json_response({"data": {"id": "r", "type": "report", "attributes": {"url": link}}})
         raise AssertionError(seen.target)
 
 
@@ -97,9 +105,9 @@ class Api:
 
 def test_a_file_from_download_itself(driver: type[SyncDriver]) -> None:
     headers = {**CSV, "ETag": ETAG, "Content-Disposition": 'attachment; filename="regs.csv"'}
-    with WireServer(lambda seen: Answer(200, CONTENT, headers)) as api:
+    with RawServer(lambda seen: Response(200, CONTENT, headers)) as api:
         fetched = driver(api.url).download(CALL)
-        assert len(api.seen) == 1
+        assert len(api.requests) == 1
     plan = fetched.plan
     assert fetched.content == CONTENT
     assert (plan.size, plan.received, plan.verified, plan.etag) == (len(CONTENT), len(CONTENT), True, ETAG)
@@ -108,11 +116,11 @@ def test_a_file_from_download_itself(driver: type[SyncDriver]) -> None:
 
 def test_blocks_are_large_and_an_empty_file_is_a_file(driver: type[SyncDriver]) -> None:
     blocks: list[bytes] = []
-    with WireServer(whole) as api:
+    with RawServer(whole) as api:
         driver(api.url).download(CALL, blocks)
     assert b"".join(blocks) == CONTENT
     assert all(len(block) >= defaults.CHUNK_BYTES for block in blocks[:-1])
-    with WireServer(lambda seen: Answer(200, b"", CSV)) as api:
+    with RawServer(lambda seen: Response(200, b"", CSV)) as api:
         fetched = driver(api.url).download(CALL)
     assert (fetched.content, fetched.plan.verified) == (b"", True)
 
@@ -120,54 +128,54 @@ def test_blocks_are_large_and_an_empty_file_is_a_file(driver: type[SyncDriver]) 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_the_key_does_not_go_along_to_another_origin(driver: type[SyncDriver], status: int) -> None:
     with (
-        WireServer(whole) as store,
-        WireServer(lambda seen: redirect(f"{store.url}/f?{SIGNATURE}", status)) as api,
+        RawServer(whole) as store,
+        RawServer(lambda seen: redirect(f"{store.url}/f?{SIGNATURE}", status)) as api,
     ):
         assert driver(api.url).download(CALL).content == CONTENT
-        assert "authorization" in api.seen[0].headers
-        (seen,) = store.seen
+        assert "authorization" in api.requests[0].headers
+        (seen,) = store.requests
         assert seen.target == f"/f?{SIGNATURE}"
         assert "authorization" not in seen.headers
         assert seen.headers["accept-encoding"] == "identity"
 
 
 def test_the_key_goes_along_on_the_apis_own_origin(driver: type[SyncDriver]) -> None:
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         return whole(seen) if seen.path == "/files/1" else redirect("/files/1")
 
-    with WireServer(handler) as api:
+    with RawServer(handler) as api:
         assert driver(api.url).download(CALL).content == CONTENT
-        assert "authorization" in api.seen[1].headers
+        assert "authorization" in api.requests[1].headers
 
 
 def test_the_key_does_not_come_back_into_play_by_way_of_another_origin(driver: type[SyncDriver]) -> None:
     """There and back again: what another origin chose to link to gets the key only as the API's own origin."""
-    with WireServer(whole) as last:
+    with RawServer(whole) as last:
         with (
-            WireServer(lambda seen: redirect(f"{last.url}/b")) as middle,
-            WireServer(lambda seen: redirect(f"{middle.url}/a")) as api,
+            RawServer(lambda seen: redirect(f"{last.url}/b")) as middle,
+            RawServer(lambda seen: redirect(f"{middle.url}/a")) as api,
         ):
             assert driver(api.url).download(CALL).content == CONTENT
-            assert "authorization" not in middle.seen[0].headers
-        assert "authorization" not in last.seen[0].headers
+            assert "authorization" not in middle.requests[0].headers
+        assert "authorization" not in last.requests[0].headers
 
 
 @pytest.mark.parametrize("hops", [1, 3, 5])
 def test_a_chain_of_redirects_is_followed(driver: type[SyncDriver], hops: int) -> None:
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         at = int(seen.path.rpartition("/")[2]) if seen.path.startswith("/hop/") else 0
         return whole(seen) if at == hops else redirect(f"/hop/{at + 1}")
 
-    with WireServer(handler) as api:
+    with RawServer(handler) as api:
         assert driver(api.url).download(CALL).content == CONTENT
-        assert len(api.seen) == hops + 1
+        assert len(api.requests) == hops + 1
 
 
 def test_redirects_without_end_are_left(driver: type[SyncDriver]) -> None:
-    with WireServer(lambda seen: redirect("/round")) as api:
+    with RawServer(lambda seen: redirect("/round")) as api:
         with pytest.raises(RingEventsTransferError, match="redirects without end"):
             driver(api.url).download(CALL)
-        assert len(api.seen) == defaults.MAX_REDIRECTS + 1
+        assert len(api.requests) == defaults.MAX_REDIRECTS + 1
 
 
 @pytest.mark.parametrize(
@@ -182,17 +190,17 @@ def test_redirects_without_end_are_left(driver: type[SyncDriver]) -> None:
     ],
 )
 def test_a_redirect_to_what_is_not_safe_is_an_error(driver: type[SyncDriver], location: str, message: str) -> None:
-    with WireServer(lambda seen: redirect(location)) as api:
+    with RawServer(lambda seen: redirect(location)) as api:
         with pytest.raises(RingEventsTransferError, match=message) as caught:
             driver(api.url).download(CALL)
-        assert len(api.seen) == 1
+        assert len(api.requests) == 1
     assert SIGNATURE not in str(caught.value)
 
 
 @pytest.mark.parametrize("location", ["http://[::1/f", "\x7f", "javascript:alert(1)"])
 def test_a_redirect_to_no_address_at_all_ends_as_an_error_of_ours(driver: type[SyncDriver], location: str) -> None:
     with (
-        WireServer(Api(redirect(location), location)) as api,
+        RawServer(Api(redirect(location), location)) as api,
         pytest.raises((RingEventsTransferError, RingEventsTransportError)),
     ):
         driver(api.url, max_attempts=1).download(CALL)
@@ -201,56 +209,56 @@ def test_a_redirect_to_no_address_at_all_ends_as_an_error_of_ours(driver: type[S
 @pytest.mark.parametrize("link", ["http://[::1/f", "https://host:port/f", "ftp://host/f", "mailto:a@b", "https://"])
 def test_a_link_that_is_no_address_ends_as_an_error_of_ours(driver: type[SyncDriver], link: str) -> None:
     with (
-        WireServer(Api(problem(404), link)) as api,
+        RawServer(Api(error_response(404), link)) as api,
         pytest.raises(RingEventsTransferError, match=r"no http|no usable address"),
     ):
         driver(api.url).download(CALL)
 
 
 NO_FILE = {
-    "403": problem(403),
-    "404": problem(404),
-    "400": problem(400),
-    "500": problem(500),
-    "202": json_answer({"data": {}}, 202),
-    "202 csv": Answer(202, b"a,b", CSV),
-    "204": Answer(204),
-    "html": Answer(200, b"<html>", {"Content-Type": "text/html; charset=utf-8"}),
-    "json": json_answer({"data": {}}),
-    "json api": Answer(200, b"{}", {"Content-Type": "Application/vnd.api+json"}),
-    "no answer": NO_ANSWER,
+    "403": error_response(403),
+    "404": error_response(404),
+    "400": error_response(400),
+    "500": error_response(500),
+    "202": json_response({"data": {}}, 202),
+    "202 csv": Response(202, b"a,b", CSV),
+    "204": Response(204),
+    "html": Response(200, b"<html>", {"Content-Type": "text/html; charset=utf-8"}),
+    "json": json_response({"data": {}}),
+    "json api": Response(200, b"{}", {"Content-Type": "Application/vnd.api+json"}),
+    "no answer": NO_RESPONSE,
 }
 
 
 @pytest.mark.parametrize("answer", NO_FILE.values(), ids=NO_FILE)
-def test_where_download_will_not_do_the_signed_link_does(driver: type[SyncDriver], answer: Answer) -> None:
+def test_where_download_will_not_do_the_signed_link_does(driver: type[SyncDriver], answer: Response) -> None:
     with (
-        WireServer(whole) as store,
-        WireServer(Api(answer, lambda: f"{store.url}/f?{SIGNATURE}")) as api,
+        RawServer(whole) as store,
+        RawServer(Api(answer, lambda: f"{store.url}/f?{SIGNATURE}")) as api,
     ):
         assert driver(api.url, max_attempts=2).download(CALL).content == CONTENT
-        assert "authorization" not in store.seen[0].headers
+        assert "authorization" not in store.requests[0].headers
         assert api.paths[-1] == "/v1/reports/r"
 
 
 @pytest.mark.parametrize(
     ("answer", "error"),
-    [(problem(401), RingEventsAuthError), (problem(429, Retry_After="200"), RingEventsRateLimitError)],
+    [(error_response(401), RingEventsAuthError), (error_response(429, Retry_After="200"), RingEventsRateLimitError)],
 )
 def test_a_refused_key_and_a_rate_limit_are_not_walked_around(
-    driver: type[SyncDriver], answer: Answer, error: type[RingEventsError]
+    driver: type[SyncDriver], answer: Response, error: type[RingEventsError]
 ) -> None:
-    with WireServer(Api(answer, "https://example.org")) as api:
+    with RawServer(Api(answer, "https://example.org")) as api:
         with pytest.raises(error):
             driver(api.url).download(CALL)
-        assert len(api.seen) == 1
+        assert len(api.requests) == 1
 
 
 @pytest.mark.parametrize("answer", [NO_FILE["html"], NO_FILE["json"], NO_FILE["202"], NO_FILE["204"]])
-def test_no_file_anywhere_is_an_error_and_never_a_file(driver: type[SyncDriver], answer: Answer) -> None:
+def test_no_file_anywhere_is_an_error_and_never_a_file(driver: type[SyncDriver], answer: Response) -> None:
     with (
-        WireServer(lambda seen: answer) as store,
-        WireServer(Api(answer, lambda: f"{store.url}/f?{SIGNATURE}")) as api,
+        RawServer(lambda seen: answer) as store,
+        RawServer(Api(answer, lambda: f"{store.url}/f?{SIGNATURE}")) as api,
         pytest.raises(RingEventsTransferError, match="where a file was expected") as caught,
     ):
         driver(api.url).download(CALL)
@@ -260,14 +268,17 @@ def test_no_file_anywhere_is_an_error_and_never_a_file(driver: type[SyncDriver],
 
 @pytest.mark.parametrize("link", [None, "", 5])
 def test_without_a_link_what_went_wrong_at_download_is_raised(driver: type[SyncDriver], link: Any) -> None:
-    with WireServer(Api(problem(403, {"detail": "not yours"}), link)) as api:
+    with RawServer(Api(error_response(403, {"detail": "not yours"}), link)) as api:
         with pytest.raises(RingEventsAuthError, match="not yours"):
             driver(api.url).download(CALL)
         assert api.paths == ["/v1/reports/r/download", "/v1/reports/r"]
 
 
 def test_a_report_that_is_not_there_is_not_found(driver: type[SyncDriver]) -> None:
-    with WireServer(lambda seen: problem(404)) as api, pytest.raises(RingEventsNotFoundError, match="get_report"):
+    with (
+        RawServer(lambda seen: error_response(404)) as api,
+        pytest.raises(RingEventsNotFoundError, match="get_report"),
+    ):
         driver(api.url).download(CALL)
 
 
@@ -279,38 +290,38 @@ def test_a_report_that_is_not_there_is_not_found(driver: type[SyncDriver]) -> No
 def test_an_expired_link_is_asked_for_anew(driver: type[SyncDriver], status: int, by: str) -> None:
     given_out: list[str] = []
 
-    def store_handler(seen: Seen) -> Answer:
+    def store_handler(seen: Request) -> Response:
         fresh = len(given_out) >= 3
-        return whole(seen) if fresh else Answer(status, b"<Error><Code>AccessDenied</Code></Error>")
+        return whole(seen) if fresh else Response(status, b"<Error><Code>AccessDenied</Code></Error>")
 
-    with WireServer(store_handler) as store:
+    with RawServer(store_handler) as store:
 
         def link() -> str:
             given_out.append(f"{store.url}/f?{SIGNATURE}{len(given_out)}")
             return given_out[-1]
 
         by_redirect = Api(lambda seen: redirect(link()), None)
-        with WireServer(by_redirect if by == "redirect" else Api(problem(404), link)) as api:
+        with RawServer(by_redirect if by == "redirect" else Api(error_response(404), link)) as api:
             assert driver(api.url).download(CALL).content == CONTENT
-        assert [seen.target for seen in store.seen] == [f"/f?{SIGNATURE}{number}" for number in range(3)]
+        assert [seen.target for seen in store.requests] == [f"/f?{SIGNATURE}{number}" for number in range(3)]
 
 
 def test_a_link_that_never_works_ends_as_a_transfer_error_not_as_a_refused_key(driver: type[SyncDriver]) -> None:
     with (
-        WireServer(lambda seen: Answer(403)) as store,
-        WireServer(lambda seen: Api(redirect(f"{store.url}/f?{SIGNATURE}"), f"{store.url}/g")(seen)) as api,
+        RawServer(lambda seen: Response(403)) as store,
+        RawServer(lambda seen: Api(redirect(f"{store.url}/f?{SIGNATURE}"), f"{store.url}/g")(seen)) as api,
     ):
         with pytest.raises(RingEventsTransferError, match="answered 403") as caught:
             driver(api.url).download(CALL)
-        assert len(store.seen) <= 2 * (1 + defaults.MAX_LINK_REFRESHES)
+        assert len(store.requests) <= 2 * (1 + defaults.MAX_LINK_REFRESHES)
     assert SIGNATURE not in str(caught.value)
     assert caught.value.retryable
 
 
 def test_a_store_that_fails_is_tried_again_and_then_by_the_other_way(driver: type[SyncDriver]) -> None:
     with (
-        WireServer(lambda seen: Answer(503) if seen.path == "/a" else whole(seen)) as store,
-        WireServer(lambda seen: Api(redirect(f"{store.url}/a"), f"{store.url}/b")(seen)) as api,
+        RawServer(lambda seen: Response(503) if seen.path == "/a" else whole(seen)) as store,
+        RawServer(lambda seen: Api(redirect(f"{store.url}/a"), f"{store.url}/b")(seen)) as api,
     ):
         assert driver(api.url, max_attempts=3).download(CALL).content == CONTENT
         assert store.paths == ["/a", "/a", "/a", "/b"]
@@ -318,7 +329,7 @@ def test_a_store_that_fails_is_tried_again_and_then_by_the_other_way(driver: typ
 
 def test_a_store_that_cannot_be_reached_is_an_error_without_the_link(driver: type[SyncDriver]) -> None:
     link = f"http://127.0.0.1:{closed_port()}/secret?{SIGNATURE}"
-    with WireServer(Api(redirect(link), link)) as api, pytest.raises(RingEventsTransportError) as caught:
+    with RawServer(Api(redirect(link), link)) as api, pytest.raises(RingEventsTransportError) as caught:
         driver(api.url).download(CALL)
     error: BaseException | None = caught.value
     while error is not None:
@@ -334,9 +345,9 @@ CUTS = {"orderly": {}, "reset": {"reset": True}, "chunked": {"framing": "chunked
 @pytest.mark.parametrize("how", CUTS.values(), ids=CUTS)
 @pytest.mark.parametrize("cuts", [(700_000,), (300_001, 400_000, 1), (0, 0), (len(CONTENT) - 1,)])
 def test_a_cut_file_goes_on_where_it_was_cut(driver: type[SyncDriver], how: dict[str, Any], cuts: tuple[int]) -> None:
-    with WireServer(Store(*cuts, **how)) as api:
+    with RawServer(Store(*cuts, **how)) as api:
         fetched = driver(api.url).download(CALL)
-        later = api.seen[1:]
+        later = api.requests[1:]
     assert fetched.content == CONTENT
     assert fetched.plan.resumes == len(cuts)
     went_on = [seen for seen in later if "range" in seen.headers]
@@ -350,22 +361,22 @@ def test_a_cut_file_goes_on_where_it_was_cut(driver: type[SyncDriver], how: dict
 
 def test_after_a_cut_the_way_begins_where_fresh_links_come_from(driver: type[SyncDriver]) -> None:
     links: list[str] = []
-    with WireServer(Store(700_000)) as store:
+    with RawServer(Store(700_000)) as store:
 
-        def download(seen: Seen) -> Answer:
+        def download(seen: Request) -> Response:
             links.append(f"{store.url}/f?{SIGNATURE}{len(links)}")
             return redirect(links[-1])
 
-        with WireServer(Api(download)) as api:
+        with RawServer(Api(download)) as api:
             assert driver(api.url).download(CALL).content == CONTENT
         assert len(links) == 2
-        assert "authorization" not in store.seen[1].headers
-        assert "range" in store.seen[1].headers
+        assert "authorization" not in store.requests[1].headers
+        assert "range" in store.requests[1].headers
 
 
 def restarts(driver: type[SyncDriver], handler: Any, **options: Any) -> DownloadRestartRequired:
     blocks: list[bytes] = []
-    with WireServer(handler) as api, pytest.raises(DownloadRestartRequired) as caught:
+    with RawServer(handler) as api, pytest.raises(DownloadRestartRequired) as caught:
         driver(api.url, **options).download(CALL, blocks)
     received = b"".join(blocks)
     assert CONTENT.startswith(received)
@@ -409,7 +420,7 @@ def test_what_cannot_be_taken_up_again_starts_over(driver: type[SyncDriver], opt
 def test_a_file_that_changed_in_between_starts_over(driver: type[SyncDriver]) -> None:
     store = Store(700_000)
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         answer = store(seen)
         store.etag = '"v2"'
         return answer
@@ -418,14 +429,14 @@ def test_a_file_that_changed_in_between_starts_over(driver: type[SyncDriver]) ->
 
 
 def test_a_file_that_is_shorter_now_starts_over(driver: type[SyncDriver]) -> None:
-    def handler(seen: Seen) -> Answer:
-        return Answer(416) if "range" in seen.headers else Store(700_000)(seen)
+    def handler(seen: Request) -> Response:
+        return Response(416) if "range" in seen.headers else Store(700_000)(seen)
 
     assert "shorter" in str(restarts(driver, handler))
 
 
 def test_the_size_is_learnt_from_a_range_where_the_first_answer_did_not_say(driver: type[SyncDriver]) -> None:
-    with WireServer(Store(700_000, framing="chunked")) as api:
+    with RawServer(Store(700_000, framing="chunked")) as api:
         fetched = driver(api.url).download(CALL)
     assert fetched.content == CONTENT
     assert fetched.plan.size == len(CONTENT)
@@ -433,50 +444,50 @@ def test_the_size_is_learnt_from_a_range_where_the_first_answer_did_not_say(driv
 
 
 def test_a_range_that_ends_early_is_not_taken_for_the_whole_file(driver: type[SyncDriver]) -> None:
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         if "range" not in seen.headers:
             return Store(700_000)(seen)
         start = int(seen.headers["range"].removeprefix("bytes=").rstrip("-"))
         part = CONTENT[start : start + 1000]
         headers = {**CSV, "ETag": ETAG, "Content-Range": f"bytes {start}-{start + 999}/{len(CONTENT)}"}
-        return Answer(206, part, headers)
+        return Response(206, part, headers)
 
-    with WireServer(handler) as api, pytest.raises(RingEventsTransferError, match=f"of a file of {len(CONTENT)}"):
+    with RawServer(handler) as api, pytest.raises(RingEventsTransferError, match=f"of a file of {len(CONTENT)}"):
         driver(api.url).download(CALL)
 
 
 def test_a_part_where_all_was_asked_for_is_an_error(driver: type[SyncDriver]) -> None:
-    answer = Answer(206, b"part", {**CSV, "Content-Range": "bytes 5-8/100"})
-    with WireServer(lambda seen: answer) as api, pytest.raises(RingEventsTransferError, match="a part of the file"):
+    answer = Response(206, b"part", {**CSV, "Content-Range": "bytes 5-8/100"})
+    with RawServer(lambda seen: answer) as api, pytest.raises(RingEventsTransferError, match="a part of the file"):
         driver(api.url).download(CALL)
 
 
 def test_a_file_that_is_cut_again_and_again_is_given_up(driver: type[SyncDriver]) -> None:
-    with WireServer(Store(*[0] * 100)) as api:
+    with RawServer(Store(*[0] * 100)) as api:
         with pytest.raises(RingEventsTransferError, match="cut the file 6 times") as caught:
             driver(api.url).download(CALL)
-        assert len(api.seen) == 1 + defaults.MAX_RESUMES
+        assert len(api.requests) == 1 + defaults.MAX_RESUMES
     assert not isinstance(caught.value, DownloadRestartRequired)
 
 
 def test_silence_in_the_middle_is_a_cut(driver: type[SyncDriver]) -> None:
-    answers = [Answer(200, CONTENT, {**CSV, "ETag": ETAG}, stall=700_000)]
+    answers = [Response(200, CONTENT, {**CSV, "ETag": ETAG}, stall=700_000)]
     store = Store()
-    with WireServer(lambda seen: answers.pop() if answers else store(seen)) as api:
+    with RawServer(lambda seen: answers.pop() if answers else store(seen)) as api:
         fetched = driver(api.url, timeout=0.3).download(CALL)
-        assert "range" in api.seen[1].headers
+        assert "range" in api.requests[1].headers
     assert fetched.content == CONTENT
 
 
 def test_a_file_longer_than_it_said_keeps_to_what_it_said(driver: type[SyncDriver]) -> None:
     """The bytes after Content-Length belong to no body; the connection is not used again."""
-    with WireServer(lambda seen: Answer(200, CONTENT, CSV, declared=1000)) as api:
+    with RawServer(lambda seen: Response(200, CONTENT, CSV, declared=1000)) as api:
         assert driver(api.url).download(CALL).content == CONTENT[:1000]
 
 
 @pytest.mark.parametrize("framing", ["close", "chunked"])
 def test_a_file_whose_length_is_not_said_is_not_verified(driver: type[SyncDriver], framing: str) -> None:
-    with WireServer(lambda seen: Answer(200, CONTENT, CSV, framing=framing)) as api:
+    with RawServer(lambda seen: Response(200, CONTENT, CSV, framing=framing)) as api:
         fetched = driver(api.url).download(CALL)
     assert fetched.content == CONTENT
     assert not fetched.plan.verified
@@ -494,7 +505,7 @@ def test_a_file_whose_length_is_not_said_is_not_verified(driver: type[SyncDriver
 def test_a_compressed_file_is_unpacked_and_its_length_checked_as_sent(
     driver: type[SyncDriver], encoding: str, compressed: bytes
 ) -> None:
-    with WireServer(lambda seen: Answer(200, compressed, {**CSV, "Content-Encoding": encoding})) as api:
+    with RawServer(lambda seen: Response(200, compressed, {**CSV, "Content-Encoding": encoding})) as api:
         fetched = driver(api.url).download(CALL)
     assert fetched.content == CONTENT
     assert fetched.plan.encoded
@@ -507,7 +518,7 @@ def test_a_compressed_file_that_is_cut_starts_over(driver: type[SyncDriver]) -> 
     compressed = gzip.compress(noise)
     headers = {**CSV, "Content-Encoding": "gzip", "ETag": ETAG}
     with (
-        WireServer(lambda seen: Answer(200, compressed, headers, cut=1_500_000)) as api,
+        RawServer(lambda seen: Response(200, compressed, headers, cut=1_500_000)) as api,
         pytest.raises(DownloadRestartRequired),
     ):
         driver(api.url).download(CALL)
@@ -516,7 +527,7 @@ def test_a_compressed_file_that_is_cut_starts_over(driver: type[SyncDriver]) -> 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br", "rot13"])
 def test_an_encoding_that_cannot_be_unpacked_is_not_taken_for_the_file(driver: type[SyncDriver], encoding: str) -> None:
     with (
-        WireServer(lambda seen: Answer(200, b"\x1b\x03packed", {**CSV, "Content-Encoding": encoding})) as api,
+        RawServer(lambda seen: Response(200, b"\x1b\x03packed", {**CSV, "Content-Encoding": encoding})) as api,
         pytest.raises(RingEventsTransferError, match="encoding"),
     ):
         driver(api.url).download(CALL)
@@ -524,7 +535,7 @@ def test_an_encoding_that_cannot_be_unpacked_is_not_taken_for_the_file(driver: t
 
 @pytest.mark.parametrize("encoding", ["", "identity", "Identity"])
 def test_identity_is_no_compression(driver: type[SyncDriver], encoding: str) -> None:
-    with WireServer(lambda seen: Answer(200, CONTENT, {**CSV, "Content-Encoding": encoding})) as api:
+    with RawServer(lambda seen: Response(200, CONTENT, {**CSV, "Content-Encoding": encoding})) as api:
         fetched = driver(api.url).download(CALL)
     assert fetched.content == CONTENT
     assert not fetched.plan.encoded
@@ -534,8 +545,8 @@ def test_identity_is_no_compression(driver: type[SyncDriver], encoding: str) -> 
 
 
 def test_a_download_that_is_left_early_drops_its_connection() -> None:
-    answer = Answer(200, CONTENT, CSV, stall=defaults.CHUNK_BYTES + 1)
-    with WireServer(lambda seen: answer) as api, SyncDriver(api.url).client() as client:
+    answer = Response(200, CONTENT, CSV, stall=defaults.CHUNK_BYTES + 1)
+    with RawServer(lambda seen: answer) as api, SyncDriver(api.url).client() as client:
         with client.download(CALL) as download:
             assert next(iter(download))
         api.stopping.set()  # the server sees that the client has left as soon as it writes or ends
@@ -543,7 +554,7 @@ def test_a_download_that_is_left_early_drops_its_connection() -> None:
 
 
 def test_the_client_goes_on_after_downloads_that_were_left() -> None:
-    with WireServer(Api(whole, "x")) as api, SyncDriver(api.url).client() as client:
+    with RawServer(Api(whole, "x")) as api, SyncDriver(api.url).client() as client:
         for _ in range(2 * defaults.MAX_CONNECTIONS):
             with client.download(CALL) as download:
                 next(iter(download))
@@ -552,7 +563,7 @@ def test_the_client_goes_on_after_downloads_that_were_left() -> None:
 
 def test_downloads_side_by_side_share_a_client() -> None:
     results: list[bytes] = []
-    with WireServer(Store()) as api, SyncDriver(api.url).client() as client:
+    with RawServer(Store()) as api, SyncDriver(api.url).client() as client:
 
         def fetch() -> None:
             with client.download(CALL) as download:
@@ -568,7 +579,10 @@ def test_downloads_side_by_side_share_a_client() -> None:
 
 def test_the_other_errors_of_download_keep_their_kind(driver: type[SyncDriver]) -> None:
     """What the API says of the report itself, not of a link."""
-    with WireServer(lambda seen: problem(403, {"detail": "no"})) as api, pytest.raises(RingEventsApiError) as caught:
+    with (
+        RawServer(lambda seen: error_response(403, {"detail": "no"})) as api,
+        pytest.raises(RingEventsApiError) as caught,
+    ):
         driver(api.url).download(CALL)
     assert isinstance(caught.value, RingEventsAuthError)
 

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from client_drivers import KEY, SyncDriver
 from contract import check_request, operations
-from drivers import KEY, SyncDriver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire import Answer, Seen, WireServer, json_answer
+from raw_server import RawServer, Request, Response, json_response
 
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.endpoints import Call, quote_segment
@@ -162,17 +162,17 @@ CALLS: list[tuple[Call, str, dict[str, str], Any]] = [
 DOWNLOAD = endpoints.download_report("r")
 
 
-def anything(seen: Seen) -> Answer:
-    return json_answer({"data": {"id": "x", "attributes": {}}})
+def anything(seen: Request) -> Response:
+    return json_response({"data": {"id": "x", "attributes": {}}})
 
 
 @pytest.mark.parametrize(("call", "path", "query", "body"), CALLS, ids=lambda part: getattr(part, "operation", ""))
 def test_call_arrives_as_the_reference_documents_it(
     driver: type[SyncDriver], call: Call, path: str, query: dict[str, str], body: Any
 ) -> None:
-    with WireServer(anything) as server:
+    with RawServer(anything) as server:
         driver(server.url).send(call)
-        (seen,) = server.seen
+        (seen,) = server.requests
     assert check_request(seen.method, seen.path, seen.raw_query, seen.body) == call.operation
     assert seen.path == path
     assert seen.query == query
@@ -184,9 +184,9 @@ def test_call_arrives_as_the_reference_documents_it(
 
 
 def test_download_arrives_as_the_reference_documents_it(driver: type[SyncDriver]) -> None:
-    with WireServer(lambda seen: Answer(body=b"a,b", headers={"Content-Type": "text/csv"})) as server:
+    with RawServer(lambda seen: Response(body=b"a,b", headers={"Content-Type": "text/csv"})) as server:
         assert driver(server.url).download(DOWNLOAD).content == b"a,b"
-        (seen,) = server.seen
+        (seen,) = server.requests
     assert check_request(seen.method, seen.path, seen.raw_query, seen.body) == "download_report"
     assert seen.headers["accept-encoding"] == "identity"
     assert seen.headers["accept"] == "*/*"
@@ -215,15 +215,15 @@ def test_exactly_the_documented_lists_are_paged() -> None:
 
 @pytest.mark.parametrize("scheme", ["Bearer", "Token", ""])
 def test_authorization_scheme(driver: type[SyncDriver], scheme: str) -> None:
-    with WireServer(anything) as server:
+    with RawServer(anything) as server:
         driver(server.url, auth_scheme=scheme).send(endpoints.health())
-        assert server.seen[0].headers["authorization"] == f"{scheme} {KEY}".strip()
+        assert server.requests[0].headers["authorization"] == f"{scheme} {KEY}".strip()
 
 
 def test_a_path_in_the_base_url_comes_before_the_path_of_the_call(driver: type[SyncDriver]) -> None:
-    with WireServer(anything) as server:
+    with RawServer(anything) as server:
         driver(f"{server.url}/proxy/").send(endpoints.get_event("a/b"))
-        assert server.seen[0].target == "/proxy/v1/events/a%2Fb"
+        assert server.requests[0].target == "/proxy/v1/events/a%2Fb"
 
 
 # --- ids
@@ -251,12 +251,12 @@ STRANGE = {
 
 @pytest.mark.parametrize(("value", "raw"), STRANGE.items())
 def test_an_id_stays_one_quoted_segment_of_the_path(driver: type[SyncDriver], value: str, raw: str) -> None:
-    with WireServer(anything) as server:
+    with RawServer(anything) as server:
         client = driver(server.url)
         client.send(endpoints.get_event(value))
         client.send(endpoints.create_ticket(value, {"name": "n"}))
         assert server.paths == [f"/v1/events/{raw}", f"/v1/events/{raw}/tickets"]
-        assert [seen.raw_query for seen in server.seen] == ["", ""]
+        assert [seen.raw_query for seen in server.requests] == ["", ""]
 
 
 def calls_with_id(value: Any) -> list[tuple[str, Any]]:
@@ -329,11 +329,11 @@ def test_an_undocumented_report_type_or_version_is_refused_by_name_unless_allowe
 
 
 def test_a_body_that_json_cannot_say_is_refused_by_name(driver: type[SyncDriver]) -> None:
-    with WireServer(anything) as server:
+    with RawServer(anything) as server:
         for value in (object(), {1, 2}, float("nan")):
             with pytest.raises(RingEventsConfigError, match="create_ticket: the body cannot be written as JSON"):
                 driver(server.url).send(endpoints.create_ticket("e", {"name": value}))
-        assert server.seen == []
+        assert server.requests == []
 
 
 def test_a_call_does_not_change_when_its_arguments_do() -> None:

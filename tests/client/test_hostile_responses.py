@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import unquote, urljoin
 
 import pytest
-from drivers import SyncDriver
+from client_drivers import SyncDriver
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wire import Answer, Seen, WireServer, json_answer
+from raw_server import RawServer, Request, Response, json_response
 
 from airflow_provider_ringevents.client import Client, endpoints
 from airflow_provider_ringevents.client.downloads.state import file_name
@@ -49,15 +49,15 @@ slow = settings(quick, max_examples=40)
 
 
 @contextmanager
-def server_of(answer: Answer) -> Iterator[tuple[WireServer, Client]]:
+def server_of(answer: Response) -> Iterator[tuple[RawServer, Client]]:
     """A server and a client that stays open over all examples."""
-    with WireServer(lambda seen: answer) as server, Client(server.url, "key") as client:
+    with RawServer(lambda seen: answer) as server, Client(server.url, "key") as client:
         yield server, client
 
 
 @pytest.fixture(scope="module")
-def listing() -> Iterator[tuple[WireServer, Client]]:
-    with server_of(json_answer({"data": []})) as both:
+def listing() -> Iterator[tuple[RawServer, Client]]:
+    with server_of(json_response({"data": []})) as both:
         yield both
 
 
@@ -74,15 +74,15 @@ def outcome(act: Callable[[], Any]) -> tuple[Any, RingEventsError | None]:
 
 @given(id=HOSTILE)
 @slow
-def test_an_id_cannot_change_the_request(listing: tuple[WireServer, Client], id: str) -> None:
+def test_an_id_cannot_change_the_request(listing: tuple[RawServer, Client], id: str) -> None:
     server, client = listing
-    server.seen.clear()
+    server.requests.clear()
     try:
         call = endpoints.list_tickets(id)
     except RingEventsConfigError:
         return
     list(client.items(call))
-    (seen,) = server.seen
+    (seen,) = server.requests
     before, between, after = seen.path.partition("/v1/events/")[2].partition("/")
     assert (unquote(before), between, after) == (id, "/", "tickets")
     assert set(seen.query) == {"page", "perPage"}
@@ -91,16 +91,16 @@ def test_an_id_cannot_change_the_request(listing: tuple[WireServer, Client], id:
 
 @given(email=HOSTILE)
 @slow
-def test_a_filter_cannot_change_the_request(listing: tuple[WireServer, Client], email: str) -> None:
+def test_a_filter_cannot_change_the_request(listing: tuple[RawServer, Client], email: str) -> None:
     server, client = listing
-    server.seen.clear()
+    server.requests.clear()
     try:
         call = endpoints.list_registrations("e", {"email": email})
         list(client.items(call))
     except RingEventsConfigError:
-        assert not server.seen
+        assert not server.requests
         return
-    (seen,) = server.seen
+    (seen,) = server.requests
     assert seen.query == {"filter[email][eq]": email, "page": "1", "perPage": "100"}
     assert not any(name.startswith("x-") for name in seen.headers)
 
@@ -118,15 +118,15 @@ def test_any_filter_is_parameters_or_refused(filter: dict[str, Any]) -> None:
 @given(key=HOSTILE)
 @slow
 def test_a_key_cannot_add_a_header(key: str) -> None:
-    with WireServer(lambda seen: json_answer({})) as server:
+    with RawServer(lambda seen: json_response({})) as server:
         client, error = outcome(lambda: Client(server.url, key))
         if error is not None:
             assert len(key) < 4 or key not in str(error)
             return
         with client:
             client.send(GET)
-        assert server.seen[0].headers["authorization"] == f"Bearer {key}"
-        assert not any(name.startswith("x-") for name in server.seen[0].headers)
+        assert server.requests[0].headers["authorization"] == f"Bearer {key}"
+        assert not any(name.startswith("x-") for name in server.requests[0].headers)
 
 
 # --- what comes in
@@ -163,7 +163,7 @@ ODD = {
 @pytest.mark.parametrize("body", ODD.values(), ids=ODD)
 def test_json_that_is_none_is_an_error_of_ours(driver: type[SyncDriver], body: bytes) -> None:
     with (
-        WireServer(lambda seen: Answer(200, body)) as server,
+        RawServer(lambda seen: Response(200, body)) as server,
         pytest.raises(RingEventsTransportError, match="no readable JSON"),
     ):
         driver(server.url, max_attempts=1).send(GET)
@@ -171,7 +171,7 @@ def test_json_that_is_none_is_an_error_of_ours(driver: type[SyncDriver], body: b
 
 def test_of_names_that_come_twice_the_last_counts(driver: type[SyncDriver]) -> None:
     body = b'{"data": [], "data": {"id": "old", "id": "e", "attributes": {"a": 1, "a": 2}}}'
-    with WireServer(lambda seen: Answer(200, body)) as server:
+    with RawServer(lambda seen: Response(200, body)) as server:
         assert driver(server.url).send(GET)["data"] == {"id": "e", "attributes": {"a": 2}}
 
 
@@ -179,13 +179,13 @@ def test_of_names_that_come_twice_the_last_counts(driver: type[SyncDriver]) -> N
 def test_a_count_that_no_list_has_loses_no_row(driver: type[SyncDriver], number: str) -> None:
     """Found raising OverflowError: some counts are too large for a division."""
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         rows = [{"id": seen.query["page"]}] if int(seen.query["page"]) <= 3 else []
         following = f"?page={int(seen.query['page']) + 1}" if rows else None
         body = json.dumps({"data": rows, "links": {"next": following}, "meta": {"count": "?"}})
-        return Answer(200, body.replace('"?"', number).encode())
+        return Response(200, body.replace('"?"', number).encode())
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         rows, error = outcome(lambda: driver(server.url, max_attempts=1).items(LIST))
     if error is None:
         assert [row["id"] for row in rows] == ["1", "2", "3"]
@@ -226,19 +226,19 @@ def test_any_link_to_the_next_page_stays_or_is_refused(link: str) -> None:
 def test_links_in_any_order_end_or_are_refused(links: list[int]) -> None:
     """Page n leads on to page ``links[n]``, by a cursor; a page that is not there is empty."""
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         at = int(seen.query.get("cursor", 0))
         if at >= len(links):
-            return json_answer({"data": []})
-        return json_answer({"data": [{"id": str(at)}], "links": {"next": f"?cursor={links[at]}"}})
+            return json_response({"data": []})
+        return json_response({"data": [{"id": str(at)}], "links": {"next": f"?cursor={links[at]}"}})
 
-    with WireServer(handler) as server, Client(server.url, "key") as client:
+    with RawServer(handler) as server, Client(server.url, "key") as client:
         rows, error = outcome(lambda: list(client.items(LIST)))
         if error is None:
             assert len(rows) <= len(links) + 1
         else:
             assert "leads back" in str(error)
-        assert len(server.seen) <= len(links) + 2
+        assert len(server.requests) <= len(links) + 2
 
 
 # --- names of files
@@ -262,7 +262,7 @@ def test_whatever_content_disposition_says_the_name_is_one_part_of_a_path(name: 
 def test_headers_without_end_are_left(driver: type[SyncDriver]) -> None:
     headers = [(f"X-Filler-{number}", "x" * 1_000) for number in range(1_000)]
     with (
-        WireServer(lambda seen: Answer(200, b"{}", headers)) as server,
+        RawServer(lambda seen: Response(200, b"{}", headers)) as server,
         pytest.raises(RingEventsTransportError, match="no whole answer"),
     ):
         driver(server.url, max_attempts=1).send(GET)
@@ -270,11 +270,11 @@ def test_headers_without_end_are_left(driver: type[SyncDriver]) -> None:
 
 @pytest.mark.parametrize("framing", ["chunked", "close"])
 def test_of_an_endless_error_page_a_part_is_read(driver: type[SyncDriver], framing: str) -> None:
-    page = Answer(500, b"x" * 65_536, framing="close", endless=True)
+    page = Response(500, b"x" * 65_536, framing="close", endless=True)
     if framing == "chunked":
-        page = Answer(500, b"10000\r\n" + b"x" * 65_536 + b"\r\n", {"Transfer-Encoding": "chunked"}, endless=True)
-    with WireServer(lambda seen: page) as server:
+        page = Response(500, b"10000\r\n" + b"x" * 65_536 + b"\r\n", {"Transfer-Encoding": "chunked"}, endless=True)
+    with RawServer(lambda seen: page) as server:
         with pytest.raises(RingEventsError, match="500"):
             driver(server.url, max_attempts=1).send(GET)
         assert server.wait_until_closed(), "the rest is not read"
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1

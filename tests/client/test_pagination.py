@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from drivers import AT_ONCE, KEY, SyncDriver
-from wire import NO_ANSWER, Answer, Seen, WireServer, json_answer, problem
+from client_drivers import AT_ONCE, KEY, SyncDriver
+from raw_server import NO_RESPONSE, RawServer, Request, Response, error_response, json_response
 
 from airflow_provider_ringevents.client import Client, defaults, endpoints
 from airflow_provider_ringevents.client.client import PREFETCH_FACTOR
@@ -51,7 +51,7 @@ class Listing:
         self.count = count
         self.link = link
 
-    def __call__(self, seen: Seen) -> Answer:
+    def __call__(self, seen: Request) -> Response:
         page, size = int(seen.query.get("page", 1)), int(seen.query.get("perPage", 10))
         size = self.fixed or min(size, self.cap or size)
         first = (page - 1) * size
@@ -65,7 +65,7 @@ class Listing:
             body["meta"] = {"count": self.count(page)}
         if self.link:
             body["links"] = {"next": self.link(page, size)}
-        return json_answer(body)
+        return json_response(body)
 
     def right_link(self, page: int, size: int) -> str | None:
         if page * size >= self.rows:
@@ -87,32 +87,32 @@ def counted(rows: int, **options: Any) -> Listing:
 @pytest.mark.parametrize("rows", [0, 1, 9, 10, 11, 25, 100, 101])
 @pytest.mark.parametrize("per_page", [1, 10, 100])
 def test_every_row_comes_once_and_in_order(driver: type[SyncDriver], rows: int, per_page: int) -> None:
-    with WireServer(counted(rows)) as server:
+    with RawServer(counted(rows)) as server:
         items = driver(server.url, per_page=per_page).items(LIST)
         assert numbers(items) == list(range(rows))
-        assert len(server.seen) == max(1, -(-rows // per_page))
-        assert {seen.query["perPage"] for seen in server.seen} == {str(per_page)}
-        assert sorted(int(seen.query["page"]) for seen in server.seen) == list(range(1, len(server.seen) + 1))
+        assert len(server.requests) == max(1, -(-rows // per_page))
+        assert {seen.query["perPage"] for seen in server.requests} == {str(per_page)}
+        assert sorted(int(seen.query["page"]) for seen in server.requests) == list(range(1, len(server.requests) + 1))
 
 
 def test_a_silent_cap_of_the_page_size_loses_no_row(driver: type[SyncDriver]) -> None:
-    with WireServer(counted(95, cap=10)) as server:
+    with RawServer(counted(95, cap=10)) as server:
         assert numbers(driver(server.url, per_page=50).items(LIST)) == list(range(95))
-        assert server.seen[0].query["perPage"] == "50"
-        assert {seen.query["perPage"] for seen in server.seen[1:]} == {"10"}
-        assert len(server.seen) == 10
+        assert server.requests[0].query["perPage"] == "50"
+        assert {seen.query["perPage"] for seen in server.requests[1:]} == {"10"}
+        assert len(server.requests) == 10
 
 
 def test_a_page_size_that_the_service_fixes_loses_no_row(driver: type[SyncDriver]) -> None:
-    with WireServer(counted(95, fixed=20)) as server:
+    with RawServer(counted(95, fixed=20)) as server:
         assert numbers(driver(server.url, per_page=5).items(LIST)) == list(range(95))
-        assert len(server.seen) == 5
+        assert len(server.requests) == 5
 
 
 def test_a_page_size_that_the_service_fixes_with_links_loses_no_row(driver: type[SyncDriver]) -> None:
     listing = counted(95, fixed=20)
     listing.link = listing.right_link
-    with WireServer(listing) as server:
+    with RawServer(listing) as server:
         assert numbers(driver(server.url, per_page=5).items(LIST)) == list(range(95))
 
 
@@ -137,22 +137,22 @@ def test_a_page_size_that_the_service_fixes_with_links_loses_no_row(driver: type
 def test_with_links_any_count_gives_all_rows(driver: type[SyncDriver], count: Any, says: str) -> None:
     listing = Listing(45, count=count)
     listing.link = listing.right_link
-    with WireServer(listing) as server:
+    with RawServer(listing) as server:
         assert numbers(driver(server.url, per_page=10).items(LIST)) == list(range(45))
-        assert len(server.seen) <= 6 + PREFETCH_FACTOR * defaults.CONCURRENCY
+        assert len(server.requests) <= 6 + PREFETCH_FACTOR * defaults.CONCURRENCY
 
 
 def test_a_count_that_is_too_high_ends_at_the_first_empty_page(driver: type[SyncDriver]) -> None:
-    with WireServer(Listing(45, count=lambda page: 1_000_000)) as server:
+    with RawServer(Listing(45, count=lambda page: 1_000_000)) as server:
         assert numbers(driver(server.url, per_page=10).items(LIST)) == list(range(45))
-        assert len(server.seen) <= 6 + PREFETCH_FACTOR * defaults.CONCURRENCY
+        assert len(server.requests) <= 6 + PREFETCH_FACTOR * defaults.CONCURRENCY
 
 
 @pytest.mark.parametrize("part", ["meta", "links"])
 @pytest.mark.parametrize("value", [None, [], "x", 5, [1]], ids=repr)
 def test_odd_metadata_does_not_break_a_list(driver: type[SyncDriver], part: str, value: Any) -> None:
     body = {"data": [{"id": "1", "attributes": {"n": 0}}], part: value}
-    with WireServer(lambda seen: json_answer(body)) as server:
+    with RawServer(lambda seen: json_response(body)) as server:
         assert numbers(driver(server.url).items(LIST)) == [0]
 
 
@@ -162,20 +162,20 @@ def test_odd_metadata_does_not_break_a_list(driver: type[SyncDriver], part: str,
 def test_an_answer_that_is_no_list_is_an_error_that_names_the_page(driver: type[SyncDriver], data: Any) -> None:
     message = "list_registrations: page 1 came without the list that the API documents under 'data'"
     with (
-        WireServer(lambda seen: json_answer({"data": data})) as server,
+        RawServer(lambda seen: json_response({"data": data})) as server,
         pytest.raises(RingEventsTransportError, match=message),
     ):
         driver(server.url).items(LIST)
 
 
 def test_a_list_that_is_not_paged_is_asked_for_without_page_numbers(driver: type[SyncDriver]) -> None:
-    with WireServer(lambda seen: json_answer({"data": [{"id": "1", "attributes": {"n": 0}}]})) as server:
+    with RawServer(lambda seen: json_response({"data": [{"id": "1", "attributes": {"n": 0}}]})) as server:
         assert numbers(driver(server.url).items(endpoints.list_templates("o"))) == [0]
-        assert server.seen[0].raw_query == ""
+        assert server.requests[0].raw_query == ""
 
 
 def test_pages_say_where_they_are(driver: type[SyncDriver]) -> None:
-    with WireServer(counted(25)) as server:
+    with RawServer(counted(25)) as server:
         pages = driver(server.url, per_page=10).pages(LIST)
     assert [(page.number, len(page.items), page.count) for page in pages] == [(1, 10, 25), (2, 10, 25), (3, 5, 25)]
 
@@ -209,9 +209,9 @@ def test_plan_from_the_first_page(rows: int, count: int | None, link: str | None
 def test_without_a_count_links_are_followed(driver: type[SyncDriver]) -> None:
     listing = Listing(45)
     listing.link = listing.right_link
-    with WireServer(listing) as server:
+    with RawServer(listing) as server:
         assert numbers(driver(server.url, per_page=10).items(LIST)) == list(range(45))
-        assert len(server.seen) == 5
+        assert len(server.requests) == 5
 
 
 @pytest.mark.parametrize("relative", ["{path}?page={next}&perPage=10", "?page={next}&perPage=10", "?page={next}"])
@@ -219,33 +219,33 @@ def test_links_may_be_relative_and_leave_out_the_page_size(driver: type[SyncDriv
     def link(page: int, size: int) -> str | None:
         return relative.format(path="/v1/events/e/registrations", next=page + 1) if page * size < 45 else None
 
-    with WireServer(Listing(45, cap=10, link=link)) as server:
+    with RawServer(Listing(45, cap=10, link=link)) as server:
         assert numbers(driver(server.url, per_page=15).items(LIST)) == list(range(45))
 
 
 def test_a_link_that_leaves_out_the_filter_does_not_widen_the_list(driver: type[SyncDriver]) -> None:
     listing = Listing(45, link=lambda page, size: f"?page={page + 1}" if page * size < 45 else None)
-    with WireServer(listing) as server:
+    with RawServer(listing) as server:
         driver(server.url).items(FILTERED, per_page=10)
-        assert len(server.seen) == 5
-        assert {seen.query.get("filter[refunded][eq]") for seen in server.seen} == {"false"}
+        assert len(server.requests) == 5
+        assert {seen.query.get("filter[refunded][eq]") for seen in server.requests} == {"false"}
 
 
 def test_a_filter_goes_with_every_planned_page(driver: type[SyncDriver]) -> None:
-    with WireServer(counted(45)) as server:
+    with RawServer(counted(45)) as server:
         driver(server.url).items(FILTERED, per_page=10)
-        assert {seen.query["filter[refunded][eq]"] for seen in server.seen} == {"false"}
+        assert {seen.query["filter[refunded][eq]"] for seen in server.requests} == {"false"}
 
 
 def test_a_link_with_a_cursor_is_followed_as_it_is(driver: type[SyncDriver]) -> None:
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         at = int(seen.query.get("cursor", 0))
         link = f"?cursor={at + 1}" if at < 3 else None
-        return json_answer({"data": [{"id": str(at), "attributes": {"n": at}}], "links": {"next": link}})
+        return json_response({"data": [{"id": str(at), "attributes": {"n": at}}], "links": {"next": link}})
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         assert numbers(driver(server.url).items(LIST)) == [0, 1, 2, 3]
-        assert [seen.raw_query for seen in server.seen[1:]] == ["cursor=1", "cursor=2", "cursor=3"]
+        assert [seen.raw_query for seen in server.requests[1:]] == ["cursor=1", "cursor=2", "cursor=3"]
 
 
 @pytest.mark.parametrize(
@@ -261,10 +261,10 @@ def test_a_link_with_a_cursor_is_followed_as_it_is(driver: type[SyncDriver]) -> 
 )
 @pytest.mark.parametrize("count", [None, lambda page: 10, lambda page: 30], ids=["no count", "one page", "three pages"])
 def test_links_that_go_round_are_an_error(driver: type[SyncDriver], link: Any, count: Any) -> None:
-    with WireServer(Listing(10_000, link=link, count=count)) as server:
+    with RawServer(Listing(10_000, link=link, count=count)) as server:
         with pytest.raises(RingEventsTransportError, match="leads back to a page that was read") as caught:
             driver(server.url, per_page=10).items(LIST)
-        assert len(server.seen) < 12
+        assert len(server.requests) < 12
         assert not caught.value.retryable
 
 
@@ -282,18 +282,18 @@ def test_links_that_go_round_are_an_error(driver: type[SyncDriver], link: Any, c
     ],
 )
 def test_a_link_to_another_origin_is_an_error_and_gets_no_key(driver: type[SyncDriver], link: str) -> None:
-    with WireServer(Listing(45, link=lambda page, size: link)) as server:
+    with RawServer(Listing(45, link=lambda page, size: link)) as server:
         with pytest.raises(RingEventsTransportError, match="not followed") as caught:
             driver(server.url, per_page=10).items(LIST)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert "secret" not in str(caught.value)
     assert KEY not in str(caught.value)
 
 
 def test_a_link_to_another_server_never_reaches_it(driver: type[SyncDriver]) -> None:
-    with WireServer(Listing(45)) as foreign:
+    with RawServer(Listing(45)) as foreign:
         listing = Listing(45, link=lambda page, size: f"{foreign.url}/v1/events/e/registrations?page=2")
-        with WireServer(listing) as server, pytest.raises(RingEventsTransportError, match=str(foreign.port)):
+        with RawServer(listing) as server, pytest.raises(RingEventsTransportError, match=str(foreign.port)):
             driver(server.url).items(LIST)
         assert foreign.connections == 0
 
@@ -305,24 +305,24 @@ def test_a_list_that_grows_is_read_to_its_new_end(driver: type[SyncDriver]) -> N
     listing = counted(30)
     listing.link = listing.right_link
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         if seen.query["page"] == "3":
             listing.rows = 45
         return listing(seen)
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         assert numbers(driver(server.url, per_page=10).items(LIST)) == list(range(45))
 
 
 def test_a_list_that_shrinks_ends_early_without_an_error(driver: type[SyncDriver]) -> None:
     listing = counted(100)
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         if seen.query["page"] == "3":
             listing.rows = 35
         return listing(seen) if int(seen.query["page"]) < 4 else Listing(35)(seen)
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         assert numbers(driver(server.url, per_page=10, concurrency=1).items(LIST)) == list(range(35))
 
 
@@ -333,7 +333,7 @@ def test_order_holds_when_later_pages_are_faster() -> None:
     turn = threading.Condition()
     answered: list[int] = []
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         page = int(seen.query["page"])
         if page > 1:
             # Of each four pages in flight the last is answered first.
@@ -344,7 +344,7 @@ def test_order_holds_when_later_pages_are_faster() -> None:
                 turn.notify_all()
         return counted(90)(seen)
 
-    with WireServer(handler) as server, Client(server.url, KEY, per_page=10, concurrency=8) as client:
+    with RawServer(handler) as server, Client(server.url, KEY, per_page=10, concurrency=8) as client:
         assert numbers(list(client.items(LIST))) == list(range(90))
         assert server.errors == []
     assert answered != sorted(answered)
@@ -354,33 +354,33 @@ def test_order_holds_when_later_pages_are_faster() -> None:
 def test_so_many_pages_are_in_flight_and_no_more(concurrency: int) -> None:
     together = threading.Barrier(concurrency)
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         page = int(seen.query["page"])
         if 1 < page <= 1 + concurrency:
             together.wait(10)  # nobody gets an answer before all of them have asked
         return counted(400)(seen)
 
-    with WireServer(handler) as server, Client(server.url, KEY, per_page=10, concurrency=concurrency) as client:
+    with RawServer(handler) as server, Client(server.url, KEY, per_page=10, concurrency=concurrency) as client:
         assert numbers(list(client.items(LIST))) == list(range(400))
         assert server.errors == []
         assert server.peak == concurrency
 
 
 def test_concurrency_of_one_call_wins_over_the_clients() -> None:
-    with WireServer(counted(300)) as server, Client(server.url, KEY, concurrency=16) as client:
+    with RawServer(counted(300)) as server, Client(server.url, KEY, concurrency=16) as client:
         pages = client.pages(LIST, per_page=10, concurrency=1)
         assert numbers([row for page in pages for row in page.items]) == list(range(300))
         assert server.peak == 1
 
 
 def test_pages_are_held_back_while_nobody_takes_them() -> None:
-    with WireServer(counted(1000)) as server, Client(server.url, KEY, per_page=10, concurrency=4) as client:
+    with RawServer(counted(1000)) as server, Client(server.url, KEY, per_page=10, concurrency=4) as client:
         items = client.items(LIST)
         for _ in range(15):
             next(items)
         time.sleep(0.2)
         # Page 1 and 2 were taken, two may lie ready for each of the four in flight.
-        assert len(server.seen) <= 10
+        assert len(server.requests) <= 10
         items.close()
 
 
@@ -390,13 +390,13 @@ def test_after_429_pages_come_one_at_a_time() -> None:
     refused: set[int] = set()
     active = most_after = 0
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         nonlocal active, most_after
         page = int(seen.query["page"])
         if 2 <= page <= 5 and page not in refused:
             together.wait(10)  # all four are on their way when the service has had enough
             refused.add(page)
-            return problem(429, Retry_After="0.05")
+            return error_response(429, Retry_After="0.05")
         with lock:
             active += 1
             if len(refused) == 4:
@@ -407,50 +407,50 @@ def test_after_429_pages_come_one_at_a_time() -> None:
         return counted(200)(seen)
 
     with (
-        WireServer(handler) as server,
+        RawServer(handler) as server,
         Client(server.url, KEY, policy=AT_ONCE, per_page=10, concurrency=4) as client,
     ):
         assert numbers(list(client.items(LIST))) == list(range(200))
         assert server.errors == []
-        assert len(server.seen) == 24
+        assert len(server.requests) == 24
     assert most_after == 1
 
 
 def test_after_a_429_on_the_first_page_pages_come_one_at_a_time() -> None:
-    def handler(seen: Seen) -> Answer:
-        return problem(429, Retry_After="0") if seen.number == 0 else counted(200)(seen)
+    def handler(seen: Request) -> Response:
+        return error_response(429, Retry_After="0") if seen.number == 0 else counted(200)(seen)
 
     with (
-        WireServer(handler) as server,
+        RawServer(handler) as server,
         Client(server.url, KEY, policy=AT_ONCE, per_page=10, concurrency=8) as client,
     ):
         assert numbers(list(client.items(LIST))) == list(range(200))
-        assert len(server.seen) == 21
+        assert len(server.requests) == 21
         assert server.peak == 1
 
 
 def test_the_error_names_the_page(driver: type[SyncDriver]) -> None:
-    def handler(seen: Seen) -> Answer:
-        return problem(500) if seen.query["page"] == "7" else counted(100)(seen)
+    def handler(seen: Request) -> Response:
+        return error_response(500) if seen.query["page"] == "7" else counted(100)(seen)
 
     message = r"list_registrations \(GET /v1/events/e/registrations, page 7\)"
-    with WireServer(handler) as server, pytest.raises(RingEventsServerError, match=message):
+    with RawServer(handler) as server, pytest.raises(RingEventsServerError, match=message):
         driver(server.url, per_page=10).items(LIST)
 
 
 def test_a_page_is_retried_by_itself(driver: type[SyncDriver]) -> None:
     failed: list[str] = []
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         page = seen.query["page"]
         if failed.count(page) < 2:
             failed.append(page)
-            return problem(503) if int(page) % 2 else NO_ANSWER
+            return error_response(503) if int(page) % 2 else NO_RESPONSE
         return counted(60)(seen)
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         assert numbers(driver(server.url, per_page=10).items(LIST)) == list(range(60))
-        assert len(server.seen) == 18
+        assert len(server.requests) == 18
 
 
 def page_threads() -> list[str]:
@@ -459,28 +459,28 @@ def page_threads() -> list[str]:
 
 @pytest.mark.parametrize("taken", [1, 10, 11, 35])
 def test_a_list_that_is_abandoned_leaves_no_thread_and_asks_no_more(taken: int) -> None:
-    with WireServer(counted(10_000)) as server, Client(server.url, KEY, per_page=10) as client:
+    with RawServer(counted(10_000)) as server, Client(server.url, KEY, per_page=10) as client:
         items = client.items(LIST)
         for _ in range(taken):
             next(items)
         items.close()
         assert page_threads() == []
-        asked = len(server.seen)
+        asked = len(server.requests)
         assert asked <= 1 + -(-taken // 10) + PREFETCH_FACTOR * defaults.CONCURRENCY
         client.send(endpoints.health())
-        assert len(server.seen) == asked + 1
+        assert len(server.requests) == asked + 1
 
 
 def test_a_list_that_is_abandoned_while_the_service_asks_to_wait_ends_at_once() -> None:
     asked = threading.Event()
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         if seen.query["page"] in ("1", "2"):
             return counted(1000)(seen)
         asked.set()
-        return problem(429, Retry_After="100")
+        return error_response(429, Retry_After="100")
 
-    with WireServer(handler) as server, Client(server.url, KEY, per_page=10) as client:
+    with RawServer(handler) as server, Client(server.url, KEY, per_page=10) as client:
         items = client.items(LIST)
         for _ in range(11):
             next(items)
@@ -492,10 +492,10 @@ def test_a_list_that_is_abandoned_while_the_service_asks_to_wait_ends_at_once() 
 
 
 def test_a_failed_page_leaves_no_thread_either() -> None:
-    def handler(seen: Seen) -> Answer:
-        return problem(404) if seen.query["page"] == "4" else counted(1000)(seen)
+    def handler(seen: Request) -> Response:
+        return error_response(404) if seen.query["page"] == "4" else counted(1000)(seen)
 
-    with WireServer(handler) as server, Client(server.url, KEY, per_page=10) as client:
+    with RawServer(handler) as server, Client(server.url, KEY, per_page=10) as client:
         got = []
         with pytest.raises(RingEventsApiError):  # noqa: PT012 - what came before the error is the point
             for page in client.pages(LIST):
@@ -505,10 +505,10 @@ def test_a_failed_page_leaves_no_thread_either() -> None:
 
 
 def test_a_long_retry_after_ends_the_list_with_the_error(driver: type[SyncDriver]) -> None:
-    def handler(seen: Seen) -> Answer:
-        return problem(429, Retry_After="300") if seen.query["page"] == "3" else counted(100)(seen)
+    def handler(seen: Request) -> Response:
+        return error_response(429, Retry_After="300") if seen.query["page"] == "3" else counted(100)(seen)
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         with pytest.raises(RingEventsRateLimitError, match="page 3") as caught:
             driver(server.url, per_page=10).items(LIST)
         assert caught.value.retry_after == 300
@@ -519,28 +519,28 @@ def test_a_long_retry_after_ends_the_list_with_the_error(driver: type[SyncDriver
 
 @pytest.mark.parametrize("value", [0, -1, 2.5, True, "10"], ids=repr)
 def test_a_page_size_that_cannot_be_is_refused_by_name(driver: type[SyncDriver], value: Any) -> None:
-    with WireServer(counted(10)) as server:
+    with RawServer(counted(10)) as server:
         with pytest.raises(RingEventsConfigError, match="per_page: "):
             driver(server.url).items(LIST, per_page=value)
-        assert server.seen == []
+        assert server.requests == []
 
 
 @pytest.mark.parametrize("value", [0, -1, 17, True, "4"], ids=repr)
 def test_a_concurrency_that_cannot_be_is_refused_by_name(value: Any) -> None:
-    with WireServer(counted(10)) as server, Client(server.url, KEY) as client:
+    with RawServer(counted(10)) as server, Client(server.url, KEY) as client:
         with pytest.raises(RingEventsConfigError, match="concurrency: "):
             list(client.items(LIST, concurrency=value))
-        assert server.seen == []
+        assert server.requests == []
 
 
 def test_rate_limit_spaces_requests(driver: type[SyncDriver]) -> None:
     moments: list[float] = []
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         moments.append(time.monotonic())
         return counted(40)(seen)
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         driver(server.url, per_page=10, rate_limit=20).items(LIST)
     assert len(moments) == 4
     assert max(moments) - min(moments) >= 3 * 0.05 - 0.02

@@ -8,15 +8,15 @@ import random
 from collections.abc import Callable
 from itertools import pairwise
 
+import clocks
 import pytest
-import virtual_time
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 
 
 def gate(rate: float | None = None) -> AsyncRateLimiter:
-    return AsyncRateLimiter(rate, now=virtual_time.now, sleep=asyncio.sleep)
+    return AsyncRateLimiter(rate, now=clocks.loop_time, sleep=asyncio.sleep)
 
 
 class Bucket:
@@ -30,7 +30,7 @@ class Bucket:
         self.refused: list[float] = []
 
     def answer(self) -> tuple[int, dict[str, str]]:
-        now = virtual_time.now()
+        now = clocks.loop_time()
         self.asked.append(now)
         self.tokens = min(self.limit, self.tokens + (now - self.filled) * self.limit)
         self.filled = now
@@ -66,9 +66,9 @@ def test_so_many_at_a_time() -> None:
     async def main() -> float:
         through = gate()
         await asyncio.gather(*(use(through) for _ in range(160)))
-        return virtual_time.now()
+        return clocks.loop_time()
 
-    assert virtual_time.run(main()) == pytest.approx(10)
+    assert clocks.run_in_virtual_time(main()) == pytest.approx(10)
     assert most == defaults.MAX_CONNECTIONS
 
 
@@ -79,7 +79,7 @@ def test_so_many_in_a_second() -> None:
         through = gate(20)
         await asyncio.gather(*(request(through, bucket.answer) for _ in range(100)))
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
     gaps = [later - earlier for earlier, later in pairwise(bucket.asked)]
     assert gaps == pytest.approx([0.05] * 99)
 
@@ -89,7 +89,7 @@ def test_one_refusal_holds_all() -> None:
     asked: list[float] = []
 
     def answer() -> tuple[int, dict[str, str]]:
-        asked.append(virtual_time.now())
+        asked.append(clocks.loop_time())
         return (429, {"retry-after": "30"}) if len(asked) == 1 else (200, {})
 
     async def main() -> None:
@@ -99,7 +99,7 @@ def test_one_refusal_holds_all() -> None:
         users += [asyncio.create_task(request(through, answer)) for _ in range(50)]
         await asyncio.gather(*users)
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
     refused, *later = asked
     assert len(later) == 99
     assert min(later) >= refused + 30
@@ -121,7 +121,7 @@ def test_one_that_is_cancelled_gives_its_place_back() -> None:
         done = await asyncio.gather(*(request(through, lambda: (200, {})) for _ in range(16)))
         assert done == [200] * 16
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
 
 
 def fleet(
@@ -138,7 +138,7 @@ def fleet(
     async def main() -> None:
         await asyncio.gather(*(wait(through()) for _ in range(waits)))
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
 
 
 def test_a_fleet_that_shares_it_finds_the_pace_of_the_service() -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from drivers import KEY, SyncDriver
-from wire import Answer, Seen, WireServer, json_answer
+from client_drivers import KEY, SyncDriver
+from raw_server import RawServer, Request, Response, json_response
 
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.errors import RingEventsError
@@ -53,11 +53,11 @@ def check(log: pytest.LogCaptureFixture) -> str:
 def test_a_download_by_redirect_logs_neither_key_nor_signature(
     driver: type[SyncDriver], log: pytest.LogCaptureFixture, query: str
 ) -> None:
-    with WireServer(lambda seen: Answer(body=b"x", headers=CSV)) as store:
+    with RawServer(lambda seen: Response(body=b"x", headers=CSV)) as store:
         link = f"{store.url}/{PATH_SECRET}/1.csv?{query}"
-        with WireServer(lambda seen: Answer(302, headers={"Location": link, "Set-Cookie": f"s={SIGNATURE}"})) as api:
+        with RawServer(lambda seen: Response(302, headers={"Location": link, "Set-Cookie": f"s={SIGNATURE}"})) as api:
             assert driver(api.url).download(endpoints.download_report("r7")).content == b"x"
-        assert SIGNATURE in store.seen[0].raw_query
+        assert SIGNATURE in store.requests[0].raw_query
     text = check(log)
     assert "/v1/reports/r7/download" in text, "paths of the API itself stay readable"
     assert "receive_response_headers.complete" in text, "the debug log was on"
@@ -65,29 +65,29 @@ def test_a_download_by_redirect_logs_neither_key_nor_signature(
 
 
 def test_a_signed_link_out_of_an_answer_is_not_logged(driver: type[SyncDriver], log: pytest.LogCaptureFixture) -> None:
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         if seen.path.endswith("/download"):
-            return Answer(404)
+            return Response(404)
         if seen.path.startswith("/v1/"):
             url = f"/{PATH_SECRET}?sig={SIGNATURE}"
-            return json_answer({"data": {"id": "r", "attributes": {"url": store.url + url}}})
+            return json_response({"data": {"id": "r", "attributes": {"url": store.url + url}}})
         raise AssertionError(seen.path)
 
-    with WireServer(lambda seen: Answer(body=b"x", headers=CSV)) as store, WireServer(handler) as api:
+    with RawServer(lambda seen: Response(body=b"x", headers=CSV)) as store, RawServer(handler) as api:
         assert driver(api.url).download(endpoints.download_report("r")).content == b"x"
     check(log)
 
 
 def test_failures_log_and_say_nothing_secret(driver: type[SyncDriver], log: pytest.LogCaptureFixture) -> None:
-    with WireServer(lambda seen: Answer(cut=-1)) as store:
+    with RawServer(lambda seen: Response(cut=-1)) as store:
         link = f"{store.url}/{PATH_SECRET}?sig={SIGNATURE}"
 
-        def handler(seen: Seen) -> Answer:
+        def handler(seen: Request) -> Response:
             if seen.path.endswith("/download"):
-                return Answer(302, headers={"Location": link})
-            return json_answer({"data": {"id": "r", "attributes": {"url": link}}})
+                return Response(302, headers={"Location": link})
+            return json_response({"data": {"id": "r", "attributes": {"url": link}}})
 
-        with WireServer(handler) as api, pytest.raises(RingEventsError) as caught:
+        with RawServer(handler) as api, pytest.raises(RingEventsError) as caught:
             driver(api.url).download(endpoints.download_report("r"))
     check(log)
     error: BaseException | None = caught.value
@@ -104,10 +104,10 @@ def test_a_key_that_the_service_repeats_in_a_header_is_not_logged(
     headers = {"X-Request-Id": f"for {KEY}", "WWW-Authenticate": f"Bearer error={KEY}"}
     for key in (KEY, "odd'key\\"):
         sent = {name: value.replace(KEY, key) for name, value in headers.items()}
-        with WireServer(lambda seen, sent=sent: Answer(401, headers=sent)) as server:
+        with RawServer(lambda seen, sent=sent: Response(401, headers=sent)) as server:
             with pytest.raises(RingEventsError):
                 driver(server.url, api_key=key).send(endpoints.get_event("e"))
-            assert key in server.seen[0].headers["authorization"]
+            assert key in server.requests[0].headers["authorization"]
         assert repr(key)[1:-1] not in check(log)
     if driver is SyncDriver:  # httpcore writes headers into its log, aiohttp does not
         assert "for ***" in check(log)
@@ -115,14 +115,14 @@ def test_a_key_that_the_service_repeats_in_a_header_is_not_logged(
 
 def test_filters_of_lists_are_not_logged(driver: type[SyncDriver], log: pytest.LogCaptureFixture) -> None:
     call = endpoints.list_registrations("e", {"email": f"{SIGNATURE}@example.org"})
-    with WireServer(lambda seen: json_answer({"data": []})) as server:
+    with RawServer(lambda seen: json_response({"data": []})) as server:
         driver(server.url).items(call)
-        assert SIGNATURE in server.seen[0].raw_query
+        assert SIGNATURE in server.requests[0].raw_query
     assert "/v1/events/e/registrations?***" in check(log)
 
 
 def test_an_ipv6_server_can_be_logged(driver: type[SyncDriver], log: pytest.LogCaptureFixture) -> None:
-    with WireServer(lambda seen: json_answer({"data": []}), host="::1") as server:
+    with RawServer(lambda seen: json_response({"data": []}), host="::1") as server:
         driver(server.url).send(endpoints.list_tickets("e").with_params(page=1))
     assert "[::1]" in check(log)
 

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-from drivers import KEY, SyncDriver
-from wire import NO_ANSWER, Answer, WireServer, closed_port, json_answer, problem
+from client_drivers import KEY, SyncDriver
+from raw_server import NO_RESPONSE, Response, RawServer, closed_port, json_response, error_response
 
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.errors import (
@@ -26,8 +26,8 @@ POST = endpoints.create_event("o1", {"name": "n"})
 SIGNED = "https://files.example.org/r/1.csv?X-Amz-Signature=deadbeef&X-Amz-Credential=AKIA"
 
 
-def failure(driver: type[SyncDriver], answer: Answer, call: endpoints.Call = GET, **options: Any) -> RingEventsError:
-    with WireServer(lambda seen: answer) as server:
+def failure(driver: type[SyncDriver], answer: Response, call: endpoints.Call = GET, **options: Any) -> RingEventsError:
+    with RawServer(lambda seen: answer) as server:
         with pytest.raises(RingEventsError) as caught:
             driver(server.url, **{"max_attempts": 1, **options}).send(call)
         return caught.value
@@ -39,7 +39,7 @@ def failure(driver: type[SyncDriver], answer: Answer, call: endpoints.Call = GET
 def test_the_message_names_operation_path_status_details_and_advice(driver: type[SyncDriver]) -> None:
     error = failure(
         driver,
-        problem(
+        error_response(
             422,
             {
                 "code": "invalid",
@@ -80,11 +80,11 @@ def test_the_message_names_operation_path_status_details_and_advice(driver: type
     ],
 )
 def test_the_message_says_what_to_do(driver: type[SyncDriver], status: int, advice: str) -> None:
-    assert advice in str(failure(driver, problem(status)))
+    assert advice in str(failure(driver, error_response(status)))
 
 
 def test_the_message_names_the_page_of_a_list(driver: type[SyncDriver]) -> None:
-    with WireServer(lambda seen: problem(403)) as server, pytest.raises(RingEventsAuthError, match="page 1"):
+    with RawServer(lambda seen: error_response(403)) as server, pytest.raises(RingEventsAuthError, match="page 1"):
         driver(server.url).items(endpoints.list_tickets("e"))
 
 
@@ -92,10 +92,10 @@ def test_the_message_names_the_page_of_a_list(driver: type[SyncDriver]) -> None:
 def test_a_redirect_is_not_followed_with_the_key_and_names_the_host_alone(
     driver: type[SyncDriver], status: int
 ) -> None:
-    with WireServer(lambda seen: json_answer({})) as elsewhere:
+    with RawServer(lambda seen: json_response({})) as elsewhere:
         location = f"{elsewhere.url}/login?token=hunter2"
-        error = failure(driver, Answer(status, headers={"Location": location}))
-        assert elsewhere.seen == []
+        error = failure(driver, Response(status, headers={"Location": location}))
+        assert elsewhere.requests == []
     assert isinstance(error, RingEventsApiError)
     assert error.status == status
     assert "127.0.0.1" in str(error)
@@ -104,14 +104,14 @@ def test_a_redirect_is_not_followed_with_the_key_and_names_the_host_alone(
 
 @pytest.mark.parametrize("location", ["", "http://[::1", "https://host:99999999/", "//", "\x7f", "javascript:alert(1)"])
 def test_a_redirect_to_nowhere_is_an_ordinary_error(driver: type[SyncDriver], location: str) -> None:
-    error = failure(driver, Answer(302, headers={"Location": location}))
+    error = failure(driver, Response(302, headers={"Location": location}))
     # httpx itself refuses what is no URL at all, and gives no answer then.
     assert isinstance(error, RingEventsApiError | RingEventsTransportError)
 
 
 def test_a_transport_error_says_whether_anything_may_have_happened(driver: type[SyncDriver]) -> None:
-    assert "may have been applied" in str(failure(driver, NO_ANSWER, POST))
-    assert "may have been applied" not in str(failure(driver, NO_ANSWER, GET))
+    assert "may have been applied" in str(failure(driver, NO_RESPONSE, POST))
+    assert "may have been applied" not in str(failure(driver, NO_RESPONSE, GET))
     with pytest.raises(RingEventsTransportError, match=r"create_event \(POST .*could not be reached") as caught:
         driver(f"http://127.0.0.1:{closed_port()}", max_attempts=1).send(POST)
     assert "may have been applied" not in str(caught.value)
@@ -123,7 +123,7 @@ def test_a_transport_error_says_whether_anything_may_have_happened(driver: type[
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429, 500])
 def test_the_key_is_not_repeated_even_if_the_server_echoes_it(driver: type[SyncDriver], status: int) -> None:
     echo = f"no such key: {KEY} (Authorization: Bearer {KEY})"
-    answer = problem(
+    answer = error_response(
         status,
         {"code": KEY, "title": echo, "detail": echo, "source": {"pointer": f"/{KEY}", "parameter": KEY}},
         X_Request_Id=KEY,
@@ -138,12 +138,12 @@ def test_the_key_is_not_repeated_even_if_the_server_echoes_it(driver: type[SyncD
 
 def test_a_key_at_the_edge_of_a_shortened_detail_is_not_shown_in_part(driver: type[SyncDriver]) -> None:
     for offset in range(480, 500, 3):
-        error = failure(driver, problem(400, {"detail": "x" * offset + KEY}))
+        error = failure(driver, error_response(400, {"detail": "x" * offset + KEY}))
         assert KEY[:8] not in str(error)
 
 
 def test_a_link_in_an_error_keeps_its_host_alone(driver: type[SyncDriver]) -> None:
-    error = failure(driver, problem(400, {"detail": f"cannot read {SIGNED}: expired"}))
+    error = failure(driver, error_response(400, {"detail": f"cannot read {SIGNED}: expired"}))
     assert "deadbeef" not in str(error)
     assert "AKIA" not in str(error)
     assert "files.example.org" in str(error)
@@ -152,13 +152,13 @@ def test_a_link_in_an_error_keeps_its_host_alone(driver: type[SyncDriver]) -> No
 
 def test_a_filter_is_not_repeated(driver: type[SyncDriver]) -> None:
     call = endpoints.list_registrations("e", {"email": "ada@example.org"})
-    assert "ada" not in str(failure(driver, problem(500), call))
-    assert "ada" not in str(failure(driver, NO_ANSWER, call))
+    assert "ada" not in str(failure(driver, error_response(500), call))
+    assert "ada" not in str(failure(driver, NO_RESPONSE, call))
 
 
 def test_a_body_is_not_repeated(driver: type[SyncDriver]) -> None:
     call = endpoints.create_event("o", {"name": "n", "password": "hunter2"})
-    for answer in (problem(422), NO_ANSWER, Answer(body=b"<html>")):
+    for answer in (error_response(422), NO_RESPONSE, Response(body=b"<html>")):
         error = failure(driver, answer, call)
         assert "hunter2" not in "".join(traceback.format_exception(error))
 
@@ -177,13 +177,13 @@ def test_an_event_s_password_is_not_repeated_even_if_the_server_echoes_it(
 ) -> None:
     """Found shown: only the key was taken out of what the service says."""
     entry = {"detail": "'hunter2' is too easy to guess", "source": {"parameter": "hunter2"}}
-    error = failure(driver, problem(422, entry, X_Request_Id="hunter2"), call)
+    error = failure(driver, error_response(422, entry, X_Request_Id="hunter2"), call)
     assert "hunter2" not in str(error) + repr(error.__dict__) + json.dumps(error.to_payload())
     assert "'***' is too easy to guess" in str(error)
 
 
 def test_lines_and_control_characters_in_a_detail_cannot_forge_log_lines(driver: type[SyncDriver]) -> None:
-    error = failure(driver, problem(400, {"detail": "a\r\nINFO - all is well\x1b[2J\x00\u2028b"}))
+    error = failure(driver, error_response(400, {"detail": "a\r\nINFO - all is well\x1b[2J\x00\u2028b"}))
     assert str(error).isprintable()
     assert "INFO - all is well" in str(error)
 
@@ -192,22 +192,22 @@ def test_lines_and_control_characters_in_a_detail_cannot_forge_log_lines(driver:
 
 HTML = b"<!doctype html><title>Sign in</title>" + b"<p>hunter2</p>" * 100
 NOT_JSON = {
-    "html": Answer(body=HTML, headers={"Content-Type": "text/html; charset=utf-8"}),
-    "cut": Answer(body=b'{"data": {"id": "e1", "attr', headers={"Content-Type": "application/json"}),
-    "array": Answer(body=b"[1, 2]", headers={"Content-Type": "application/json"}),
-    "string": Answer(body=b'"hello"'),
-    "null": Answer(body=b"null"),
-    "two": Answer(body=b"{}{}"),
-    "not utf-8": Answer(body=b'{"a": "\xff\xfe"}'),
-    "nested": Answer(body=b'{"a":' * 200_000),
-    "nested and whole": Answer(body=b'{"a":' * 50_000 + b"1" + b"}" * 50_000),
+    "html": Response(body=HTML, headers={"Content-Type": "text/html; charset=utf-8"}),
+    "cut": Response(body=b'{"data": {"id": "e1", "attr', headers={"Content-Type": "application/json"}),
+    "array": Response(body=b"[1, 2]", headers={"Content-Type": "application/json"}),
+    "string": Response(body=b'"hello"'),
+    "null": Response(body=b"null"),
+    "two": Response(body=b"{}{}"),
+    "not utf-8": Response(body=b'{"a": "\xff\xfe"}'),
+    "nested": Response(body=b'{"a":' * 200_000),
+    "nested and whole": Response(body=b'{"a":' * 50_000 + b"1" + b"}" * 50_000),
 }
 
 
 @pytest.mark.parametrize("answer", NOT_JSON.values(), ids=NOT_JSON)
 @pytest.mark.parametrize("status", [200, 201, 202])
-def test_a_success_that_is_no_json_object_is_an_error(driver: type[SyncDriver], status: int, answer: Answer) -> None:
-    odd = Answer(status, answer.body, answer.headers)
+def test_a_success_that_is_no_json_object_is_an_error(driver: type[SyncDriver], status: int, answer: Response) -> None:
+    odd = Response(status, answer.body, answer.headers)
     for call in (GET, POST):
         error = failure(driver, odd, call)
         assert isinstance(error, RingEventsTransportError)
@@ -220,8 +220,8 @@ def test_a_success_that_is_no_json_object_is_an_error(driver: type[SyncDriver], 
 
 @pytest.mark.parametrize("answer", NOT_JSON.values(), ids=NOT_JSON)
 @pytest.mark.parametrize("status", [400, 401, 404, 500, 503])
-def test_an_error_whose_body_is_no_json_keeps_its_status(driver: type[SyncDriver], status: int, answer: Answer) -> None:
-    error = failure(driver, Answer(status, answer.body, answer.headers))
+def test_an_error_whose_body_is_no_json_keeps_its_status(driver: type[SyncDriver], status: int, answer: Response) -> None:
+    error = failure(driver, Response(status, answer.body, answer.headers))
     assert isinstance(error, RingEventsApiError)
     assert error.status == status
     assert error.errors == ()
@@ -230,16 +230,16 @@ def test_an_error_whose_body_is_no_json_keeps_its_status(driver: type[SyncDriver
 
 
 def test_an_unreadable_answer_to_a_get_is_asked_for_again(driver: type[SyncDriver]) -> None:
-    answers = iter([NOT_JSON["html"], NOT_JSON["cut"], json_answer({"data": {"id": "e1"}})])
-    with WireServer(lambda seen: next(answers)) as server:
+    answers = iter([NOT_JSON["html"], NOT_JSON["cut"], json_response({"data": {"id": "e1"}})])
+    with RawServer(lambda seen: next(answers)) as server:
         assert driver(server.url).send(GET)["data"]["id"] == "e1"
-        assert len(server.seen) == 3
+        assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("body", [b"", b"  \r\n"])
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_an_empty_success_is_an_empty_envelope(driver: type[SyncDriver], status: int, body: bytes) -> None:
-    with WireServer(lambda seen: Answer(status, body)) as server:
+    with RawServer(lambda seen: Response(status, body)) as server:
         envelope = driver(server.url).send(GET)
     assert envelope == {}
     assert envelope.status == status
@@ -247,7 +247,7 @@ def test_an_empty_success_is_an_empty_envelope(driver: type[SyncDriver], status:
 
 def test_an_envelope_keeps_all_that_came(driver: type[SyncDriver]) -> None:
     body = {"data": {"id": "1", "type": "x", "attributes": {"new": None}}, "brandNew": [1.5, "ü"], "meta": {}}
-    with WireServer(lambda seen: json_answer(body, 202, X_Request_Id="r")) as server:
+    with RawServer(lambda seen: json_response(body, 202, X_Request_Id="r")) as server:
         envelope = driver(server.url).send(GET)
     assert envelope == body
     assert (envelope.status, envelope.request_id) == (202, "r")
@@ -259,33 +259,33 @@ def test_an_envelope_keeps_all_that_came(driver: type[SyncDriver]) -> None:
     ids=repr,
 )
 def test_odd_error_lists_do_not_hide_the_status(driver: type[SyncDriver], errors: Any) -> None:
-    error = failure(driver, json_answer({"errors": errors}, 422))
+    error = failure(driver, json_response({"errors": errors}, 422))
     assert isinstance(error, RingEventsValidationError)
     assert len(str(error)) < 400
 
 
 def test_a_huge_error_stays_short(driver: type[SyncDriver]) -> None:
     many = [{"detail": f"{number} " + "x" * 5_000, "source": {"pointer": "/p" * 5_000}} for number in range(500)]
-    error = failure(driver, json_answer({"errors": many}, 400))
+    error = failure(driver, json_response({"errors": many}, 400))
     assert isinstance(error, RingEventsApiError)
     # 500 entries are more than is read of an error page: what is left of it is no JSON.
     assert len(error.errors) <= 10
     assert len(str(error)) < 15_000
-    few = failure(driver, json_answer({"errors": many[:12]}, 400))
+    few = failure(driver, json_response({"errors": many[:12]}, 400))
     assert isinstance(few, RingEventsApiError)
     assert len(few.errors) == 10
     assert len(str(few)) < 15_000
 
 
 def test_an_endless_error_page_is_left_early(driver: type[SyncDriver]) -> None:
-    error = failure(driver, Answer(500, b"x" * 65_536, {"Content-Type": "text/html"}, framing="close", endless=True))
+    error = failure(driver, Response(500, b"x" * 65_536, {"Content-Type": "text/html"}, framing="close", endless=True))
     assert isinstance(error, RingEventsApiError)
     assert error.status == 500
 
 
 def test_an_endless_success_is_left_at_the_limit(driver: type[SyncDriver], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(defaults, "MAX_JSON_BYTES", 1_000_000)
-    answer = Answer(200, b" " * 65_536, framing="close", endless=True)
+    answer = Response(200, b" " * 65_536, framing="close", endless=True)
     for call in (GET, POST):
         error = failure(driver, answer, call, max_attempts=3)
         assert isinstance(error, RingEventsTransportError)
@@ -298,9 +298,9 @@ def test_compressed_answers_are_read(driver: type[SyncDriver]) -> None:
     import gzip
 
     body = gzip.compress(b'{"data": {"id": "e1"}}')
-    with WireServer(lambda seen: Answer(body=body, headers={"Content-Encoding": "gzip"})) as server:
+    with RawServer(lambda seen: Response(body=body, headers={"Content-Encoding": "gzip"})) as server:
         assert driver(server.url).send(GET)["data"]["id"] == "e1"
-    error = failure(driver, Answer(body=b"no gzip", headers={"Content-Encoding": "gzip"}))
+    error = failure(driver, Response(body=b"no gzip", headers={"Content-Encoding": "gzip"}))
     assert isinstance(error, RingEventsTransportError)
 
 
@@ -308,11 +308,11 @@ def test_an_error_crosses_to_the_task_and_back(driver: type[SyncDriver]) -> None
     from airflow_provider_ringevents.client.errors import error_from_payload
 
     for error in (
-        failure(driver, problem(429, Retry_After="300", X_Request_Id="r")),
-        failure(driver, problem(500), POST),
-        failure(driver, problem(404)),
-        failure(driver, NO_ANSWER, POST),
-        failure(driver, NO_ANSWER),
+        failure(driver, error_response(429, Retry_After="300", X_Request_Id="r")),
+        failure(driver, error_response(500), POST),
+        failure(driver, error_response(404)),
+        failure(driver, NO_RESPONSE, POST),
+        failure(driver, NO_RESPONSE),
     ):
         again = error_from_payload(json.loads(json.dumps(error.to_payload())))
         assert type(again) is type(error)
@@ -326,11 +326,11 @@ def test_an_error_crosses_to_the_task_and_back(driver: type[SyncDriver]) -> None
 
 def test_half_an_emoji_does_not_make_its_page_unreadable(driver: type[SyncDriver]) -> None:
     body = b'{"data": {"id": "e1", "attributes": {"name": "cut \\ud83d", "whole": "\\ud83d\\ude00 \\\\ud83d"}}}'
-    with WireServer(lambda seen: Answer(200, body, {"Content-Type": "application/json"})) as server:
+    with RawServer(lambda seen: Response(200, body, {"Content-Type": "application/json"})) as server:
         attributes = driver(server.url).send(GET)["data"]["attributes"]
     assert attributes == {"name": "cut \ufffd", "whole": "\U0001f600 \\ud83d"}
 
 
 @pytest.mark.parametrize("body", [b'{"a": "\\ud83d", "b": NaN}', b'{"a": "\\ud83d"', b'{"a": "\\ud8'])
 def test_what_is_no_json_stays_none_beside_half_an_emoji(driver: type[SyncDriver], body: bytes) -> None:
-    assert "is no readable JSON" in str(failure(driver, Answer(200, body, {"Content-Type": "application/json"})))
+    assert "is no readable JSON" in str(failure(driver, Response(200, body, {"Content-Type": "application/json"})))

@@ -7,8 +7,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from drivers import KEY, SyncDriver
-from wire import NO_ANSWER, RESET, SILENCE, Answer, Seen, WireServer, closed_port, json_answer, problem
+from client_drivers import KEY, SyncDriver
+from raw_server import (
+    NO_RESPONSE,
+    RESET,
+    SILENCE,
+    RawServer,
+    Request,
+    Response,
+    closed_port,
+    error_response,
+    json_response,
+)
 
 from airflow_provider_ringevents.client import AsyncClient, defaults, endpoints
 from airflow_provider_ringevents.client.endpoints import Call
@@ -29,7 +39,7 @@ PATCH = endpoints.update_registration("r", {"a": "b"})
 POST = endpoints.create_event("o", {"name": "n"})
 KINDS = {"GET": GET, "DELETE": DELETE, "PATCH": PATCH, "POST": POST}
 RETRIED = {408, 429, 500, 502, 503, 504}
-GOOD = json_answer({"data": {"id": "e", "attributes": {}}})
+GOOD = json_response({"data": {"id": "e", "attributes": {}}})
 
 
 def expected_class(status: int) -> type[RingEventsApiError]:
@@ -53,18 +63,18 @@ def test_each_error_status_is_retried_raised_and_marked_as_promised(driver: type
     call = KINDS[method]
     status = 0
 
-    def handler(seen: Seen) -> Answer:
-        return problem(status)
+    def handler(seen: Request) -> Response:
+        return error_response(status)
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         client = driver(server.url, max_attempts=2)
         for status in range(400, 600):
-            server.seen.clear()
+            server.requests.clear()
             with pytest.raises(RingEventsApiError) as caught:
                 client.send(call)
             error = caught.value
             may_repeat = status in RETRIED if method != "POST" else status == 429
-            assert len(server.seen) == (2 if may_repeat else 1), status
+            assert len(server.requests) == (2 if may_repeat else 1), status
             assert type(error) is expected_class(status), status
             assert error.status == status
             assert error.ambiguous == (method == "POST" and (status == 408 or status >= 500)), status
@@ -73,31 +83,33 @@ def test_each_error_status_is_retried_raised_and_marked_as_promised(driver: type
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH"])
-@pytest.mark.parametrize("failure", [NO_ANSWER, RESET], ids=["closed", "reset"])
-def test_an_answer_that_never_comes_is_asked_for_again(driver: type[SyncDriver], method: str, failure: Answer) -> None:
+@pytest.mark.parametrize("failure", [NO_RESPONSE, RESET], ids=["closed", "reset"])
+def test_an_answer_that_never_comes_is_asked_for_again(
+    driver: type[SyncDriver], method: str, failure: Response
+) -> None:
     answers = iter([failure, failure, GOOD])
-    with WireServer(lambda seen: next(answers)) as server:
+    with RawServer(lambda seen: next(answers)) as server:
         driver(server.url).send(KINDS[method])
-        assert len(server.seen) == 3
+        assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize(
     "failure",
     [
-        NO_ANSWER,
+        NO_RESPONSE,
         RESET,
-        Answer(body=b'{"data": {}}', cut=5),
-        Answer(body=b'{"data": {}}', cut=5, framing="chunked", reset=True),
-        json_answer([1]),
-        Answer(body=b"<html>", headers={"Content-Type": "text/html"}),
+        Response(body=b'{"data": {}}', cut=5),
+        Response(body=b'{"data": {}}', cut=5, framing="chunked", reset=True),
+        json_response([1]),
+        Response(body=b"<html>", headers={"Content-Type": "text/html"}),
     ],
     ids=["closed", "reset", "cut", "chunk cut", "array", "html"],
 )
-def test_post_is_never_sent_again_once_its_bytes_are_out(driver: type[SyncDriver], failure: Answer) -> None:
-    with WireServer(lambda seen: failure) as server:
+def test_post_is_never_sent_again_once_its_bytes_are_out(driver: type[SyncDriver], failure: Response) -> None:
+    with RawServer(lambda seen: failure) as server:
         with pytest.raises(RingEventsTransportError) as caught:
             driver(server.url).send(POST)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
         assert caught.value.ambiguous
         assert caught.value.sent
 
@@ -105,16 +117,16 @@ def test_post_is_never_sent_again_once_its_bytes_are_out(driver: type[SyncDriver
 @pytest.mark.parametrize(
     "odd",
     [
-        Answer(302, headers={"Location": "https://xn--/"}),
-        Answer(307, headers={"Location": "javascript:alert(1)"}),
+        Response(302, headers={"Location": "https://xn--/"}),
+        Response(307, headers={"Location": "javascript:alert(1)"}),
     ],
 )
-def test_post_is_never_sent_again_after_a_redirect_to_no_address(driver: type[SyncDriver], odd: Answer) -> None:
+def test_post_is_never_sent_again_after_a_redirect_to_no_address(driver: type[SyncDriver], odd: Response) -> None:
     """The HTTP client of the synchronous one gives the answer up, and so nothing is known of it."""
-    with WireServer(lambda seen: odd) as server:
+    with RawServer(lambda seen: odd) as server:
         with pytest.raises((RingEventsTransportError, RingEventsApiError)) as caught:
             driver(server.url).send(POST)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     if isinstance(caught.value, RingEventsApiError):
         assert caught.value.status == odd.status
         assert "redirects to" in str(caught.value)
@@ -124,26 +136,26 @@ def test_post_is_never_sent_again_after_a_redirect_to_no_address(driver: type[Sy
 
 
 def test_post_without_an_answer_in_time_is_ambiguous(driver: type[SyncDriver]) -> None:
-    with WireServer(lambda seen: SILENCE) as server:
+    with RawServer(lambda seen: SILENCE) as server:
         with pytest.raises(RingEventsTransportError, match="ReadTimeout") as caught:
             driver(server.url, timeout=0.2).send(POST)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
         assert caught.value.ambiguous
 
 
 def test_get_without_an_answer_in_time_is_asked_again(driver: type[SyncDriver]) -> None:
     answers = iter([SILENCE, GOOD])
-    with WireServer(lambda seen: next(answers)) as server:
+    with RawServer(lambda seen: next(answers)) as server:
         driver(server.url, timeout=0.2).send(GET)
-        assert len(server.seen) == 2
+        assert len(server.requests) == 2
 
 
 def test_post_is_sent_again_after_429(driver: type[SyncDriver]) -> None:
-    answers = iter([problem(429), problem(429, Retry_After="0"), GOOD])
-    with WireServer(lambda seen: next(answers)) as server:
+    answers = iter([error_response(429), error_response(429, Retry_After="0"), GOOD])
+    with RawServer(lambda seen: next(answers)) as server:
         envelope = driver(server.url).send(POST)
         assert envelope["data"]["id"] == "e"
-        assert [seen.body for seen in server.seen] == [server.seen[0].body] * 3
+        assert [seen.body for seen in server.requests] == [server.requests[0].body] * 3
 
 
 @pytest.mark.parametrize("method", KINDS)
@@ -167,23 +179,23 @@ def test_a_name_that_does_not_resolve_is_not_ambiguous(driver: type[SyncDriver])
 
 @pytest.mark.parametrize("attempts", [1, 2, 5, 7])
 def test_max_attempts_counts_the_first_request(driver: type[SyncDriver], attempts: int) -> None:
-    with WireServer(lambda seen: problem(503)) as server:
+    with RawServer(lambda seen: error_response(503)) as server:
         with pytest.raises(RingEventsServerError):
             driver(server.url, max_attempts=attempts).send(GET)
-        assert len(server.seen) == attempts
+        assert len(server.requests) == attempts
 
 
 def test_max_attempts_of_one_send_wins_over_the_clients(driver: type[SyncDriver]) -> None:
-    with WireServer(lambda seen: problem(503)) as server:
+    with RawServer(lambda seen: error_response(503)) as server:
         with pytest.raises(RingEventsServerError):
             driver(server.url, max_attempts=5).send(GET, max_attempts=2)
-        assert len(server.seen) == 2
+        assert len(server.requests) == 2
 
 
 def test_what_was_retried_is_told_in_order(driver: type[SyncDriver]) -> None:
     told: list[Any] = []
-    answers = iter([problem(500), problem(429), NO_ANSWER, GOOD])
-    with WireServer(lambda seen: next(answers)) as server:
+    answers = iter([error_response(500), error_response(429), NO_RESPONSE, GOOD])
+    with RawServer(lambda seen: next(answers)) as server:
         driver(server.url).send(GET, on_retry=told.append)
     assert [type(error).__name__ for error in told] == [
         "RingEventsServerError",
@@ -195,7 +207,7 @@ def test_what_was_retried_is_told_in_order(driver: type[SyncDriver]) -> None:
 def test_requests_queue_before_the_connection_pool_and_never_time_out_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(defaults, "POOL_TIMEOUT", 0.2)
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         time.sleep(0.03)
         return GOOD
 
@@ -203,9 +215,9 @@ def test_requests_queue_before_the_connection_pool_and_never_time_out_in_it(monk
         async with AsyncClient(server.url, KEY) as client:
             await asyncio.gather(*(client.send(GET, max_attempts=1) for _ in range(200)))
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         asyncio.run(run())
-        assert len(server.seen) == 200
+        assert len(server.requests) == 200
         assert server.peak <= defaults.MAX_CONNECTIONS
 
 

@@ -10,10 +10,10 @@ from email.utils import format_datetime
 from functools import partial
 
 import pytest
-from drivers import SyncDriver
+from client_drivers import SyncDriver
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire import Answer, Seen, WireServer, json_answer, problem
+from raw_server import RawServer, Request, Response, error_response, json_response
 
 from airflow_provider_ringevents.client import async_client, defaults, endpoints
 from airflow_provider_ringevents.client.endpoints import Call
@@ -24,7 +24,7 @@ from airflow_provider_ringevents.client.transport.retry import RetryPolicy, pars
 
 GET = endpoints.get_event("e")
 POST = endpoints.create_event("o", {"name": "n"})
-GOOD = json_answer({"data": {"id": "e", "attributes": {}}})
+GOOD = json_response({"data": {"id": "e", "attributes": {}}})
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 FORMS: dict[str | None, float | None] = {
     None: None,
@@ -131,11 +131,11 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     return made
 
 
-def refusal(status: int, value: str | None) -> Answer:
+def refusal(status: int, value: str | None) -> Response:
     if value is None:
-        return problem(status)
+        return error_response(status)
     # The server writes heads as latin-1; what lies beyond it is sent as UTF-8.
-    return problem(status, Retry_After=value.encode().decode("latin-1"))
+    return error_response(status, Retry_After=value.encode().decode("latin-1"))
 
 
 @pytest.mark.parametrize(
@@ -147,16 +147,16 @@ def test_every_form_is_obeyed(
 ) -> None:
     """Waited for exactly and once; a longer one than two minutes is carried up; what cannot be read changes nothing."""
     answers = [refusal(status, value), GOOD]
-    with WireServer(lambda seen: answers.pop(0)) as server:
+    with RawServer(lambda seen: answers.pop(0)) as server:
         client = driver(server.url, policy=OWN_PAUSE)
         if seconds is not None and seconds > defaults.RETRY_AFTER_MAX:
             with pytest.raises(RingEventsApiError) as caught:
                 client.send(call)
             assert caught.value.retry_after == seconds
-            assert (len(server.seen), pauses.made) == (1, [])
+            assert (len(server.requests), pauses.made) == (1, [])
             return
         client.send(call)
-        assert len(server.seen) == 2
+        assert len(server.requests) == 2
     asked = OWN if seconds is None else seconds
     assert pauses.made[0] == asked
     # In an event loop the requests after a 429 keep a distance, whatever it says.
@@ -166,36 +166,36 @@ def test_every_form_is_obeyed(
 
 @pytest.mark.parametrize("value", ["soon", "-5", "nan", "1_000_000"])
 def test_what_cannot_be_read_is_not_carried_up(driver: type[SyncDriver], pauses: Pauses, value: str) -> None:
-    with WireServer(lambda seen: problem(429, Retry_After=value)) as server:
+    with RawServer(lambda seen: error_response(429, Retry_After=value)) as server:
         with pytest.raises(RingEventsApiError) as caught:
             driver(server.url, max_attempts=2).send(GET)
         assert caught.value.retry_after is None
-        assert len(server.seen) == 2
+        assert len(server.requests) == 2
 
 
 def test_each_answer_is_obeyed_for_itself(driver: type[SyncDriver], pauses: Pauses) -> None:
     answers = [refusal(503, "7"), refusal(503, None), refusal(503, "120"), refusal(503, "soon"), GOOD]
-    with WireServer(lambda seen: answers.pop(0)) as server:
+    with RawServer(lambda seen: answers.pop(0)) as server:
         driver(server.url, policy=OWN_PAUSE).send(GET)
     assert pauses.made == [7.0, OWN, 120.0, OWN]
 
 
 def test_it_is_obeyed_by_lists_too(driver: type[SyncDriver], pauses: Pauses) -> None:
-    answers = [refusal(503, "7"), json_answer({"data": [], "meta": {"count": 0}})]
-    with WireServer(lambda seen: answers.pop(0)) as server:
+    answers = [refusal(503, "7"), json_response({"data": [], "meta": {"count": 0}})]
+    with RawServer(lambda seen: answers.pop(0)) as server:
         driver(server.url, policy=OWN_PAUSE).items(endpoints.list_organizations())
     assert pauses.made == [7.0]
 
 
 def test_a_short_retry_after_is_waited_for(driver: type[SyncDriver]) -> None:
     """With no clock but the real one."""
-    answers = iter([problem(503, Retry_After="0.3"), GOOD])
+    answers = iter([error_response(503, Retry_After="0.3"), GOOD])
     moments: list[float] = []
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         moments.append(time.monotonic())
         return next(answers)
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         driver(server.url).send(GET)
     assert moments[1] - moments[0] >= 0.3

@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 import pytest
-from drivers import KEY, SyncDriver
-from wire import Answer, Seen, WireServer, json_answer
+from client_drivers import KEY, SyncDriver
+from raw_server import RawServer, Request, Response, json_response
 
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransportError
@@ -248,20 +248,20 @@ def test_a_client_without_a_key_is_refused_before_it_opens_anything(driver: type
 
 
 def test_ipv6_works(driver: type[SyncDriver]) -> None:
-    with WireServer(lambda seen: json_answer({"status": "ok"}), host="::1") as server:
+    with RawServer(lambda seen: json_response({"status": "ok"}), host="::1") as server:
         assert driver(server.url).send(endpoints.health()) == {"status": "ok"}
 
 
 def test_a_name_with_a_label_too_long_for_any_resolver_is_an_error_of_ours(driver: type[SyncDriver]) -> None:
     link = f"https://{'a' * 70}.example.org/f?secret"
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         if seen.path.endswith("/download"):
-            return Answer(302, headers={"Location": link})
-        return json_answer({"data": {"id": "r", "attributes": {"url": link}}})
+            return Response(302, headers={"Location": link})
+        return json_response({"data": {"id": "r", "attributes": {"url": link}}})
 
     with (
-        WireServer(handler) as server,
+        RawServer(handler) as server,
         pytest.raises(RingEventsTransportError, match=r"no whole answer|could not be reached") as caught,
     ):
         driver(server.url, max_attempts=1).download(endpoints.download_report("r"))

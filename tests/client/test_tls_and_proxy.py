@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from client_drivers import KEY, SyncDriver
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from drivers import KEY, SyncDriver
-from wire import Answer, Seen, WireServer, json_answer
+from raw_server import RawServer, Request, Response, json_response
 
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.errors import RingEventsTransportError
 
 HEALTH = endpoints.health()
 POST = endpoints.create_ticket("e", {"name": "n"})
-OK = json_answer({"status": "ok", "data": {"id": "x"}})
+OK = json_response({"status": "ok", "data": {"id": "x"}})
 
 
 class Authority:
@@ -102,11 +102,11 @@ def test_a_certificate_that_is_not_trusted_is_refused_without_retries(
     driver: type[SyncDriver], trusted: ssl.SSLContext, call: endpoints.Call
 ) -> None:
     told: list[BaseException] = []
-    with WireServer(lambda seen: OK, context=trusted) as server:
+    with RawServer(lambda seen: OK, context=trusted) as server:
         with pytest.raises(RingEventsTransportError, match=r"certificate is not trusted.*'verify'") as caught:
             driver(server.url).send(call, on_retry=told.append)
         assert server.connections == 1
-        assert server.seen == []
+        assert server.requests == []
     assert told == []
     assert not caught.value.sent
     assert not caught.value.ambiguous
@@ -116,7 +116,7 @@ def test_a_certificate_that_is_not_trusted_is_refused_without_retries(
 def test_an_expired_certificate_is_refused(driver: type[SyncDriver], authority: Authority) -> None:
     context = authority.context("expired.pem", days=-1)
     with (
-        WireServer(lambda seen: OK, context=context) as server,
+        RawServer(lambda seen: OK, context=context) as server,
         pytest.raises(RingEventsTransportError, match="not trusted"),
     ):
         driver(server.url, verify=str(authority.bundle)).send(HEALTH)
@@ -125,20 +125,20 @@ def test_an_expired_certificate_is_refused(driver: type[SyncDriver], authority: 
 def test_a_certificate_for_another_host_is_refused(driver: type[SyncDriver], authority: Authority) -> None:
     context = authority.context("other.pem", host="192.0.2.1")
     with (
-        WireServer(lambda seen: OK, context=context) as server,
+        RawServer(lambda seen: OK, context=context) as server,
         pytest.raises(RingEventsTransportError, match="not trusted"),
     ):
         driver(server.url, verify=str(authority.bundle)).send(HEALTH)
 
 
 def test_a_ca_bundle_makes_it_trusted(driver: type[SyncDriver], authority: Authority, trusted: ssl.SSLContext) -> None:
-    with WireServer(lambda seen: OK, context=trusted) as server:
+    with RawServer(lambda seen: OK, context=trusted) as server:
         assert driver(server.url, verify=str(authority.bundle)).send(HEALTH)["status"] == "ok"
-        assert server.seen[0].headers["authorization"] == f"Bearer {KEY}"
+        assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 def test_verification_can_be_switched_off(driver: type[SyncDriver], trusted: ssl.SSLContext) -> None:
-    with WireServer(lambda seen: OK, context=trusted) as server:
+    with RawServer(lambda seen: OK, context=trusted) as server:
         assert driver(server.url, verify=False).send(HEALTH)["status"] == "ok"
 
 
@@ -150,29 +150,32 @@ def test_the_environments_ca_bundle_is_honoured(
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     ssl_context.cache_clear()
     try:
-        with WireServer(lambda seen: OK, context=trusted) as server:
+        with RawServer(lambda seen: OK, context=trusted) as server:
             assert driver(server.url).send(HEALTH)["status"] == "ok"
     finally:
         ssl_context.cache_clear()
 
 
 def test_a_file_on_a_server_that_is_not_trusted_is_not_had(driver: type[SyncDriver], trusted: ssl.SSLContext) -> None:
-    with WireServer(lambda seen: Answer(200, b"x"), context=trusted) as store:
+    with RawServer(lambda seen: Response(200, b"x"), context=trusted) as store:
 
-        def handler(seen: Seen) -> Answer:
+        def handler(seen: Request) -> Response:
             link = f"{store.url}/f?secret"
             if seen.path.endswith("/download"):
-                return Answer(302, headers={"Location": link})
-            return json_answer({"data": {"id": "r", "attributes": {"url": link}}})
+                return Response(302, headers={"Location": link})
+            return json_response({"data": {"id": "r", "attributes": {"url": link}}})
 
-        with WireServer(handler) as api, pytest.raises(RingEventsTransportError, match="not trusted") as caught:
+        with RawServer(handler) as api, pytest.raises(RingEventsTransportError, match="not trusted") as caught:
             driver(api.url).download(endpoints.download_report("r"))
-        assert store.seen == []
+        assert store.requests == []
     assert "secret" not in str(caught.value)
 
 
 def test_plain_http_on_a_tls_port_is_an_error_of_ours(driver: type[SyncDriver]) -> None:
-    with WireServer(lambda seen: OK) as server, pytest.raises(RingEventsTransportError, match="could not be reached"):
+    with (
+        RawServer(lambda seen: OK) as server,
+        pytest.raises(RingEventsTransportError, match="could not be reached"),
+    ):
         driver(server.url.replace("http://", "https://"), max_attempts=1, timeout=0.5).send(HEALTH)
 
 
@@ -245,18 +248,18 @@ def tunnel() -> Iterator[Tunnel]:
 
 
 def test_plain_http_goes_by_the_proxy(driver: type[SyncDriver]) -> None:
-    with WireServer(lambda seen: OK) as proxy:
+    with RawServer(lambda seen: OK) as proxy:
         driver("http://127.0.0.1:9", proxy=proxy.url).send(HEALTH)
-        assert proxy.seen[0].target == "http://127.0.0.1:9/v1/health"
+        assert proxy.requests[0].target == "http://127.0.0.1:9/v1/health"
 
 
 def test_https_goes_through_the_proxy_which_never_sees_the_key(
     driver: type[SyncDriver], tunnel: Tunnel, authority: Authority, trusted: ssl.SSLContext
 ) -> None:
-    with WireServer(lambda seen: OK, context=trusted) as server:
+    with RawServer(lambda seen: OK, context=trusted) as server:
         client = driver(server.url, verify=str(authority.bundle), proxy=f"http://user:hunter2@{tunnel.address}")
         assert client.send(HEALTH)["status"] == "ok"
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     (head,) = tunnel.heads
     assert head.startswith(f"CONNECT 127.0.0.1:{server.port} ".encode())
     assert b"proxy-authorization: basic" in head.lower()
@@ -266,20 +269,20 @@ def test_https_goes_through_the_proxy_which_never_sees_the_key(
 def test_the_certificate_is_checked_through_the_proxy_too(
     driver: type[SyncDriver], tunnel: Tunnel, trusted: ssl.SSLContext
 ) -> None:
-    with WireServer(lambda seen: OK, context=trusted) as server:
+    with RawServer(lambda seen: OK, context=trusted) as server:
         with pytest.raises(RingEventsTransportError, match="not trusted"):
             driver(server.url, proxy=f"http://{tunnel.address}").send(HEALTH)
-        assert server.seen == []
+        assert server.requests == []
 
 
 def test_a_proxy_of_the_environment_is_honoured(driver: type[SyncDriver], monkeypatch: pytest.MonkeyPatch) -> None:
-    with WireServer(lambda seen: OK) as proxy, WireServer(lambda seen: OK) as server:
+    with RawServer(lambda seen: OK) as proxy, RawServer(lambda seen: OK) as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         driver(server.url).send(HEALTH)
-        assert (len(proxy.seen), len(server.seen)) == (1, 0)
+        assert (len(proxy.requests), len(server.requests)) == (1, 0)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         driver(server.url).send(HEALTH)
-        assert (len(proxy.seen), len(server.seen)) == (1, 1)
+        assert (len(proxy.requests), len(server.requests)) == (1, 1)
 
 
 def test_a_proxy_that_is_down_or_refuses_means_that_nothing_was_sent(driver: type[SyncDriver]) -> None:
@@ -303,7 +306,7 @@ def test_a_proxys_password_is_not_logged(
         caplog.at_level(logging.DEBUG),
         caplog.at_level(logging.DEBUG, "httpx"),
         caplog.at_level(logging.DEBUG, "httpcore"),
-        WireServer(lambda seen: OK, context=trusted) as server,
+        RawServer(lambda seen: OK, context=trusted) as server,
     ):
         driver(server.url, verify=str(authority.bundle), proxy=proxy).send(HEALTH)
     assert "CONNECT" in caplog.text
@@ -316,7 +319,7 @@ def test_the_test_of_a_connection_says_what_helps_with_a_certificate(
 ) -> None:
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 
-    with WireServer(lambda seen: OK, context=trusted) as server:
+    with RawServer(lambda seen: OK, context=trusted) as server:
         connection = {"conn_type": "ringevents", "host": server.url, "password": KEY}
         monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(connection))
         good, message = RingEventsHook().test_connection()

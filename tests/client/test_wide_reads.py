@@ -7,7 +7,7 @@ from typing import Any
 import httpcore
 import httpx
 import pytest
-from wire import Answer, WireServer
+from raw_server import RawServer, Response
 
 from airflow_provider_ringevents.client import Client, defaults, endpoints
 from airflow_provider_ringevents.client.wide_reads import widen
@@ -31,13 +31,13 @@ class _CountingBackend(httpcore.NetworkBackend):
         return _Counting(httpcore.SyncBackend().connect_tcp(*args, **kwargs), self.asked)
 
 
-def _health(seen: object) -> Answer:
-    return Answer(200, b'{"data": {"status": "ok"}}', {"Content-Type": "application/json"})
+def _health(seen: object) -> Response:
+    return Response(200, b'{"data": {"status": "ok"}}', {"Content-Type": "application/json"})
 
 
 def test_a_client_asks_for_large_pieces() -> None:
     backend = _CountingBackend()
-    with WireServer(_health) as api, Client(api.url, "key") as client:
+    with RawServer(_health) as api, Client(api.url, "key") as client:
         # Fails when httpx keeps its connections elsewhere: then `widen` does nothing any more.
         client._http._transport._pool._network_backend._backend = backend
         client.send(endpoints.health())
@@ -45,7 +45,7 @@ def test_a_client_asks_for_large_pieces() -> None:
 
 
 def test_a_proxy_of_the_environment_is_widened_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    with WireServer(_health) as proxy:
+    with RawServer(_health) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("no_proxy", "elsewhere.example")
         with Client("http://127.0.0.1:9", "key") as client:
@@ -53,7 +53,7 @@ def test_a_proxy_of_the_environment_is_widened_too(monkeypatch: pytest.MonkeyPat
             for transport in filter(None, client._http._mounts.values()):
                 transport._pool._network_backend._backend = backend
             client.send(endpoints.health())
-        assert proxy.seen
+        assert proxy.requests
     assert set(backend.asked) == {defaults.SOCKET_READ_SIZE}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import FEATURES, SupportWriter
+from version_support import FEATURES, SupportWriter
 
 from docs import ROOT
 

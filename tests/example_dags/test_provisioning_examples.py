@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import clocks
 import pytest
-import virtual_time
 from airflow_harness import DagOutcome
 from airflow_harness.dags import REFUSED
 
@@ -244,7 +244,7 @@ class Calendar:
         self.sleep(seconds)
 
     def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
-        return virtual_time.at_once(lambda: self.sleep(seconds), call)
+        return clocks.call_at_once(lambda: self.sleep(seconds), call)
 
 
 @pytest.fixture

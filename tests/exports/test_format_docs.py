@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from listed_rows import Row, file_of, listed_rows
+from sample_rows import Row, file_of, listed_rows
 
 from airflow_provider_ringevents.exports.formats import FileFormat
 from airflow_provider_ringevents.exports.formats.compression import GZIP_LEVEL

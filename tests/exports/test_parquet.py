@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from listed_rows import Row, file_of, listed_rows
+from sample_rows import Row, file_of, listed_rows
 
 from airflow_provider_ringevents.exports.catalog import COLLECTIONS
 from airflow_provider_ringevents.exports.columns import ColumnKind, columns_for

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from listed_rows import Row, file_of, listed_rows
+from sample_rows import Row, file_of, listed_rows
 
 from airflow_provider_ringevents.exports.catalog import COLLECTIONS
 from airflow_provider_ringevents.exports.columns import columns_for

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from drivers import KEY
+from client_drivers import KEY
 
 Connect = Callable[..., str]
 

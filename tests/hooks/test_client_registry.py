@@ -9,8 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from drivers import KEY
-from wire import NO_ANSWER, Answer, Seen, WireServer, closed_port, json_answer, problem
+from client_drivers import KEY
+from raw_server import (
+    NO_RESPONSE,
+    RawServer,
+    Request,
+    Response,
+    closed_port,
+    error_response,
+    json_response,
+)
 
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.errors import (
@@ -24,7 +32,7 @@ from airflow_provider_ringevents.triggers._client_registry import SharedClient, 
 
 Connect = Callable[..., str]
 POLL = endpoints.get_report("r")
-IN_PROGRESS = json_answer({"data": {"id": "r", "attributes": {}}}, 202)
+IN_PROGRESS = json_response({"data": {"id": "r", "attributes": {}}}, 202)
 NEW_KEY = "fresh-key-31c9"
 
 
@@ -56,13 +64,13 @@ def test_waits_of_one_loop_and_connection_share_a_client(connect: Connect, looku
                 await second.poll(POLL)
                 await other.poll(POLL)
 
-    with WireServer(lambda seen: IN_PROGRESS) as server:
+    with RawServer(lambda seen: IN_PROGRESS) as server:
         connect("one", host=server.url)
         connect("two", host=server.url)
         asyncio.run(run())
         assert lookups == ["one", "two"]
         assert server.connections == 2
-        assert len(server.seen) == 9
+        assert len(server.requests) == 9
 
 
 def test_each_loop_has_its_own(connect: Connect, lookups: list[str]) -> None:
@@ -73,7 +81,7 @@ def test_each_loop_has_its_own(connect: Connect, lookups: list[str]) -> None:
             found.append(client)
             await client.poll(POLL)
 
-    with WireServer(lambda seen: IN_PROGRESS) as server:
+    with RawServer(lambda seen: IN_PROGRESS) as server:
         connect("one", host=server.url)
         threads = [threading.Thread(target=lambda: asyncio.run(run())) for _ in range(2)]
         for thread in threads:
@@ -85,7 +93,7 @@ def test_each_loop_has_its_own(connect: Connect, lookups: list[str]) -> None:
 
 
 def test_it_is_closed_when_the_last_one_leaves(connect: Connect, lookups: list[str]) -> None:
-    async def run(server: WireServer) -> None:
+    async def run(server: RawServer) -> None:
         async with acquire_shared_client("one") as first:
             await first.poll(POLL)
             async with acquire_shared_client("one") as second:
@@ -99,7 +107,7 @@ def test_it_is_closed_when_the_last_one_leaves(connect: Connect, lookups: list[s
             await later.poll(POLL)
         assert await asyncio.to_thread(server.wait_until_closed)
 
-    with WireServer(lambda seen: IN_PROGRESS) as server:
+    with RawServer(lambda seen: IN_PROGRESS) as server:
         connect("one", host=server.url)
         asyncio.run(run(server))
         assert server.connections == 2
@@ -112,7 +120,7 @@ def test_it_is_closed_when_a_wait_fails_or_is_cancelled(connect: Connect) -> Non
             await client.poll(POLL)
             raise ValueError("a bug in a wait")
 
-    async def run(server: WireServer) -> None:
+    async def run(server: RawServer) -> None:
         with pytest.raises(ValueError, match="a bug"):
             await failing()
         assert await asyncio.to_thread(server.wait_until_closed)
@@ -124,7 +132,7 @@ def test_it_is_closed_when_a_wait_fails_or_is_cancelled(connect: Connect) -> Non
             await hanging
         assert await asyncio.to_thread(server.wait_until_closed)
 
-    with WireServer(lambda seen: IN_PROGRESS) as server:
+    with RawServer(lambda seen: IN_PROGRESS) as server:
         connect("one", host=server.url)
         asyncio.run(run(server))
 
@@ -136,7 +144,7 @@ async def _poll_for_ever() -> None:
 
 
 def test_two_hundred_waits_keep_to_the_clients_connections(connect: Connect, lookups: list[str]) -> None:
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         time.sleep(0.002)
         return IN_PROGRESS
 
@@ -145,26 +153,28 @@ def test_two_hundred_waits_keep_to_the_clients_connections(connect: Connect, loo
             answers = await asyncio.gather(*(client.poll(POLL) for _ in range(200)))
         assert [answer.status for answer in answers] == [202] * 200
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         connect("one", host=server.url)
         asyncio.run(run())
-        assert len(server.seen) == 200
+        assert len(server.requests) == 200
         assert server.peak <= defaults.MAX_CONNECTIONS
         assert server.connections <= defaults.MAX_CONNECTIONS
     assert lookups == ["one"]
 
 
-@pytest.mark.parametrize("answer", [problem(503), problem(429), NO_ANSWER], ids=["503", "429", "no answer"])
-def test_a_poll_is_one_request(connect: Connect, answer: Answer) -> None:
+@pytest.mark.parametrize(
+    "answer", [error_response(503), error_response(429), NO_RESPONSE], ids=["503", "429", "no answer"]
+)
+def test_a_poll_is_one_request(connect: Connect, answer: Response) -> None:
     async def run() -> None:
         async with acquire_shared_client("one") as client:
             await client.poll(POLL)
 
-    with WireServer(lambda seen: answer) as server:
+    with RawServer(lambda seen: answer) as server:
         connect("one", host=server.url)
         with pytest.raises(Exception, match="get_report"):
             asyncio.run(run())
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
 
 
 # --- keys that are rotated
@@ -178,13 +188,13 @@ class Rotating:
         self.url = ""
         self.refused = 0
 
-    def __call__(self, seen: Seen) -> Answer:
+    def __call__(self, seen: Request) -> Response:
         if seen.headers["authorization"] == f"Bearer {NEW_KEY}":
             time.sleep(0.001)
-            return IN_PROGRESS if seen.path.startswith("/v1/reports") else json_answer({"data": []})
+            return IN_PROGRESS if seen.path.startswith("/v1/reports") else json_response({"data": []})
         self.refused += 1
         self.connect("one", host=self.url, password=NEW_KEY)
-        return problem(401)
+        return error_response(401)
 
 
 def test_a_rotated_key_is_read_once_for_all_waits(connect: Connect, lookups: list[str]) -> None:
@@ -197,7 +207,7 @@ def test_a_rotated_key_is_read_once_for_all_waits(connect: Connect, lookups: lis
             assert [answer.status for answer in answers] == [202] * 200
             await client.poll(POLL)
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         handler.url = server.url
         connect("one", host=server.url)
         asyncio.run(run())
@@ -209,17 +219,17 @@ def test_a_rotated_key_is_read_once_for_all_waits(connect: Connect, lookups: lis
 def test_the_refused_client_is_closed_when_nobody_uses_it_any_more(connect: Connect) -> None:
     handler = Rotating(connect)
 
-    async def run(server: WireServer) -> None:
+    async def run(server: RawServer) -> None:
         async with acquire_shared_client("one") as client:
             await asyncio.gather(*(client.poll(POLL) for _ in range(50)))
             await client.poll(POLL)
-            new = {seen.connection for seen in server.seen if NEW_KEY in seen.headers["authorization"]}
+            new = {seen.connection for seen in server.requests if NEW_KEY in seen.headers["authorization"]}
             deadline = time.monotonic() + 5
             while server.open_connections > len(new) and time.monotonic() < deadline:
                 await asyncio.sleep(0.01)
             assert server.open_connections <= len(new)
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         handler.url = server.url
         connect("one", host=server.url)
         asyncio.run(run(server))
@@ -235,10 +245,10 @@ def test_a_key_that_is_still_the_same_stays_refused(connect: Connect, lookups: l
             await run(client)
             await run(client)
 
-    with WireServer(lambda seen: problem(401)) as server:
+    with RawServer(lambda seen: error_response(401)) as server:
         connect("one", host=server.url)
         asyncio.run(main())
-        assert len(server.seen) == 2
+        assert len(server.requests) == 2
     assert lookups == ["one", "one", "one"]
 
 
@@ -247,11 +257,11 @@ def test_a_key_that_may_not_do_this_is_not_looked_up_again(connect: Connect, loo
         async with acquire_shared_client("one") as client:
             await client.poll(POLL)
 
-    with WireServer(lambda seen: problem(403)) as server:
+    with RawServer(lambda seen: error_response(403)) as server:
         connect("one", host=server.url)
         with pytest.raises(RingEventsAuthError):
             asyncio.run(main())
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert lookups == ["one"]
 
 
@@ -267,55 +277,55 @@ def test_a_missing_connection_is_an_error_of_the_poll(lookups: list[str]) -> Non
 # --- listings that waits share
 
 
-def listing(seen: Seen) -> Answer:
+def listing(seen: Request) -> Response:
     time.sleep(0.01)
-    return json_answer({"data": [{"id": "e", "attributes": {"name": "n"}}], "meta": {"count": 1}})
+    return json_response({"data": [{"id": "e", "attributes": {"name": "n"}}], "meta": {"count": 1}})
 
 
 def test_waits_of_one_organization_share_a_listing(connect: Connect) -> None:
-    async def main(server: WireServer) -> None:
+    async def main(server: RawServer) -> None:
         async with acquire_shared_client("one") as client:
             fresh = time.monotonic()
             found = await asyncio.gather(*(client.events("o", fresh) for _ in range(50)))
             assert found == [[{"id": "e", "name": "n"}]] * 50
-            assert len(server.seen) == 1
+            assert len(server.requests) == 1
             await client.events("o", fresh)
-            assert len(server.seen) == 1
+            assert len(server.requests) == 1
             await client.events("o", time.monotonic())
-            assert len(server.seen) == 2
+            assert len(server.requests) == 2
             await client.events("other", fresh)
-            assert len(server.seen) == 3
+            assert len(server.requests) == 3
 
-    with WireServer(listing) as server:
+    with RawServer(listing) as server:
         connect("one", host=server.url)
         asyncio.run(main(server))
 
 
 def test_a_listing_that_takes_longer_than_waits_pause_is_not_begun_again_beside_itself(connect: Connect) -> None:
-    def slow(seen: Seen) -> Answer:
+    def slow(seen: Request) -> Response:
         time.sleep(0.5)
         return listing(seen)
 
-    async def main(server: WireServer) -> None:
+    async def main(server: RawServer) -> None:
         async with acquire_shared_client("one") as client:
             asked = []
             for _ in range(10):
                 asked.append(asyncio.create_task(client.events("o", time.monotonic())))
                 await asyncio.sleep(0.02)
             assert await asyncio.gather(*asked) == [[{"id": "e", "name": "n"}]] * 10
-            assert len(server.seen) == 1
+            assert len(server.requests) == 1
 
-    with WireServer(slow) as server:
+    with RawServer(slow) as server:
         connect("one", host=server.url)
         asyncio.run(main(server))
 
 
 def test_a_listing_that_failed_is_not_kept(connect: Connect) -> None:
-    answers = iter([problem(404), listing])
+    answers = iter([error_response(404), listing])
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         answer = next(answers)
-        return answer if isinstance(answer, Answer) else answer(seen)
+        return answer if isinstance(answer, Response) else answer(seen)
 
     async def main() -> None:
         async with acquire_shared_client("one") as client:
@@ -324,7 +334,7 @@ def test_a_listing_that_failed_is_not_kept(connect: Connect) -> None:
                 await client.events("o", fresh)
             assert await client.events("o", fresh) == [{"id": "e", "name": "n"}]
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         connect("one", host=server.url)
         asyncio.run(main())
 
@@ -341,10 +351,10 @@ def test_a_wait_that_is_cancelled_leaves_the_listing_to_the_others(connect: Conn
             with pytest.raises(asyncio.CancelledError):
                 await first
 
-    with WireServer(listing) as server:
+    with RawServer(listing) as server:
         connect("one", host=server.url)
         asyncio.run(main())
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
 
 
 def test_a_listing_too_reads_a_rotated_key_again(connect: Connect, lookups: list[str]) -> None:
@@ -354,7 +364,7 @@ def test_a_listing_too_reads_a_rotated_key_again(connect: Connect, lookups: list
         async with acquire_shared_client("one") as client:
             assert await client.events("o", time.monotonic()) == []
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         handler.url = server.url
         connect("one", host=server.url)
         asyncio.run(main())
@@ -362,25 +372,25 @@ def test_a_listing_too_reads_a_rotated_key_again(connect: Connect, lookups: list
 
 
 def test_a_page_size_that_the_service_refuses_is_left_for_the_usual_one(connect: Connect) -> None:
-    def handler(seen: Seen) -> Answer:
-        return problem(422) if int(seen.query["perPage"]) > defaults.PER_PAGE else listing(seen)
+    def handler(seen: Request) -> Response:
+        return error_response(422) if int(seen.query["perPage"]) > defaults.PER_PAGE else listing(seen)
 
     async def main() -> None:
         async with acquire_shared_client("one") as client:
             assert len(await client.events("o", time.monotonic())) == 1
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         connect("one", host=server.url)
         asyncio.run(main())
 
 
-@pytest.mark.parametrize("answer", [problem(404), NO_ANSWER], ids=["error", "no answer"])
-def test_a_listing_that_nobody_waits_for_any_more_fails_in_silence(connect: Connect, answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [error_response(404), NO_RESPONSE], ids=["error", "no answer"])
+def test_a_listing_that_nobody_waits_for_any_more_fails_in_silence(connect: Connect, answer: Response) -> None:
     complaints: list[Any] = []
     asked = threading.Event()
     go_on = threading.Event()
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         asked.set()
         go_on.wait(5)
         return answer
@@ -396,7 +406,7 @@ def test_a_listing_that_nobody_waits_for_any_more_fails_in_silence(connect: Conn
             go_on.set()
             await asyncio.sleep(0.05)
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         connect("one", host=server.url, extra={"max_attempts": 1})
         asyncio.run(main())
     assert complaints == []
@@ -406,7 +416,7 @@ def test_leaving_ends_a_listing_that_is_under_way(connect: Connect) -> None:
     asked = threading.Event()
     go_on = threading.Event()
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         asked.set()
         go_on.wait(5)
         return listing(seen)
@@ -423,7 +433,7 @@ def test_leaving_ends_a_listing_that_is_under_way(connect: Connect) -> None:
         assert left == set()
         go_on.set()
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         connect("one", host=server.url)
         asyncio.run(main())
 
@@ -434,7 +444,7 @@ def test_server_errors_reach_the_wait(connect: Connect) -> None:
             with pytest.raises(RingEventsServerError):
                 await client.poll(POLL)
 
-    with WireServer(lambda seen: problem(500)) as server:
+    with RawServer(lambda seen: error_response(500)) as server:
         connect("one", host=server.url, password=KEY)
         asyncio.run(main())
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 from airflow_harness.versions import AIRFLOW_VERSION
-from drivers import KEY
+from client_drivers import KEY
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from drivers import KEY
-from wire import Answer, Seen, WireServer, closed_port, json_answer, problem
+from client_drivers import KEY
+from raw_server import RawServer, Request, Response, closed_port, error_response, json_response
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
@@ -22,14 +22,16 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
 
-def organizations(number: int, count: int | None = None) -> Answer:
+def organizations(number: int, count: int | None = None) -> Response:
     rows = [{"id": f"o{n}", "type": "organization", "attributes": {"name": f"Org {n}"}} for n in range(number)]
-    return json_answer({"data": rows, "meta": {"count": number if count is None else count}})
+    return json_response({"data": rows, "meta": {"count": number if count is None else count}})
 
 
-def said(connect: Connect, answer: Answer | Callable[[Seen], Answer], **fields: Any) -> tuple[bool, str, WireServer]:
+def said(
+    connect: Connect, answer: Response | Callable[[Request], Response], **fields: Any
+) -> tuple[bool, str, RawServer]:
     handler = answer if callable(answer) else lambda seen: answer
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         connect(host=server.url, **fields)
         good, text = RingEventsHook().test_connection()
     assert KEY not in text
@@ -59,13 +61,13 @@ def said(connect: Connect, answer: Answer | Callable[[Seen], Answer], **fields: 
 def test_a_good_key_says_what_it_sees(connect: Connect, number: int, count: int, text: str) -> None:
     good, message, server = said(connect, organizations(number, count))
     assert (good, message) == (True, text)
-    assert len(server.seen) == 1
-    assert server.seen[0].path == "/v1/organizations"
-    assert server.seen[0].headers["authorization"] == f"Bearer {KEY}"
+    assert len(server.requests) == 1
+    assert server.requests[0].path == "/v1/organizations"
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 def test_without_a_count_the_rows_are_counted(connect: Connect) -> None:
-    answer = json_answer({"data": [{"id": "o1", "attributes": {"name": "A"}}, {"id": "o2", "attributes": {}}]})
+    answer = json_response({"data": [{"id": "o1", "attributes": {"name": "A"}}, {"id": "o2", "attributes": {}}]})
     good, message, _ = said(connect, answer)
     assert good
     assert message == "Key accepted; sees 2 organizations: A (id o1), None (id o2)"
@@ -73,11 +75,11 @@ def test_without_a_count_the_rows_are_counted(connect: Connect) -> None:
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_is_said_with_the_services_words(connect: Connect, status: int) -> None:
-    good, message, server = said(connect, problem(status, {"detail": f"bad key {KEY}"}))
+    good, message, server = said(connect, error_response(status, {"detail": f"bad key {KEY}"}))
     assert not good
     assert message.startswith(f"The key was refused ({status}): ")
     assert "bad key ***" in message
-    assert len(server.seen) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_server_that_is_down_is_said(connect: Connect) -> None:
@@ -100,21 +102,21 @@ def test_a_host_that_nobody_knows_is_said(connect: Connect) -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (problem(500, {"detail": "oops"}), "500 Internal Server Error: oops"),
-        (problem(404), "404 Not Found"),
-        (Answer(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}), "is no readable JSON"),
-        (json_answer({"status": "ok"}), "'data'"),
-        (Answer(302, headers={"Location": "https://login.example.org/?token=hunter2"}), "login.example.org"),
-        (Answer(cut=-1), "no whole answer"),
+        (error_response(500, {"detail": "oops"}), "500 Internal Server Error: oops"),
+        (error_response(404), "404 Not Found"),
+        (Response(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}), "is no readable JSON"),
+        (json_response({"status": "ok"}), "'data'"),
+        (Response(302, headers={"Location": "https://login.example.org/?token=hunter2"}), "login.example.org"),
+        (Response(cut=-1), "no whole answer"),
     ],
 )
-def test_another_failure_is_said(connect: Connect, answer: Answer, words: str) -> None:
+def test_another_failure_is_said(connect: Connect, answer: Response, words: str) -> None:
     good, message, server = said(connect, answer)
     assert not good
     assert words in message
     assert "hunter2" not in message
     assert "No answer from" not in message
-    assert len(server.seen) <= defaults.MAX_ATTEMPTS
+    assert len(server.requests) <= defaults.MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def test_a_missing_connection_is_said() -> None:
 
 
 def test_nothing_stays_open_after_a_test(connect: Connect) -> None:
-    with WireServer(lambda seen: organizations(1)) as server:
+    with RawServer(lambda seen: organizations(1)) as server:
         connect(host=server.url)
         RingEventsHook().test_connection()
         assert server.wait_until_closed()

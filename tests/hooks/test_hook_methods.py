@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from client_drivers import KEY
 from contract import check_request, operations
-from drivers import KEY
-from wire import Answer, Seen, WireServer, json_answer, problem
+from raw_server import RawServer, Request, Response, error_response, json_response
 
 from airflow_provider_ringevents.client.errors import (
     RingEventsConfigError,
@@ -90,31 +90,31 @@ ONES = [
 ]
 
 
-def documented(seen: Seen) -> Answer:
+def documented(seen: Request) -> Response:
     """The answer that the reference documents for each operation."""
     operation = check_request(seen.method, seen.path, seen.raw_query, seen.body)
     if operation == "health":
-        return json_answer({"status": "ok"})
+        return json_response({"status": "ok"})
     if operation == "duplicate_event":
-        return Answer(202)
+        return Response(202)
     if operation == "delete_magic_link":
-        return Answer(204)
+        return Response(204)
     if operation == "download_report":
-        return Answer(body=b"a,b\n1,2\n", headers={"Content-Type": "text/csv"})
+        return Response(body=b"a,b\n1,2\n", headers={"Content-Type": "text/csv"})
     if operation.startswith("list_"):
-        return json_answer({"data": [RESOURCE], "meta": {"count": 1}, "links": {"next": None}})
-    return json_answer({"data": RESOURCE}, 201 if seen.method == "POST" else 200)
+        return json_response({"data": [RESOURCE], "meta": {"count": 1}, "links": {"next": None}})
+    return json_response({"data": RESOURCE}, 201 if seen.method == "POST" else 200)
 
 
 @pytest.fixture
-def server() -> Iterator[WireServer]:
-    with WireServer(documented) as running:
+def server() -> Iterator[RawServer]:
+    with RawServer(documented) as running:
         yield running
         assert running.errors == []
 
 
 @pytest.fixture
-def hook(server: WireServer, connect: Callable[..., str]) -> Iterator[RingEventsHook]:
+def hook(server: RawServer, connect: Callable[..., str]) -> Iterator[RingEventsHook]:
     connect(host=server.url)
     with RingEventsHook() as made:
         yield made
@@ -146,7 +146,7 @@ def test_there_is_a_method_for_every_documented_operation() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_method_sends_its_operation(hook: RingEventsHook, server: WireServer, name: str) -> None:
+def test_method_sends_its_operation(hook: RingEventsHook, server: RawServer, name: str) -> None:
     _, arguments, path = METHODS[name]
     result = called(hook, name, *arguments)
     if name in LISTS:
@@ -154,7 +154,7 @@ def test_method_sends_its_operation(hook: RingEventsHook, server: WireServer, na
     if name == "download_report":
         with result as download:
             assert b"".join(download) == b"a,b\n1,2\n"
-    (seen,) = server.seen
+    (seen,) = server.requests
     assert check_request(seen.method, seen.path, seen.raw_query, seen.body) == name
     assert seen.path == path
     assert seen.headers["authorization"] == f"Bearer {KEY}"
@@ -169,10 +169,10 @@ def test_a_resource_is_a_plain_dict_with_its_id(hook: RingEventsHook, name: str)
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_a_list_is_an_iterator_of_plain_dicts(hook: RingEventsHook, server: WireServer, name: str) -> None:
+def test_a_list_is_an_iterator_of_plain_dicts(hook: RingEventsHook, server: RawServer, name: str) -> None:
     result = called(hook, name, *METHODS[name][1])
     assert iter(result) is result
-    assert server.seen == []
+    assert server.requests == []
     (row,) = result
     assert type(row) is dict
     assert row == FLAT
@@ -191,7 +191,7 @@ def test_health_gives_what_the_service_says(hook: RingEventsHook) -> None:
 
 def test_the_resources_id_wins_over_an_attribute_of_that_name(connect: Callable[..., str]) -> None:
     resource = {"id": "real", "attributes": {"id": 5, "name": "n"}}
-    with WireServer(lambda seen: json_answer({"data": resource})) as server:
+    with RawServer(lambda seen: json_response({"data": resource})) as server:
         connect(host=server.url)
         with RingEventsHook() as hook:
             assert hook.get_event("real") == {"id": "real", "name": "n"}
@@ -205,14 +205,14 @@ def test_the_resources_id_wins_over_an_attribute_of_that_name(connect: Callable[
 def test_an_answer_without_its_resource_is_an_error_not_an_empty_dict(
     connect: Callable[..., str], body: bytes, name: str
 ) -> None:
-    with WireServer(lambda seen: Answer(body=body, headers={"Content-Type": "application/json"})) as server:
+    with RawServer(lambda seen: Response(body=body, headers={"Content-Type": "application/json"})) as server:
         connect(host=server.url)
         with RingEventsHook(max_attempts=1) as hook, pytest.raises(RingEventsTransportError, match=name) as caught:
             called(hook, name, *METHODS[name][1])
         assert caught.value.ambiguous == (name == "create_event")
 
 
-def test_wrong_ids_and_attributes_are_refused_before_anything_is_sent(hook: RingEventsHook, server: WireServer) -> None:
+def test_wrong_ids_and_attributes_are_refused_before_anything_is_sent(hook: RingEventsHook, server: RawServer) -> None:
     with pytest.raises(RingEventsConfigError, match="event_id"):
         hook.get_event("..")
     with pytest.raises(RingEventsConfigError, match="event_id"):
@@ -223,7 +223,7 @@ def test_wrong_ids_and_attributes_are_refused_before_anything_is_sent(hook: Ring
         hook.create_event("o", {"name": "n", **TIMES})
     with pytest.raises(RingEventsConfigError, match="filter"):
         hook.list_registrations("e", {"mail": "a@b.org"})
-    assert server.seen == []
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(
@@ -236,14 +236,14 @@ def test_wrong_ids_and_attributes_are_refused_before_anything_is_sent(hook: Ring
     ],
 )
 def test_the_connections_organization_is_the_default(
-    server: WireServer, connect: Callable[..., str], name: str, arguments: tuple[Any, ...]
+    server: RawServer, connect: Callable[..., str], name: str, arguments: tuple[Any, ...]
 ) -> None:
     connect(host=server.url, extra={"organization_id": "mine"})
     with RingEventsHook() as hook:
         result = getattr(hook, name)(*arguments)
         if name in LISTS:
             list(result)
-        assert server.seen[0].path.startswith("/v1/organizations/mine")
+        assert server.requests[0].path.startswith("/v1/organizations/mine")
         assert hook.organization_id("other") == "other"
 
 
@@ -253,7 +253,7 @@ def test_without_a_default_organization_the_error_says_where_to_put_one(hook: Ri
 
 
 def test_errors_of_the_service_reach_the_caller(connect: Callable[..., str]) -> None:
-    with WireServer(lambda seen: problem(404, {"detail": "no such event"})) as server:
+    with RawServer(lambda seen: error_response(404, {"detail": "no such event"})) as server:
         connect(host=server.url)
         with RingEventsHook() as hook, pytest.raises(RingEventsNotFoundError, match="no such event"):
             hook.get_event("e")
@@ -261,7 +261,7 @@ def test_errors_of_the_service_reach_the_caller(connect: Callable[..., str]) -> 
             next(hook.list_tickets("e"))
 
 
-def test_methods_share_one_client_that_is_closed_with_the_hook(server: WireServer, connect: Callable[..., str]) -> None:
+def test_methods_share_one_client_that_is_closed_with_the_hook(server: RawServer, connect: Callable[..., str]) -> None:
     connect(host=server.url)
     with RingEventsHook() as hook:
         for _ in range(5):
@@ -276,7 +276,7 @@ def test_methods_share_one_client_that_is_closed_with_the_hook(server: WireServe
     assert server.wait_until_closed()
 
 
-def test_get_conn_is_a_client_of_the_callers_own(server: WireServer, connect: Callable[..., str]) -> None:
+def test_get_conn_is_a_client_of_the_callers_own(server: RawServer, connect: Callable[..., str]) -> None:
     connect(host=server.url)
     hook = RingEventsHook(timeout=5)
     with hook.get_conn() as first, hook.get_conn() as second:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from wire import Answer, Seen, WireServer, json_answer, problem
+from raw_server import RawServer, Request, Response, error_response, json_response
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults, endpoints
@@ -19,7 +19,7 @@ from airflow_provider_ringevents.triggers._client_registry import SharedClient, 
 
 Connect = Callable[..., str]
 POLL = endpoints.get_report("r")
-IN_PROGRESS = json_answer({"data": {"id": "r", "attributes": {}}}, 202)
+IN_PROGRESS = json_response({"data": {"id": "r", "attributes": {}}}, 202)
 SETTLED = 0.05
 """Seconds of real time in which requests that may start have started."""
 
@@ -62,11 +62,11 @@ class Refusing:
         self.retry_after = retry_after
         self.refused = 0
 
-    def __call__(self, seen: Seen) -> Answer:
+    def __call__(self, seen: Request) -> Response:
         if self.refused:
             return IN_PROGRESS
         self.refused += 1
-        return problem(429, Retry_After=self.retry_after)
+        return error_response(429, Retry_After=self.retry_after)
 
 
 async def refused(client: SharedClient) -> None:
@@ -75,32 +75,32 @@ async def refused(client: SharedClient) -> None:
 
 
 def test_a_429_holds_all_waits_of_the_connection(connect: Connect, hands: Hands) -> None:
-    async def main(server: WireServer) -> None:
+    async def main(server: RawServer) -> None:
         async with acquire_shared_client("one") as client, acquire_shared_client("one") as again:
             await refused(client)
             waiting = [asyncio.ensure_future(each.poll(POLL)) for each in (client, again) for _ in range(10)]
             await hands.move(29.9)
-            assert len(server.seen) == 1
+            assert len(server.requests) == 1
             await hands.move(0.2)
-            assert len(server.seen) <= 5, "one after the other, not all at once"
+            assert len(server.requests) <= 5, "one after the other, not all at once"
             while not all(task.done() for task in waiting):
                 await hands.move(0.1)
-            assert len(server.seen) == 21
+            assert len(server.requests) == 21
 
-    with WireServer(Refusing()) as server:
+    with RawServer(Refusing()) as server:
         connect("one", host=server.url)
         asyncio.run(main(server))
 
 
 def test_another_connection_is_not_held(connect: Connect, hands: Hands) -> None:
-    async def main(server: WireServer) -> None:
+    async def main(server: RawServer) -> None:
         async with acquire_shared_client("one") as client, acquire_shared_client("two") as other:
             await refused(client)
             for _ in range(5):
                 await other.poll(POLL)
-            assert len(server.seen) == 6
+            assert len(server.requests) == 6
 
-    with WireServer(Refusing()) as server:
+    with RawServer(Refusing()) as server:
         connect("one", host=server.url)
         connect("two", host=server.url)
         asyncio.run(main(server))
@@ -110,47 +110,47 @@ def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: Hands) -> Non
     """The service counts an account's requests, not a key's."""
     limited = threading.Event()
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         if seen.headers["authorization"].endswith("90ab"):
             return IN_PROGRESS
         if seen.number == 0:
             limited.wait(5)
             time.sleep(SETTLED)  # so that the pause has begun when the key is refused
-            return problem(401)
+            return error_response(401)
         limited.set()
-        return problem(429, Retry_After="30")
+        return error_response(429, Retry_After="30")
 
-    async def main(server: WireServer) -> None:
+    async def main(server: RawServer) -> None:
         async with acquire_shared_client("one") as client:
             first = asyncio.ensure_future(client.poll(POLL))
-            while not server.seen:
+            while not server.requests:
                 await asyncio.sleep(0.005)
             connect("one", host=server.url, password="fresh-key-90ab")
             await refused(client)
             await asyncio.sleep(3 * SETTLED)
             await hands.move(29.9)
-            assert len(server.seen) == 2
+            assert len(server.requests) == 2
             await hands.move(0.2)
             assert (await first).status == 202
-            assert len(server.seen) == 3
+            assert len(server.requests) == 3
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         connect("one", host=server.url)
         asyncio.run(main(server))
 
 
 def test_the_connection_s_rate_is_that_of_all_its_waits(connect: Connect, hands: Hands) -> None:
-    async def main(server: WireServer) -> None:
+    async def main(server: RawServer) -> None:
         async with acquire_shared_client("one") as client:
             waiting = [asyncio.ensure_future(client.poll(POLL)) for _ in range(8)]
             for second in range(14):
                 await asyncio.sleep(SETTLED)
-                assert len(server.seen) <= 1 + second // 2
+                assert len(server.requests) <= 1 + second // 2
                 await hands.move(1.0)
             await asyncio.gather(*waiting)
-            assert len(server.seen) == 8
+            assert len(server.requests) == 8
 
-    with WireServer(lambda seen: IN_PROGRESS) as server:
+    with RawServer(lambda seen: IN_PROGRESS) as server:
         connect("one", host=server.url, extra={"rate_limit": 0.5})
         asyncio.run(main(server))
 

@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 from airflow_harness import Result, Run
 from airflow_harness.versions import AIRFLOW_VERSION, HAS_TASK_SDK
-from provisioning.world import KINDS, OPERATORS, Hours, World
+from provisioning.harness import KINDS, OPERATORS, Harness, Hours
 
 from airflow_provider_ringevents.emulator import Emulator
 from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
@@ -34,9 +34,9 @@ def hours() -> Iterator[Hours]:
 
 
 @pytest.fixture
-def world(hours: Hours) -> Iterator[World]:
+def harness(hours: Hours) -> Iterator[Harness]:
     with Emulator(seed=1, clock=hours.now, registrations=3) as emulator:
-        yield World(emulator, hours)
+        yield Harness(emulator, hours)
 
 
 def succeeded(result: Result) -> Any:
@@ -44,20 +44,20 @@ def succeeded(result: Result) -> Any:
     return result.xcom
 
 
-def refused_at_parse(kind: str, world: World, **arguments: Any) -> str:
+def refused_at_parse(kind: str, harness: Harness, **arguments: Any) -> str:
     """What the operator says while the DAG is parsed."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the caller looks at the words
-        OPERATORS[kind](**world.arguments(kind, **arguments))
+        OPERATORS[kind](**harness.arguments(kind, **arguments))
     assert isinstance(caught.value, AirflowFailException)
     return str(caught.value)
 
 
-def refused_at_run(run: Run, world: World) -> str:
+def refused_at_run(run: Run, harness: Harness) -> str:
     """What the task says when it runs; it has sent nothing and is not tried again."""
     result = run.to_end()
     assert (result.state, result.tries) == ("failed", 1), result.log_text
     assert isinstance(result.exception, AirflowFailException)
-    assert world.requests() == []
+    assert harness.requests() == []
     return str(result.exception)
 
 
@@ -65,10 +65,10 @@ def refused_at_run(run: Run, world: World) -> str:
 
 
 @every_kind
-def test_what_is_sent(world: World, kind: str) -> None:
+def test_what_is_sent(harness: Harness, kind: str) -> None:
     attributes = KNOWN_ATTRIBUTES[kind] | ({} if kind == "create" else {"metadata": {"campaign": "spring"}})
-    event = succeeded(world.run(kind, idempotency_key="row-1", attributes=attributes).to_end())
-    (made,) = world.made()
+    event = succeeded(harness.run(kind, idempotency_key="row-1", attributes=attributes).to_end())
+    (made,) = harness.made()
     expected = {
         "name": "Data Hour",
         "timeStart": "2027-03-01T09:00:00Z",
@@ -81,7 +81,7 @@ def test_what_is_sent(world: World, kind: str) -> None:
     else:
         expected["metadata"] = {"campaign": "spring", MARKER_METADATA_KEY: "row-1"}
     if kind == "template":
-        expected["organizationId"] = world.emulator.organization_id
+        expected["organizationId"] = harness.emulator.organization_id
     assert made.request == expected
     assert event["id"] == made.id
 
@@ -101,36 +101,36 @@ def test_what_is_sent(world: World, kind: str) -> None:
     ],
     ids=repr,
 )
-def test_times_of_all_sorts_are_the_same_instant(world: World, kind: str, start: Any) -> None:
-    succeeded(world.run(kind, time_start=start).to_end())
-    assert world.made()[0].request["timeStart"] == "2027-03-01T09:00:00Z"
+def test_times_of_all_sorts_are_the_same_instant(harness: Harness, kind: str, start: Any) -> None:
+    succeeded(harness.run(kind, time_start=start).to_end())
+    assert harness.made()[0].request["timeStart"] == "2027-03-01T09:00:00Z"
 
 
-def test_a_zone_that_is_no_name_of_the_tz_database(world: World) -> None:
+def test_a_zone_that_is_no_name_of_the_tz_database(harness: Harness) -> None:
     zone = "Eastern Time (US & Canada)"
-    succeeded(world.run("create", timezone=zone).to_end())
-    request = world.made()[0].request
+    succeeded(harness.run("create", timezone=zone).to_end())
+    request = harness.made()[0].request
     assert (request["timezone"], request["timeStart"]) == (zone, "2027-03-01T15:00:00Z")
 
 
-def test_a_copy_without_a_wish_is_asked_for_with_its_mark_alone(world: World) -> None:
+def test_a_copy_without_a_wish_is_asked_for_with_its_mark_alone(harness: Harness) -> None:
     nothing = {"name": None, "time_start": None, "time_end": None, "timezone": None}
-    event = succeeded(world.run("duplicate", idempotency_key="row-1", **nothing).to_end())
-    assert world.made()[0].request == {"metadata": {MARKER_METADATA_KEY: "row-1"}}
+    event = succeeded(harness.run("duplicate", idempotency_key="row-1", **nothing).to_end())
+    assert harness.made()[0].request == {"metadata": {MARKER_METADATA_KEY: "row-1"}}
     assert event["name"] == "Data Engineering Summit (copy)"
 
 
 @every_kind
-def test_everything_may_be_a_template(world: World, kind: str) -> None:
+def test_everything_may_be_a_template(harness: Harness, kind: str) -> None:
     params = {
         "name": "Data Hour",
         "start": "2027-03-01T10:00:00",
         "end": "2027-03-01T11:30:00",
         "zone": "Europe/Berlin",
         "currency": "EUR",
-        "template": world.emulator.template_id,
-        "source": world.emulator.event_id,
-        "organization": world.emulator.organization_id,
+        "template": harness.emulator.template_id,
+        "source": harness.emulator.event_id,
+        "organization": harness.emulator.organization_id,
         "key": "row-1",
         "type": "private_event",
         "conn": "ringevents_default",
@@ -159,11 +159,11 @@ def test_everything_may_be_a_template(world: World, kind: str) -> None:
     }
     run = Run(
         lambda: OPERATORS[kind](**arguments),
-        connections={"ringevents_default": world.connection()},
+        connections={"ringevents_default": harness.connection()},
         params=params,
     )
     succeeded(run.to_end())
-    request = world.made()[0].request
+    request = harness.made()[0].request
     assert request["timeStart"] == "2027-03-01T09:00:00Z"
     assert request.get("type", request.get("eventType")) == "private_event"
 
@@ -214,16 +214,16 @@ def _templated(value: Any) -> Any:
 
 @every_kind
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_refused_while_the_dag_is_parsed(world: World, kind: str, case: str) -> None:
+def test_bad_input_is_refused_while_the_dag_is_parsed(harness: Harness, kind: str, case: str) -> None:
     arguments, words = BAD[case]
-    said = refused_at_parse(kind, world, **arguments)
+    said = refused_at_parse(kind, harness, **arguments)
     assert all(word in said for word in words), said
 
 
 @pytest.mark.parametrize("case", BAD_OF_CREATE)
-def test_bad_input_for_a_plain_event_is_refused_while_the_dag_is_parsed(world: World, case: str) -> None:
+def test_bad_input_for_a_plain_event_is_refused_while_the_dag_is_parsed(harness: Harness, case: str) -> None:
     arguments, words = BAD_OF_CREATE[case]
-    said = refused_at_parse("create", world, **arguments)
+    said = refused_at_parse("create", harness, **arguments)
     assert all(word in said for word in words), said
 
 
@@ -233,26 +233,26 @@ KNOWN_AT_ONCE = ("an unknown attribute", "something given twice")
 
 @every_kind
 @pytest.mark.parametrize("case", KNOWN_AT_ONCE)
-def test_bad_names_are_refused_although_their_values_are_templates(world: World, kind: str, case: str) -> None:
+def test_bad_names_are_refused_although_their_values_are_templates(harness: Harness, kind: str, case: str) -> None:
     arguments, words = BAD[case]
-    said = refused_at_parse(kind, world, **_templated(arguments))
+    said = refused_at_parse(kind, harness, **_templated(arguments))
     assert all(word in said for word in words), said
 
 
 @every_kind
 @pytest.mark.parametrize("case", [case for case in BAD if case not in KNOWN_AT_ONCE])
-def test_bad_rendered_input_fails_without_a_request(world: World, kind: str, case: str) -> None:
+def test_bad_rendered_input_fails_without_a_request(harness: Harness, kind: str, case: str) -> None:
     arguments, words = BAD[case]
-    said = refused_at_run(world.run(kind, **_templated(arguments)), world)
+    said = refused_at_run(harness.run(kind, **_templated(arguments)), harness)
     assert all(word in said for word in words), said
 
 
 @every_kind
-def test_all_problems_of_a_row_are_told_at_once(world: World, kind: str) -> None:
+def test_all_problems_of_a_row_are_told_at_once(harness: Harness, kind: str) -> None:
     """The row of a spreadsheet needs mending only once."""
     said = refused_at_parse(
         kind,
-        world,
+        harness,
         timezone="Berlin/Europe",
         time_start="soon",
         attributes={"nmae": "x", "password": 7},
@@ -263,82 +263,82 @@ def test_all_problems_of_a_row_are_told_at_once(world: World, kind: str) -> None
 
 @every_kind
 @pytest.mark.skipif(HAS_TASK_SDK and AIRFLOW_VERSION < (3, 1), reason="Airflow 3.0 itself stumbles over such a failure")
-def test_a_bad_row_of_a_mapped_task_fails_alone(world: World, kind: str) -> None:
-    good, bad = world.mapped(kind, [{"timezone": "Europe/Berlin"}, {"timezone": "Europe/Berln"}])
-    assert "Europe/Berlin" in refused_at_run(bad, world)
+def test_a_bad_row_of_a_mapped_task_fails_alone(harness: Harness, kind: str) -> None:
+    good, bad = harness.mapped(kind, [{"timezone": "Europe/Berlin"}, {"timezone": "Europe/Berln"}])
+    assert "Europe/Berlin" in refused_at_run(bad, harness)
     succeeded(good.to_end())
 
 
 @every_kind
 def test_what_other_tasks_give_is_left_alone_while_a_dag_is_parsed_and_checked_at_run_time(
-    world: World, kind: str
+    harness: Harness, kind: str
 ) -> None:
     def make() -> Any:
         given = BaseOperator(task_id="row").output
         return OPERATORS[kind](
-            **world.arguments(kind, timezone=given["zone"], attributes=given["more"], idempotency_key=given["key"])
+            **harness.arguments(kind, timezone=given["zone"], attributes=given["more"], idempotency_key=given["key"])
         )
 
     def run(**row: Any) -> Run:
         return Run(
             make,
             task_id="provision",
-            connections={"ringevents_default": world.connection()},
+            connections={"ringevents_default": harness.connection()},
             xcoms={("row", name): value for name, value in {**usual, **row}.items()},
         )
 
     usual = {"zone": "Europe/Berlin", "more": {}, "key": "row-1"}
-    assert "Did you mean 'Europe/Berlin'" in refused_at_run(run(zone="Europe/Berln"), world)
-    assert "attributes: a mapping is wanted, got str" in refused_at_run(run(more="much"), world)
-    assert "is not a documented attribute" in refused_at_run(run(more={"nmae": "x"}), world)
-    assert "attributes: name given twice" in refused_at_run(run(more={"name": "x"}), world)
-    assert "idempotency_key: a printable string" in refused_at_run(run(key=7), world)
+    assert "Did you mean 'Europe/Berlin'" in refused_at_run(run(zone="Europe/Berln"), harness)
+    assert "attributes: a mapping is wanted, got str" in refused_at_run(run(more="much"), harness)
+    assert "is not a documented attribute" in refused_at_run(run(more={"nmae": "x"}), harness)
+    assert "attributes: name given twice" in refused_at_run(run(more={"name": "x"}), harness)
+    assert "idempotency_key: a printable string" in refused_at_run(run(key=7), harness)
     succeeded(run(more=KNOWN_ATTRIBUTES[kind]).to_end())
 
 
-def test_a_copy_s_local_time_needs_a_zone(world: World) -> None:
-    said = refused_at_parse("duplicate", world, timezone=None)
+def test_a_copy_s_local_time_needs_a_zone(harness: Harness) -> None:
+    said = refused_at_parse("duplicate", harness, timezone=None)
     assert "timeStart: '2027-03-01 10:00:00' has no offset and no time zone says where it is" in said
     aware = {"time_start": "2027-03-01T10:00:00+01:00", "time_end": "2027-03-01T11:00:00+01:00"}
-    OPERATORS["duplicate"](**world.arguments("duplicate", timezone=None, **aware))
+    OPERATORS["duplicate"](**harness.arguments("duplicate", timezone=None, **aware))
 
 
 @pytest.mark.parametrize("kind", ["template", "duplicate"])
-def test_an_organization_given_twice(world: World, kind: str) -> None:
+def test_an_organization_given_twice(harness: Harness, kind: str) -> None:
     both = {"organization_id": "o1", "attributes": {"organizationId": "o2"}}
-    assert "attributes: organizationId given twice" in refused_at_parse(kind, world, **both)
+    assert "attributes: organizationId given twice" in refused_at_parse(kind, harness, **both)
 
 
 @pytest.mark.parametrize("kind", ["template", "duplicate"])
-def test_an_organization_among_the_attributes(world: World, kind: str) -> None:
-    owner = world.emulator.state.visible_organizations()[1].id
-    succeeded(world.run(kind, attributes={"organizationId": owner}).to_end())
-    assert world.made()[0].organization.id == owner
+def test_an_organization_among_the_attributes(harness: Harness, kind: str) -> None:
+    owner = harness.emulator.state.visible_organizations()[1].id
+    succeeded(harness.run(kind, attributes={"organizationId": owner}).to_end())
+    assert harness.made()[0].organization.id == owner
 
 
 @pytest.mark.parametrize(("kind", "name"), [("template", "template_id"), ("duplicate", "event_id")])
 @pytest.mark.parametrize("value", ["", " ", "..", "a/b", "https://events.example/e1", None])
-def test_an_id_that_cannot_be(world: World, kind: str, name: str, value: Any) -> None:
-    assert name in refused_at_parse(kind, world, **{name: value})
+def test_an_id_that_cannot_be(harness: Harness, kind: str, name: str, value: Any) -> None:
+    assert name in refused_at_parse(kind, harness, **{name: value})
 
 
 @pytest.mark.parametrize("word", ["", "  ", 7])
-def test_a_state_to_wait_for_is_a_word(world: World, word: Any) -> None:
+def test_a_state_to_wait_for_is_a_word(harness: Harness, word: Any) -> None:
     assert "wait_for: 'published', a status word or None is wanted" in refused_at_parse(
-        "template", world, wait_for=word
+        "template", harness, wait_for=word
     )
 
 
 @pytest.mark.parametrize("name", ["settle_timeout", "poll_interval", "wait_timeout"])
 @pytest.mark.parametrize("value", [0, -1, float("inf"), "60", True, None])
-def test_seconds_are_positive(world: World, name: str, value: Any) -> None:
-    said = refused_at_parse("duplicate", world, **{name: value})
+def test_seconds_are_positive(harness: Harness, name: str, value: Any) -> None:
+    said = refused_at_parse("duplicate", harness, **{name: value})
     assert f"{name}: a number of seconds above 0 is wanted" in said
 
 
 @every_kind
-def test_undocumented_attributes_pass_when_they_are_allowed(world: World, kind: str) -> None:
-    operator = OPERATORS[kind](**world.arguments(kind, attributes={"newThing": 1}, allow_undocumented=True))
+def test_undocumented_attributes_pass_when_they_are_allowed(harness: Harness, kind: str) -> None:
+    operator = OPERATORS[kind](**harness.arguments(kind, attributes={"newThing": 1}, allow_undocumented=True))
     assert operator.request_attributes()["newThing"] == 1
 
 
@@ -346,41 +346,41 @@ def test_undocumented_attributes_pass_when_they_are_allowed(world: World, kind: 
 
 
 @both_modes
-def test_wait_for_published(world: World, hours: Hours, deferrable: bool) -> None:
-    world.emulator.settings.change(template_seconds=300.0)
-    run = world.run("template", wait_for="published", attributes={"auto_publish": True}, deferrable=deferrable)
+def test_wait_for_published(harness: Harness, hours: Hours, deferrable: bool) -> None:
+    harness.emulator.settings.change(template_seconds=300.0)
+    run = harness.run("template", wait_for="published", attributes={"auto_publish": True}, deferrable=deferrable)
     started = hours.now()
     event = succeeded(run.to_end())
     assert event["published"] is True
     assert 300 <= hours.now() - started < 400
     assert list(run.result.sessions) == (["deferred", "success"] if deferrable else ["success"])
-    assert world.posts() == 1
+    assert harness.posts() == 1
 
 
 @both_modes
-def test_wait_for_a_status_word(world: World, hours: Hours, deferrable: bool) -> None:
-    world.emulator.settings.change(template_seconds=300.0)
+def test_wait_for_a_status_word(harness: Harness, hours: Hours, deferrable: bool) -> None:
+    harness.emulator.settings.change(template_seconds=300.0)
     started = hours.now()
-    assert succeeded(world.run("template", wait_for="Draft", deferrable=deferrable).to_end())["status"] == "draft"
+    assert succeeded(harness.run("template", wait_for="Draft", deferrable=deferrable).to_end())["status"] == "draft"
     assert hours.now() - started >= 300
 
 
 @both_modes
-def test_what_is_there_already_is_not_waited_for(world: World, deferrable: bool) -> None:
-    run = world.run("template", wait_for="templating", deferrable=deferrable)
+def test_what_is_there_already_is_not_waited_for(harness: Harness, deferrable: bool) -> None:
+    run = harness.run("template", wait_for="templating", deferrable=deferrable)
     assert succeeded(run.to_end())["status"] == "templating"
     assert list(run.result.sessions) == ["success"]
 
 
-def test_without_wait_for_the_event_is_returned_as_it_was_made(world: World) -> None:
-    assert succeeded(world.run("template", deferrable=True).to_end())["status"] == "templating"
+def test_without_wait_for_the_event_is_returned_as_it_was_made(harness: Harness) -> None:
+    assert succeeded(harness.run("template", deferrable=True).to_end())["status"] == "templating"
 
 
 @both_modes
 def test_a_state_that_never_comes_is_a_timeout_and_the_retry_waits_for_the_same_event(
-    world: World, hours: Hours, deferrable: bool
+    harness: Harness, hours: Hours, deferrable: bool
 ) -> None:
-    run = world.run("template", wait_for="published", deferrable=deferrable, wait_timeout=3600, retries=1)
+    run = harness.run("template", wait_for="published", deferrable=deferrable, wait_timeout=3600, retries=1)
     started = hours.now()
     run.attempt()
     if deferrable:
@@ -389,9 +389,9 @@ def test_a_state_that_never_comes_is_a_timeout_and_the_retry_waits_for_the_same_
     assert run.result.state == "up_for_retry"
     assert "its status is 'draft', published: False" in str(run.result.exception)
     assert hours.now() - started == pytest.approx(3600, abs=1)
-    world.made()[0].published = True
-    assert succeeded(run.to_end())["id"] == world.made()[0].id
-    assert world.posts() == 1
+    harness.made()[0].published = True
+    assert succeeded(run.to_end())["id"] == harness.made()[0].id
+    assert harness.posts() == 1
 
 
 # --- the event's page
@@ -399,24 +399,24 @@ def test_a_state_that_never_comes_is_a_timeout_and_the_retry_waits_for_the_same_
 
 @every_kind
 @both_modes
-def test_the_event_s_page_is_linked(world: World, kind: str, deferrable: bool) -> None:
-    result = world.run(kind, **({} if kind == "create" else {"deferrable": deferrable})).to_end()
+def test_the_event_s_page_is_linked(harness: Harness, kind: str, deferrable: bool) -> None:
+    result = harness.run(kind, **({} if kind == "create" else {"deferrable": deferrable})).to_end()
     slug = succeeded(result)["slug"]
-    assert result.links == {"RingCentral Events": f"{world.emulator.url}/#{slug}"}
+    assert result.links == {"RingCentral Events": f"{harness.emulator.url}/#{slug}"}
 
 
-def test_the_event_s_page_is_linked_while_its_template_is_filled(world: World) -> None:
-    run = world.run("template", wait_for="published", deferrable=True, attributes={"auto_publish": True})
+def test_the_event_s_page_is_linked_while_its_template_is_filled(harness: Harness) -> None:
+    run = harness.run("template", wait_for="published", deferrable=True, attributes={"auto_publish": True})
     assert run.attempt().state == "deferred"
     page = run.result.links["RingCentral Events"]
-    assert page.endswith(world.made()[0].slug)
+    assert page.endswith(harness.made()[0].slug)
     assert run.to_end().links["RingCentral Events"] == page
 
 
 @every_kind
-def test_without_an_event_there_is_no_page(world: World, kind: str) -> None:
-    world.emulator.fault("status", status=403, times=None)
-    result = world.run(kind).to_end()
+def test_without_an_event_there_is_no_page(harness: Harness, kind: str) -> None:
+    harness.emulator.fault("status", status=403, times=None)
+    result = harness.run(kind).to_end()
     assert result.state == "failed"
     assert result.links == {}
     assert "ringevents_event_page" not in result.log_text  # nobody looked for what was never kept
@@ -444,24 +444,24 @@ def _all_that_is_kept(result: Result) -> str:
 @both_modes
 @pytest.mark.parametrize("fails", [False, True], ids=["success", "failure"])
 def test_an_event_s_password_and_the_key_are_kept_nowhere(
-    world: World, kind: str, deferrable: bool, fails: bool
+    harness: Harness, kind: str, deferrable: bool, fails: bool
 ) -> None:
     if fails:
-        world.emulator.fault("status", method="POST", status=422, times=None)
+        harness.emulator.fault("status", method="POST", status=422, times=None)
     more: dict[str, Any] = {} if kind == "create" else {"deferrable": deferrable}
     if kind == "template":
         more["wait_for"] = "draft"
-    result = world.run(kind, attributes={"password": PASSWORD}, **more).to_end()
+    result = harness.run(kind, attributes={"password": PASSWORD}, **more).to_end()
     assert result.state == ("failed" if fails else "success")
     kept = _all_that_is_kept(result)
     assert PASSWORD not in kept
-    assert world.emulator.api_key not in kept
+    assert harness.emulator.api_key not in kept
     if not fails:
-        assert world.made()[0].request["password"] == PASSWORD
+        assert harness.made()[0].request["password"] == PASSWORD
 
 
 @every_kind
-def test_a_bad_password_is_not_shown(world: World, kind: str) -> None:
-    said = refused_at_parse(kind, world, attributes={"password": [PASSWORD], "nmae": "x"})
+def test_a_bad_password_is_not_shown(harness: Harness, kind: str) -> None:
+    said = refused_at_parse(kind, harness, attributes={"password": [PASSWORD], "nmae": "x"})
     assert "password: expected a string, got list (not shown)" in said
     assert PASSWORD not in said

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 from airflow_harness import HAS_RETRY_POLICY, Result, Run
-from provisioning.world import Hours
+from provisioning.harness import Hours
 
 from airflow_provider_ringevents.operators.magic_links import (
     RingEventsCreateMagicLinkOperator,

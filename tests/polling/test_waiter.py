@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from drivers import KEY
+from client_drivers import KEY
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire import NO_ANSWER, Answer, Seen, WireServer, json_answer, problem
+from raw_server import NO_RESPONSE, RawServer, Request, Response, error_response, json_response
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
@@ -383,18 +383,18 @@ def test_the_words_do_not_overlap() -> None:
 class Waited:
     """A wait for report "r" on a server that answers in turn; the last answer stays."""
 
-    def __init__(self, *answers: Answer | Callable[[Seen], Answer]) -> None:
+    def __init__(self, *answers: Response | Callable[[Request], Response]) -> None:
         self.answers = list(answers)
         self.said: list[str] = []
-        self.server: WireServer
+        self.server: RawServer
 
-    def handler(self, seen: Seen) -> Answer:
+    def handler(self, seen: Request) -> Response:
         assert seen.path == "/v1/reports/r"
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return answer(seen) if callable(answer) else answer
 
     def run(self, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
-        with WireServer(self.handler) as server:
+        with RawServer(self.handler) as server:
             self.server = server
             described = {"conn_type": "ringevents", "host": server.url, "password": KEY}
             monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(described))
@@ -409,21 +409,21 @@ class Waited:
                 wait_until_done(hook, wait)
 
 
-IN_PROGRESS = json_answer({"data": {"id": "r", "attributes": {"status": "processing"}}}, 202)
-READY = json_answer({"data": {"id": "r", "attributes": {"status": "ready"}}})
+IN_PROGRESS = json_response({"data": {"id": "r", "attributes": {"status": "processing"}}}, 202)
+READY = json_response({"data": {"id": "r", "attributes": {"status": "ready"}}})
 
 
 def test_a_wait_ends_when_the_report_is_ready(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited = Waited(IN_PROGRESS, IN_PROGRESS, problem(500), NO_ANSWER, READY)
+    waited = Waited(IN_PROGRESS, IN_PROGRESS, error_response(500), NO_RESPONSE, READY)
     waited.run(monkeypatch)
-    assert len(waited.server.seen) == 5
+    assert len(waited.server.requests) == 5
     assert len(time.slept) == 5
     assert "Report r is ready after" in waited.said[-1]
     assert "(5 polls)" in waited.said[-1]
 
 
 def test_a_failed_report_ends_the_wait_with_the_services_word(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    failed = json_answer({"data": {"id": "r", "attributes": {"status": "Errored", "url": "https://x"}}})
+    failed = json_response({"data": {"id": "r", "attributes": {"status": "Errored", "url": "https://x"}}})
     with pytest.raises(RingEventsReportFailedError, match=r"report r: .*'Errored'") as caught:
         Waited(IN_PROGRESS, failed).run(monkeypatch)
     assert not caught.value.retryable
@@ -432,12 +432,12 @@ def test_a_failed_report_ends_the_wait_with_the_services_word(time: FakeClock, m
 def test_a_wait_polls_at_its_deadline_once_more_and_then_gives_up(
     time: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unknown = json_answer({"data": {"id": "r", "attributes": {"status": UNKNOWN}}})
+    unknown = json_response({"data": {"id": "r", "attributes": {"status": UNKNOWN}}})
     waited = Waited(unknown)
     with pytest.raises(RingEventsWaitTimeoutError, match=f"report r being ready.*'{UNKNOWN}' .not a word that we know"):
         waited.run(monkeypatch, deadline=START + 600)
     assert time.time == pytest.approx(START + 600)
-    assert len(waited.server.seen) == len(time.slept)
+    assert len(waited.server.requests) == len(time.slept)
 
 
 def test_a_wait_without_time_polls_once(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -452,37 +452,37 @@ def test_a_report_that_becomes_ready_at_the_deadline_is_ready(time: FakeClock, m
 
 
 def test_a_poll_is_one_request(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited = Waited(problem(503))
+    waited = Waited(error_response(503))
     with pytest.raises(RingEventsServerError):
         waited.run(monkeypatch)
-    assert len(waited.server.seen) == defaults.POLL_FAILURES
+    assert len(waited.server.requests) == defaults.POLL_FAILURES
 
 
 def test_a_report_that_is_not_visible_yet_is_waited_for(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited = Waited(lambda seen: READY if time.time >= START + 55 else problem(404))
+    waited = Waited(lambda seen: READY if time.time >= START + 55 else error_response(404))
     waited.run(monkeypatch, visible_from=START + 60, poll_interval=3.0)
-    assert len(waited.server.seen) > defaults.POLL_FAILURES
+    assert len(waited.server.requests) > defaults.POLL_FAILURES
 
 
 def test_a_lasting_404_ends_the_wait(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited = Waited(problem(404))
+    waited = Waited(error_response(404))
     with pytest.raises(RingEventsNotFoundError):
         waited.run(monkeypatch, visible_from=START + 60)
     assert time.time > START + 60
 
 
 def test_a_key_that_is_rotated_while_waiting_is_read_again(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    def rotated(seen: Seen) -> Answer:
+    def rotated(seen: Request) -> Response:
         described = {"conn_type": "ringevents", "host": waited.server.url, "password": "fresh-key"}
         monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(described))
-        return problem(401)
+        return error_response(401)
 
-    def ready(seen: Seen) -> Answer:
-        return READY if seen.headers["authorization"] == "Bearer fresh-key" else problem(401)
+    def ready(seen: Request) -> Response:
+        return READY if seen.headers["authorization"] == "Bearer fresh-key" else error_response(401)
 
     waited = Waited(IN_PROGRESS, rotated, ready)
     waited.run(monkeypatch)
-    assert [seen.headers["authorization"] for seen in waited.server.seen] == [
+    assert [seen.headers["authorization"] for seen in waited.server.requests] == [
         f"Bearer {KEY}",
         f"Bearer {KEY}",
         "Bearer fresh-key",
@@ -491,10 +491,10 @@ def test_a_key_that_is_rotated_while_waiting_is_read_again(time: FakeClock, monk
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_key_that_stays_refused_ends_the_wait(time: FakeClock, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    waited = Waited(IN_PROGRESS, problem(status))
+    waited = Waited(IN_PROGRESS, error_response(status))
     with pytest.raises(RingEventsAuthError):
         waited.run(monkeypatch)
-    assert len(waited.server.seen) == 2
+    assert len(waited.server.requests) == 2
 
 
 def test_progress_is_said_once_a_minute(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_provider_ringevents.emulator import Emulator
-from provisioning.world import Hours, World
+from provisioning.harness import Harness, Hours
 
 
 @pytest.fixture
@@ -17,6 +17,6 @@ def hours() -> Iterator[Hours]:
 
 
 @pytest.fixture
-def world(hours: Hours) -> Iterator[World]:
+def harness(hours: Hours) -> Iterator[Harness]:
     with Emulator(seed=1, clock=hours.now, registrations=3) as emulator:
-        yield World(emulator, hours)
+        yield Harness(emulator, hours)

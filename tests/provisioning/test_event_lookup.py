@@ -17,7 +17,7 @@ from airflow_provider_ringevents.provisioning.event_identity import MARKER_METAD
 from airflow_provider_ringevents.provisioning.event_lookup import EventLookup
 from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger
 from provisioning.checks import failed, succeeded
-from provisioning.world import Hours, World
+from provisioning.harness import Harness, Hours
 
 EVENTS = "/v1/organizations/*/events"
 
@@ -52,10 +52,10 @@ def test_a_service_that_refuses_a_large_page_is_asked_for_smaller_ones(
     assert large.count("GET") == 1 + 5000 / 100
 
 
-def test_a_row_that_slips_between_two_pages_is_found(world: World) -> None:
+def test_a_row_that_slips_between_two_pages_is_found(harness: Harness) -> None:
     """Somebody deletes an event while the list is read: the first row of the second page is now on the first."""
-    found = succeeded(world.run("template", idempotency_key="row-1").to_end())
-    world.emulator.settings.change(max_per_page=5, events_order="created")
+    found = succeeded(harness.run("template", idempotency_key="row-1").to_end())
+    harness.emulator.settings.change(max_per_page=5, events_order="created")
     listed = EventStore.organization_events
     calls = 0
 
@@ -67,83 +67,83 @@ def test_a_row_that_slips_between_two_pages_is_found(world: World) -> None:
         return events[-1:] + events[:-1] if calls == 1 else events[:-1]
 
     with patch.object(EventStore, "organization_events", slipping):
-        again = world.run("template", day=2, idempotency_key="row-1").to_end()
+        again = harness.run("template", day=2, idempotency_key="row-1").to_end()
     assert succeeded(again)["id"] == found["id"]
     assert "changed while it was read" in again.log_text
-    assert world.posts() == 1
+    assert harness.posts() == 1
 
 
-def test_a_count_that_is_never_right_does_not_make_looks_endless(world: World) -> None:
-    world.emulator.fault("wrong_count", path=r"/events$", method="GET", value=5, times=None)
-    succeeded(world.run("template", idempotency_key="row-1").to_end())
-    assert world.looks() == 3
+def test_a_count_that_is_never_right_does_not_make_looks_endless(harness: Harness) -> None:
+    harness.emulator.fault("wrong_count", path=r"/events$", method="GET", value=5, times=None)
+    succeeded(harness.run("template", idempotency_key="row-1").to_end())
+    assert harness.looks() == 3
 
 
-def test_a_list_without_a_count_is_believed(world: World) -> None:
-    world.emulator.fault("missing_count", path=r"/events$", method="GET", times=None)
-    succeeded(world.run("template", idempotency_key="row-1").to_end())
-    assert world.looks() == 1
+def test_a_list_without_a_count_is_believed(harness: Harness) -> None:
+    harness.emulator.fault("missing_count", path=r"/events$", method="GET", times=None)
+    succeeded(harness.run("template", idempotency_key="row-1").to_end())
+    assert harness.looks() == 1
 
 
 # --- which organization
 
 
-def _second(world: World) -> tuple[str, str]:
+def _second(harness: Harness) -> tuple[str, str]:
     """The second organization, and an event of it."""
-    owner = world.emulator.state.visible_organizations()[1]
-    return owner.id, next(event.id for event in world.emulator.state.events.values() if event.organization is owner)
+    owner = harness.emulator.state.visible_organizations()[1]
+    return owner.id, next(event.id for event in harness.emulator.state.events.values() if event.organization is owner)
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_the_organization_that_holds_the_source_is_searched(world: World, deferrable: bool) -> None:
-    owner, source = _second(world)
-    event = succeeded(world.run("duplicate", event_id=source, deferrable=deferrable).to_end())
-    assert world.emulator.state.events[event["id"]].organization.id == owner
-    assert "organizationId" not in world.made()[0].request
+def test_the_organization_that_holds_the_source_is_searched(harness: Harness, deferrable: bool) -> None:
+    owner, source = _second(harness)
+    event = succeeded(harness.run("duplicate", event_id=source, deferrable=deferrable).to_end())
+    assert harness.emulator.state.events[event["id"]].organization.id == owner
+    assert "organizationId" not in harness.made()[0].request
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_a_copy_into_a_given_organization_is_searched_there_alone(world: World, deferrable: bool) -> None:
-    owner, _source = _second(world)
-    event = succeeded(world.run("duplicate", organization_id=owner, deferrable=deferrable).to_end())
-    assert world.emulator.state.events[event["id"]].organization.id == owner
-    assert {request for request in world.requests() if request.endswith("/events")} == {
+def test_a_copy_into_a_given_organization_is_searched_there_alone(harness: Harness, deferrable: bool) -> None:
+    owner, _source = _second(harness)
+    event = succeeded(harness.run("duplicate", organization_id=owner, deferrable=deferrable).to_end())
+    assert harness.emulator.state.events[event["id"]].organization.id == owner
+    assert {request for request in harness.requests() if request.endswith("/events")} == {
         f"GET /v1/organizations/{owner}/events"
     }
-    assert world.emulator.count("GET", "/v1/organizations") == 0
+    assert harness.emulator.count("GET", "/v1/organizations") == 0
 
 
-def test_the_only_organization_needs_no_search(world: World) -> None:
-    world.emulator.state.organizations[1].visible = False
-    succeeded(world.run("duplicate", deferrable=False).to_end())
-    before_post = world.requests()[: [request[:4] for request in world.requests()].index("POST")]
+def test_the_only_organization_needs_no_search(harness: Harness) -> None:
+    harness.emulator.state.organizations[1].visible = False
+    succeeded(harness.run("duplicate", deferrable=False).to_end())
+    before_post = harness.requests()[: [request[:4] for request in harness.requests()].index("POST")]
     assert before_post == ["GET /v1/organizations"]
 
 
-def test_a_source_that_is_in_no_organization_is_an_error_that_names_them(world: World) -> None:
+def test_a_source_that_is_in_no_organization_is_an_error_that_names_them(harness: Harness) -> None:
     failed(
-        world.run("duplicate", event_id="elsewhere").to_end(),
+        harness.run("duplicate", event_id="elsewhere").to_end(),
         "organization_id: event elsewhere is in none of the organizations",
-        *(owner.id for owner in world.emulator.state.visible_organizations()),
+        *(owner.id for owner in harness.emulator.state.visible_organizations()),
     )
-    assert world.posts() == 0
+    assert harness.posts() == 0
 
 
 @pytest.mark.parametrize("kind", ["create", "template"])
-def test_an_organization_is_needed(world: World, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(World, "connection", lambda self, **extra: {**self.emulator.connection(), "extra": {}})
-    failed(world.run(kind).to_end(), "organization_id")
-    assert world.requests() == []
+def test_an_organization_is_needed(harness: Harness, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Harness, "connection", lambda self, **extra: {**self.emulator.connection(), "extra": {}})
+    failed(harness.run(kind).to_end(), "organization_id")
+    assert harness.requests() == []
 
 
 # --- waiting for copies
 
 
-def test_a_quick_copy_is_found_quickly_in_the_triggerer(world: World, hours: Hours) -> None:
+def test_a_quick_copy_is_found_quickly_in_the_triggerer(harness: Harness, hours: Hours) -> None:
     """A look that others have made a while ago does not stand for one's own."""
-    world.emulator.settings.change(duplicate_seconds=4.0)
+    harness.emulator.settings.change(duplicate_seconds=4.0)
     started = hours.now()
-    succeeded(world.run("duplicate", deferrable=True, poll_interval=60).to_end())
+    succeeded(harness.run("duplicate", deferrable=True, poll_interval=60).to_end())
     assert hours.now() - started < 12
 
 
@@ -178,9 +178,11 @@ def test_fifty_waits_of_one_organization_share_their_looks(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_a_copy_that_never_comes_is_waited_for_until_the_deadline(world: World, hours: Hours, deferrable: bool) -> None:
-    world.emulator.settings.change(duplicate_seconds=10_000.0)
-    run = world.run("duplicate", retries=1, deferrable=deferrable, wait_timeout=3600)
+def test_a_copy_that_never_comes_is_waited_for_until_the_deadline(
+    harness: Harness, hours: Hours, deferrable: bool
+) -> None:
+    harness.emulator.settings.change(duplicate_seconds=10_000.0)
+    run = harness.run("duplicate", retries=1, deferrable=deferrable, wait_timeout=3600)
     started = hours.now()
     run.attempt()
     if deferrable:
@@ -193,30 +195,30 @@ def test_a_copy_that_never_comes_is_waited_for_until_the_deadline(world: World, 
     # The retry waits for the same copy, where it is remembered that it was asked for.
     if run.result.store:
         hours.clock.advance(7000)
-        assert succeeded(run.to_end())["id"] == world.made()[0].id
-        assert world.posts() == 1
+        assert succeeded(run.to_end())["id"] == harness.made()[0].id
+        assert harness.posts() == 1
 
 
-def test_a_wait_for_a_copy_survives_a_restart_of_the_triggerer(world: World) -> None:
-    world.emulator.settings.change(latency=0.1)
-    run = world.run("duplicate", deferrable=True)
+def test_a_wait_for_a_copy_survives_a_restart_of_the_triggerer(harness: Harness) -> None:
+    harness.emulator.settings.change(latency=0.1)
+    run = harness.run("duplicate", deferrable=True)
     assert run.attempt().state == "deferred"
     run.restart_triggerer(0.05)
-    assert succeeded(run.to_end())["id"] == world.made()[0].id
-    assert world.posts() == 1
+    assert succeeded(run.to_end())["id"] == harness.made()[0].id
+    assert harness.posts() == 1
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_blips_do_not_end_the_wait_for_a_copy(world: World, deferrable: bool) -> None:
-    world.emulator.settings.change(duplicate_seconds=300.0)
-    run = world.run("duplicate", organization_id=world.emulator.organization_id, deferrable=deferrable, retries=0)
-    world.emulator.fault("status", method="GET", path="/events$", status=503, times=9)
-    assert succeeded(run.to_end())["id"] == world.made()[0].id
+def test_blips_do_not_end_the_wait_for_a_copy(harness: Harness, deferrable: bool) -> None:
+    harness.emulator.settings.change(duplicate_seconds=300.0)
+    run = harness.run("duplicate", organization_id=harness.emulator.organization_id, deferrable=deferrable, retries=0)
+    harness.emulator.fault("status", method="GET", path="/events$", status=503, times=9)
+    assert succeeded(run.to_end())["id"] == harness.made()[0].id
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_a_revoked_key_ends_the_wait_for_a_copy(world: World, deferrable: bool) -> None:
-    world.emulator.settings.change(duplicate_seconds=300.0)
-    run = world.run("duplicate", organization_id=world.emulator.organization_id, deferrable=deferrable)
-    world.emulator.fault("status", method="GET", path="/events$", status=401, times=None)
+def test_a_revoked_key_ends_the_wait_for_a_copy(harness: Harness, deferrable: bool) -> None:
+    harness.emulator.settings.change(duplicate_seconds=300.0)
+    run = harness.run("duplicate", organization_id=harness.emulator.organization_id, deferrable=deferrable)
+    harness.emulator.fault("status", method="GET", path="/events$", status=401, times=None)
     failed(run.to_end(), "401")

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 from airflow.providers.common.compat.sdk import BaseSensorOperator
 from airflow_harness import Result, Run
-from provisioning.world import Hours
+from provisioning.harness import Hours
 
 from airflow_provider_ringevents.emulator import Emulator
 from airflow_provider_ringevents.observability.links import EventLink

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from azureserver import AzureServer
-from s3server import S3Server
+from azure_server import AzureServer
+from s3_server import S3Server
 from storage.stores import AZURE_CONN_ID, CONN_ID, AzureStore, LocalStore, MemoryStore, S3Store, Store
 
 _TALKATIVE = ("adlfs", "aiobotocore", "asyncio", "azure", "botocore", "fsspec", "s3fs", "urllib3")

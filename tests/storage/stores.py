@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-from azureserver import AzureServer
+from azure_server import AzureServer
 from fsspec.implementations.memory import MemoryFileSystem
-from s3server import S3Server
+from s3_server import S3Server
 
 from airflow_provider_ringevents.storage import Destination
 
@@ -23,7 +23,7 @@ except ImportError:  # Airflow 2
 
 CONN_ID = "storage_s3"
 AZURE_CONN_ID = "storage_azure"
-CHILD = Path(__file__).with_name("child.py")
+CHILD = Path(__file__).with_name("upload_process.py")
 
 
 def payload(size: int) -> bytes:
@@ -141,7 +141,7 @@ def destination(store: Store, key: str = "report.csv") -> Destination:
 
 
 class Child:
-    """A running ``child.py``: what it says, line by line."""
+    """A running ``upload_process.py``: what it says, line by line."""
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from gcsserver import GcsServer
+from gcs_server import GcsServer
 from storage.stores import attach, payload
 
 from airflow_provider_ringevents.client.errors import RingEventsTransferError

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from s3server import S3Server
+from s3_server import S3Server
 from storage.stores import CONN_ID, Child, S3Store, destination, payload
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError

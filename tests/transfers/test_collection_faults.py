@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run
-from s3server import S3Server
+from s3_server import S3Server
 
 Export = Callable[..., Run]
 

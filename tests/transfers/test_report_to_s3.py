@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run
-from s3server import S3Server
+from s3_server import S3Server
 
 MEGABYTE = 1_000_000
 Export = Callable[..., Run]

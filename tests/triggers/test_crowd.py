@@ -7,8 +7,8 @@ import random
 from collections import Counter
 from typing import Any
 
+import clocks
 import pytest
-import virtual_time
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults, endpoints
@@ -52,8 +52,8 @@ class Endless:
 
 
 def polls_of(waits: int, seconds: float, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    monkeypatch.setattr(clock, "now", lambda: START + virtual_time.now())
-    monkeypatch.setattr(clock, "monotonic", virtual_time.now)
+    monkeypatch.setattr(clock, "now", lambda: START + clocks.loop_time())
+    monkeypatch.setattr(clock, "monotonic", clocks.loop_time)
 
     async def main() -> list[float]:
         client = Polled()
@@ -69,7 +69,7 @@ def polls_of(waits: int, seconds: float, monkeypatch: pytest.MonkeyPatch) -> lis
         await asyncio.gather(*tasks, return_exceptions=True)
         return client.at
 
-    return virtual_time.run(main())
+    return clocks.run_in_virtual_time(main())
 
 
 @pytest.mark.parametrize("waits", [200, 1_000, 2_500])
@@ -83,8 +83,8 @@ def test_a_wait_alone_does_not_let_a_moment_pass_first(monkeypatch: pytest.Monke
 
 
 def test_a_wait_of_a_crowd_ends_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "now", lambda: START + virtual_time.now())
-    monkeypatch.setattr(clock, "monotonic", virtual_time.now)
+    monkeypatch.setattr(clock, "now", lambda: START + clocks.loop_time())
+    monkeypatch.setattr(clock, "monotonic", clocks.loop_time)
 
     async def main() -> list[float]:
         client = Polled()
@@ -93,4 +93,4 @@ def test_a_wait_of_a_crowd_ends_at_its_deadline(monkeypatch: pytest.MonkeyPatch)
             await poll_until_done(Endless(1, deadline=START + 0.3), client)
         return client.at
 
-    assert virtual_time.run(main()) == pytest.approx([0.3])
+    assert clocks.run_in_virtual_time(main()) == pytest.approx([0.3])

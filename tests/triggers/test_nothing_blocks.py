@@ -15,8 +15,8 @@ import httpx
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 from airflow_harness import HAS_TASK_SDK
-from airflow_harness.watching import Triggerer
-from loop_watch import blocking_calls
+from airflow_harness.asset_watchers import Triggerer
+from blocking_calls import blocking_calls
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY

@@ -14,18 +14,26 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import clocks
 import pytest
-import virtual_time
-from drivers import KEY
-from wire import NO_ANSWER, RESET, Answer, Seen, WireServer, json_answer, problem
+from client_drivers import KEY
+from raw_server import (
+    NO_RESPONSE,
+    RESET,
+    RawServer,
+    Request,
+    Response,
+    error_response,
+    json_response,
+)
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.polling.waiter import PollSchedule
 
-IN_PROGRESS = json_answer({"data": {"id": "r", "attributes": {"status": "processing"}}}, 202)
-READY = json_answer({"data": {"id": "r", "attributes": {"status": "ready"}}})
+IN_PROGRESS = json_response({"data": {"id": "r", "attributes": {"status": "processing"}}}, 202)
+READY = json_response({"data": {"id": "r", "attributes": {"status": "ready"}}})
 
 
 class Hours:
@@ -47,7 +55,7 @@ class Hours:
         await asyncio.sleep(0)
 
     def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
-        return virtual_time.at_once(lambda: self.sleep(seconds), call)
+        return clocks.call_at_once(lambda: self.sleep(seconds), call)
 
 
 @pytest.fixture
@@ -101,34 +109,34 @@ mode = pytest.mark.parametrize("wait", MODES.values(), ids=MODES)
 def test_each_error_status_costs_a_wait_one_request_a_poll(
     hours: Hours, connect: Callable[[str], None], wait: Callable[[float], None]
 ) -> None:
-    answers: list[Answer] = []
-    with WireServer(lambda seen: answers.pop(0)) as server:
+    answers: list[Response] = []
+    with RawServer(lambda seen: answers.pop(0)) as server:
         connect(server.url)
         for status in range(400, 600):
-            server.seen.clear()
+            server.requests.clear()
             hours.slept.clear()
-            answers[:] = [IN_PROGRESS, IN_PROGRESS, *[problem(status)] * 5, READY]
+            answers[:] = [IN_PROGRESS, IN_PROGRESS, *[error_response(status)] * 5, READY]
             if status in (401, 403):
                 with pytest.raises(RingEventsError, match=str(status)):
                     wait(60)
-                assert len(server.seen) == 3, status
+                assert len(server.requests) == 3, status
             else:
                 wait(60)
-                assert len(server.seen) == 8, status
-            assert len(hours.slept) == len(server.seen), "a pause before each request: none is a retry"
+                assert len(server.requests) == 8, status
+            assert len(hours.slept) == len(server.requests), "a pause before each request: none is a retry"
 
 
 @mode
-@pytest.mark.parametrize("failure", [NO_ANSWER, RESET, Answer(200, b"<html>")], ids=["closed", "reset", "html"])
+@pytest.mark.parametrize("failure", [NO_RESPONSE, RESET, Response(200, b"<html>")], ids=["closed", "reset", "html"])
 def test_an_answer_that_never_comes_costs_a_wait_one_request_a_poll(
-    hours: Hours, connect: Callable[[str], None], wait: Callable[[float], None], failure: Answer
+    hours: Hours, connect: Callable[[str], None], wait: Callable[[float], None], failure: Response
 ) -> None:
     answers = [IN_PROGRESS, *[failure] * 9, IN_PROGRESS, *[failure] * 10]
-    with WireServer(lambda seen: answers.pop(0)) as server:
+    with RawServer(lambda seen: answers.pop(0)) as server:
         connect(server.url)
         with pytest.raises(RingEventsError, match="get_report"):
             wait(60)
-        assert len(server.seen) == len(hours.slept) == 21
+        assert len(server.requests) == len(hours.slept) == 21
 
 
 # --- Retry-After
@@ -173,11 +181,11 @@ def test_retry_after_puts_the_next_poll_off(
     least: float,
     most: float,
 ) -> None:
-    answers = [IN_PROGRESS, problem(status, Retry_After=value()), IN_PROGRESS, READY]
-    with WireServer(lambda seen: answers.pop(0)) as server:
+    answers = [IN_PROGRESS, error_response(status, Retry_After=value()), IN_PROGRESS, READY]
+    with RawServer(lambda seen: answers.pop(0)) as server:
         connect(server.url)
         wait(1.0)
-        assert len(server.seen) == 4
+        assert len(server.requests) == 4
     assert least <= hours.slept[2] <= most
     assert max(hours.slept[:2] + hours.slept[3:]) <= 1.0, "only the one pause after it"
 
@@ -201,17 +209,17 @@ def test_an_outage_of_some_polls_costs_each_wait_as_many_requests(
     polls: Counter[str] = Counter()
     phases: Counter[str] = Counter()
 
-    def handler(seen: Seen) -> Answer:
+    def handler(seen: Request) -> Response:
         polls[seen.path] += 1
         number = polls[seen.path]
         phase = "before" if number <= before else "during" if number <= before + during else "after"
         phases[phase] += 1
-        return {"before": IN_PROGRESS, "during": problem(503), "after": READY}[phase]
+        return {"before": IN_PROGRESS, "during": error_response(503), "after": READY}[phase]
 
     async def run() -> None:
         await asyncio.gather(*(triggered(60, f"r{number}") for number in range(waits)))
 
-    with WireServer(handler) as server:
+    with RawServer(handler) as server:
         connect(server.url)
         asyncio.run(run())
         assert phases == {"before": waits * before, "during": waits * during, "after": waits}
@@ -227,11 +235,11 @@ def test_looks_at_a_list_cost_one_request_each_in_an_outage(hours: Hours, connec
         trigger = RingEventsDuplicationTrigger("o", "e", "key", asked_at=hours.time, poll_interval=60)
         return [event.payload async for event in trigger.run()]
 
-    with WireServer(lambda seen: problem(503)) as server:
+    with RawServer(lambda seen: error_response(503)) as server:
         connect(server.url)
         (event,) = asyncio.run(events())
         assert event["error"]["status"] == 503
-        assert len(server.seen) == defaults.POLL_FAILURES
+        assert len(server.requests) == defaults.POLL_FAILURES
 
 
 def test_a_watcher_of_registrations_costs_one_request_a_look_in_an_outage(
@@ -243,13 +251,13 @@ def test_a_watcher_of_registrations_costs_one_request_a_look_in_an_outage(
         async with aclosing(RingEventsRegistrationsTrigger(event_id="e", poll_interval=60).run()) as events:
             return (await anext(events)).payload
 
-    def listed(*rows: str) -> Answer:
+    def listed(*rows: str) -> Response:
         data = [{"id": updated, "attributes": {"updatedAt": updated}} for updated in rows]
-        return json_answer({"data": data, "meta": {"count": len(data)}})
+        return json_response({"data": data, "meta": {"count": len(data)}})
 
-    answers = [listed(), *[problem(503)] * 7, listed("2026-01-01T00:00:00Z")]
-    with WireServer(lambda seen: answers.pop(0) if answers else listed()) as server:
+    answers = [listed(), *[error_response(503)] * 7, listed("2026-01-01T00:00:00Z")]
+    with RawServer(lambda seen: answers.pop(0) if answers else listed()) as server:
         connect(server.url)
         assert asyncio.run(first_event())["count"] == 1
-        assert len(server.seen) == 9
+        assert len(server.requests) == 9
         assert len(hours.slept) >= 9, "a pause before each request: none is a retry"

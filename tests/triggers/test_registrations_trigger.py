@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from airflow_harness import HAS_STATE_STORE, HAS_TASK_SDK
-from airflow_harness.watching import ASSET, AssetState, Triggerer, Watcher
+from airflow_harness.asset_watchers import ASSET, AssetState, Triggerer, Watcher
 
 from airflow_provider_ringevents.client import Client, Filter, RingEventsConfigError, defaults, endpoints
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp

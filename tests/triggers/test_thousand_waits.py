@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from airflow_harness import HAS_TASK_SDK
-from airflow_harness.watching import Triggerer
+from airflow_harness.asset_watchers import Triggerer
 
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY

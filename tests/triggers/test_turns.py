@@ -10,8 +10,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+import clocks
 import pytest
-import virtual_time
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.triggers.turns import Turns
@@ -23,7 +23,7 @@ Take = Callable[[int], Coroutine[Any, Any, bool]]
 
 @pytest.fixture(autouse=True)
 def _virtual(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "monotonic", virtual_time.now)
+    monkeypatch.setattr(clock, "monotonic", clocks.loop_time)
 
 
 class Someone:
@@ -38,7 +38,7 @@ class Someone:
         return self._pauses.pop(0) if len(self._pauses) > 1 else self._pauses[0]
 
     async def take(self) -> bool:
-        self.turns.append(virtual_time.now())
+        self.turns.append(clocks.loop_time())
         return await self._take(len(self.turns)) if self._take else False
 
 
@@ -62,7 +62,7 @@ def test_each_has_its_turns_after_its_own_pauses() -> None:
     async def main() -> None:
         await for_a_while(Turns(), 20.5, slow, quick, changing)
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
     assert times(quick.turns) == [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]
     assert times(slow.turns) == [5, 10, 15, 20]
     assert times(changing.turns) == [7, 8, 18]
@@ -79,7 +79,7 @@ def test_one_that_comes_later_and_is_due_earlier_does_not_wait_for_the_others() 
         await asyncio.wait([waiting], timeout=50)
         waiting.cancel()
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
     assert times(hasty.turns) == [11, 12]
     assert times(patient.turns) == [60]
 
@@ -94,7 +94,7 @@ def test_a_turn_that_takes_long_holds_nobody_else_and_its_next_one_comes_after_i
     async def main() -> None:
         await for_a_while(Turns(), 10.5, busy, other)
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
     assert times(busy.turns) == [1, 9]
     assert times(other.turns) == [2, 4, 6, 8, 10]
 
@@ -108,7 +108,7 @@ def test_the_turn_that_says_so_is_the_last() -> None:
     async def main() -> list[bool]:
         return [task.cancelled() for task in await for_a_while(Turns(), 10.5, ends, stays)]
 
-    assert virtual_time.run(main()) == [False, True]
+    assert clocks.run_in_virtual_time(main()) == [False, True]
     assert times(ends.turns) == [1, 2, 3]
     assert len(stays.turns) == 10
 
@@ -123,7 +123,7 @@ def test_what_a_turn_raises_ends_its_own_wait_alone() -> None:
         tasks = await for_a_while(Turns(), 5.5, fails, stays)
         assert isinstance(tasks[0].exception(), KeyError)
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
     assert len(fails.turns) == 1
     assert len(stays.turns) == 5
 
@@ -138,7 +138,7 @@ def test_one_that_is_cancelled_while_it_sleeps_gets_no_turn_any_more() -> None:
         await asyncio.sleep(4)
         other.cancel()
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
     assert times(gone.turns) == [2]
     assert times(stays.turns) == [2, 4, 6]
 
@@ -183,14 +183,14 @@ def ends_when_cancelled(take: Take, *moments: float) -> float:
     async def main() -> float:
         waiting = asyncio.ensure_future(Turns().until_end(Someone(1, take=take)))
         for moment in moments:
-            await asyncio.sleep(moment - virtual_time.now())
+            await asyncio.sleep(moment - clocks.loop_time())
             waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert asyncio.all_tasks() == {asyncio.current_task()}, "the turn has ended, too"
-        return virtual_time.now()
+        return clocks.loop_time()
 
-    return virtual_time.run(main())
+    return clocks.run_in_virtual_time(main())
 
 
 def test_a_turn_that_is_cancelled_from_inside_leaves_nobody_waiting_for_ever() -> None:
@@ -202,7 +202,7 @@ def test_a_turn_that_is_cancelled_from_inside_leaves_nobody_waiting_for_ever() -
         await asyncio.wait([waiting], timeout=10)
         assert waiting.cancelled()
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
 
 
 End = Callable[[], Coroutine[Any, Any, bool]]
@@ -236,7 +236,7 @@ def test_whatever_a_cancelled_turn_does_at_last_is_no_error_of_the_loop(end: End
         await asyncio.sleep(100)
         gc.collect()
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
     assert complaints == []
 
 
@@ -253,7 +253,7 @@ def test_between_its_turns_nothing_of_them_is_kept() -> None:
         assert [task() for task in kept] == [None, None]
         waiting.cancel()
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
 
 
 def test_a_turn_runs_in_the_context_of_its_wait() -> None:
@@ -271,7 +271,7 @@ def test_a_turn_runs_in_the_context_of_its_wait() -> None:
         turns = Turns()
         await asyncio.gather(waits(turns, "a"), waits(turns, "b"))
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
     assert sorted(seen) == ["a", "a", "b", "b"]
 
 
@@ -288,7 +288,7 @@ def test_whatever_a_turn_raises_leaves_nobody_waiting_for_ever(raised: type[Base
         await asyncio.wait_for(Turns().until_end(Someone(1, take=fail)), 10)
 
     with pytest.raises(raised, match="it"):
-        virtual_time.run(main())
+        clocks.run_in_virtual_time(main())
 
 
 @pytest.mark.parametrize("stay", [0, 1, 40])
@@ -306,7 +306,7 @@ def test_those_that_are_cancelled_are_not_kept_until_they_would_be_due(stay: int
         for other in others:
             other.cancel()
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
 
 
 def test_those_that_stay_keep_their_order_when_most_have_gone() -> None:
@@ -323,7 +323,7 @@ def test_those_that_stay_keep_their_order_when_most_have_gone() -> None:
         for pause in stay:
             tasks[pause].cancel()
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
     assert [times(everybody[pause].turns)[0] for pause in stay] == [*stay]
 
 
@@ -333,7 +333,7 @@ def test_when_all_have_gone_no_timer_is_left(monkeypatch: pytest.MonkeyPatch) ->
     async def main() -> None:
         await for_a_while(Turns(), 10, *(Someone(3_600 + number) for number in range(5)))
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())
     assert timers
     assert all(timer.cancelled() for timer in timers)
 
@@ -362,9 +362,9 @@ def test_however_many_sleep_there_is_one_timer(monkeypatch: pytest.MonkeyPatch) 
         found = []
         for _ in range(9):
             await asyncio.sleep(10.5)
-            now = virtual_time.now()
+            now = clocks.loop_time()
             found.append(sum(not timer.cancelled() and timer.when() > now for timer in timers))
         assert set(found) == {1}
         return found
 
-    virtual_time.run(main())
+    clocks.run_in_virtual_time(main())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from browser.browsing import skip_without_a_browser
-from browser.walking import walk
+from browser.chromium import skip_without_a_browser
+from browser.walkthrough import walk
 
 
 def test_from_an_empty_list_of_connections_to_an_exported_file(tmp_path: Path) -> None:

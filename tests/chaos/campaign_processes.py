@@ -1,7 +1,7 @@
 """The campaign on a real Airflow: its processes, the service and the S3 server are killed while tasks export and create
 events. Part of `make chaos`, not of `make test`.
 
-    python -m pytest tests/chaos/processes.py --events 3 --waits 5
+    python -m pytest tests/chaos/campaign_processes.py --events 3 --waits 5
 
 The service is an emulator in this process. When it goes away, every connection is reset, nothing listens, and requests
 under way are lost; what it had stored survives, as it does when a real service is started anew. When it freezes, it
@@ -28,10 +28,10 @@ from typing import Any
 import psutil
 import pytest
 from airflow_harness import HAS_STATE_STORE
-from canaries import leaks_on_disk
 from chaos.deployment import SETTINGS, Deployment, kill
-from chaos.scenarios import listed
-from s3server import S3Server
+from chaos.export_scenarios import listed
+from s3_server import S3Server
+from secret_scanner import leaks_on_disk
 
 from airflow_provider_ringevents.emulator import Emulator
 

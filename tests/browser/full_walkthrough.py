@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from browser.browsing import skip_without_a_browser
-from browser.walking import walk
+from browser.chromium import skip_without_a_browser
+from browser.walkthrough import walk
 
 PICTURES = Path(__file__).parents[2] / "docs" / "images" / "screenshots"
 LARGEST = 80_000

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s3server import S3Server
-from wire import closed_port
+from raw_server import closed_port
+from s3_server import S3Server
 
 from airflow_provider_ringevents.emulator import Emulator
 
@@ -33,7 +33,7 @@ SETTINGS = {
 
 
 @dataclass(frozen=True)
-class Place:
+class Environment:
     """Where things are."""
 
     airflow: str
@@ -58,7 +58,7 @@ class Place:
 
 
 @contextmanager
-def place(folder: Path, port: int = 0, *, standalone: bool = False) -> Iterator[Place]:
+def browser_environment(folder: Path, port: int = 0, *, standalone: bool = False) -> Iterator[Environment]:
     """Everything started, and ended again.
 
     :param folder: an empty one.
@@ -79,4 +79,4 @@ def place(folder: Path, port: int = 0, *, standalone: bool = False) -> Iterator[
         ) as airflow:
             airflow.create()
             airflow.start((EXPORT, SERIES), limit=240)
-            yield Place(airflow.url, emulator, store, closed_port())
+            yield Environment(airflow.url, emulator, store, closed_port())

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+import clocks
 import tenacity.nap
-import virtual_time
 from airflow_harness import Run
 
 from airflow_provider_ringevents import clock
@@ -59,7 +59,7 @@ class Hours:
         await asyncio.sleep(0)
 
     def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
-        return virtual_time.at_once(lambda: self.sleep(seconds), call)
+        return clocks.call_at_once(lambda: self.sleep(seconds), call)
 
     @contextmanager
     def passing(self) -> Iterator[Hours]:
@@ -75,7 +75,7 @@ class Hours:
             yield self
 
 
-class World:
+class Harness:
     """An emulated service and tasks that use it.
 
     :param hours: the clock of both.

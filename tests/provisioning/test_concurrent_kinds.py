@@ -6,16 +6,16 @@ import itertools
 
 import pytest
 
-from provisioning.world import KINDS, World
+from provisioning.harness import KINDS, Harness
 
 
 @pytest.mark.parametrize("fault", ["reset", "applied_then_cut"])
 @pytest.mark.parametrize(("first", "second"), itertools.permutations(KINDS, 2))
-def test_an_event_with_another_kind_of_mark_is_not_taken(world: World, first: str, second: str, fault: str) -> None:
+def test_an_event_with_another_kind_of_mark_is_not_taken(harness: Harness, first: str, second: str, fault: str) -> None:
     """Plain events bear their mark in the slug, all others in the metadata."""
-    assert world.run(first, task_id="first").to_end().state == "success"
-    world.emulator.fault(fault, method="POST")
-    result = world.run(second, task_id="second").to_end()
+    assert harness.run(first, task_id="first").to_end().state == "success"
+    harness.emulator.fault(fault, method="POST")
+    result = harness.run(second, task_id="second").to_end()
     assert result.state == "success", result.log_text
-    assert len(world.made()) == 2
-    assert result.xcom["id"] == world.made()[1].id
+    assert len(harness.made()) == 2
+    assert result.xcom["id"] == harness.made()[1].id

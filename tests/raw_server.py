@@ -21,7 +21,7 @@ REASONS = {200: "OK", 302: "Found", 404: "Not Found"}
 
 
 @dataclass(frozen=True)
-class Seen:
+class Request:
     """One request: ``target`` is the raw request target, header names are in lower case."""
 
     method: str
@@ -50,7 +50,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What the server does.
 
     :ivar framing: ``length`` (Content-Length), ``chunked``, or ``close`` (neither: ends when the connection does).
@@ -78,30 +78,30 @@ class Answer:
     ends: bool = False
 
 
-def json_answer(body: Any, status: int = 200, **headers: str) -> Answer:
+def json_response(body: Any, status: int = 200, **headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, json.dumps(body).encode(), {"Content-Type": "application/json", **named})
+    return Response(status, json.dumps(body).encode(), {"Content-Type": "application/json", **named})
 
 
-def problem(status: int, *details: Mapping[str, Any], **headers: str) -> Answer:
+def error_response(status: int, *details: Mapping[str, Any], **headers: str) -> Response:
     """An error as the API documents it."""
-    return json_answer({"errors": list(details)}, status, **headers)
+    return json_response({"errors": list(details)}, status, **headers)
 
 
-NO_ANSWER = Answer(cut=-1)
-RESET = Answer(cut=-1, reset=True)
-SILENCE = Answer(body=b" ", stall=-1)
+NO_RESPONSE = Response(cut=-1)
+RESET = Response(cut=-1, reset=True)
+SILENCE = Response(body=b" ", stall=-1)
 
-Handler = Callable[[Seen], Answer]
+Handler = Callable[[Request], Response]
 
 
-class WireServer:
+class RawServer:
     """Listens on 127.0.0.1 in threads, as long as the ``with`` block runs.
 
     :param handler: called in the connection's thread for each request.
     :param context: speak TLS.
     :param host: ``::1`` for IPv6.
-    :ivar seen: all requests in the order in which they were read.
+    :ivar requests: all requests in the order in which they were read.
     :ivar peak: most requests that were in the handler at one moment.
     :ivar connections: connections that were accepted.
     :ivar errors: what went wrong inside handlers.
@@ -109,7 +109,7 @@ class WireServer:
 
     def __init__(self, handler: Handler, *, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.handler = handler
-        self.seen: list[Seen] = []
+        self.requests: list[Request] = []
         self.errors: list[BaseException] = []
         self.connections = 0
         self.open_connections = 0
@@ -143,7 +143,7 @@ class WireServer:
         self.url = f"{'https' if context else 'http'}://{shown}:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
-    def __enter__(self) -> WireServer:
+    def __enter__(self) -> RawServer:
         self._thread.start()
         return self
 
@@ -155,7 +155,7 @@ class WireServer:
 
     @property
     def paths(self) -> list[str]:
-        return [seen.path for seen in self.seen]
+        return [seen.path for seen in self.requests]
 
     def wait_until_closed(self, seconds: float = 5.0) -> bool:
         """Wait until all connections have ended; False when some are left."""
@@ -190,7 +190,7 @@ class WireServer:
                             answer = self.handler(request)
                         except Exception as error:
                             self.errors.append(error)
-                            answer = Answer(599, repr(error).encode())
+                            answer = Response(599, repr(error).encode())
                     if not self._send(sock, request, answer):
                         return
         except OSError:
@@ -201,7 +201,7 @@ class WireServer:
                 self.open_connections -= 1
                 self._changed.notify_all()
 
-    def _read(self, stream: Any, sock: socket.socket, connection: int) -> Seen | None:
+    def _read(self, stream: Any, sock: socket.socket, connection: int) -> Request | None:
         line = stream.readline(65_536)
         if not line.strip():
             return None
@@ -212,11 +212,11 @@ class WireServer:
             headers[name.strip().lower()] = value.strip()
         body = stream.read(int(headers.get("content-length", 0)))
         with self._lock:
-            seen = Seen(method, target, headers, body, connection, len(self.seen))
-            self.seen.append(seen)
+            seen = Request(method, target, headers, body, connection, len(self.requests))
+            self.requests.append(seen)
         return seen
 
-    def _send(self, sock: socket.socket, request: Seen, answer: Answer) -> bool:
+    def _send(self, sock: socket.socket, request: Request, answer: Response) -> bool:
         """Returns whether the connection goes on."""
         if answer.cut == -1:
             self._end(sock, answer.reset)

@@ -1,6 +1,6 @@
 """The watcher in a real Airflow: scheduler, triggerer, DAG processor, API server and a database.
 
-    python -m pytest tests/chaos/registrations_sync.py
+    python -m pytest tests/chaos/campaign_registrations_sync.py
 
 Takes about a minute: part of `make chaos`, not of `make test`. Airflow 3.3 and later.
 """

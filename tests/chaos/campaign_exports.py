@@ -3,7 +3,7 @@
 Every worker session is a process of its own, the service and the S3 server are real ones. What is promised is looked at
 after each session: the destination has all of what the service holds, or what was there before.
 
-    python -m pytest tests/chaos/exports.py --seeds 1
+    python -m pytest tests/chaos/campaign_exports.py --seeds 1
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chaos.scenarios import Bucket, LocalFolder, Scenario, World, imported, quick, scenarios
-from s3server import S3Server
+from chaos.export_scenarios import Bucket, Harness, LocalFolder, Scenario, imported, quick, scenarios
+from s3_server import S3Server
 
 from airflow_provider_ringevents.emulator import Emulator
 
@@ -56,7 +56,7 @@ def test_an_export_is_whole_or_not_there(
     logging.disable(logging.DEBUG)
     try:
         with quick():
-            outcome = World(emulator, store).play(scenario)
+            outcome = Harness(emulator, store).play(scenario)
     finally:
         logging.disable(logging.NOTSET)
     counted("exports", scenario.trouble, runs=1, **vars(outcome))

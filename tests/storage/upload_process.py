@@ -1,10 +1,10 @@
 """What the tests run in a process of its own: to be killed, to be limited, to be measured. Its lines start with SAID.
 
-child.py hang URI BYTES       write BYTES, say "written", wait to be killed
-child.py limit URI BYTES      write BYTES where files may have half as many; say the error
-child.py measure URI BYTES    say by how many KiB memory grew over a publish of five bytes
-child.py leave URI BYTES      write BYTES, say "written", end without leaving the block
-child.py broken URI BYTES     write BYTES, say "written", read a line, write on until it fails; say the error
+upload_process.py hang URI BYTES       write BYTES, say "written", wait to be killed
+upload_process.py limit URI BYTES      write BYTES where files may have half as many; say the error
+upload_process.py measure URI BYTES    say by how many KiB memory grew over a publish of five bytes
+upload_process.py leave URI BYTES      write BYTES, say "written", end without leaving the block
+upload_process.py broken URI BYTES     write BYTES, say "written", read a line, write on until it fails; say the error
 """
 
 from __future__ import annotations

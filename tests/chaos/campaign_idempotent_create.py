@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run, WorkerKilled
-from provisioning.matrix import STORM, TROUBLES, Outcome, Scenario, dying, play, scenarios, storms
-from provisioning.world import KINDS, OPERATORS, Hours, World
+from provisioning.fault_matrix import STORM, TROUBLES, Outcome, Scenario, dying, play, scenarios, storms
+from provisioning.harness import KINDS, OPERATORS, Harness, Hours
 
 from airflow_provider_ringevents.emulator import Emulator
 
@@ -82,7 +82,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_the_matrix(scenario: Scenario, outcomes: list[Outcome]) -> None:
     with Hours().passing() as hours, Emulator(seed=1, clock=hours.now, registrations=3) as emulator:
-        outcomes.append(play(World(emulator, hours), scenario))
+        outcomes.append(play(Harness(emulator, hours), scenario))
 
 
 # --- processes that are really killed
@@ -103,8 +103,8 @@ class Workers:
     def __init__(self, emulator: Emulator, kind: str, tasks: int, threat: Callable[[], None]) -> None:
         self._emulator = emulator
         self._here = os.getpid()
-        world = World(emulator, Hours())
-        common = world.arguments(kind, settle_timeout=SETTLE)
+        harness = Harness(emulator, Hours())
+        common = harness.arguments(kind, settle_timeout=SETTLE)
         del common["name"]
         rows = [{"name": "Data Hour"}] * tasks
 
@@ -113,7 +113,7 @@ class Workers:
                 threat()
             return OPERATORS[kind].partial(**common).expand_kwargs(rows)
 
-        connections = {"ringevents_default": world.connection()}
+        connections = {"ringevents_default": harness.connection()}
         self.runs = [Run(make, connections=connections, retries=50, map_index=index) for index in range(tasks)]
         self.kills = 0
 
@@ -192,9 +192,9 @@ def test_workers_that_are_really_killed_at_any_moment(emulator: Emulator, outcom
 def test_a_request_that_is_applied_after_it_was_cut(emulator: Emulator, outcomes: list[Outcome], kind: str) -> None:
     """With the pauses that users have: the third second is before the second look."""
     emulator.fault("applied_late", method="POST", seconds=3.0)
-    world = World(emulator, Hours())
-    arguments = world.arguments(kind)
-    run = Run(lambda: OPERATORS[kind](**arguments), connections={"ringevents_default": world.connection()})
+    harness = Harness(emulator, Hours())
+    arguments = harness.arguments(kind)
+    run = Run(lambda: OPERATORS[kind](**arguments), connections={"ringevents_default": harness.connection()})
     started = time.monotonic()
     result = run.to_end()
     assert result.state == "success", result.log_text

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow_harness import Run, WorkerKilled
-from s3server import S3Server
+from s3_server import S3Server
 
 from airflow_provider_ringevents.emulator import Emulator
 
@@ -133,7 +133,7 @@ class Weather:
     :ivar sessions: worker sessions so far; a process that is forked knows its own number by it.
     """
 
-    world: World
+    harness: Harness
     scenario: Scenario
     dice: random.Random
     threats: list[Callable[[], None]] = field(default_factory=list)
@@ -148,14 +148,14 @@ class Weather:
     def fault(self, kind: str, **more: Any) -> None:
         """Set a fault of the file's download, or of the list's pages."""
         where = LIST_PAGE if self.is_list else REPORT_BODY
-        self.world.emulator.fault(kind, **{**where, **more})
+        self.harness.emulator.fault(kind, **{**where, **more})
 
     def large(self) -> None:
         """An export that S3 takes in several blocks."""
         if self.is_list:
-            self.world.emulator.reset(registrations=LARGE_LIST, max_per_page=1000, report_seconds=0.05)
+            self.harness.emulator.reset(registrations=LARGE_LIST, max_per_page=1000, report_seconds=0.05)
         else:
-            self.world.emulator.settings.change(report_bytes=LARGE)
+            self.harness.emulator.settings.change(report_bytes=LARGE)
 
     def somewhere(self) -> int:
         """A place in the body."""
@@ -180,14 +180,14 @@ def _slow(weather: Weather) -> None:
 def _truncate(weather: Weather) -> None:
     kinds = ["truncated_json", "truncate_chunked"] if weather.is_list else ["truncate_chunked", "cut_body"]
     if not weather.is_list:
-        weather.world.emulator.settings.change(ranges=weather.dice.random() < 0.5, report_bytes=3 * MEGABYTE)
+        weather.harness.emulator.settings.change(ranges=weather.dice.random() < 0.5, report_bytes=3 * MEGABYTE)
     for _ in range(weather.dice.randint(1, 7)):
         weather.fault(weather.dice.choice(kinds), after=weather.dice.randrange(0, 15_000))
 
 
 def _expire(weather: Weather) -> None:
-    weather.world.emulator.settings.change(download="redirect", report_bytes=3 * MEGABYTE)
-    emulator = weather.world.emulator
+    weather.harness.emulator.settings.change(download="redirect", report_bytes=3 * MEGABYTE)
+    emulator = weather.harness.emulator
     for _ in range(weather.dice.randint(1, 5)):
         emulator.fault("expired_link", origin=weather.dice.choice(["api", "links"]), path=None)
     emulator.fault("cut_body", origin="links", after=weather.somewhere() // 5)
@@ -196,20 +196,20 @@ def _expire(weather: Weather) -> None:
 
 def _storm(weather: Weather) -> None:
     for status in weather.dice.choices([500, 502, 503, 504, 429, 408], k=weather.dice.randint(3, 25)):
-        weather.world.emulator.fault("status", status=status, method="GET", chance=0.7)
-    weather.world.emulator.fault("status", status=503, method="POST", times=weather.dice.randint(0, 2))
+        weather.harness.emulator.fault("status", status=status, method="GET", chance=0.7)
+    weather.harness.emulator.fault("status", status=503, method="POST", times=weather.dice.randint(0, 2))
 
 
 def _reset(weather: Weather) -> None:
     for kind in weather.dice.choices(["reset", "close"], k=weather.dice.randint(1, 20)):
-        weather.world.emulator.fault(kind, method="GET", chance=0.7)
-    weather.world.emulator.fault(weather.dice.choice(["reset", "applied_then_cut"]), method="POST")
+        weather.harness.emulator.fault(kind, method="GET", chance=0.7)
+    weather.harness.emulator.fault(weather.dice.choice(["reset", "applied_then_cut"]), method="POST")
 
 
 def _kill(weather: Weather) -> None:
     if weather.dice.random() < 0.7:
         weather.large()
-    store = weather.world.store
+    store = weather.harness.store
     if isinstance(store, LocalFolder):
         # A deferrable export writes nothing in its first session.
         sessions = 2 if weather.scenario.export.endswith("deferrable") else 1
@@ -225,7 +225,7 @@ def _kill(weather: Weather) -> None:
 def _full(weather: Weather) -> None:
     size = 60_000 if weather.is_list else 3 * MEGABYTE
     if not weather.is_list:
-        weather.world.emulator.settings.change(report_bytes=size)
+        weather.harness.emulator.settings.change(report_bytes=size)
     for _ in range(weather.dice.randint(1, 3)):
         most = weather.dice.randrange(0, size)
         # A deferrable export writes nothing in its first session.
@@ -236,7 +236,7 @@ def _full(weather: Weather) -> None:
 def _store_breaks(weather: Weather) -> None:
     weather.large()
     away, into = weather.dice.uniform(0.0, 1.5), weather.dice.uniform(0.0, 0.5)
-    bucket = weather.world.store
+    bucket = weather.harness.store
     assert isinstance(bucket, Bucket)
     # The last part of the body comes late, so that the upload is under way for certain when its server dies.
     if weather.is_list:
@@ -312,7 +312,7 @@ def _die_when(there: Callable[[], Any]) -> None:
 # --- playing one
 
 
-class World:
+class Harness:
     """A service, a store, and one task between them.
 
     :param store: where it exports to.

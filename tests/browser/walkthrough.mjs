@@ -7,7 +7,7 @@
 import { text } from 'node:stream/consumers';
 import { chromium } from 'playwright-core';
 import { Airflow } from './airflow.mjs';
-import { Pictures } from './pictures.mjs';
+import { Pictures } from './screenshots.mjs';
 
 // What Chromium asks of the Internet by itself is not there for it on a machine for tests.
 const ARGUMENTS = [

@@ -13,7 +13,7 @@ from airflow_harness import Run, WorkerKilled
 
 from airflow_provider_ringevents.client.client import Client
 from airflow_provider_ringevents.provisioning.request_journal import RequestJournal
-from provisioning.world import KINDS, World
+from provisioning.harness import KINDS, Harness
 
 POST = {"method": "POST"}
 LIST = {"method": "GET", "path": "/events$"}
@@ -203,7 +203,7 @@ def storms(seeds: range, tasks: int = 3) -> Iterator[Scenario]:
         yield Scenario(KINDS[seed % len(KINDS)], STORM, tasks, seed)
 
 
-def play(world: World, scenario: Scenario) -> Outcome:
+def play(harness: Harness, scenario: Scenario) -> Outcome:
     """Let it happen.
 
     :raises AssertionError: not exactly one event for each task, or a task that did not end with its id.
@@ -221,15 +221,15 @@ def play(world: World, scenario: Scenario) -> Outcome:
     more: dict[str, Any] = {} if scenario.kind == "create" else {"deferrable": dice.random() < 0.5}
     if scenario.kind == "template" and dice.random() < 0.3:
         more |= {"wait_for": "draft"}
-    world.emulator.reset(**{**chance, **trouble.settings})
-    runs = _tasks(world, scenario, more, given=given, day=1)
+    harness.emulator.reset(**{**chance, **trouble.settings})
+    runs = _tasks(harness, scenario, more, given=given, day=1)
     with ExitStack() as stack:
         for fault in trouble.faults:
-            world.emulator.fault(**fault)
+            harness.emulator.fault(**fault)
         if trouble.kill:
             stack.enter_context(dying(trouble.kill))
         if trouble.down:
-            _attempt_while_down(world, runs)
+            _attempt_while_down(harness, runs)
         _to_the_end(runs, dice)
     results = [run.result for run in runs]
     if trouble.again == "clear":
@@ -237,28 +237,28 @@ def play(world: World, scenario: Scenario) -> Outcome:
             run.clear()
         _to_the_end(runs, dice)
     elif trouble.again == "run":
-        world.later(3600)  # by then the list shows all
-        runs = _tasks(world, scenario, more, given=given, day=2)
+        harness.later(3600)  # by then the list shows all
+        runs = _tasks(harness, scenario, more, given=given, day=2)
         _to_the_end(runs, dice)
-    return _checked(world, scenario, trouble, runs, [result.xcom["id"] for result in results if result.xcom])
+    return _checked(harness, scenario, trouble, runs, [result.xcom["id"] for result in results if result.xcom])
 
 
-def _tasks(world: World, scenario: Scenario, more: dict[str, Any], *, given: bool, day: int) -> list[Run]:
+def _tasks(harness: Harness, scenario: Scenario, more: dict[str, Any], *, given: bool, day: int) -> list[Run]:
     # Same name, same times: only their keys tell them apart.
     key = "idempotency_key"
     rows = [{"name": "Data Hour", **({key: f"row-{row}"} if given else {})} for row in range(scenario.tasks)]
     if scenario.tasks == 1:
-        return [world.run(scenario.kind, day=day, retries=RETRIES, **rows[0], **more)]
-    return world.mapped(scenario.kind, rows, day=day, retries=RETRIES, **more)
+        return [harness.run(scenario.kind, day=day, retries=RETRIES, **rows[0], **more)]
+    return harness.mapped(scenario.kind, rows, day=day, retries=RETRIES, **more)
 
 
-def _attempt_while_down(world: World, runs: list[Run]) -> None:
-    world.emulator.stop()
+def _attempt_while_down(harness: Harness, runs: list[Run]) -> None:
+    harness.emulator.stop()
     try:
         for run in runs:
             assert run.attempt().state == "up_for_retry"
     finally:
-        world.emulator.start()
+        harness.emulator.start()
 
 
 def _to_the_end(runs: list[Run], dice: random.Random) -> None:
@@ -273,15 +273,15 @@ def _to_the_end(runs: list[Run], dice: random.Random) -> None:
     raise AssertionError("not finished after 20 rounds")
 
 
-def _checked(world: World, scenario: Scenario, trouble: Trouble, runs: list[Run], first_ids: list[str]) -> Outcome:
+def _checked(harness: Harness, scenario: Scenario, trouble: Trouble, runs: list[Run], first_ids: list[str]) -> Outcome:
     results = [run.result for run in runs]
     ids = [result.xcom["id"] if result.xcom else None for result in results]
-    made = [event.id for event in world.emulator.state.events.values() if event.request]
-    told = f"{scenario.name}: made {made}, results {ids}, {world.posts()} requests\n{results[0].log_text}"
+    made = [event.id for event in harness.emulator.state.events.values() if event.request]
+    told = f"{scenario.name}: made {made}, results {ids}, {harness.posts()} requests\n{results[0].log_text}"
     assert [result.state for result in results] == ["success"] * scenario.tasks, told
     assert len(made) == scenario.tasks, told
     assert sorted(ids) == sorted(made), told
     assert ids == first_ids, told
     # Faults may hit one task or several, but each of them once: what is too much for one is too much for all.
-    assert world.posts() <= scenario.tasks + trouble.posts - 1, told
-    return Outcome(scenario, tuple(made.count(each) for each in ids), world.posts())
+    assert harness.posts() <= scenario.tasks + trouble.posts - 1, told
+    return Outcome(scenario, tuple(made.count(each) for each in ids), harness.posts())

@@ -28,18 +28,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._now
 
 
-def run(main: Coroutine[Any, Any, _Result]) -> _Result:
+def run_in_virtual_time(main: Coroutine[Any, Any, _Result]) -> _Result:
     """As `asyncio.run`, in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
 
 
-def now() -> float:
+def loop_time() -> float:
     """Seconds of the loop's clock."""
     return asyncio.get_running_loop().time()
 
 
-def at_once(let_pass: Callable[[], object], call: Callable[[], object]) -> asyncio.TimerHandle:
+def call_at_once(let_pass: Callable[[], object], call: Callable[[], object]) -> asyncio.TimerHandle:
     """What a clock that waiting moves on does to call something later: it lets the time pass, and calls."""
 
     def wake() -> None:

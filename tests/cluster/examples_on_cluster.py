@@ -1,6 +1,6 @@
 """The example DAGs on an Airflow of several machines: `make cluster-test`, not part of `make test`.
 
-    python -m pytest tests/cluster/everything.py
+    python -m pytest tests/cluster/examples_on_cluster.py
 
 The service is an emulator in this process, the bucket is on a real S3 server. Airflow 3.3 and later.
 """
@@ -25,7 +25,7 @@ import pytest
 from airflow_harness import HAS_STATE_STORE
 from cluster.deployment import CONCURRENCY, TRIGGERERS, WORKERS, Cluster
 from cluster.servers import Postgres, Redis
-from s3server import S3Server
+from s3_server import S3Server
 
 from airflow_provider_ringevents.client.types import REPORT_TYPES
 from airflow_provider_ringevents.emulator import Emulator

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from airflow_harness import HAS_TASK_SDK
-from chaos.scenarios import LocalFolder, Scenario, World, quick
+from chaos.export_scenarios import Harness, LocalFolder, Scenario, quick
 
 from airflow_provider_ringevents.emulator import Emulator
 
@@ -33,7 +33,7 @@ def test_an_export_is_whole_or_not_there(
 ) -> None:
     monkeypatch.setattr(logging.root.manager, "disable", logging.DEBUG)
     with quick():
-        outcome = World(emulator, LocalFolder(tmp_path / "out")).play(scenario)
+        outcome = Harness(emulator, LocalFolder(tmp_path / "out")).play(scenario)
     assert outcome.looks >= outcome.tries > 0
     assert outcome.faults + outcome.failed_tries > 0
     if scenario.trouble == "worker killed":

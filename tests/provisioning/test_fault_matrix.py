@@ -10,15 +10,15 @@ import pytest
 from airflow_harness import HAS_TASK_SDK
 
 from airflow_provider_ringevents.emulator import Emulator
-from provisioning.matrix import Scenario, play, scenarios, storms
-from provisioning.world import Hours, World
+from provisioning.fault_matrix import Scenario, play, scenarios, storms
+from provisioning.harness import Harness, Hours
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[World]:
+def service() -> Iterator[Harness]:
     """One service for all: each scenario resets it."""
     with Hours().passing() as hours, Emulator(seed=1, clock=hours.now, registrations=3) as emulator:
-        yield World(emulator, hours)
+        yield Harness(emulator, hours)
 
 
 @pytest.fixture
@@ -37,5 +37,5 @@ def _chosen() -> list[Scenario]:
 
 @pytest.mark.parametrize("scenario", _chosen(), ids=lambda scenario: scenario.name)
 @pytest.mark.usefixtures("_quiet")
-def test_exactly_one_event_for_each_task(service: World, scenario: Scenario) -> None:
+def test_exactly_one_event_for_each_task(service: Harness, scenario: Scenario) -> None:
     play(service, scenario)

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from browser.browsing import browse
-from browser.place import place
+from browser.chromium import browse
+from browser.environment import browser_environment
 
 from airflow_provider_ringevents.get_provider_info import get_provider_info
 
@@ -24,9 +24,9 @@ def walk(folder: Path, limit: float, *, standalone: bool = False, **choices: Any
     :param choices: of the script.
     """
     # In pictures the emulator is where the documentation says.
-    with place(folder, port=8765 if "pictures" in choices else 0, standalone=standalone) as where:
+    with browser_environment(folder, port=8765 if "pictures" in choices else 0, standalone=standalone) as where:
         given = {**where.given(), **choices, "failure": str(folder / "failed.png")}
-        seen = browse("walk.mjs", given, limit)
+        seen = browse("walkthrough.mjs", given, limit)
         _check_form(seen)
         _check_answers(seen, where.emulator)
         _check_export(seen, where.emulator, where.store)

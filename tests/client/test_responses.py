@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from client_drivers import KEY, SyncDriver
-from raw_server import NO_RESPONSE, Response, RawServer, closed_port, json_response, error_response
+from raw_server import NO_RESPONSE, RawServer, Response, closed_port, error_response, json_response
 
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.errors import (
@@ -220,7 +220,9 @@ def test_a_success_that_is_no_json_object_is_an_error(driver: type[SyncDriver], 
 
 @pytest.mark.parametrize("answer", NOT_JSON.values(), ids=NOT_JSON)
 @pytest.mark.parametrize("status", [400, 401, 404, 500, 503])
-def test_an_error_whose_body_is_no_json_keeps_its_status(driver: type[SyncDriver], status: int, answer: Response) -> None:
+def test_an_error_whose_body_is_no_json_keeps_its_status(
+    driver: type[SyncDriver], status: int, answer: Response
+) -> None:
     error = failure(driver, Response(status, answer.body, answer.headers))
     assert isinstance(error, RingEventsApiError)
     assert error.status == status

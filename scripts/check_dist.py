@@ -97,7 +97,8 @@ def check_wheel(wheel: Path) -> None:
         metadata = email.message_from_bytes(archive.read(f"{info}/METADATA"))
         entry_points = archive.read(f"{info}/entry_points.txt").decode()
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / PACKAGE).rglob("*.py")}
-    for name in sorted({f"{PACKAGE}/py.typed", f"{info}/licenses/LICENSE"} | modules):
+    data = {f"{PACKAGE}/py.typed", f"{PACKAGE}/contract/openapi.json", f"{info}/licenses/LICENSE"}
+    for name in sorted(data | modules):
         if name not in names:
             raise CheckFailedError(f"{wheel.name} lacks {name}")
     if strangers := {name.partition("/")[0] for name in names} - {PACKAGE, info}:

@@ -1,6 +1,6 @@
-"""Filters of lists: ``{"email": {"eq": ...}}`` -> ``filter[email][eq]=...``. Pure.
+"""Filters of lists: ``{"email": {"eq": ...}}`` -> ``filter[email][eq]=...``.
 
-How an object travels in a query is not said by the reference; the bracket form is the assumption, made here alone.
+The reference does not define the encoding of objects in a query; only this module assumes the bracket form.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
+from airflow_provider_ringevents.contract._generated import FILTERS
 
 Conditions = Mapping[str, Any]
 
@@ -21,8 +22,8 @@ class Filter(dict[str, Conditions]):
     """A filter of a list: field -> operator -> value.
 
     ``Filter(email="ada@example.org")`` stands for ``{"email": {"eq": "ada@example.org"}}``, and
-    ``Filter(updatedAt={"gte": start, "lt": end})`` takes aware datetimes or ISO 8601 strings with an offset. Which
-    fields and operators a list knows is checked when it is used.
+    ``Filter(updatedAt={"gte": start, "lt": end})`` takes aware datetimes or ISO 8601 strings with an offset. Fields and
+    operators are validated when the filter is used with a list.
     """
 
     def __init__(self, fields: Mapping[str, Any] | None = None, /, **more: Any) -> None:
@@ -34,22 +35,22 @@ class Filter(dict[str, Conditions]):
 
 FilterLike = Filter | Mapping[str, Any]
 
-_EQUALITY: Final = ("eq", "in")
-_RANGE: Final = ("eq", "in", "gt", "lt", "gte", "lte")
-_BOOLEAN: Final = ("eq",)
-
 
 @dataclass(frozen=True, slots=True)
 class FilterSchema:
-    """What one list documents: field -> (kind of value, operators)."""
+    """The documented filter of a list.
+
+    :ivar collection: the list's name.
+    :ivar fields: field -> type of its value and its operators.
+    """
 
     collection: str
     fields: Mapping[str, tuple[str, tuple[str, ...]]]
 
     def params(self, filter: FilterLike | None) -> dict[str, str]:
-        """Render a filter as query parameters.
+        """Return the query parameters of a filter.
 
-        :raises RingEventsConfigError: a field, an operator or a value that the list does not document.
+        :raises RingEventsConfigError: the list documents no such field, operator or value.
         """
         if not filter:
             return {}
@@ -108,22 +109,5 @@ def _unknown(parameter: str, what: str, name: str, allowed: Sequence[str]) -> Ri
     )
 
 
-REGISTRATIONS_FILTER: Final = FilterSchema(
-    "registrations",
-    {
-        "email": ("string", _EQUALITY),
-        "createdAt": ("date-time", _RANGE),
-        "refunded": ("boolean", _BOOLEAN),
-        "updatedAt": ("date-time", _RANGE),
-        "userUpdatedAt": ("date-time", _RANGE),
-    },
-)
-MAGIC_LINKS_FILTER: Final = FilterSchema(
-    "magic_links",
-    {
-        "email": ("string", _EQUALITY),
-        "updatedAt": ("date-time", _RANGE),
-        # In the schema, though not in the words of the 400 answer: allowed.
-        "includeConfirmAndJoin": ("boolean", _BOOLEAN),
-    },
-)
+REGISTRATIONS_FILTER: Final = FilterSchema("registrations", FILTERS["registrations"])
+MAGIC_LINKS_FILTER: Final = FilterSchema("magic_links", FILTERS["magic_links"])

@@ -1,6 +1,6 @@
-"""What the API documents: its enumerations, and (by way of ``resources``) the fields of what it returns.
+"""The documented enumerations and resources of the API.
 
-The service may grow faster than this package: values that are not listed here pass with ``allow_undocumented=True``.
+The service may grow faster than this package: undocumented values pass with ``allow_undocumented=True``.
 """
 
 from __future__ import annotations
@@ -9,9 +9,19 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.contract._generated import (
+    ATTENDEES_VISIBILITIES,
+    EVENT_TYPES,
+    NETWORK_TYPES,
+    PARTICIPATION_REPORT_TYPES,
+    REPORT_TYPES,
+    REPORT_VERSIONS,
+    SEGMENT_TYPES,
+    SIGNALS,
+)
 
 if TYPE_CHECKING:
-    from airflow_provider_ringevents.client.resources import (
+    from airflow_provider_ringevents.contract._generated_resources import (
         Booth,
         DataSubscription,
         Event,
@@ -53,68 +63,12 @@ __all__ = [
     "DataSubscription",
 ]
 
-REPORT_TYPES: tuple[str, ...] = (
-    "all",
-    "attendees",
-    "attendeeLog",
-    "attendeeActivity",
-    "attendeeFeedback",
-    "attendeeScore",
-    "postEventSurvey",
-    "feedback",
-    "boothAttendee",
-    "boothInteraction",
-    "chat",
-    "connection",
-    "noShows",
-    "participation",
-    "timeSpentOnline",
-    "registrations",
-    "registrants",
-    "schedule",
-    "schedules",
-    "summary",
-    "referrals",
-    "viewership",
-    "onlineAttendeeCounts",
-    "segmentRegistrations",
-    "agenda",
-    "replayRecordings",
-    "replayViewers",
-    "engagement",
-)
-REPORT_VERSIONS: tuple[str, ...] = ("2",)
-SEGMENT_TYPES: tuple[str, ...] = ("schedule", "session", "expo", "stage", "all")
-PARTICIPATION_REPORT_TYPES: tuple[str, ...] = ("schedule", "session", "expo", "stage", "all")
-SIGNALS: tuple[str, ...] = (
-    "attendance",
-    "attendeeCheckedInToEvent",
-    "attendeeCheckedInToScheduleItem",
-    "attendeeCheckedOutFromEvent",
-    "attendeeCheckedOutFromScheduleItem",
-    "attendeeClickedUrl",
-    "attendeeEnteredEventArea",
-    "attendeeFilledMidEventSurvey",
-    "attendeeFilledPostEventSurvey",
-    "attendeeLeftEventArea",
-    "attendeeRegisteredVendorInterest",
-    "onsiteSegmentRegistrationCreated",
-    # The API lists these four with both spellings.
-    "registrationQRCreated",
-    "registrationQRUpdated",
-    "registrationQrCreated",
-    "registrationQrUpdated",
-)
-EVENT_TYPES: tuple[str, ...] = ("hidden_event", "private_event", "public_event")
-ATTENDEES_VISIBILITIES: tuple[str, ...] = ("show_all", "show_list", "show_none")
-NETWORK_TYPES: tuple[str, ...] = ("everyone", "ticket_holder")
-
-# A list of choices longer than this would bury the message that it belongs to.
+# A longer list of choices would bury the rest of the message.
 _LONGEST_LIST = 30
 
 
 def closest_matches(value: str, allowed: Iterable[str], limit: int = 3) -> list[str]:
-    """Name the allowed values that look most like ``value``, best first, at most ``limit``; case does not matter."""
+    """Return up to ``limit`` allowed values that resemble ``value`` most, best first, regardless of case."""
     from difflib import get_close_matches
 
     names = list(allowed)
@@ -128,13 +82,13 @@ def closest_matches(value: str, allowed: Iterable[str], limit: int = 3) -> list[
 def validate_choice(
     parameter: str, value: str, allowed: Sequence[str], *, allow_undocumented: bool = False, closed: bool = False
 ) -> str:
-    """Return ``value`` if it is one of those allowed.
+    """Return ``value`` if it is an allowed one.
 
     :param parameter: the name to use in the error.
     :param allowed: the documented values.
-    :param allow_undocumented: let any non-empty string through.
-    :param closed: the values are this package's own, so that there can be no undocumented one.
-    :raises RingEventsConfigError: not a string, empty, or (unless ``allow_undocumented``) not documented.
+    :param allow_undocumented: accept any non-empty string.
+    :param closed: the values are this package's own, so that there are no undocumented ones.
+    :raises RingEventsConfigError: ``value`` is not a string, empty, or (unless ``allow_undocumented``) not documented.
     """
     listing = f" Allowed: {', '.join(allowed)}." if len(allowed) <= _LONGEST_LIST else ""
     if not isinstance(value, str) or not value:
@@ -152,9 +106,9 @@ def validate_choice(
 
 
 def __getattr__(name: str) -> Any:
-    # Making the typed dicts takes 5 ms, which every import of an operator would pay for annotations alone.
+    # Creating the typed dicts takes 5 ms, which every import of an operator would pay only for annotations.
     if name in __all__:
-        from airflow_provider_ringevents.client import resources
+        from airflow_provider_ringevents.contract import _generated_resources
 
-        return getattr(resources, name)
+        return getattr(_generated_resources, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

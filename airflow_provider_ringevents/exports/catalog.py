@@ -9,13 +9,10 @@ from typing import Final
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.filters import (
-    MAGIC_LINKS_FILTER,
-    REGISTRATIONS_FILTER,
-    FilterLike,
-    FilterSchema,
-)
+from airflow_provider_ringevents.client.filters import FilterLike, FilterSchema
 from airflow_provider_ringevents.client.types import validate_choice
+from airflow_provider_ringevents.contract._generated import FILTERS, PARENTS
+from airflow_provider_ringevents.contract.overlay import CREDENTIAL_FIELDS, SIGNED_LINK_FIELDS
 
 RANGE_OPERATORS: Final = frozenset({"gte", "lt"})
 """What a half-open window needs of a field."""
@@ -98,37 +95,16 @@ def _filtered() -> list[str]:
     return [name for name, collection in COLLECTIONS.items() if collection.filter is not None]
 
 
-_PASSWORD: Final = frozenset({"password"})
-
 COLLECTIONS: Final[dict[str, Collection]] = {
-    collection.name: collection
-    for collection in (
-        Collection("organizations", endpoints.list_organizations, None),
-        Collection("templates", endpoints.list_templates, "organization", credentials=_PASSWORD),
-        Collection("events", endpoints.list_events, "organization", credentials=_PASSWORD),
-        Collection(
-            "registrations",
-            endpoints.list_registrations,
-            "event",
-            REGISTRATIONS_FILTER,
-            credentials=frozenset({"magicLink", "qrCodeData", "qrCodeImageUrl"}),
-        ),
-        Collection("tickets", endpoints.list_tickets, "event"),
-        Collection(
-            "magic_links",
-            endpoints.list_magic_links,
-            "ticket",
-            MAGIC_LINKS_FILTER,
-            credentials=frozenset({"magicLink", "qrCodeData", "qrCodeImageUrl"}),
-        ),
-        Collection("booths", endpoints.list_booths, "event"),
-        Collection("booth_tags", endpoints.list_booth_tags, "booth"),
-        Collection("stages", endpoints.list_stages, "event"),
-        Collection("sessions", endpoints.list_sessions, "event"),
-        Collection("schedule_items", endpoints.list_schedule_items, "event"),
-        Collection("schedule_item_tags", endpoints.list_schedule_item_tags, "schedule_item"),
-        Collection("reports", endpoints.list_reports, "event", dropped=frozenset({"url"})),
+    name: Collection(
+        name,
+        getattr(endpoints, f"list_{name}"),
+        parent,
+        FilterSchema(name, FILTERS[name]) if name in FILTERS else None,
+        SIGNED_LINK_FIELDS.get(name, frozenset()),
+        CREDENTIAL_FIELDS,
     )
+    for name, parent in PARENTS.items()
 }
 """By name."""
 

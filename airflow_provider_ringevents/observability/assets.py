@@ -5,17 +5,19 @@ Imported whenever Airflow meets the URI of an asset, whichever: nothing heavy he
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, unquote
 
+from airflow_provider_ringevents.contract._generated import OPERATIONS
 from airflow_provider_ringevents.observability.lineage import API_ROOT, SCHEME
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.assets import Asset
     from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
 
+_NOT_DATA: Final = frozenset({"health", "download_report"})
 _SHAPE: Final = f"{SCHEME}://<host of the API>/<path of the API, without /v1>"
 
 
@@ -70,22 +72,11 @@ def _can_be_id(part: str) -> bool:
 
 @cache
 def _shapes() -> tuple[tuple[str, ...], ...]:
-    """Paths of all that can be read, with ids in braces."""
-    return tuple(sorted({tuple(unquote(path).removeprefix(API_ROOT).split("/")) for path in _paths()}))
-
-
-def _paths() -> Iterator[str]:
-    from airflow_provider_ringevents.client import endpoints
-    from airflow_provider_ringevents.exports.catalog import COLLECTIONS
-
-    for collection in COLLECTIONS.values():
-        yield collection.call(f"{{{collection.parent}_id}}" if collection.parent else None).path
-    yield endpoints.get_organization("{organization_id}").path
-    yield endpoints.get_event("{event_id}").path
-    yield endpoints.get_registration("{registration_id}").path
-    yield endpoints.get_ticket("{ticket_id}").path
-    yield endpoints.get_magic_link("{magic_link_id}").path
-    yield endpoints.get_schedule_item("{schedule_item_id}").path
-    yield endpoints.get_report("{report_id}").path
-    for version in (None, "{report_version}"):
-        yield endpoints.create_report("{event_id}", "{report_type}", version, allow_undocumented=True).path
+    """Return the paths of everything that can be read, split, with identifiers in braces."""
+    readable = (
+        path
+        for operation, (method, paths, _) in OPERATIONS.items()
+        for path in paths
+        if (method == "GET" and operation not in _NOT_DATA) or operation == "create_report"
+    )
+    return tuple(sorted({tuple(path.removeprefix(API_ROOT).split("/")) for path in readable}))

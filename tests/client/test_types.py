@@ -118,7 +118,7 @@ def test_our_resources_are_those_of_the_reference(name: str, resource: Any) -> N
 def test_resources_are_made_only_when_asked_for() -> None:
     code = (
         "import sys; from airflow_provider_ringevents.client import types;"
-        "assert 'airflow_provider_ringevents.client.resources' not in sys.modules;"
+        "assert 'airflow_provider_ringevents.contract._generated_resources' not in sys.modules;"
         "assert types.Event.__name__ == 'Event'; assert not hasattr(types, 'Evnt')"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,6 +1,6 @@
-"""The documented API as data, and checks of requests and answers against it.
+"""The documented API as data, and checks of requests and responses against it.
 
-``openapi.json`` (OpenAPI 3.1, so that its schemas are plain JSON Schema) was derived from the API's reference.
+The contract (OpenAPI 3.1, so that its schemas are plain JSON Schema) was derived from the API's reference.
 Three places there are incomplete and were completed from the paths themselves: the path parameters of
 ``create_event_from_template``, ``list_reports`` and ``list_schedule_item_tags``.
 """
@@ -12,13 +12,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
+
+from airflow_provider_ringevents.contract.openapi import document
 
 Query = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
 
@@ -28,11 +29,9 @@ _URI = "urn:contract"
 _FORMATS = FormatChecker(formats=())
 
 
-@functools.cache
 def contract() -> dict[str, Any]:
-    """The whole description; callers must not change it."""
-    loaded: dict[str, Any] = json.loads(Path(__file__).with_name("openapi.json").read_text(encoding="utf-8"))
-    return loaded
+    """Return the whole description, which callers must not change."""
+    return document()
 
 
 @functools.cache

@@ -123,7 +123,7 @@ def test_one_thing_has_one_uri(uri: str) -> None:
 WRONG = {
     "no host": ("ringevents:///events/e1/registrations", "names no host"),
     "no path": ("ringevents://api.test/", "the API has nothing of that path; it has .*organizations"),
-    "misspelt": ("ringevents://api.test/events/e1/registration", r"it has events/\{event_id\}, .*/registrations, "),
+    "misspelt": ("ringevents://api.test/events/e1/registration", r"it has events/\{eventId\}, .*/registrations, "),
     "the version": ("ringevents://api.test/v1/events/e1/registrations", "nothing of that path"),
     "no id": ("ringevents://api.test/events//registrations", "nothing of that path"),
     "a blank id": ("ringevents://api.test/events/%20/registrations", "nothing of that path"),

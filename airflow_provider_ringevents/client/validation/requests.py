@@ -1,7 +1,7 @@
-"""Checks of what a writing operation would send, before anything is sent.
+"""Validation of request attributes before anything is sent.
 
-Each operation has a table of its attributes and their kinds. All that is wrong is said at once, so that the row of a
-spreadsheet needs mending only once.
+The attributes and their types come from the contract. All errors are reported together, so that a row of a spreadsheet
+has to be corrected only once.
 """
 
 from __future__ import annotations
@@ -12,21 +12,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.types import (
-    ATTENDEES_VISIBILITIES,
-    EVENT_TYPES,
-    NETWORK_TYPES,
-    PARTICIPATION_REPORT_TYPES,
-    SEGMENT_TYPES,
-    SIGNALS,
-)
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp
 from airflow_provider_ringevents.client.validation.schema import (
+    AttributeType,
     BooleanType,
     EnumListType,
     EnumType,
     IntegerType,
-    Kind,
     MapType,
     NumberType,
     PatternType,
@@ -38,91 +30,47 @@ from airflow_provider_ringevents.client.validation.schema import (
     ValidationContext,
     validate_attributes,
 )
+from airflow_provider_ringevents.contract._generated import REQUESTS
+from airflow_provider_ringevents.contract.overlay import (
+    DEPRECATED_ATTRIBUTES,
+    PATTERN_DESCRIPTIONS,
+    SECRET_ATTRIBUTES,
+)
 
-_COLOR = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_ADDRESS = "an e-mail address"
-_SERIES: dict[str, Kind] = {
-    "auto_publish": BooleanType(),
-    "metadata": MapType(),
-    "name": StringType(),
-    "organizationId": StringType(),
-    "password": SecretType(),
-    "timeEnd": TimestampType(),
-    "timeStart": TimestampType(),
-    "timezone": TimeZoneType(),
-    "type": EnumType(EVENT_TYPES),
+
+def _attribute_type(name: str, kind: str, required: bool, detail: Any) -> AttributeType:
+    if name in SECRET_ATTRIBUTES:
+        return SecretType(required)
+    if kind == "pattern":
+        return PatternType(re.compile(detail), PATTERN_DESCRIPTIONS[name], required)
+    if kind == "enumeration":
+        return EnumType(detail, required, DEPRECATED_ATTRIBUTES.get(name))
+    if kind == "enumeration list":
+        return EnumListType(detail, required)
+    if kind == "map":
+        return MapType(detail == "string", required)
+    if kind == "struct":
+        return StructType(_attribute_types(detail), required)
+    return _PLAIN_TYPES[kind](required)
+
+
+def _attribute_types(attributes: Mapping[str, tuple[str, bool, Any]]) -> dict[str, AttributeType]:
+    return {name: _attribute_type(name, *attribute) for name, attribute in attributes.items()}
+
+
+_PLAIN_TYPES: Mapping[str, Callable[[bool], AttributeType]] = {
+    "string": StringType,
+    "timezone": TimeZoneType,
+    "date-time": TimestampType,
+    "boolean": BooleanType,
+    "integer": IntegerType,
+    "number": NumberType,
 }
-REQUEST_SCHEMAS: Mapping[str, Mapping[str, Kind]] = {
-    "create_event": {
-        "analyticsCode": StringType(),
-        "attendeesVisibility": EnumType(ATTENDEES_VISIBILITIES),
-        "attendeesVisiblity": EnumType(ATTENDEES_VISIBILITIES, deprecated_for="attendeesVisibility"),
-        "color": PatternType(_COLOR, 'a colour in HEX format ("#fff" or "#ffffff")'),
-        "currency": StringType(required=True),
-        "description": StringType(),
-        "doorsCloseAfterMinutes": IntegerType(),
-        "doorsOpenBeforeMinutes": IntegerType(),
-        "eventType": EnumType(EVENT_TYPES),
-        "gdprText": StringType(),
-        "hidePeopleArea": BooleanType(),
-        "message": StringType(),
-        "name": StringType(required=True),
-        "networkType": EnumType(NETWORK_TYPES),
-        "password": SecretType(),
-        "shortDescription": StringType(),
-        "slug": StringType(),
-        "suppressEmails": BooleanType(),
-        "timeEnd": TimestampType(required=True),
-        "timeStart": TimestampType(required=True),
-        "timerLength": IntegerType(),
-        "timezone": TimeZoneType(required=True),
-    },
-    "create_event_from_template": {
-        **_SERIES,
-        "name": StringType(required=True),
-        "organizationId": StringType(required=True),
-        "timeEnd": TimestampType(required=True),
-        "timeStart": TimestampType(required=True),
-        "timezone": TimeZoneType(required=True),
-    },
-    "duplicate_event": _SERIES,
-    "create_ticket": {
-        "count": IntegerType(),
-        "description": StringType(),
-        "name": StringType(),
-        "price": NumberType(),
-        "private": BooleanType(),
-    },
-    "create_magic_link": {
-        "email": PatternType(_EMAIL, _ADDRESS, required=True),
-        "extraFields": MapType(strings=True),
-        "firstName": StringType(required=True),
-        "headline": StringType(),
-        "lastName": StringType(required=True),
-        "metadata": MapType(strings=True),
-        "registrationId": StringType(),
-    },
-    "create_report": {
-        "participationReportType": EnumType(PARTICIPATION_REPORT_TYPES),
-        "participationTypeId": StringType(),
-        "segmentType": EnumType(SEGMENT_TYPES),
-        "virtualSpaceId": StringType(),
-    },
-    "update_registration": {"metadata": MapType(strings=True)},
-    "create_data_subscription": {
-        "configuration": StructType({"expiresAt": TimestampType(), "type": StringType(), "url": StringType()}),
-        "signals": EnumListType(SIGNALS),
-    },
-    "create_redeem_code": {
-        "created_at": StringType(),
-        "email": PatternType(_EMAIL, _ADDRESS, required=True),
-        "first_name": StringType(required=True),
-        "last_name": StringType(required=True),
-        "ticket_id": StringType(required=True),
-    },
+
+REQUEST_SCHEMAS: Mapping[str, Mapping[str, AttributeType]] = {
+    operation: _attribute_types(attributes) for operation, attributes in REQUESTS.items()
 }
-"""What each operation takes, under the API's own names."""
+"""Operation -> attributes under the API's own names."""
 
 
 def validate_request(
@@ -132,32 +80,33 @@ def validate_request(
     allow_undocumented: bool = False,
     known: Callable[[Any], bool] = lambda value: True,
 ) -> dict[str, Any]:
-    """Check the attributes of one call and give them as they are to be sent.
+    """Validate the attributes of a request and return them as they are sent.
 
     ``None`` means "not given" and is left out. Times become strings in UTC.
 
-    :param operation: a key of :data:`TABLES`.
+    :param operation: a key of :data:`REQUEST_SCHEMAS`.
     :param attributes: under the API's own names.
-    :param allow_undocumented: let unknown attributes and new enumeration values through; types and times of the known
-        ones are checked all the same.
-    :param known: tells whether a value is known already; one that is not counts as given and is not looked at.
-    :raises RingEventsConfigError: with everything that is wrong, one problem a line.
+    :param allow_undocumented: accept unknown attributes and enumeration values; known attributes are validated all the
+        same.
+    :param known: returns False for a value that is not rendered yet, which counts as given and is not validated.
+    :raises RingEventsConfigError: at least one attribute is invalid; the message has one line for each error.
     """
-    table = REQUEST_SCHEMAS[operation]
+    schema = REQUEST_SCHEMAS[operation]
     if not isinstance(attributes, Mapping):
         raise RingEventsConfigError(f"{operation}: expected an object of attributes, got {type(attributes).__name__}")
-    check = ValidationContext(allow_undocumented, attributes.get("timezone") if "timezone" in table else None, known)
-    checked = validate_attributes(table, attributes, check)
-    start, end = check.moments.get("timeStart"), check.moments.get("timeEnd")
+    timezone = attributes.get("timezone") if "timezone" in schema else None
+    context = ValidationContext(allow_undocumented, timezone, known)
+    validated = validate_attributes(schema, attributes, context)
+    start, end = context.timestamps.get("timeStart"), context.timestamps.get("timeEnd")
     if start is not None and end is not None and start >= end:
-        check.refuse("timeEnd", f"{format_timestamp(end)} is not after timeStart, {format_timestamp(start)}")
-    # A wrong time zone is found once by itself and once by each time that needs it.
-    problems = list(dict.fromkeys(check.problems))
+        context.add_error("timeEnd", f"{format_timestamp(end)} is not after timeStart, {format_timestamp(start)}")
+    # An invalid time zone is reported by itself and by each time that depends on it.
+    problems = list(dict.fromkeys(context.errors))
     if problems:
         count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         raise RingEventsConfigError("\n- ".join([f"{operation}: {count}, nothing was sent:", *problems]))
-    for name in checked:
-        kind = table.get(name)
-        if isinstance(kind, EnumType) and kind.deprecated_for:
-            warnings.warn(f"{name} is deprecated, use {kind.deprecated_for}", DeprecationWarning, stacklevel=2)
-    return checked
+    for name in validated:
+        attribute = schema.get(name)
+        if isinstance(attribute, EnumType) and attribute.deprecated_for:
+            warnings.warn(f"{name} is deprecated, use {attribute.deprecated_for}", DeprecationWarning, stacklevel=2)
+    return validated

@@ -1,4 +1,4 @@
-"""Kinds of request attributes: each reads one value as it is to be sent, or says what is wrong with it."""
+"""Types of request attributes: each validates a value and returns it as it is sent."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _LONGEST_VALUE = 80
 
 @dataclass(slots=True)
 class ValidationContext:
-    """One run over the attributes of one call: what the kinds need to know, and what they find."""
+    """The state of one validation run: its options, and the errors and timestamps found."""
 
     allow_undocumented: bool
     timezone: Any = None
-    known: Callable[[Any], bool] = lambda value: True
-    moments: dict[str, datetime] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    is_resolved: Callable[[Any], bool] = lambda value: True
+    timestamps: dict[str, datetime] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
 
-    def refuse(self, parameter: str, text: str) -> None:
-        self.problems.append(f"{parameter}: {text}")
+    def add_error(self, parameter: str, text: str) -> None:
+        self.errors.append(f"{parameter}: {text}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,37 +38,37 @@ class StringType:
 
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, str):
-            check.refuse(parameter, f"expected a string, got {_shown(value)}")
+            context.add_error(parameter, f"expected a string, got {_shown(value)}")
         elif self.required and not value.strip():
-            check.refuse(parameter, "is required and empty")
+            context.add_error(parameter, "is required and empty")
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class SecretType:
-    """A string that no message shows."""
+    """A string that no message repeats."""
 
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, str):
-            check.refuse(parameter, f"expected a string, got {type(value).__name__} (not shown)")
+            context.add_error(parameter, f"expected a string, got {type(value).__name__} (not shown)")
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class PatternType:
-    """A string of a certain look."""
+    """A string that matches a pattern."""
 
     pattern: re.Pattern[str]
     expected: str
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, str) or not self.pattern.fullmatch(value):
-            check.refuse(parameter, f"expected {self.expected}, got {_shown(value)}")
+            context.add_error(parameter, f"expected {self.expected}, got {_shown(value)}")
         return value
 
 
@@ -80,26 +80,26 @@ class EnumType:
     required: bool = False
     deprecated_for: str | None = None
 
-    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         try:
-            return validate_choice(parameter, value, self.allowed, allow_undocumented=check.allow_undocumented)
+            return validate_choice(parameter, value, self.allowed, allow_undocumented=context.allow_undocumented)
         except RingEventsConfigError as error:
-            check.problems.append(str(error))
+            context.errors.append(str(error))
 
 
 @dataclass(frozen=True, slots=True)
 class EnumListType:
-    """A list of documented values, not empty."""
+    """A non-empty list of documented values."""
 
     allowed: Sequence[str]
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, (list, tuple)) or not value:
-            check.refuse(parameter, f"expected a list with at least one string, got {_shown(value)}")
+            context.add_error(parameter, f"expected a list with at least one string, got {_shown(value)}")
             return value
         one = EnumType(self.allowed)
-        return [one.read(f"{parameter}[{index}]", item, check) for index, item in enumerate(value)]
+        return [one.validate(f"{parameter}[{index}]", item, context) for index, item in enumerate(value)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,11 @@ class TimeZoneType:
 
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         try:
-            return check_timezone(parameter, value, check.allow_undocumented)
+            return check_timezone(parameter, value, context.allow_undocumented)
         except RingEventsConfigError as error:
-            check.problems.append(str(error))
+            context.errors.append(str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +121,13 @@ class TimestampType:
 
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         try:
-            moment = to_utc(parameter, value, check.timezone, allow_undocumented=check.allow_undocumented)
+            moment = to_utc(parameter, value, context.timezone, allow_undocumented=context.allow_undocumented)
         except RingEventsConfigError as error:
-            check.problems.append(str(error))
+            context.errors.append(str(error))
             return value
-        check.moments[parameter] = moment
+        context.timestamps[parameter] = moment
         return format_timestamp(moment)
 
 
@@ -135,9 +135,9 @@ class TimestampType:
 class BooleanType:
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, bool):
-            check.refuse(parameter, f"expected true or false, got {_shown(value)}")
+            context.add_error(parameter, f"expected true or false, got {_shown(value)}")
         return value
 
 
@@ -145,9 +145,9 @@ class BooleanType:
 class IntegerType:
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, int) or isinstance(value, bool):
-            check.refuse(parameter, f"expected an integer, got {_shown(value)}")
+            context.add_error(parameter, f"expected an integer, got {_shown(value)}")
         return value
 
 
@@ -157,28 +157,28 @@ class NumberType:
 
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value or abs(value) == math.inf:
-            check.refuse(parameter, f"expected a finite number, got {_shown(value)}")
+            context.add_error(parameter, f"expected a finite number, got {_shown(value)}")
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class MapType:
-    """An open map; ``strings``: whose values are strings. Values are not shown: they may be anybody's secret."""
+    """An object with any keys, and only string values if ``strings``; values may be secret and are not shown."""
 
     strings: bool = False
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-            check.refuse(parameter, f"expected an object with strings for keys, got {type(value).__name__}")
+            context.add_error(parameter, f"expected an object with strings for keys, got {type(value).__name__}")
             return value
         for key, item in value.items():
             if self.strings and not isinstance(item, str):
-                check.refuse(f"{parameter}[{key!r}]", f"expected a string, got {type(item).__name__}")
+                context.add_error(f"{parameter}[{key!r}]", f"expected a string, got {type(item).__name__}")
             elif not _is_json(item):
-                check.refuse(f"{parameter}[{key!r}]", f"expected what JSON can hold, got {type(item).__name__}")
+                context.add_error(f"{parameter}[{key!r}]", f"expected what JSON can hold, got {type(item).__name__}")
         return dict(value)
 
 
@@ -186,17 +186,17 @@ class MapType:
 class StructType:
     """An object with documented attributes."""
 
-    table: Mapping[str, Kind]
+    table: Mapping[str, AttributeType]
     required: bool = False
 
-    def read(self, parameter: str, value: Any, check: ValidationContext) -> Any:
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, Mapping):
-            check.refuse(parameter, f"expected an object, got {type(value).__name__}")
+            context.add_error(parameter, f"expected an object, got {type(value).__name__}")
             return value
-        return validate_attributes(self.table, value, check, prefix=f"{parameter}.")
+        return validate_attributes(self.table, value, context, prefix=f"{parameter}.")
 
 
-Kind = (
+AttributeType = (
     StringType
     | SecretType
     | PatternType
@@ -213,34 +213,36 @@ Kind = (
 
 
 def validate_attributes(
-    table: Mapping[str, Kind], attributes: Mapping[str, Any], check: ValidationContext, prefix: str = ""
+    table: Mapping[str, AttributeType], attributes: Mapping[str, Any], context: ValidationContext, prefix: str = ""
 ) -> dict[str, Any]:
-    """Read each attribute by its kind; what is wrong goes to ``check``."""
+    """Validate each attribute by its type and return them all; errors are added to ``context``."""
     given = {name: value for name, value in attributes.items() if value is not None}
-    for name, kind in table.items():
-        if kind.required and name not in given:
-            check.refuse(f"{prefix}{name}", "is required and missing")
-    checked = {}
+    for name, attribute in table.items():
+        if attribute.required and name not in given:
+            context.add_error(f"{prefix}{name}", "is required and missing")
+    validated = {}
     for name, value in given.items():
-        kind_of_it = table.get(name)
-        if not check.known(value) or (isinstance(kind_of_it, TimestampType) and not check.known(check.timezone)):
-            checked[name] = value
-        elif kind_of_it is not None:
-            checked[name] = kind_of_it.read(f"{prefix}{name}", value, check)
-        elif not isinstance(name, str) or not check.allow_undocumented:
+        attribute_type = table.get(name)
+        if not context.is_resolved(value) or (
+            isinstance(attribute_type, TimestampType) and not context.is_resolved(context.timezone)
+        ):
+            validated[name] = value
+        elif attribute_type is not None:
+            validated[name] = attribute_type.validate(f"{prefix}{name}", value, context)
+        elif not isinstance(name, str) or not context.allow_undocumented:
             close = closest_matches(str(name), table)
             hint = f"did you mean {' or '.join(close)}?" if close else f"allowed: {', '.join(table)}."
-            # A name may hold what cannot be seen, such as the byte order mark of a spreadsheet's first column.
+            # A name may contain invisible characters, such as the byte order mark in a spreadsheet's first column.
             plain = isinstance(name, str) and name.isidentifier()
-            check.refuse(
+            context.add_error(
                 f"{prefix}{name if plain else repr(name)}",
                 f"is not a documented attribute; {hint} Pass allow_undocumented=True for one newer than this package.",
             )
         elif _is_json(value):
-            checked[name] = value
+            validated[name] = value
         else:
-            check.refuse(f"{prefix}{name}", f"expected what JSON can hold, got {type(value).__name__}")
-    return checked
+            context.add_error(f"{prefix}{name}", f"expected what JSON can hold, got {type(value).__name__}")
+    return validated
 
 
 def _is_json(value: Any) -> bool:

@@ -73,17 +73,17 @@ class EventsApi:
 
     def create_event(self, call: RequestContext) -> Response:
         owner = self._state.organization(call.path("organization_id"))
-        event = self._state.create_event(owner, validation.read_attributes(call.body, validation.EVENT))
+        event = self._state.create_event(owner, validation.read_attributes(call.body, "create_event"))
         return resource_response("event", self._attributes(event), 201)
 
     def create_event_from_template(self, call: RequestContext) -> Response:
         template = self._state.template(call.path("template_id"))
-        attributes = validation.read_attributes(call.body, validation.EVENT_FROM_TEMPLATE)
+        attributes = validation.read_attributes(call.body, "create_event_from_template")
         return resource_response("event", self._attributes(self._state.create_from_template(template, attributes)), 201)
 
     def duplicate_event(self, call: RequestContext) -> Response:
         source = self._event(call)
-        attributes = validation.read_attributes(call.body, validation.DUPLICATION, optional=True)
+        attributes = validation.read_attributes(call.body, "duplicate_event")
         self._state.duplicate(source, attributes)
         return Response(status_code=202)
 
@@ -113,7 +113,7 @@ class EventsApi:
     def update_registration(self, call: RequestContext) -> Response:
         event, index = self._state.registration(call.path("registration_id"))
         book = event.registrations
-        attributes = validation.read_attributes(call.body, validation.REGISTRATION, optional=True)
+        attributes = validation.read_attributes(call.body, "update_registration")
         if "metadata" in attributes:
             kept = book.attributes(index)["metadata"] if self._state.settings.patch_metadata == "merge" else {}
             book.patch(index, {**kept, **attributes["metadata"]}, self._state.now())

@@ -1,61 +1,50 @@
-"""Filters of lists: the query parameters ``filter[field][operator]=value``, read into sets of values and times."""
+"""Filters of lists: query parameters ``filter[field][operator]=value``, parsed into sets of values and times."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
+from airflow_provider_ringevents.contract._generated import FILTERS, FILTERS_IN_ERRORS
 from airflow_provider_ringevents.emulator.api.errors import ApiError, bad_parameter
 from airflow_provider_ringevents.emulator.backend.clock import parse_instant
 
-Kind = Literal["string", "time", "boolean"]
 Spans = tuple[tuple[int, int], ...]
 """Sorted, disjoint, half-open ranges of integers."""
 
 _FOREVER: Final = 1 << 62
 ALWAYS: Final[Spans] = ((-_FOREVER, _FOREVER),)
 _NAME: Final = re.compile(r"filter\[(\w+)\]\[(\w+)\]\Z")
-_OPERATORS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "string": ("eq", "in"),
-    "time": ("eq", "in", "gt", "lt", "gte", "lte"),
-    "boolean": ("eq",),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class FilterRules:
-    """What one list can be filtered by.
+    """The documented filter of a list.
 
-    :ivar fields: field -> kind of its value.
-    :ivar named: the fields that the error for an unknown one names.
+    :ivar fields: field -> type of its value and its operators.
+    :ivar named: the fields that the error for an unknown field names.
     """
 
-    fields: Mapping[str, Kind]
+    fields: Mapping[str, tuple[str, tuple[str, ...]]]
     named: tuple[str, ...]
 
 
-REGISTRATIONS: Final = FilterRules(
-    {"email": "string", "createdAt": "time", "refunded": "boolean", "updatedAt": "time", "userUpdatedAt": "time"},
-    ("email", "createdAt", "refunded", "updatedAt", "userUpdatedAt"),
-)
-MAGIC_LINKS: Final = FilterRules(
-    {"email": "string", "updatedAt": "time", "includeConfirmAndJoin": "boolean"},
-    ("updatedAt", "email"),
-)
+REGISTRATIONS: Final = FilterRules(FILTERS["registrations"], FILTERS_IN_ERRORS["registrations"])
+MAGIC_LINKS: Final = FilterRules(FILTERS["magic_links"], FILTERS_IN_ERRORS["magic_links"])
 
 
 @dataclass(slots=True)
 class Selection:
-    """What a filter asks for; an empty one asks for everything. Times are milliseconds since the epoch."""
+    """A parsed filter; an empty one selects everything. Times are in milliseconds since the epoch."""
 
     strings: dict[str, frozenset[str]] = field(default_factory=dict)
     times: dict[str, Spans] = field(default_factory=dict)
     booleans: dict[str, bool] = field(default_factory=dict)
 
     def accepts(self, *, strings: Mapping[str, str], times: Mapping[str, int], booleans: Mapping[str, bool]) -> bool:
-        """Whether a row with these values is wanted."""
+        """Return True if a row with these values is selected."""
         return (
             all(strings[name] in wanted for name, wanted in self.strings.items())
             and all(contains(spans, times[name]) for name, spans in self.times.items())
@@ -64,20 +53,20 @@ class Selection:
 
 
 def contains(spans: Spans, value: int) -> bool:
-    """Whether ``value`` lies in one of ``spans``."""
+    """Return True if ``value`` lies in one of ``spans``."""
     return any(low <= value < high for low, high in spans)
 
 
 def intersect(left: Spans, right: Spans) -> Spans:
-    """What lies in both."""
+    """Return the intersection of two sets of spans."""
     both = ((max(a, c), min(b, d)) for a, b in left for c, d in right)
     return tuple(sorted((low, high) for low, high in both if low < high))
 
 
 def read_filter(query: Iterable[tuple[str, str]], rules: FilterRules) -> Selection:
-    """Read the filter out of a query's parameters.
+    """Parse the filter in a query's parameters.
 
-    :raises Problem: 400 for a field, an operator or a value that the list does not know.
+    :raises ApiError: 400 for a field, an operator or a value that the list does not document.
     """
     selection = Selection()
     for name, value in query:
@@ -87,18 +76,18 @@ def read_filter(query: Iterable[tuple[str, str]], rules: FilterRules) -> Selecti
         if match is None:
             raise bad_parameter(name, "a filter is written filter[field][operator]=value")
         column, operator = match.groups()
-        kind = rules.fields.get(column)
-        if kind is None:
+        if column not in rules.fields:
             allowed = ", ".join(rules.named)
             raise bad_parameter(name, f"Invalid filter params, please use allowed ones: {allowed}")
-        if operator not in _OPERATORS[kind]:
-            allowed = ", ".join(_OPERATORS[kind])
+        kind, operators = rules.fields[column]
+        if operator not in operators:
+            allowed = ", ".join(operators)
             raise bad_parameter(name, f"{column} cannot be filtered with {operator!r}, only with {allowed}")
         _narrow(selection, kind, column, operator, value, name)
     return selection
 
 
-def _narrow(selection: Selection, kind: Kind, column: str, operator: str, value: str, name: str) -> None:
+def _narrow(selection: Selection, kind: str, column: str, operator: str, value: str, name: str) -> None:
     if kind == "string":
         wanted = frozenset(value.split(",") if operator == "in" else [value])
         before = selection.strings.get(column)

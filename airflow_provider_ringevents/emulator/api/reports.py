@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from airflow_provider_ringevents.client import types
+from airflow_provider_ringevents.contract._generated import REPORT_TYPES, REPORT_VERSIONS
 from airflow_provider_ringevents.emulator.api import validation
 from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorDetail
 from airflow_provider_ringevents.emulator.api.file_response import FileResponse
@@ -41,12 +41,12 @@ class ReportsApi:
     def create_report(self, call: RequestContext) -> Response:
         event = self._state.event(call.path("event_id"))
         report_type = call.path("report_type")
-        version = call.request.path_params.get("report_version", types.REPORT_VERSIONS[0])
-        if report_type not in types.REPORT_TYPES:
+        version = call.request.path_params.get("report_version", REPORT_VERSIONS[0])
+        if report_type not in REPORT_TYPES:
             raise ApiError(422, [ErrorDetail(f"report type {report_type!r} is not known", parameter="reportType")])
-        if version not in types.REPORT_VERSIONS:
+        if version not in REPORT_VERSIONS:
             raise ApiError(422, [ErrorDetail(f"report version {version!r} is not known", parameter="reportVersion")])
-        attributes = validation.read_attributes(call.body, validation.REPORT, optional=True)
+        attributes = validation.read_attributes(call.body, "create_report")
         report = self._reports.create(event, report_type, attributes)
         return resource_response("report", {"id": report.id, "title": report.title, "status": "enqueued"}, 201)
 

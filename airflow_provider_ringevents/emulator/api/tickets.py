@@ -88,7 +88,7 @@ class TicketsApi:
 
     def create_ticket(self, call: RequestContext) -> Response:
         event = self._state.event(call.path("event_id"))
-        attributes = validation.read_attributes(call.body, validation.TICKET, optional=True)
+        attributes = validation.read_attributes(call.body, "create_ticket")
         return resource_response("ticket", self._state.create_ticket(event, attributes).attributes(), 201)
 
     def list_magic_links(self, call: RequestContext) -> Response:
@@ -107,7 +107,7 @@ class TicketsApi:
 
     def create_magic_link(self, call: RequestContext) -> Response:
         ticket = self._state.ticket(call.path("ticket_id"))
-        attributes = validation.read_attributes(call.body, validation.MAGIC_LINK)
+        attributes = validation.read_attributes(call.body, "create_magic_link")
         return resource_response("magicLink", self._state.create_magic_link(ticket, attributes).attributes(), 201)
 
     def delete_magic_link(self, call: RequestContext) -> Response:
@@ -117,7 +117,7 @@ class TicketsApi:
 
     def create_data_subscription(self, call: RequestContext) -> Response:
         event = self._state.event(call.path("event_id"))
-        given = validation.read_attributes(call.body, validation.DATA_SUBSCRIPTION, optional=True)
+        given = validation.read_attributes(call.body, "create_data_subscription")
         configuration = dict(given.get("configuration", {}))
         expires = configuration.pop("expiresAt", None)
         attributes = {
@@ -128,7 +128,7 @@ class TicketsApi:
         return resource_response("dataSubscription", self._state.subscribe(event, attributes), 201)
 
     def create_redeem_code(self, call: RequestContext) -> Response:
-        body = validation.read_body(call.body, validation.REDEEM_CODE)
+        body = validation.read_body(call.body, "create_redeem_code")
         try:
             ticket = self._state.ticket(body["ticket_id"])
         except ApiError as problem:

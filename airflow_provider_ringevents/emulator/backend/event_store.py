@@ -6,7 +6,7 @@ import threading
 from itertools import count
 from typing import Any, Final
 
-from airflow_provider_ringevents.client.validation.timezones import iana_name
+from airflow_provider_ringevents.contract.timezone_names import IANA_NAMES
 from airflow_provider_ringevents.emulator.api.errors import forbidden, invalid, not_found
 from airflow_provider_ringevents.emulator.backend.clock import DAY, Clock, parse_instant
 from airflow_provider_ringevents.emulator.backend.models import Event, Organization, Template
@@ -138,7 +138,7 @@ class EventStore:
             slug=slug,
             type=attributes.get("type") or attributes.get("eventType") or "public_event",
             timezone=zone_name,
-            zone=iana_name(zone_name),
+            zone=IANA_NAMES[zone_name],
             start=_instant(attributes.get("timeStart")),
             end=_instant(attributes.get("timeEnd")),
             created=now,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_provider_ringevents.client.validation.timezones import iana_name
+from airflow_provider_ringevents.contract.timezone_names import IANA_NAMES
 from airflow_provider_ringevents.emulator.backend import sample_data
 from airflow_provider_ringevents.emulator.backend.clock import iso_seconds
 from airflow_provider_ringevents.emulator.backend.models import Event, MagicLink, Organization, Template, Ticket
@@ -115,7 +115,7 @@ class Seeder:
             slug=f"{slug_of(plan.name)}-{organization.number}-{index}",
             type=plan.type,
             timezone=plan.timezone,
-            zone=iana_name(plan.timezone),
+            zone=IANA_NAMES[plan.timezone],
             start=start,
             end=end,
             created=created,

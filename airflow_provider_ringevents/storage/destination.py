@@ -1,4 +1,4 @@
-"""A place for one object, or for several under one prefix, with its connection looked up and its filesystem ready."""
+"""The place of one object, or of several under one prefix: parsed once, connected when it is needed."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from airflow_provider_ringevents.client.errors import (
     RingEventsConfigError,
     RingEventsError,
     RingEventsTransferError,
+    invalid_argument,
 )
 from airflow_provider_ringevents.storage.errors import format_error, is_forbidden, transfer_error
+from airflow_provider_ringevents.storage.object_options import open_arguments, validate_object_options
 from airflow_provider_ringevents.storage.sinks.local import LocalSink
 from airflow_provider_ringevents.storage.sinks.rename import RenameSink
 from airflow_provider_ringevents.storage.sinks.staged import STAGED_STORES, StagedSink
@@ -33,75 +36,102 @@ from airflow_provider_ringevents.storage.writer import ObjectWriter, Sink
 
 log = logging.getLogger(__name__)
 
+IfExists = Literal["overwrite", "skip", "fail"]
+
 DISCARD_TIMEOUT = 20.0
-"""Seconds that a failed transfer takes at most to clean up after itself; the rest is the next attempt's."""
+"""Seconds that a failed transfer spends on its cleanup at most; the next attempt does the rest."""
+
+SIZE_DELAYS = (0.5, 1.0, 2.0)
+"""Seconds before an object that was just published is looked for again in an eventually consistent store."""
+
+DEFAULT_CONTENT_TYPE = "application/octet-stream"
+
+
+class ObjectExistsError(RingEventsConfigError):
+    """The destination holds an object that must be kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where an object goes, or (a prefix) where objects go. Made by :meth:`resolve`.
+    """The place of an object, or a prefix of objects. Made by :meth:`parse`, used after :meth:`connect`.
 
-    :ivar uri: the URI without a connection in it.
-    :ivar is_prefix: it ends in ``/``: :meth:`child` names the object.
+    :ivar uri: the URI without a connection.
+    :ivar is_prefix: the URI ends in ``/``, and :meth:`child` names the object.
     """
 
     uri: str
     is_prefix: bool
-    _scheme: str = field(repr=False)
-    _path: str = field(repr=False)
-    _fs: Any = field(repr=False)  # None: a local file
+    _parsed: ParsedUri = field(repr=False)
     _conn_id: str | None = field(repr=False)
     _parameter: str = field(repr=False)
+    _options: Mapping[str, Any] = field(repr=False)
+    _fs: Any = field(default=None, repr=False)  # None: a local file
+    _path: str = field(default="", repr=False)
 
     @classmethod
-    def resolve(cls, uri: str, conn_id: str | None = None, *, parameter: str = "destination") -> Self:
-        """Look up the connection and make the filesystem ready. For run time: it may import and ask the network.
+    def parse(
+        cls, uri: str, conn_id: str | None = None, *, parameter: str = "destination", options: Any = None
+    ) -> Self:
+        """Parse a destination without importing a filesystem or looking up a connection.
 
         :param uri: ``s3://bucket/key``, ``s3://connection@bucket/key``, ``file:///folder/name``, ``/folder/name``, or
-            any other URI that ``ObjectStoragePath`` takes.
+            any other URI that ``ObjectStoragePath`` accepts.
         :param conn_id: the connection to the store, if the URI names none. A local file needs none and ignores it.
-        :param parameter: the argument's name, for errors.
-        :raises RingEventsConfigError: the URI can name no object, the URI and ``conn_id`` name different
-            connections, there is no such connection, or no filesystem is installed for the scheme.
-        :raises RingEventsTransferError: the store's library failed to start, for another reason.
+        :param parameter: the name of the argument, for errors.
+        :param options: headers of the object: encryption, storage class, ... (``object_options``).
+        :raises RingEventsConfigError: the URI cannot name an object, the URI and ``conn_id`` name different
+            connections, an option is not allowed, or the packages for the scheme are missing.
         """
         parsed = parse(uri, parameter)
         if parsed.conn_id and conn_id and parsed.conn_id != conn_id:
-            raise RingEventsConfigError(
-                f"{parameter} {uri!r} names the connection {parsed.conn_id!r}, and the connection id given beside it "
-                f"is {conn_id!r}: name one."
+            raise invalid_argument(
+                parameter, f"free of another connection than {conn_id!r}, which is given beside it", uri
             )
+        require_packages(parsed, parameter)
+        checked = validate_object_options(parsed.scheme, options)
         conn_id = parsed.conn_id or conn_id or None
-        if parsed.is_local:
-            fs, path = None, parsed.path
-        else:
-            require_packages(parsed, parameter)
-            fs, path = _filesystem(parsed, conn_id, parameter)
-        return cls(parsed.uri, parsed.uri.endswith("/"), parsed.scheme, path, fs, conn_id, parameter)
+        parsed = replace(parsed, conn_id=None)
+        return cls(parsed.uri, parsed.uri.endswith("/"), parsed, conn_id, parameter, checked)
+
+    def connect(self) -> Self:
+        """Look up the connection and open the filesystem. For run time: it may import packages and use the network.
+
+        :raises RingEventsConfigError: the connection does not exist, or no filesystem is installed for the scheme.
+        :raises RingEventsTransferError: the store's library failed to start, for another reason.
+        """
+        if self._parsed.is_local:
+            return replace(self, _path=self._parsed.path)
+        fs, path = _filesystem(self._parsed, self._conn_id, self._parameter)
+        return replace(self, _fs=fs, _path=path)
+
+    @classmethod
+    def resolve(cls, uri: str, conn_id: str | None = None, *, parameter: str = "destination") -> Self:
+        """Parse a destination and connect to it at once."""
+        return cls.parse(uri, conn_id, parameter=parameter).connect()
 
     @property
     def account(self) -> str | None:
-        """The storage account, where the store has such a thing and the URI does not say it: Azure."""
+        """Return the storage account that the URI does not name (Azure), or None."""
         # The filesystem itself knows it only where the connection names it apart from the address.
         account = getattr(getattr(self._fs, "service_client", None), "account_name", None)
         return account if isinstance(account, str) and account else None
 
-    def child(self, name: str) -> Destination:
-        """Name one object under this prefix.
+    def child(self, name: str) -> Self:
+        """Return the destination of one object under this prefix.
 
-        :param name: its name, already made safe.
-        :raises RingEventsConfigError: this is no prefix, or the name is empty or has a slash.
+        :param name: the safe name of the object.
+        :raises RingEventsConfigError: this is not a prefix, or the name is empty or holds a slash.
         """
         if not self.is_prefix or not name or "/" in name:
             raise RingEventsConfigError(f"{self._parameter} {self.uri!r} cannot have an object {name!r} under it.")
-        parsed = parse(self.uri + name, self._parameter)
+        parsed = replace(self._parsed, path=self._parsed.path + name)
         path = parsed.path if parsed.is_local else str(_object_path(parsed, self._conn_id).path)
-        return replace(self, uri=parsed.uri, is_prefix=False, _path=path)
+        return replace(self, uri=parsed.uri, is_prefix=False, _parsed=parsed, _path=path)
 
     def exists(self) -> bool:
-        """Whether an object is there now.
+        """Return True if the store holds an object there now.
 
-        :raises RingEventsTransferError: the store did not say.
+        :raises RingEventsTransferError: the store did not answer.
         """
         self._require_object()
         with self._translate_errors("Looking for", "Nothing was changed."):
@@ -113,23 +143,44 @@ class Destination:
             except FileNotFoundError:
                 return False
 
-    def publish(self, expected_size: int | None = None) -> AbstractContextManager[ObjectWriter]:
-        """Write the object: a clean exit of the ``with`` block publishes it, any exception leaves what was there.
+    def must_skip(self, if_exists: IfExists) -> bool:
+        """Return True if an existing object makes the export unnecessary; False for a prefix.
 
-        Of two attempts that overlap at one destination the newer wins on a local file and on S3; elsewhere either may.
-        The other one fails, or its whole object is replaced: what is there is never a mixture.
+        :raises ObjectExistsError: there is an object, and ``if_exists`` is ``fail``.
+        """
+        if if_exists == "overwrite" or self.is_prefix or not self.exists():
+            return False
+        if if_exists == "fail":
+            raise self._exists_error()
+        log.info("%s exists already and is kept", self.uri)
+        return True
+
+    def publish(
+        self,
+        expected_size: int | None = None,
+        *,
+        content_type: str = DEFAULT_CONTENT_TYPE,
+        if_exists: IfExists = "overwrite",
+    ) -> AbstractContextManager[ObjectWriter]:
+        """Write the object: a clean exit of the ``with`` block publishes it, any exception leaves the earlier object.
+
+        Of two overlapping attempts at one destination the newer wins on a local file and on S3; elsewhere either may.
+        The other one fails, or its whole object is replaced; the result is never a mixture.
 
         :param expected_size: bytes that must come; with another number nothing is published.
+        :param content_type: the media type that the store keeps with the object.
+        :param if_exists: with ``skip`` and ``fail`` an object that appeared in the meantime is kept.
         :raises RingEventsConfigError: this is a prefix, or a folder or device is there.
+        :raises ObjectExistsError: an object is there when this one would be published.
         :raises RingEventsTransferError: the store failed, the size is not the expected one (nothing was published,
             the error says so), or the store reports another size afterwards (the object was replaced, it says so).
         """
         self._require_object()
-        return self._publishing(expected_size)
+        return self._publishing(expected_size, content_type, if_exists)
 
     @contextmanager
-    def _publishing(self, expected_size: int | None) -> Iterator[ObjectWriter]:
-        sink = self._sink(expected_size)
+    def _publishing(self, expected_size: int | None, content_type: str, if_exists: IfExists) -> Iterator[ObjectWriter]:
+        sink = self._sink(expected_size, content_type)
         writer: ObjectWriter | None = None
         try:
             with self._translate_errors("Opening", "Nothing was changed."):
@@ -137,8 +188,10 @@ class Destination:
             writer = ObjectWriter(sink, self.uri, expected_size)
             yield writer
             writer.finish()
+            if if_exists != "overwrite" and self.exists():
+                raise self._exists_error()
             with self._translate_errors(
-                "Publishing", "What is there is whole: the earlier object, or all of the new one."
+                "Publishing", "The destination holds a whole object: the earlier one, or the new one."
             ):
                 sink.commit()
         except BaseException:
@@ -148,25 +201,33 @@ class Destination:
             raise
         self._verify(sink, writer.bytes)
 
-    def _sink(self, expected_size: int | None) -> Sink:
+    def _sink(self, expected_size: int | None, content_type: str) -> Sink:
         if self._fs is None:
             return LocalSink(self._path)
-        if store := STAGED_STORES.get(self._scheme):
-            return StagedSink(self._fs, self._path, store, expected_size)
+        if store := STAGED_STORES.get(self._parsed.scheme):
+            arguments = open_arguments(self._parsed.scheme, content_type, self._options)
+            return StagedSink(self._fs, self._path, store, expected_size, arguments)
         return RenameSink(self._fs, self._path)
 
+    def _exists_error(self) -> ObjectExistsError:
+        return ObjectExistsError(
+            f"`{self._parameter}` must be a place without an object while `if_exists` is 'fail' or 'skip', got"
+            f" {self.uri}, which holds one. Nothing was changed.",
+            parameter=self._parameter,
+        )
+
     @contextmanager
-    def _translate_errors(self, what: str, state: str) -> Iterator[None]:
+    def _translate_errors(self, action: str, state: str) -> Iterator[None]:
         try:
             yield
         except RingEventsError:
             raise
         except Exception as e:
-            error = transfer_error(f"{what} {self.uri}", e, state=state)
+            error = transfer_error(f"{action} {self.uri}", e, state=state)
             raise error from error.__cause__
 
     def _discard(self, sink: Sink) -> None:
-        """Clean up, but never hide the error that led here, nor wait long for a server that is gone."""
+        """Clean up without hiding the error that led here, and without waiting long for a server that is gone."""
 
         def discard() -> None:
             try:
@@ -174,28 +235,30 @@ class Destination:
             except Exception as e:
                 log.warning("Could not clean up after the failed write to %s: %s", self.uri, format_error(e))
 
-        if sys.is_finalizing():  # a block that was left open until the end of Python, where no thread starts any more
+        if sys.is_finalizing():  # a block left open until interpreter shutdown, where no thread can be started
             discard()
             return
         thread = threading.Thread(target=discard, name="ringevents-discard", daemon=True)
         thread.start()
         thread.join(DISCARD_TIMEOUT)
         if thread.is_alive():
-            log.warning("Still cleaning up after the failed write to %s, the next attempt does the rest", self.uri)
+            log.warning(
+                "The cleanup after the failed write to %s still goes on; the next attempt does the rest", self.uri
+            )
 
     def _verify(self, sink: Sink, written: int) -> None:
         replaced = "The object at the destination was replaced by the new one."
         try:
-            size = sink.size()
+            size = _published_size(sink)
         except Exception as e:
             if is_forbidden(e):
-                said = format_error(e)
-                log.warning("The size of %s could not be verified, reading it is not permitted: %s", self.uri, said)
+                reason = format_error(e)
+                log.warning("The size of %s could not be verified, reading it is not permitted: %s", self.uri, reason)
                 return
             error = transfer_error(f"Reading back the size of {self.uri}", e, state=replaced)
             raise error from error.__cause__
         if size is None:
-            log.warning("The size of %s could not be verified: the store does not say it", self.uri)
+            log.warning("The size of %s could not be verified: the store does not report it", self.uri)
         elif size != written:
             raise RingEventsTransferError(
                 f"{self.uri} has {size} bytes in the store, but {written} were written. {replaced}"
@@ -203,9 +266,30 @@ class Destination:
 
     def _require_object(self) -> None:
         if self.is_prefix:
-            raise RingEventsConfigError(
-                f"{self._parameter} {self.uri!r} ends in '/': it names a folder, not an object."
-            )
+            raise invalid_argument(self._parameter, "the place of one object", self.uri, hint="It names a folder.")
+
+
+def check_destination(uri: str, *, parameter: str = "destination") -> None:
+    """Refuse, while a DAG is parsed, a destination that can never be published to.
+
+    A value with Jinja in it can only be judged when it is rendered. An unknown scheme is left to execution, where
+    another provider may know it.
+
+    :param uri: the destination as the user gave it.
+    :param parameter: the name of the argument, for the error.
+    :raises RingEventsConfigError: the URI cannot name an object, or the packages for its scheme are missing.
+    """
+    if not (isinstance(uri, str) and uri.strip() and ("{{" in uri or "{%" in uri)):
+        Destination.parse(uri, parameter=parameter)
+
+
+def _published_size(sink: Sink) -> int | None:
+    for delay in SIZE_DELAYS:
+        try:
+            return sink.size()
+        except FileNotFoundError:
+            time.sleep(delay)
+    return sink.size()
 
 
 def _filesystem(parsed: ParsedUri, conn_id: str | None, parameter: str) -> tuple[Any, str]:
@@ -217,20 +301,20 @@ def _filesystem(parsed: ParsedUri, conn_id: str | None, parameter: str) -> tuple
             BaseHook.get_connection(conn_id)
         except AirflowNotFoundException as e:
             raise RingEventsConfigError(
-                f"{parameter} {parsed.uri!r}: there is no Airflow connection {conn_id!r}. Add it, or name another. "
-                + _azure_hint(parsed, conn_id)
+                f"`{parameter}` {parsed.uri!r} needs the Airflow connection {conn_id!r}, which does not exist."
+                f" Add it, or name another. {_azure_hint(parsed, conn_id)}".rstrip(),
+                parameter=parameter,
             ) from e
     try:
         path = _object_path(parsed, conn_id)
         return path.fs, str(path.path)
     except (ImportError, ValueError) as e:
         hint = install_hint(parsed.scheme)
-        if (
-            conn_id and is_supported_scheme(parsed.scheme) and isinstance(e, ValueError)
-        ):  # it is installed: that was checked
+        if conn_id and is_supported_scheme(parsed.scheme) and isinstance(e, ValueError):  # its packages were checked
             hint = f"Check the fields of the connection {conn_id!r}."
         raise RingEventsConfigError(
-            f"{parameter} {parsed.uri!r}: there is no filesystem for it ({format_error(e)}). {hint}"
+            f"`{parameter}` must be on a store that has a filesystem, got {parsed.uri!r} ({format_error(e)}). {hint}",
+            parameter=parameter,
         ) from e
     except Exception as e:
         error = transfer_error(f"Connecting to the store of {parsed.uri}", e, state="Nothing was changed.")
@@ -240,7 +324,7 @@ def _filesystem(parsed: ParsedUri, conn_id: str | None, parameter: str) -> tuple
 def _object_path(parsed: ParsedUri, conn_id: str | None) -> Any:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    # The same filesystem under its usual name: not every version reads a path that starts with the other.
+    # Not every version reads a path that starts with another name of the same scheme.
     scheme = {"s3n": "s3", "adl": "abfs"}.get(parsed.scheme, parsed.scheme)
     return ObjectStoragePath(f"{scheme}://{parsed.path}", conn_id=conn_id)
 
@@ -249,6 +333,6 @@ def _azure_hint(parsed: ParsedUri, conn_id: str) -> str:
     if parsed.scheme not in AZURE_SCHEMES:
         return ""
     return (
-        "Airflow reads what stands before the '@' as the connection: the container comes after it, as in "
+        "Airflow reads the part before the '@' as the connection: the container comes after it, as in "
         f"{parsed.scheme}://my_connection@container/report.csv."
     )

@@ -1,4 +1,4 @@
-"""What a store says when it fails, made fit for an error message and a log."""
+"""Errors of stores, made fit for messages and logs."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ _LONGEST = 500
 
 
 class StoreError(Exception):
-    """Stands for an error of a storage library whose own text held a signed link or credentials."""
+    """A stand-in for an error of a storage library whose text held a signed link or credentials."""
 
 
 def redact(text: str) -> str:
-    """Take query strings and credentials out of every URL in a text."""
+    """Remove query strings and credentials from every URL in a text."""
     return _USERINFO.sub(r"\1***@", _QUERY.sub(r"\1?***", text))
 
 
 def format_error(error: BaseException) -> str:
-    """Return the error's type and its cleaned text, on one line and cut at 500 characters."""
+    """Return the type and the redacted text of an error, on one line of at most 500 characters."""
     text = " ".join(redact(str(error)).split())
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def transfer_error(what: str, error: BaseException, *, state: str) -> RingEventsTransferError:
-    """Build the error for a store that failed.
+def transfer_error(action: str, error: BaseException, *, state: str) -> RingEventsTransferError:
+    """Return the error for a failure of a store.
 
-    :param what: what was asked of the store, with the destination.
-    :param error: what the store's library raised. It becomes the cause, or a cleaned stand-in where its text, or
-        that of its own causes, holds what a log must not show.
-    :param state: what is at the destination now.
+    :param action: the requested action, with the destination.
+    :param error: the error of the store's library. It becomes the cause, or a redacted stand-in where its text, or that
+        of its own causes, holds a secret.
+    :param state: a sentence about the state of the destination.
     """
-    raised = RingEventsTransferError(f"{what} failed. {format_error(error)}. {_advice(error)}{state}")
+    raised = RingEventsTransferError(f"{action} failed. {format_error(error)}. {_advice(error)}{state}")
     raised.__cause__ = error
     if any(redact(str(e)) != str(e) for e in _chain(error)):
         raised.__cause__ = StoreError(format_error(error)).with_traceback(error.__traceback__)
@@ -54,14 +54,14 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def is_forbidden(error: BaseException) -> bool:
-    """Whether the store says that the connection may not do this."""
+    """Return True if the store denied access."""
     if isinstance(error, FileNotFoundError):
         return False
     return isinstance(error, PermissionError) or bool(_statuses(error) & {401, 403})
 
 
 def _statuses(error: BaseException) -> set[object]:
-    """HTTP statuses that Azure's errors carry, inside adlfs's own."""
+    """Return the HTTP statuses of Azure's errors inside the errors of adlfs."""
     return {getattr(e, "status_code", None) for e in _chain(error)}
 
 
@@ -69,9 +69,9 @@ def _advice(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Free some space there. "
     if is_forbidden(error):
-        return "Check what the connection (or the user who runs the task) may do there. "
+        return "Check the permissions of the connection (or of the user who runs the task). "
     if isinstance(error, FileNotFoundError) and "NoSuchUpload" in str(error):
-        return "The store has forgotten the upload, as one does that was started anew: a retry begins another. "
+        return "The store has lost the upload, as after a restart: a retry begins another. "
     if isinstance(error, FileNotFoundError) or 404 in _statuses(error):
         return "Check that the bucket or container exists. "
     return ""

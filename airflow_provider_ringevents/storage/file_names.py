@@ -1,4 +1,4 @@
-"""Names of objects: a server's file name made safe, and the name of what is not published yet."""
+"""Names of objects: safe file names, and names of unpublished parts."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ import re
 import unicodedata
 
 MAX_NAME_BYTES = 200
-"""Longest name that :func:`safe_file_name` gives, in UTF-8: file systems take 255, and a part file's name is longer."""
+"""Bytes of UTF-8 of the longest safe name: file systems take 255, and the name of a part file is longer."""
 
 _FILE_SYSTEM_LIMIT = 255
 _PART_SUFFIX = ".ringevents-part"
 _SUFFIX = re.compile(r"(?:\.[A-Za-z0-9]{1,10}){1,2}$")
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(?:\.|$)", re.IGNORECASE)
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
+_LEADING = re.compile(r"^[\s.]+")
+# A "#" at the end would be lost: ObjectStoragePath takes it for an empty fragment.
+_TRAILING = re.compile(r"[\s.#]+$")
 _JOINERS = "\u200c\u200d"  # invisible, but emoji and several scripts are spelled with them
 
 
 def safe_file_name(name: str, fallback: str) -> str:
-    """Make a name from outside safe to be the last part of a path, on any store and any operating system.
+    """Return a name that is safe as the last part of a path, on any store and any operating system.
 
-    Only what follows the last slash or backslash is kept, without control and formatting characters, without leading
-    dots, and not as one of the names that Windows reserves. Letters of any script are kept. A name longer than
-    200 bytes of UTF-8 is cut before its suffix.
+    Only the part after the last slash or backslash is kept, without control and formatting characters, leading dots and
+    white space at either end, and not as one of the names that Windows reserves. Letters of any script are kept. A name
+    longer than 200 bytes of UTF-8 is cut before its suffix.
 
     :param name: the name as it came.
-    :param fallback: used, equally made safe, where nothing is left of ``name``.
-    :return: a name that is never empty.
+    :param fallback: the name to make safe where nothing is left of ``name``.
+    :returns: a name that is never empty.
     """
     return _clean(name) or _clean(fallback) or "download"
 
@@ -34,8 +37,7 @@ def safe_file_name(name: str, fallback: str) -> str:
 def _clean(name: str) -> str:
     last = name.replace("\\", "/").rpartition("/")[2]
     visible = "".join(c for c in last if c in _JOINERS or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
-    # A "#" or "?" at the end would be lost: ObjectStoragePath takes it for an empty fragment or query.
-    cleaned = _FORBIDDEN.sub("_", visible).lstrip(". ").rstrip(". #")
+    cleaned = _TRAILING.sub("", _LEADING.sub("", _FORBIDDEN.sub("_", visible)))
     if not cleaned.strip("_"):
         return ""
     if _RESERVED.match(cleaned):
@@ -49,13 +51,13 @@ def _shortened(name: str) -> str:
     found = _SUFFIX.search(name)
     suffix = found.group() if found else ""
     stem = name[: len(name) - len(suffix)].encode()[: MAX_NAME_BYTES - len(suffix)]
-    return stem.decode(errors="ignore").rstrip(". ") + suffix
+    return _TRAILING.sub("", stem.decode(errors="ignore")) + suffix
 
 
 def temporary_name(name: str) -> str:
-    """Return the hidden name under which an object is written beside its place until it is whole.
+    """Return the hidden name of the unpublished part of an object.
 
-    The same name gives the same part name, so that an attempt finds what a killed one left.
+    The same name gives the same part name, so that an attempt finds the remains of a killed one.
     """
     part = f".{name}{_PART_SUFFIX}"
     if len(part.encode()) <= _FILE_SYSTEM_LIMIT:

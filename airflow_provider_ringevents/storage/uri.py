@@ -1,4 +1,4 @@
-"""Reading a destination as the user wrote it: pure, so that it can run whenever a DAG file is parsed."""
+"""The syntax of destinations: pure functions that may run whenever a DAG file is parsed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 
 LOCAL_SCHEMES = frozenset({"file", "local"})
 S3_SCHEMES = frozenset({"s3", "s3a", "s3n"})
 GCS_SCHEMES = frozenset({"gs", "gcs"})
 AZURE_SCHEMES = frozenset({"abfs", "abfss", "adl"})
 
-_ALLOWED = "an absolute path or a URI such as s3://bucket/report.csv, or one that ends in / to take the file's own name"
+_ALLOWED = (
+    "a string: an absolute path or a URI such as s3://bucket/report.csv; one that ends in / takes the file's own name"
+)
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class _Packages:
-    """What must be installed before Airflow knows a scheme.
+    """The packages that a scheme needs.
 
-    :ivar minimum_version: the first version of the filesystem that replaces objects as a whole.
+    :ivar extra: the extra of this package that installs them.
+    :ivar minimum_version: the first version of the filesystem that is safe to use.
     """
 
     extra: str
@@ -37,8 +40,9 @@ class _Packages:
 
 _AMAZON = _Packages("amazon", "airflow.providers.amazon", "s3fs")
 _GOOGLE = _Packages("google", "airflow.providers.google", "gcsfs")
-# Until 2024.12 adlfs deleted the object before it wrote, and until 2025.8 the first blocks of all writers had one name.
-_AZURE = _Packages("azure", "airflow.providers.microsoft.azure", "adlfs", "2025.8.0")
+# Earlier releases of adlfs delete the object before they write (until 2024.12), give the first blocks of all writers
+# one name (until 2025.8), and ignore content types (until 2026.8).
+_AZURE = _Packages("azure", "airflow.providers.microsoft.azure", "adlfs", "2026.8.0")
 _PACKAGES = {
     **dict.fromkeys(S3_SCHEMES, _AMAZON),
     **dict.fromkeys(GCS_SCHEMES, _GOOGLE),
@@ -48,11 +52,11 @@ _PACKAGES = {
 
 @dataclass(frozen=True, slots=True)
 class ParsedUri:
-    """A destination taken apart.
+    """The parts of a destination.
 
-    :ivar scheme: in small letters; ``file`` for a plain path.
-    :ivar conn_id: the connection that the URI itself names, if it does.
-    :ivar path: what follows ``://``, without the connection.
+    :ivar scheme: the scheme in lower case; ``file`` for a plain path.
+    :ivar conn_id: the connection that the URI names, or None.
+    :ivar path: the part after ``://``, without the connection.
     """
 
     scheme: str
@@ -61,44 +65,26 @@ class ParsedUri:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a file of the machine that runs the task."""
+        """Return True for a file of the machine that runs the task."""
         return self.scheme in LOCAL_SCHEMES
 
     @property
     def uri(self) -> str:
-        """The URI without the connection."""
+        """Return the URI without the connection."""
         return f"{'file' if self.is_local else self.scheme}://{self.path}"
 
 
-def check_destination(uri: str, *, parameter: str = "destination") -> None:
-    """Refuse at parse time what could never be published to. Imports no filesystem and looks no connection up.
-
-    A value with Jinja in it can only be judged when it is rendered: here it just must not be empty. A scheme that is
-    not known here is left to execution, where Airflow may know it from another provider.
-
-    :param uri: the destination as the user gave it.
-    :param parameter: the argument's name, for the error.
-    :raises RingEventsConfigError: it is not a string, is empty, or cannot name an object; or the filesystem package
-        for its scheme is not installed (the error names the extra that has it).
-    """
-    if isinstance(uri, str) and uri.strip() and ("{{" in uri or "{%" in uri):
-        return
-    require_packages(parse(uri, parameter), parameter)
-
-
 def parse(uri: str, parameter: str) -> ParsedUri:
-    """Take a rendered destination apart.
+    """Split a rendered destination into its parts.
 
-    :raises RingEventsConfigError: it can name no object.
+    :raises RingEventsConfigError: the URI cannot name an object.
     """
-    if not isinstance(uri, str):
-        raise RingEventsConfigError(f"{parameter} is a {type(uri).__name__}: it must be a string, {_ALLOWED}.")
-    if not uri.strip():
-        raise RingEventsConfigError(f"{parameter} is empty: give {_ALLOWED}.")
+    if not isinstance(uri, str) or not uri.strip():
+        raise invalid_argument(parameter, _ALLOWED, uri)
     if any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in uri):
-        raise RingEventsConfigError(f"{parameter} {uri!r} holds a line break or another control character.")
+        raise invalid_argument(parameter, "free of line breaks and other control characters", uri)
     if uri != uri.strip() or uri.endswith(("?", "#")):
-        raise RingEventsConfigError(f"{parameter} {uri!r} starts or ends with a blank, or ends with '?' or '#'.")
+        raise invalid_argument(parameter, "free of white space at both ends and of '?' and '#' at the end", uri)
     scheme, rest = "file", uri
     if found := _URI.fullmatch(uri):
         scheme, rest = found.group(1).lower(), found.group(2)
@@ -106,9 +92,10 @@ def parse(uri: str, parameter: str) -> ParsedUri:
     head = authority.group() if authority else ""
     conn_id, at, host = head.rpartition("@")
     if ":" in conn_id:
-        raise RingEventsConfigError(
-            f"{parameter} holds a user name and a password before its '@'. Only the id of an Airflow connection goes "
-            "there; put the credentials into that connection."
+        raise invalid_argument(
+            parameter,
+            "free of a user name and a password before its '@'",
+            hint="Only the id of an Airflow connection goes there; put the credentials into that connection.",
         )
     parsed = ParsedUri(scheme, conn_id or None, host + rest[len(head) :] if at else rest)
     _require_object_path(parsed, uri, parameter)
@@ -118,56 +105,58 @@ def parse(uri: str, parameter: str) -> ParsedUri:
 def _require_object_path(parsed: ParsedUri, uri: str, parameter: str) -> None:
     if parsed.is_local:
         if not os.path.isabs(parsed.path):
-            raise RingEventsConfigError(
-                f"{parameter} {uri!r} is not absolute, and the working folder of a task is not known beforehand: "
-                f"give {_ALLOWED}. A local file has three slashes: file:///data/report.csv."
+            raise invalid_argument(
+                parameter,
+                _ALLOWED,
+                uri,
+                hint="It is not absolute, and the working folder of a task is not known beforehand. The URI of a local"
+                " file has three slashes: file:///data/report.csv.",
             )
     elif parsed.scheme in _PACKAGES:
         container, _, key = parsed.path.partition("/")
         if not container:
-            raise RingEventsConfigError(f"{parameter} {uri!r} names no bucket: give {_ALLOWED}.")
+            raise invalid_argument(parameter, _ALLOWED, uri, hint="It names no bucket.")
         if not key and not parsed.path.endswith("/"):
-            raise RingEventsConfigError(
-                f"{parameter} {uri!r} names a bucket but no key: add one, or end it in / to take the file's own name."
-            )
+            raise invalid_argument(parameter, _ALLOWED, uri, hint="It names a bucket but no key.")
         if {".", ".."} & set(key.split("/")):
-            raise RingEventsConfigError(
-                f"{parameter} {uri!r} has a part '.' or '..': object stores have no such thing."
-            )
+            raise invalid_argument(parameter, "a key without the parts '.' and '..'", uri)
         if "?versionid=" in key.lower():
-            raise RingEventsConfigError(f"{parameter} {uri!r} asks for a version: only a new one can be written.")
+            raise invalid_argument(parameter, "a key without a version: only a new version can be written", uri)
 
 
 def require_packages(parsed: ParsedUri, parameter: str) -> None:
-    """Check that the filesystem package of a known scheme is installed and can be trusted, without importing it.
+    """Check, without importing it, that the filesystem package of a known scheme is installed and recent enough.
 
-    :raises RingEventsConfigError: it is not; the error names the extra that has it.
+    :raises RingEventsConfigError: it is not; the error names the extra that installs it.
     """
     packages = _PACKAGES.get(parsed.scheme)
     if packages is None:
         return
     if not (_installed(packages.filesystem) and _installed(packages.provider)):
         raise RingEventsConfigError(
-            f"{parameter} {parsed.uri!r}: the filesystem for {parsed.scheme}:// is not installed. "
-            f"{install_hint(parsed.scheme)}"
+            f"`{parameter}` {parsed.uri!r} needs a filesystem for {parsed.scheme}://, which is not installed. "
+            f"{install_hint(parsed.scheme)}",
+            parameter=parameter,
         )
     if packages.minimum_version and (found := _too_old(packages.filesystem, packages.minimum_version)):
         raise RingEventsConfigError(
-            f"{parameter} {parsed.uri!r}: {packages.filesystem} {found} can lose what is there while it writes, or mix "
-            f"two writers; {packages.minimum_version} and later do not. {install_hint(parsed.scheme)}"
+            f"`{parameter}` {parsed.uri!r} needs {packages.filesystem} {packages.minimum_version} or later, got"
+            f" {found}: earlier releases lose objects, mix overlapping writers or ignore content types. "
+            f"{install_hint(parsed.scheme)}",
+            parameter=parameter,
         )
 
 
 def is_supported_scheme(scheme: str) -> bool:
-    """Whether it is known here which packages a scheme needs."""
+    """Return True if the packages that a scheme needs are known."""
     return scheme in _PACKAGES
 
 
 def install_hint(scheme: str) -> str:
-    """Say what to install for a scheme, as far as it is known."""
+    """Return a sentence that says which package to install for a scheme."""
     if packages := _PACKAGES.get(scheme):
         return f"Install it with: pip install 'airflow-provider-ringevents[{packages.extra}]'"
-    return "Install the Airflow provider that has it, or use s3://, gs://, abfs:// or file://."
+    return "Install the Airflow provider that supports it, or use s3://, gs://, abfs:// or file://."
 
 
 @cache

@@ -26,7 +26,7 @@ def validate_target(known: Callable[[Any], bool], destination: Any, if_exists: A
     :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
     """
     from airflow_provider_ringevents.client.types import validate_choice
-    from airflow_provider_ringevents.storage.uri import check_destination
+    from airflow_provider_ringevents.storage import check_destination
 
     validate_choice("if_exists", if_exists, get_args(IfExists), closed=True)
     if known(destination):

@@ -39,7 +39,10 @@ def test_what_a_killed_attempt_left_is_invisible_and_removed_by_the_next(azure_s
 
 def test_of_two_attempts_that_overlap_the_first_to_end_wins(azure_store: AzureStore) -> None:
     azure_store.put("report.csv", b"before")
-    with pytest.raises(RingEventsTransferError, match="is whole"), destination(azure_store).publish() as slow:
+    with (
+        pytest.raises(RingEventsTransferError, match="holds a whole object"),
+        destination(azure_store).publish() as slow,
+    ):
         slow.write(bytes(BIG))
         _ = slow.sha256
         publish(destination(azure_store), payload(BIG))
@@ -100,7 +103,7 @@ def test_a_wrong_key(azure_store: AzureStore, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(RingEventsTransferError, match=r"Publishing|Writing") as caught:
         publish(place, b"new")
     assert wrong not in repr(caught.value) + repr(caught.value.__cause__)
-    assert "Check what the connection" in str(caught.value)
+    assert "Check the permissions of the connection" in str(caught.value)
     with pytest.raises(RingEventsTransferError, match="Looking for"):
         place.exists()
     assert azure_store.read("report.csv") == b"old"
@@ -127,7 +130,7 @@ def test_a_library_that_deletes_or_mixes_is_refused(
 ) -> None:
     monkeypatch.setattr(uri, "installed_version", lambda name: version)
     uri._too_old.cache_clear()
-    with pytest.raises(RingEventsConfigError, match=rf"adlfs {version}.*2025\.8\.0.*ringevents\[azure\]"):
+    with pytest.raises(RingEventsConfigError, match=rf"adlfs {version}.*2026\.8\.0.*ringevents\[azure\]"):
         destination(azure_store)
     uri._too_old.cache_clear()
 
@@ -175,7 +178,7 @@ def test_without_permission_to_read_the_size_is_not_verified(
     assert azure_store.read("report.csv") == payload(BIG)
     assert "could not be verified, reading it is not permitted" in caplog.text
     assert "sig=" not in caplog.text
-    with pytest.raises(RingEventsTransferError, match=r"Looking for.*Check what the connection"):
+    with pytest.raises(RingEventsTransferError, match=r"Looking for.*Check the permissions of the connection"):
         place.exists()
 
 
@@ -184,6 +187,6 @@ def test_without_permission_to_write_what_was_there_stays(
 ) -> None:
     azure_store.put("report.csv", b"old")
     place = Destination.resolve(with_permissions(azure_store, monkeypatch, "rl") + "report.csv")
-    with pytest.raises(RingEventsTransferError, match="Check what the connection"):
+    with pytest.raises(RingEventsTransferError, match="Check the permissions of the connection"):
         publish(place, payload(BIG))
     assert azure_store.read("report.csv") == b"old"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -45,6 +46,32 @@ def test_an_existing_file_keeps_its_mode(local_store: LocalStore, mode: int) -> 
         writer.write(b"new")
         assert stat.S_IMODE((local_store.folder / PART).stat().st_mode) == mode
     assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"new", mode)
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+def test_a_file_system_without_modes_takes_a_second_export(
+    local_store: LocalStore, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refused(descriptor: int, mode: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    # A mock: mounting SMB or FUSE needs rights that tests do not have.
+    monkeypatch.setattr(os, "fchmod", refused)
+    publish(destination(local_store), b"first")
+    publish(destination(local_store), b"second")
+    assert local_store.read("report.csv") == b"second"
+
+
+def test_another_error_of_chmod_is_raised(local_store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(descriptor: int, mode: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    publish(destination(local_store), b"first")
+    monkeypatch.setattr(os, "fchmod", broken)
+    with pytest.raises(RingEventsTransferError, match="Input/output error"):
+        publish(destination(local_store), b"second")
+    assert local_store.read("report.csv") == b"first"
+    assert local_store.left_behind() == []
 
 
 def test_missing_folders_are_made(local_store: LocalStore) -> None:
@@ -125,7 +152,7 @@ def test_a_block_that_is_never_left_does_not_hold_the_process(local_store: Local
 def test_of_two_attempts_that_overlap_the_newer_wins(local_store: LocalStore) -> None:
     local_store.put("report.csv", b"before")
     newer = destination(local_store).publish()
-    with pytest.raises(RingEventsTransferError, match="Another attempt is writing"):
+    with pytest.raises(RingEventsTransferError, match="A newer attempt is writing"):
         with destination(local_store).publish() as older_writer:
             older_writer.write(payload(MIB))
             newer_writer = newer.__enter__()
@@ -149,7 +176,7 @@ def test_an_older_attempt_that_fails_leaves_the_newer_its_part(local_store: Loca
 
 
 def test_a_newer_attempt_that_ends_first_is_not_overwritten(local_store: LocalStore) -> None:
-    with pytest.raises(RingEventsTransferError, match="Another attempt"):
+    with pytest.raises(RingEventsTransferError, match="A newer attempt"):
         with destination(local_store).publish() as older_writer:
             older_writer.write(b"older")
             publish(destination(local_store), b"newer")
@@ -169,7 +196,7 @@ def test_a_full_disk_leaves_what_was_there(local_store: LocalStore) -> None:
 
 
 def test_a_part_file_that_vanished_is_not_published(local_store: LocalStore) -> None:
-    with pytest.raises(RingEventsTransferError, match="Another attempt"):
+    with pytest.raises(RingEventsTransferError, match="A newer attempt"):
         with destination(local_store).publish() as writer:
             writer.write(b"x")
             (local_store.folder / PART).unlink()

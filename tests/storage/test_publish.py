@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from storage.stores import Store, destination, payload, sha256
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
-from airflow_provider_ringevents.storage import Destination
+from airflow_provider_ringevents.storage import Destination, ObjectExistsError
 from airflow_provider_ringevents.storage.sinks.staged import BLOCK_BYTES
 
 BIG = 3 * BLOCK_BYTES + 7
@@ -162,6 +163,16 @@ def test_awkward_keys_are_taken_literally(store: Store, key: str) -> None:
     assert store.left_behind() == [] if key != ".hidden" else True
 
 
+@pytest.mark.parametrize("if_exists", ["skip", "fail"])
+def test_an_object_that_appeared_during_the_transfer_is_kept(store: Store, if_exists: Any) -> None:
+    with pytest.raises(ObjectExistsError, match="Nothing was changed"):
+        with destination(store).publish(if_exists=if_exists) as writer:
+            writer.write(payload(BIG))
+            store.put("report.csv", b"somebody else's")
+    assert store.read("report.csv") == b"somebody else's"
+    assert store.left_behind() == []
+
+
 def test_exists_asks_the_store(store: Store) -> None:
     place = destination(store)
     assert not place.exists()
@@ -197,7 +208,7 @@ def test_a_child_is_one_name(store: Store, name: str) -> None:
 def test_a_prefix_holds_no_bytes(store: Store) -> None:
     prefix = destination(store, "exports/")
     for act in (prefix.exists, prefix.publish):
-        with pytest.raises(RingEventsConfigError, match="names a folder"):
+        with pytest.raises(RingEventsConfigError, match="It names a folder"):
             act()
     with pytest.raises(RingEventsConfigError, match="under it"):
         destination(store).child("report.csv")

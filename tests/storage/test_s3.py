@@ -191,7 +191,7 @@ def test_another_size_after_the_commit_says_that_the_object_was_replaced(
     ("answer", "message"),
     [
         (PermissionError("Access Denied"), "could not be verified, reading it is not permitted"),
-        (None, "does not say it"),
+        (None, "does not report it"),
     ],
 )
 def test_a_size_that_cannot_be_read_is_said(
@@ -236,13 +236,13 @@ def test_the_connection_in_either_place(s3_store: S3Store) -> None:
     beside = Destination.resolve(f"s3://{s3_store.bucket}/a/b.csv", CONN_ID)
     both = Destination.resolve(f"s3://{CONN_ID}@{s3_store.bucket}/a/b.csv", CONN_ID)
     assert inside == beside == both
-    with pytest.raises(RingEventsConfigError, match=r"dest .*'storage_s3'.*'other'"):
+    with pytest.raises(RingEventsConfigError, match=r"`dest` must be free of another connection than 'other'"):
         Destination.resolve(f"s3://{CONN_ID}@{s3_store.bucket}/a/b.csv", "other", parameter="dest")
 
 
 @pytest.mark.parametrize(("uri", "conn_id"), [("s3://nowhere@b/k", None), ("s3://b/k", "nowhere")])
 def test_an_unknown_connection(uri: str, conn_id: str | None) -> None:
-    with pytest.raises(RingEventsConfigError, match=r"^dest 's3://b/k': there is no Airflow connection 'nowhere'"):
+    with pytest.raises(RingEventsConfigError, match=r"^`dest` 's3://b/k' needs the Airflow connection 'nowhere'"):
         Destination.resolve(uri, conn_id, parameter="dest")
 
 
@@ -292,7 +292,7 @@ def test_a_server_that_was_started_anew_is_not_taken_for_a_missing_bucket(
             _ = writer.sha256
             mortal_server.kill()
             mortal_server.start()
-    assert "has forgotten the upload" in str(caught.value)
+    assert "has lost the upload" in str(caught.value)
     assert "bucket or container" not in str(caught.value)
     assert "Could not clean up" not in caplog.text
 
@@ -333,7 +333,7 @@ def test_blocks_are_enough_for_any_size(scheme: str, size: int | None) -> None:
 def test_an_object_of_unknown_size_that_grows_too_big(s3_store: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(STAGED_STORES, "s3", staged.StagedStore(max_blocks=2, has_commit=True, lists_uploads=True))
     publish(destination(s3_store), payload(2 * BLOCK_BYTES))
-    with pytest.raises(RingEventsTransferError, match=r"grows over 10485760 bytes.*Nothing was published"):
+    with pytest.raises(RingEventsTransferError, match=r"exceeds 10485760 bytes.*Nothing was published"):
         publish(destination(s3_store), payload(2 * BLOCK_BYTES + 1))
     assert s3_store.read("report.csv") == payload(2 * BLOCK_BYTES)
     assert s3_store.left_behind() == []

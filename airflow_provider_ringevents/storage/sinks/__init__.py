@@ -1,0 +1,1 @@
+"""The ways to publish an object, one for each kind of store."""

@@ -1,4 +1,4 @@
-"""Publishing to a file of this machine: written beside its place, then renamed onto it."""
+"""Publication of a local file: written beside its final name, then renamed."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from airflow_provider_ringevents.client.errors import RingEventsConfigError, Rin
 from airflow_provider_ringevents.storage.file_names import temporary_name
 
 WRITEBACK_BYTES = 8 * 2**20
-"""How often the kernel is asked to start writing to the disk, so that the final fsync finds little left to do."""
+"""Bytes after which the kernel is asked to start writing to the disk, so that the final fsync has little left to do."""
 
 _LOCK_TRIES = 200
 _LOCK_PAUSE = 0.01
 _NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+_NO_CHMOD = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 
 
 class LocalSink:
-    """One file: hidden part file in the same folder, fsync, rename, fsync of the folder.
+    """A sink for one file: hidden part file in the same folder, fsync, rename, fsync of the folder.
 
-    Of two attempts that overlap the newer wins: it takes the part file's name over, and the older one, finding another
-    file under that name, publishes nothing.
+    Of two overlapping attempts the newer wins: it takes over the name of the part file, and the older one, finding
+    another file under that name, publishes nothing.
     """
 
     queue_bytes = 16 * 2**20
 
     def __init__(self, path: str) -> None:
-        # A link at the destination stays a link: what it points to is replaced.
+        # A link at the destination stays a link: its target is replaced.
         self._target = os.path.realpath(path)
         self._folder, name = os.path.split(self._target)
         self._part = os.path.join(self._folder, temporary_name(name))
@@ -41,6 +42,7 @@ class LocalSink:
         self._started = 0
 
     def open(self) -> None:
+        """Create the part file beside the destination."""
         mode = self._existing_mode()
         os.makedirs(self._folder, exist_ok=True)
         with self._folder_locked():
@@ -49,7 +51,11 @@ class LocalSink:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._file = FileIO(os.open(self._part, flags, 0o666 if mode is None else 0o600), "wb")
         if mode is not None:
-            os.fchmod(self._file.fileno(), mode)
+            try:
+                os.fchmod(self._file.fileno(), mode)
+            except OSError as e:  # SMB and FUSE mounts have modes of their own
+                if e.errno not in _NO_CHMOD:
+                    raise
 
     def _existing_mode(self) -> int | None:
         try:
@@ -58,10 +64,11 @@ class LocalSink:
             return None
         if not stat.S_ISREG(found.st_mode):
             kind = "a folder: end it in / to name one" if stat.S_ISDIR(found.st_mode) else "not a plain file"
-            raise RingEventsConfigError(f"The destination {self._target!r} is {kind}.")
+            raise RingEventsConfigError(f"The destination {self._target!r} is {kind}.", parameter="destination")
         return stat.S_IMODE(found.st_mode) & 0o777
 
     def write(self, data: bytes | bytearray) -> None:
+        """Append ``data`` to the part file."""
         file = self._opened()
         rest = memoryview(data)
         while rest:
@@ -73,16 +80,17 @@ class LocalSink:
             self._started = self._written
 
     def commit(self) -> None:
+        """Sync the part file and rename it onto the destination."""
         file = self._opened()
         _sync(file.fileno())
         with self._folder_locked():
             if not self._part_is_ours():
                 raise RingEventsTransferError(
-                    f"Another attempt is writing {self._target} now: this one publishes nothing, that one will."
+                    f"A newer attempt is writing {self._target} now. This attempt publishes nothing."
                 )
             os.replace(self._part, self._target)
         file.close()
-        with contextlib.suppress(OSError):  # the file is whole either way: this is about surviving a power cut
+        with contextlib.suppress(OSError):  # the file is whole either way: this is for power cuts
             folder = os.open(self._folder, os.O_RDONLY)
             try:
                 _sync(folder)
@@ -90,6 +98,7 @@ class LocalSink:
                 os.close(folder)
 
     def discard(self) -> None:
+        """Remove the part file."""
         if self._file is None:
             return
         try:
@@ -100,6 +109,7 @@ class LocalSink:
             self._file.close()
 
     def size(self) -> int:
+        """Return the size of the published file in bytes."""
         return os.stat(self._target).st_size
 
     def _opened(self) -> FileIO:
@@ -115,7 +125,7 @@ class LocalSink:
 
     @contextlib.contextmanager
     def _folder_locked(self) -> Iterator[None]:
-        """Keep other attempts out while the part file's name is looked at and changed, where the file system can."""
+        """Lock out other attempts while the name of the part file is checked and changed, where the file system can."""
         try:
             folder = os.open(self._folder, os.O_RDONLY)
         except OSError:  # a folder that may be written but not read

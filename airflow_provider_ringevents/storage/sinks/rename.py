@@ -1,8 +1,8 @@
-"""Publishing to any other fsspec filesystem: written to a temporary key beside the final one, checked, moved there.
+"""Publication on any other fsspec filesystem: written to a temporary key beside the final one, checked, and moved.
 
-The temporary key lies in a hidden folder whose name follows from the final name. Inside, every attempt has a name of
-its own, so that two that overlap never write into one file; the newer one empties the folder first, and the older then
-has nothing to move. What appears at the final key is as whole as the filesystem's own move or copy.
+The temporary key lies in a hidden folder whose name follows from the final name. Every attempt has a name of its own in
+it, so that overlapping attempts never write into one file; the newer one empties the folder first, and the older then
+has nothing to move. The final key appears as atomically as the filesystem's own move or copy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class RenameSink:
-    """One object of a filesystem of which nothing but fsspec's own interface is known."""
+    """A sink for one object of a filesystem that is known by the interface of fsspec alone."""
 
     queue_bytes = 4 * 2**20
 
@@ -35,17 +35,20 @@ class RenameSink:
         self._file: Any = None
 
     def open(self) -> None:
+        """Empty the hidden folder and open a temporary key in it."""
         self._empty_folder()
-        # Stores without folders refuse or ignore this; where folders are needed, opening the file says what is wrong.
+        # Stores without folders refuse or ignore this; where folders are needed, opening the file raises the error.
         with contextlib.suppress(OSError, NotImplementedError):
             self._fs.makedirs(self._folder, exist_ok=True)
         self._file = self._fs.open(self._temporary, "wb")
 
     def write(self, data: bytes | bytearray) -> None:
-        self._file.write(bytes(data))  # not every library takes a bytearray
+        """Append ``data`` to the temporary key."""
+        self._file.write(bytes(data))  # not every library accepts a bytearray
         self._written += len(data)
 
     def commit(self) -> None:
+        """Check the size of the temporary key and move it to the final key."""
         self._file.close()
         size = stored_size(self._fs, self._temporary)
         if size is not None and size != self._written:
@@ -58,7 +61,7 @@ class RenameSink:
     def _move(self) -> None:
         from fsspec import AbstractFileSystem
 
-        # fsspec's own move expands wildcards, and a key may hold them. A filesystem that brings its own renames.
+        # The move of fsspec itself expands wildcards, and a key may hold them; a move of the filesystem's own renames.
         if type(self._fs).mv is not AbstractFileSystem.mv:
             self._fs.mv(self._temporary, self._path)
         else:
@@ -66,6 +69,7 @@ class RenameSink:
             self._fs.rm_file(self._temporary)
 
     def discard(self) -> None:
+        """Remove the temporary key and its folder."""
         if self._file is None:
             return
         self._file.forced = True  # fsspec's buffered files then close without sending the rest
@@ -78,6 +82,7 @@ class RenameSink:
         self._remove_folder()
 
     def size(self) -> int | None:
+        """Return the size in bytes that the filesystem reports."""
         return stored_size(self._fs, self._path)
 
     def _empty_folder(self) -> None:
@@ -85,9 +90,9 @@ class RenameSink:
         with contextlib.suppress(FileNotFoundError):
             for left in self._fs.ls(self._folder, detail=False):
                 self._fs.rm_file(left)
-                log.info("Removed %s, which an earlier attempt left", left)
+                log.info("Removed %s, left by an earlier attempt", left)
 
     def _remove_folder(self) -> None:
-        # Not empty when another attempt works in it, and not there at all in a store without folders.
+        # It is not empty while another attempt uses it, and does not exist in a store without folders.
         with contextlib.suppress(Exception):
             self._fs.rmdir(self._folder)

@@ -203,6 +203,13 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
             epilog=EXIT_CODES,
         ),
         ActionCommand(
+            name="openapi",
+            help="Print the OpenAPI 3.1 description of the Events API, as JSON",
+            func=lazy_load_command(f"{room}.openapi.openapi"),
+            args=(),
+            epilog=EXIT_CODES,
+        ),
+        ActionCommand(
             name="emulator",
             help="Run an emulator of the Events API on this machine, without an account",
             func=lazy_load_command(f"{room}.emulator.emulator"),

@@ -48,9 +48,10 @@ def test_the_metadata_names_it() -> None:
 
 
 def test_every_command_leads_to_its_function() -> None:
-    assert list(COMMANDS) == [*COLUMNS, "export-report", "export-list", "check", "emulator"]
+    assert list(COMMANDS) == [*COLUMNS, "export-report", "export-list", "check", "openapi", "emulator"]
     for name, command in COMMANDS.items():
-        homes = {"export-report": "export", "export-list": "export", "check": "check", "emulator": "emulator"}
+        own = {each: each for each in ("check", "openapi", "emulator")}
+        homes = {"export-report": "export", "export-list": "export", **own}
         module = import_module(f"airflow_provider_ringevents.cli.{homes.get(name, 'list')}")
         assert command.func.__name__ == name.replace("-", "_")
         assert callable(getattr(module, command.func.__name__))
@@ -64,7 +65,7 @@ def test_what_is_repeated_here_is_what_holds() -> None:
     report = options("export-report")
     assert report["--poll-interval"]["default"] == defaults.POLL_INTERVAL
     assert report["--wait-timeout"]["default"] == defaults.WAIT_TIMEOUT
-    for name in set(COMMANDS) - {"emulator"}:
+    for name in set(COMMANDS) - {"emulator", "openapi"}:
         assert options(name)["--conn-id"]["default"] == RingEventsHook.default_conn_name
 
 

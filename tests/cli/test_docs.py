@@ -69,8 +69,10 @@ def test_every_command_writes_what_is_shown(
 def test_every_command_is_shown() -> None:
     (group,) = get_ringevents_cli_commands()
     run = {command.split()[1] for command, _ in shown()}
-    assert run == {command.name for command in group.subcommands} - {"emulator"}
-    assert "ringevents emulator" in (DOCS / PAGE).read_text(encoding="utf-8")
+    assert run == {command.name for command in group.subcommands} - {"emulator", "openapi"}
+    page = (DOCS / PAGE).read_text(encoding="utf-8")
+    assert "ringevents emulator" in page
+    assert "ringevents openapi" in page
 
 
 def test_every_command_in_a_script_is_one() -> None:
@@ -80,7 +82,7 @@ def test_every_command_in_a_script_is_one() -> None:
         if block.page == DOCS / PAGE
         for line in re.findall(r"(?:^|\n|airflow ) *(ringevents [^|\n]*)", block.text)
     ]
-    assert len(commands) == 5
+    assert len(commands) == 6
     for command in commands:
         parser().parse_args(shlex.split(command)[1:])
 

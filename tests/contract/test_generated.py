@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import subprocess
 import sys
@@ -74,10 +75,12 @@ def strings_of(node: ast.expr) -> frozenset[str]:
     return frozenset(each.value for each in elements if isinstance(each, ast.Constant) and isinstance(each.value, str))
 
 
-def literals(path: Path) -> Iterator[tuple[int, frozenset[str]]]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.expr) and (strings := strings_of(node)):
-            yield node.lineno, strings
+@functools.cache
+def literals(path: Path) -> list[tuple[int, frozenset[str]]]:
+    """Return the line and the strings of every literal of a module."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    found = ((node.lineno, strings_of(node)) for node in nodes if isinstance(node, ast.expr))
+    return [(line, strings) for line, strings in found if strings]
 
 
 @pytest.mark.parametrize("name", [name for name, values in enumerations().items() if len(values) > 1])

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from airflow_provider_ringevents.contract.openapi import document_text
 from airflow_provider_ringevents.emulator.api.errors import ApiError, not_found, unauthorized
 from airflow_provider_ringevents.emulator.api.events import EventsApi
 from airflow_provider_ringevents.emulator.api.reports import ReportsApi, signed_file
@@ -52,6 +53,7 @@ def api_application(state: State, reports: Reports, signer: Signer, origin: Call
 
     tables = (EventsApi(state).routes(), ReportsApi(state, reports, signer).routes(), TicketsApi(state).routes())
     routes = [Route(path, endpoint(handler), methods=[method]) for table in tables for method, path, handler in table]
+    routes.append(Route("/openapi.json", _openapi, methods=["GET"]))
     return _strict(Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route}))
 
 
@@ -77,6 +79,10 @@ def authorized(header: str | None, settings: Settings) -> bool:
         return False
     key = header[len(_BEARER) :] if bearer else header
     return secrets.compare_digest(key.strip().encode(), settings.api_key.encode())
+
+
+async def _openapi(request: Request) -> Response:
+    return Response(document_text(), media_type="application/json")
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

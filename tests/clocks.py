@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
@@ -37,13 +37,3 @@ def run_in_virtual_time(main: Coroutine[Any, Any, _Result]) -> _Result:
 def loop_time() -> float:
     """Seconds of the loop's clock."""
     return asyncio.get_running_loop().time()
-
-
-def call_at_once(let_pass: Callable[[], object], call: Callable[[], object]) -> asyncio.TimerHandle:
-    """What a clock that waiting moves on does to call something later: it lets the time pass, and calls."""
-
-    def wake() -> None:
-        let_pass()
-        call()
-
-    return asyncio.get_running_loop().call_later(0, wake)

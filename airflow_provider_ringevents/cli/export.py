@@ -18,7 +18,8 @@ from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.exports.catalog import Collection, collection_named
 from airflow_provider_ringevents.exports.formats.file_format import FileFormat
-from airflow_provider_ringevents.polling.waiter import ReportWaiter, wait_until_done
+from airflow_provider_ringevents.polling.reports import ReportWaiter
+from airflow_provider_ringevents.polling.waiter import wait_until_done
 from airflow_provider_ringevents.storage import Destination
 from airflow_provider_ringevents.transfers.base import manifest
 from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, upload_collection
@@ -47,7 +48,7 @@ def export_report(args: argparse.Namespace) -> ExitCode:
         report_id, not_found_until = _request_report(args, hook, attributes)
         bar.set_status(f"Waiting for report {report_id}")
         deadline = clock.now() + args.wait_timeout
-        wait_until_done(hook, ReportWaiter(report_id, deadline, args.poll_interval, not_found_until, log.info))
+        wait_until_done(ReportWaiter(report_id, deadline, args.poll_interval, not_found_until, log.info), hook)
         bar.set_status(f"Downloading report {report_id}")
         title = hook.get_report(report_id).get("title")
         published = upload_report(

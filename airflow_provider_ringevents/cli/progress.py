@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from airflow_provider_ringevents.cli.hook import ProgressListener
 from airflow_provider_ringevents.cli.output import printable
-from airflow_provider_ringevents.observability.progress_log import format_bytes
+from airflow_provider_ringevents.observability.formatting import format_bytes
 
 
 class ProgressBar(ProgressListener):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.providers.common.compat.connection import get_async_extra_dejson
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_ringevents._compat import get_connection_async, silence_request_log
-from airflow_provider_ringevents.client import AsyncClient, Client, Envelope, endpoints
+from airflow_provider_ringevents.client import AsyncClient, Client, endpoints
 from airflow_provider_ringevents.client.client import Download
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
@@ -28,6 +28,7 @@ from airflow_provider_ringevents.hooks import connection_form
 from airflow_provider_ringevents.hooks.connection import client_settings, os_error_message, read_extra
 
 _SHOWN_ORGANIZATIONS = 5
+_Result = TypeVar("_Result")
 
 
 class RingEventsHook(BaseHook):
@@ -93,20 +94,21 @@ class RingEventsHook(BaseHook):
         """Where the API is."""
         return self.client.settings.base_url
 
-    def poll(self, call: Call) -> Envelope:
-        """Send a reading call, one attempt; where the key is refused, look the connection up once more.
+    def with_reauthentication(self, use: Callable[[Client], _Result]) -> _Result:
+        """Return what ``use`` returns for the client.
 
-        For waits, whose next poll is the retry: keys are rotated while they last.
+        When the key is refused with a 401 and the connection holds other settings by now, run ``use`` once more with a
+        client for these: keys are rotated while a wait goes on.
         """
         try:
-            return self.client.send(call, max_attempts=1)
+            return use(self.client)
         except RingEventsAuthError as error:
-            if error.status != 401 or not self._reread():
+            if error.status != 401 or not self._reload_connection():
                 raise
-            return self.client.send(call, max_attempts=1)
+            return use(self.client)
 
-    def _reread(self) -> bool:
-        """Take the connection's settings of now; False where they are still the same."""
+    def _reload_connection(self) -> bool:
+        """Replace the client by one for the current connection; return False if its settings are the same."""
         fresh = self.get_conn()
         if fresh.settings == self.client.settings:
             fresh.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Context, conf
 
 from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.observability.links import EventLink
 from airflow_provider_ringevents.operators._provisioning import (
@@ -216,7 +216,7 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
             event = self.create_once(context, hook, call, wanted, organization_id).event()
             event_id: str = event["id"]
             EventLink.keep(context, event, hook.base_url)
-            if condition is None or condition.met(event, clock.now()):
+            if condition is None or condition.is_met(event, clock.now()):
                 return event
             if self.deferrable:
                 from airflow_provider_ringevents.triggers.events import RingEventsEventTrigger
@@ -235,7 +235,7 @@ class RingEventsCreateEventFromTemplateOperator(WaitingOperator):
             from airflow_provider_ringevents.polling.events import EventWaiter
             from airflow_provider_ringevents.polling.waiter import wait_until_done
 
-            wait_until_done(hook, EventWaiter(event_id, condition, self.deadline(), self.poll_interval, self.log.info))
+            wait_until_done(EventWaiter(event_id, condition, self.deadline(), self.poll_interval, self.log.info), hook)
             return hook.get_event(event_id)
 
     def _condition(self) -> EventCondition | None:
@@ -369,18 +369,14 @@ class RingEventsDuplicateEventOperator(WaitingOperator):
                 method_name="execute_complete",
             )
         from airflow_provider_ringevents.polling.duplications import DuplicationWaiter
+        from airflow_provider_ringevents.polling.waiter import wait_until_done
 
-        wait = DuplicationWaiter(wanted, asked_at, self.deadline(), self.poll_interval, self.log.info)
-        while True:
-            clock.sleep(wait.pause())
-            try:
-                events = once.search.events()
-            except RingEventsError as error:
-                wait.failed(error)
-                continue
-            if copy_id := wait.looked(events):
-                once.memory.accepted(copy_id)
-                return hook.get_event(copy_id)
+        waiter = DuplicationWaiter(
+            once.search.organization(), wanted, asked_at, self.deadline(), self.poll_interval, self.log.info
+        )
+        wait_until_done(waiter, hook)
+        once.memory.accepted(waiter.copy_id)
+        return hook.get_event(waiter.copy_id)
 
     @translate_errors_decorator
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -1,89 +1,99 @@
-"""Waits for the copy of an event to appear: a duplication answers nothing. Pure."""
+"""The waiter for the copy of an event, which the response to a duplication does not name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
-from airflow_provider_ringevents.observability.progress_log import WaitProgressLogger
-from airflow_provider_ringevents.polling.waiter import PollSchedule
-from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY, ExpectedEvent
+from airflow_provider_ringevents.observability.progress_log import LogFunction, WaitProgressLogger
+from airflow_provider_ringevents.polling.schedule import PollSchedule
+from airflow_provider_ringevents.polling.waiter import EventListing, PollRequest
+from airflow_provider_ringevents.provisioning.event_identity import CLOCK_SKEW, MARKER_METADATA_KEY, ExpectedEvent
 
 UNMARKED_GRACE_SECONDS: Final = 30.0
-"""Seconds for which a copy must have been seen without its mark before it is taken: the mark may come later."""
-CLOCK_SKEW: Final = 60.0
-"""Seconds that the service's clock may be behind ours."""
+"""Seconds for which a copy without its marker must have been seen before it is taken: the marker may come later."""
 
 
 class DuplicationWaiter:
-    """A wait for the copy that a key stands for.
+    """A wait until the copy that an idempotency key stands for is listed.
 
-    :param wanted: what it must carry and look like.
-    :param asked_at: when the duplication was asked for, in seconds since the epoch.
-    :param deadline: seconds since the epoch; None: no end.
-    :param poll_interval: the longest pause between looks, in seconds.
-    :param say: told how it goes, once a minute at most.
+    :param organization_id: the organization whose events are listed.
+    :param expected: the copy's marker and attributes.
+    :param requested_at: when the duplication was requested, in seconds since the epoch.
+    :param deadline: seconds since the epoch; None: the wait has no end.
+    :param poll_interval: the longest delay between polls, in seconds.
+    :param log: writes the progress, once a minute at most.
+    :ivar copy_id: the id of the copy; empty until the wait is over.
     """
 
     def __init__(
         self,
-        wanted: ExpectedEvent,
-        asked_at: float,
+        organization_id: str,
+        expected: ExpectedEvent,
+        requested_at: float,
         deadline: float | None,
         poll_interval: float,
-        say: Callable[..., None],
+        log: LogFunction,
     ) -> None:
-        self._wanted = wanted
-        self._asked_at = asked_at
-        self._wait = PollSchedule(f"the copy of event {wanted.source_id} appearing", deadline, poll_interval)
-        self._say_it = say
-        self._notes = WaitProgressLogger(f"the copy of event {wanted.source_id}", deadline, say)
+        self.request: PollRequest = EventListing(organization_id)
+        self.deadline = deadline
+        self.copy_id = ""
+        self._expected = expected
+        self._requested_at = requested_at
+        subject = f"the copy of event {expected.source_id}"
+        self._schedule = PollSchedule(f"{subject} appearing", deadline, poll_interval)
+        self._progress_log = WaitProgressLogger(subject, deadline, log)
+        self._log = log
         self._unmarked_since: float | None = None
 
-    def pause(self) -> float:
-        """Seconds to sleep before the next look."""
-        return self._wait.pause(clock.now())
+    def next_delay(self, concurrent_waits: int = 0) -> float:
+        """Return the delay before the next listing, in seconds.
 
-    def looked(self, events: Sequence[Mapping[str, Any]]) -> str | None:
-        """Take the organization's events; gives the copy's id when it is there.
+        :param concurrent_waits: ignored, since waits of one organization share a listing.
+        """
+        return self._schedule.next_delay(clock.now())
+
+    def on_response(self, response: Sequence[Mapping[str, Any]]) -> bool:
+        """Take the events of the organization; return True when the copy is among them.
 
         :raises RingEventsConfigError: several events may be the copy.
         :raises RingEventsWaitTimeoutError: the deadline has passed.
         """
-        found = self._wanted.find(events) or self._unmarked(events)
+        found = self._expected.find(response) or self._match_without_marker(response)
         if found:
-            self._notes.finished(f"Event {found['id']} is there, the copy of {self._wanted.source_id},")
-            return str(found["id"])
-        said = f"it is not among the {len(events)} events of the organization"
-        self._wait.unfinished(clock.now(), said)
-        self._notes.unfinished(said)
-        return None
+            self.copy_id = str(found["id"])
+            self._progress_log.log_done(f"Event {self.copy_id} is there, the copy of {self._expected.source_id},")
+            return True
+        progress = f"it is not among the {len(response)} events of the organization"
+        self._schedule.record_pending(clock.now(), progress)
+        self._progress_log.log_pending(progress)
+        return False
 
-    def failed(self, error: RingEventsError) -> None:
-        """Take a look that failed; returns when that is to be lived with.
+    def on_error(self, error: RingEventsError) -> None:
+        """Take the error of a failed listing, and return if the wait goes on.
 
-        :raises RingEventsError: it ends the wait.
+        :raises RingEventsError: the error ends the wait.
         """
-        self._wait.failed(error, clock.now())
-        self._notes.unfinished(f"a look failed: {error}")
+        self._schedule.on_error(error, clock.now())
+        self._progress_log.log_pending(f"a listing failed: {error}")
 
-    def _unmarked(self, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    def _match_without_marker(self, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         now = clock.now()
         try:
-            candidate = self._wanted.find_unmarked(events, self._asked_at - CLOCK_SKEW)
+            candidate = self._expected.find_unmarked(events, self._requested_at - CLOCK_SKEW)
         except RingEventsConfigError:
-            # Several: one of them may get its mark yet.
-            if not self._seen_unmarked_long_enough(now):
+            # One of several candidates may still get its marker.
+            if not self._grace_has_passed(now):
                 return None
             raise
         if candidate is None:
             self._unmarked_since = None
             return None
-        if not self._seen_unmarked_long_enough(now):
+        if not self._grace_has_passed(now):
             return None
-        self._say_it(
+        self._log(
             "Event %s looks like the copy but does not carry its mark (metadata %r): create-once is degraded, since a"
             " copy cannot be told from another one with the same name and times",
             candidate["id"],
@@ -91,7 +101,7 @@ class DuplicationWaiter:
         )
         return candidate
 
-    def _seen_unmarked_long_enough(self, now: float) -> bool:
+    def _grace_has_passed(self, now: float) -> bool:
         if self._unmarked_since is None:
             self._unmarked_since = now
         return now - self._unmarked_since >= UNMARKED_GRACE_SECONDS

@@ -1,8 +1,8 @@
-"""Waits for something to become true of an event; driven as the other waits are."""
+"""The waiter for conditions of an event."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -18,15 +18,16 @@ from airflow_provider_ringevents.client.errors import (
 from airflow_provider_ringevents.client.pagination import flatten_resource
 from airflow_provider_ringevents.client.types import validate_choice
 from airflow_provider_ringevents.client.validation.datetimes import parse_timestamp
-from airflow_provider_ringevents.observability.progress_log import WaitProgressLogger
-from airflow_provider_ringevents.polling.waiter import PollSchedule
+from airflow_provider_ringevents.observability.progress_log import LogFunction, WaitProgressLogger
+from airflow_provider_ringevents.polling.schedule import PollSchedule
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.transport.responses import Envelope
+    from airflow_provider_ringevents.polling.waiter import PollRequest
 
 EventConditionName = Literal["exists", "published", "status", "started", "ended"]
 
-_AWAITED: Final = {
+_DESCRIPTIONS: Final = {
     "exists": "to exist",
     "published": "to be published",
     "started": "to have started",
@@ -37,12 +38,12 @@ _TIME_FIELDS: Final = {"started": "timeStart", "ended": "timeEnd"}
 
 @dataclass(frozen=True, slots=True)
 class EventCondition:
-    """What is waited for.
+    """A condition of an event that can be waited for.
 
     :ivar name: ``exists``, ``published``, ``status``, ``started`` or ``ended``.
-    :ivar status: the status word for ``status``; upper and lower case are the same.
+    :ivar status: the status for the condition ``status``, compared without case.
     :ivar offset: seconds after (or, negative, before) the start or the end.
-    :raises RingEventsConfigError: a name that is not one of these, or a status or offset where it makes no sense.
+    :raises RingEventsConfigError: the name is none of these, or a status or an offset does not go with it.
     """
 
     name: str
@@ -59,46 +60,53 @@ class EventCondition:
             raise RingEventsConfigError(f"offset: is for conditions 'started' and 'ended' alone, not {self.name!r}")
 
     @property
-    def awaited(self) -> str:
-        """As in "Waiting for event X ..."."""
-        return _AWAITED.get(self.name) or f"to be {self.status!r}"
+    def description(self) -> str:
+        """Return the condition as in "Waiting for event X ..."."""
+        return _DESCRIPTIONS.get(self.name) or f"to be {self.status!r}"
 
-    def moment(self, event: Mapping[str, Any]) -> float | None:
-        """When a condition of time is met, in seconds since the epoch; None while that is not known."""
-        when = parse_timestamp(event.get(_TIME_FIELDS[self.name]), event.get("timezone"))
-        return when.timestamp() + self.offset if when else None
+    def due_at(self, event: Mapping[str, Any]) -> float | None:
+        """Return when a condition of time is met, in seconds since the epoch; None if the event does not say."""
+        if self.name not in _TIME_FIELDS:
+            return None
+        time = parse_timestamp(event.get(_TIME_FIELDS[self.name]), event.get("timezone"))
+        return time.timestamp() + self.offset if time else None
 
-    def met(self, event: Mapping[str, Any], now: float) -> bool:
-        """Whether it is true of an event as read just now."""
+    def is_met(self, event: Mapping[str, Any], now: float) -> bool:
+        """Return True when an event that was read just now meets the condition.
+
+        :param now: seconds since the epoch.
+        """
         if self.name == "exists":
             return True
         if self.name == "published":
             return event.get("published") is True
         if self.name == "status":
             return str(event.get("status") or "").strip().lower() == str(self.status).strip().lower()
-        moment = self.moment(event)
-        return moment is not None and now >= moment
+        due_at = self.due_at(event)
+        return due_at is not None and now >= due_at
 
-    def unmet(self, event: Mapping[str, Any]) -> str:
-        """How far an event is from it, in words."""
+    def describe_progress(self, event: Mapping[str, Any]) -> str:
+        """Return the state of an event that does not meet the condition yet, as a phrase."""
         if self.name not in _TIME_FIELDS:
             return f"its status is {event.get('status')!r}, published: {event.get('published')}"
         field = _TIME_FIELDS[self.name]
-        moment = self.moment(event)
-        if moment is None:
+        due_at = self.due_at(event)
+        if due_at is None:
             return f"it has no {field}"
         return (
-            f"its {field} is {event.get(field)}; waiting until {datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%SZ}"
+            f"its {field} is {event.get(field)}; waiting until {datetime.fromtimestamp(due_at, UTC):%Y-%m-%d %H:%M:%SZ}"
         )
 
 
 class EventWaiter:
-    """A wait for a condition of an event; a known moment is slept towards, then confirmed, since events get moved.
+    """A wait until an event meets a condition.
 
-    :param deadline: seconds since the epoch; None: no end.
-    :param poll_interval: the longest pause between polls, in seconds, while no moment is known.
-    :param say: told how it goes, once a minute at most.
-    :ivar event: as it was read last; empty before.
+    A known start or end is slept towards, then confirmed by a poll, since events get moved.
+
+    :param deadline: seconds since the epoch; None: the wait has no end.
+    :param poll_interval: the longest delay between polls while no start or end is known, in seconds.
+    :param log: writes the progress, once a minute at most.
+    :ivar event: the event as the last poll has read it; empty before.
     """
 
     def __init__(
@@ -107,55 +115,55 @@ class EventWaiter:
         condition: EventCondition,
         deadline: float | None,
         poll_interval: float,
-        say: Callable[..., None],
+        log: LogFunction,
     ) -> None:
-        self.call = get_event(event_id)
+        self.request: PollRequest = get_event(event_id)
         self.event: Mapping[str, Any] = {}
         self._event_id = event_id
         self._condition = condition
-        self._wait = PollSchedule(f"event {event_id}: condition {condition.name!r}", deadline, poll_interval)
+        self._schedule = PollSchedule(f"event {event_id}: condition {condition.name!r}", deadline, poll_interval)
         self.deadline = deadline
-        self._notes = WaitProgressLogger(f"event {event_id} {condition.awaited}", deadline, say)
-        self._moment: float | None = None
+        self._progress_log = WaitProgressLogger(f"event {event_id} {condition.description}", deadline, log)
+        self._due_at: float | None = None
 
-    def pause(self, others: int = 0) -> float:
-        """Seconds to sleep before the next poll; none before the first, unless ``others`` begin beside this one."""
+    def next_delay(self, concurrent_waits: int = 0) -> float:
+        """Return the delay before the next poll, in seconds; 0 before the first poll, unless many waits begin."""
         now = clock.now()
-        usual = self._wait.pause(now, others)
-        if self._wait.polls == 1:
-            return usual if others > defaults.POLL_RATE_TARGET else 0.0
-        if self._moment is None or self._moment <= now:
-            return usual
-        until = min(self._moment, now + defaults.EVENT_RECHECK)
+        delay = self._schedule.next_delay(now, concurrent_waits)
+        if self._schedule.polls == 1:
+            return delay if concurrent_waits > defaults.POLL_RATE_TARGET else 0.0
+        if self._due_at is None or self._due_at <= now:
+            return delay
+        until = min(self._due_at, now + defaults.EVENT_RECHECK)
         return max(0.0, (until if self.deadline is None else min(until, self.deadline)) - now)
 
-    def answered(self, envelope: Envelope) -> bool:
-        """Take an answer; True when the condition is met.
+    def on_response(self, response: Envelope) -> bool:
+        """Take a response; return True when the condition is met.
 
-        :raises RingEventsWaitTimeoutError: the deadline has passed; says where the event stands.
+        :raises RingEventsWaitTimeoutError: the deadline has passed; the message has the state of the event.
         """
-        data = envelope.get("data")
+        data = response.get("data")
         self.event = event = flatten_resource(data) if isinstance(data, Mapping) else {}
         now = clock.now()
-        if self._condition.met(event, now):
-            self._notes.finished(f"Event {self._event_id}: condition {self._condition.name!r} is met")
+        if self._condition.is_met(event, now):
+            self._progress_log.log_done(f"Event {self._event_id}: condition {self._condition.name!r} is met")
             return True
-        self._moment = self._condition.moment(event) if self._condition.name in _TIME_FIELDS else None
-        said = self._condition.unmet(event)
-        self._wait.unfinished(now, said)
-        self._notes.unfinished(said)
+        self._due_at = self._condition.due_at(event)
+        progress = self._condition.describe_progress(event)
+        self._schedule.record_pending(now, progress)
+        self._progress_log.log_pending(progress)
         return False
 
-    def failed(self, error: RingEventsError) -> None:
-        """Take a poll that failed; returns when that is to be lived with.
+    def on_error(self, error: RingEventsError) -> None:
+        """Take the error of a failed poll, and return if the wait goes on.
 
-        :raises RingEventsError: it ends the wait.
+        :raises RingEventsError: the error ends the wait.
         """
         now = clock.now()
-        self._moment = None
+        self._due_at = None
         if self._condition.name == "exists" and isinstance(error, RingEventsNotFoundError):
-            self._wait.unfinished(now, "there is no such event")
-            self._notes.unfinished("there is no such event yet")
+            self._schedule.record_pending(now, "there is no such event")
+            self._progress_log.log_pending("there is no such event yet")
         else:
-            self._wait.failed(error, now)
-            self._notes.unfinished(f"a poll failed: {error}")
+            self._schedule.on_error(error, now)
+            self._progress_log.log_pending(f"a poll failed: {error}")

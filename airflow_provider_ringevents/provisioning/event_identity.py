@@ -17,6 +17,9 @@ from airflow_provider_ringevents.client.validation.datetimes import parse_timest
 MARKER_METADATA_KEY: Final = "airflow_ringevents_key"
 """Where the mark stands in an event's ``metadata``."""
 
+CLOCK_SKEW: Final = 60.0
+"""Seconds by which the clock of the service may be behind ours."""
+
 _MAX_KEY = 128
 _SLUG_NAME = 48
 _SLUG_DIGITS = 12

@@ -10,12 +10,26 @@ from airflow_provider_ringevents.client.endpoints import list_events
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsValidationError
 
 if TYPE_CHECKING:
+    from airflow_provider_ringevents.client.client import Client
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 
 log = logging.getLogger(__name__)
 
 LOOKUP_PAGE_SIZE: Final = 1000
 """Rows asked for when looking: the largest page is not documented, so much is asked and what comes is believed."""
+
+
+def list_events_of(client: Client, organization_id: str) -> list[dict[str, Any]]:
+    """Return all events of an organization, each once.
+
+    :raises RingEventsError: the list could not be read.
+    """
+    call = list_events(organization_id)
+    try:
+        return list_consistently(client, call, per_page=LOOKUP_PAGE_SIZE)
+    except RingEventsValidationError as error:
+        log.info("The service does not accept pages of %d rows: %s", LOOKUP_PAGE_SIZE, error)
+        return list_consistently(client, call)
 
 
 class EventLookup:
@@ -42,15 +56,7 @@ class EventLookup:
 
     def events(self) -> list[dict[str, Any]]:
         """All events of the organization; the whole list, since its order is not documented."""
-        return self._list(self.organization())
-
-    def _list(self, organization_id: str) -> list[dict[str, Any]]:
-        call = list_events(organization_id)
-        try:
-            return list_consistently(self._hook.client, call, per_page=LOOKUP_PAGE_SIZE)
-        except RingEventsValidationError as error:
-            log.info("The service does not take pages of %d rows: %s", LOOKUP_PAGE_SIZE, error)
-            return list_consistently(self._hook.client, call)
+        return list_events_of(self._hook.client, self.organization())
 
     def _organization_of_source(self) -> str:
         organizations = list(self._hook.list_organizations())
@@ -60,7 +66,7 @@ class EventLookup:
         default = self._hook.default_organization_id
         organizations.sort(key=lambda organization: organization["id"] != default)
         for organization in organizations:
-            if any(event["id"] == self._source_id for event in self._list(organization["id"])):
+            if any(event["id"] == self._source_id for event in list_events_of(self._hook.client, organization["id"])):
                 found: str = organization["id"]
                 return found
         named = ", ".join(f"{item['id']} ({item.get('name')})" for item in organizations) or "none"

@@ -24,7 +24,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsValidationError,
 )
 from airflow_provider_ringevents.client.pagination import flatten_resource
-from airflow_provider_ringevents.polling.duplications import CLOCK_SKEW
+from airflow_provider_ringevents.provisioning.event_identity import CLOCK_SKEW
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.endpoints import Call

@@ -1,4 +1,4 @@
-"""What the sensors share: Airflow's own vocabulary in both modes, and how errors reach Airflow."""
+"""The base of the sensors: Airflow's own vocabulary in both modes, and the failures that a wait survives."""
 
 from __future__ import annotations
 
@@ -15,22 +15,18 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents._compat import task_state_store
-from airflow_provider_ringevents.client.defaults import POLL_FAILURES
-from airflow_provider_ringevents.client.errors import (
-    RingEventsAuthError,
-    RingEventsConfigError,
-    RingEventsError,
-    RingEventsWaitTimeoutError,
-)
+from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsWaitTimeoutError
+from airflow_provider_ringevents.observability.progress_log import WaitProgressLogger
 from airflow_provider_ringevents.operators.base import translate_errors
+from airflow_provider_ringevents.polling.failures import FailurePolicy
+from airflow_provider_ringevents.state.entry import StateEntry
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.observability.progress_log import WaitProgressLogger
 
-_FAILED = "ringevents_failed_pokes"
+_STATE_KEY = "ringevents_failed_pokes"
 
 
 class RingEventsBaseSensor(BaseSensorOperator):
@@ -44,58 +40,71 @@ class RingEventsBaseSensor(BaseSensorOperator):
     def __init__(self, *, ringevents_conn_id: str = "ringevents_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ringevents_conn_id = ringevents_conn_id
-        self._failed = 0
-        self._wait_notes: WaitProgressLogger | None = None
+        self._failures: FailurePolicy | None = None
+        self._progress_log: WaitProgressLogger | None = None
 
     @property
-    def awaited(self) -> str:
-        """What is waited for, as in "Waiting for ..."."""
+    def description(self) -> str:
+        """Return what is waited for, as in "Waiting for ..."."""
         raise NotImplementedError
 
     @property
-    def notes(self) -> WaitProgressLogger:
-        """What this wait says; rescheduled, each poke is a wait of its own."""
-        if self._wait_notes is None:
-            from airflow_provider_ringevents.observability.progress_log import WaitProgressLogger
-
+    def progress_log(self) -> WaitProgressLogger:
+        """Return the log of this wait; rescheduled, each poke is a wait of its own."""
+        if self._progress_log is None:
             deadline = None if self.reschedule else clock.now() + self.timeout
-            self._wait_notes = WaitProgressLogger(self.awaited, deadline, self.log.info)
-        return self._wait_notes
+            self._progress_log = WaitProgressLogger(self.description, deadline, self.log.info)
+        return self._progress_log
 
     @property
     def hook(self) -> RingEventsHook:
-        """A new hook for the connection."""
+        """Return a new hook for the connection."""
         from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 
         return RingEventsHook(self.ringevents_conn_id)
 
-    def tolerate(self, error: RingEventsError, context: Context) -> None:
-        """Take a poke that failed; returns when that is to be lived with.
+    def is_paused(self, context: Context) -> bool:
+        """Return True while a ``Retry-After`` of an earlier poke lasts, so that this poke sends nothing."""
+        return self._load_failures(context).remaining_pause(clock.now()) > 0
 
-        Rescheduled, each poke is a process of its own: how many have failed is kept in Airflow's task state store, so
-        that before Airflow 3.3 only the timeout ends such a wait.
+    def on_poke_error(self, error: RingEventsError, context: Context) -> None:
+        """Take the error of a failed poke, and return if the wait goes on.
 
-        :raises RingEventsError: the key was refused, or too many pokes failed in a row.
+        Rescheduled, each poke is a process of its own: the failures in a row are kept in Airflow's task state store,
+        so that before Airflow 3.3 only a refused key and the timeout end such a wait.
+
+        :raises RingEventsError: the error ends the wait; see
+            :class:`~airflow_provider_ringevents.polling.failures.FailurePolicy`.
         """
-        store = task_state_store(context) if self.reschedule else None
-        self._failed = 1 + (store.get(_FAILED, 0) if store else self._failed)
-        if isinstance(error, (RingEventsAuthError, RingEventsConfigError)) or self._failed >= POLL_FAILURES:
-            self.poked(context)
-            raise error
-        if store:
-            store.set(_FAILED, self._failed)
-        self.notes.unfinished(f"a poke failed ({self._failed} in a row so far): {error}")
+        failures = self._load_failures(context)
+        try:
+            failures.on_error(error, clock.now())
+        except RingEventsError:
+            self._failure_entry(context).clear()
+            raise
+        self._failure_entry(context).save({"failures": failures.failures, "paused_until": failures.paused_until})
+        self.progress_log.log_pending(f"a poke failed ({failures.failures} in a row so far): {error}")
 
-    def poked(self, context: Context) -> None:
-        """Take a poke that was answered."""
-        self._failed = 0
-        store = task_state_store(context) if self.reschedule else None
-        if store:
-            store.delete(_FAILED)
+    def on_poke_success(self, context: Context) -> None:
+        """Forget the failures in a row, since a poke was answered."""
+        self._load_failures(context).on_success()
+        self._failure_entry(context).clear()
+
+    def _load_failures(self, context: Context) -> FailurePolicy:
+        if self._failures is None:
+            self._failures = self._failure_entry(context).load() or FailurePolicy(self.poke_interval)
+        return self._failures
+
+    def _failure_entry(self, context: Context) -> StateEntry[FailurePolicy]:
+        def decode(value: Any) -> FailurePolicy:
+            failures, paused_until = int(value["failures"]), float(value["paused_until"])
+            return FailurePolicy(self.poke_interval, failures=failures, paused_until=paused_until)
+
+        return StateEntry(task_state_store(context) if self.reschedule else None, _STATE_KEY, decode)
 
     @contextmanager
-    def deferred_outcome(self) -> Iterator[None]:
-        """Raise what went wrong in the trigger as the same thing that a poke would have raised."""
+    def translate_trigger_errors(self) -> Iterator[None]:
+        """Raise an error of the trigger as the exception that a poke would have raised."""
         try:
             with translate_errors():
                 yield

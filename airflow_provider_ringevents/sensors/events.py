@@ -1,4 +1,4 @@
-"""Waits for events."""
+"""The sensor for events."""
 
 from __future__ import annotations
 
@@ -25,16 +25,18 @@ if TYPE_CHECKING:
 
 
 class RingEventsEventSensor(RingEventsBaseSensor):
-    """Waits until an event exists, is published, has a status, has started or has ended. ``GET /v1/events/{eventId}``
+    """A sensor that waits until an event exists, is published, has a status, has started or has ended.
 
-    Speaks Airflow's own words: ``timeout``, ``poke_interval``, ``mode``, ``soft_fail``, ``never_fail``. Deferred, a
+    ``GET /v1/events/{eventId}``
+
+    Takes Airflow's own arguments: ``timeout``, ``poke_interval``, ``mode``, ``soft_fail``, ``never_fail``. Deferred, a
     known start or end is slept towards, then confirmed, since events get moved. The task has a link to the event's
-    page: from the first look on or, deferred, when the wait has ended.
+    page: from the first poke on or, deferred, when the wait has ended.
 
-    :param event_id: which event (templated).
+    :param event_id: the event (templated).
     :param condition: ``exists``, ``published``, ``status``, ``started`` or ``ended`` (templated).
-    :param status: the status word that condition ``status`` waits for (templated).
-    :param offset: how long after the start or the end; negative: before.
+    :param status: the status that the condition ``status`` waits for (templated).
+    :param offset: the time after the start or the end; negative: before.
     :param deferrable: wait in the triggerer; default: Airflow's ``[operators] default_deferrable``.
     :param ringevents_conn_id: the Airflow connection (templated).
     :returns: the event's id.
@@ -64,9 +66,9 @@ class RingEventsEventSensor(RingEventsBaseSensor):
         self._check(is_literal)
 
     @property
-    def awaited(self) -> str:
-        """The event and what is to become true of it."""
-        return f"event {self.event_id} {self._condition().awaited}"
+    def description(self) -> str:
+        """Return the event with the condition."""
+        return f"event {self.event_id} {self._condition().description}"
 
     @reject_invalid_arguments
     def _check(self, known: Callable[[Any], bool]) -> None:
@@ -83,12 +85,12 @@ class RingEventsEventSensor(RingEventsBaseSensor):
         return EventCondition(self.condition, self.status, self.offset.total_seconds())
 
     def pre_execute(self, context: Any) -> None:
-        """Airflow calls it before each worker session."""
+        """Prepare a worker session; called by Airflow."""
         super().pre_execute(context)
         self.event_is_known = False
 
     def execute(self, context: Context) -> str:
-        """Wait here or, deferrable, in the triggerer."""
+        """Wait on the worker or, deferrable, in the triggerer."""
         self._check(is_known)
         condition = self._condition()
         if self.deferrable:
@@ -110,10 +112,12 @@ class RingEventsEventSensor(RingEventsBaseSensor):
         return self.event_id
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Whether the condition is met."""
+        """Return True when the condition is met."""
         from airflow_provider_ringevents.client.endpoints import get_event
         from airflow_provider_ringevents.client.pagination import flatten_resource
 
+        if self.is_paused(context):
+            return False
         condition = self._condition()
         with translate_errors():
             try:
@@ -123,22 +127,23 @@ class RingEventsEventSensor(RingEventsBaseSensor):
                         EventLink.keep(context, event, hook.base_url)
             except RingEventsError as error:
                 if condition.name == "exists" and isinstance(error, RingEventsNotFoundError):
-                    self.notes.unfinished("there is no such event yet")
+                    self.on_poke_success(context)
+                    self.progress_log.log_pending("there is no such event yet")
                 else:
-                    self.tolerate(error, context)
+                    self.on_poke_error(error, context)
                 return False
-        self.poked(context)
-        if not condition.met(event, clock.now()):
-            self.notes.unfinished(condition.unmet(event))
+        self.on_poke_success(context)
+        if not condition.is_met(event, clock.now()):
+            self.progress_log.log_pending(condition.describe_progress(event))
             return False
-        self.notes.finished(f"Event {self.event_id}: condition {self.condition!r} is met")
+        self.progress_log.log_done(f"Event {self.event_id}: condition {self.condition!r} is met")
         return True
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
-        """Take the trigger's event."""
+        """Return the event's id, from the event of the trigger."""
         if isinstance(event, Mapping):
             EventLink.keep_page(context, event.get("page"))
-        with self.deferred_outcome():
+        with self.translate_trigger_errors():
             event_id: str = parse_payload(event, "event_id")["event_id"]
         self.log.info("Event %s: condition %r is met", event_id, self.condition)
         return event_id

@@ -1,15 +1,14 @@
-"""Waits for reports."""
+"""The sensor for reports."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
 
-from airflow_provider_ringevents import _compat
+from airflow_provider_ringevents import _compat, clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.operators.base import is_known, is_literal, reject_invalid_arguments, translate_errors
@@ -20,14 +19,14 @@ _TRIGGER = "airflow_provider_ringevents.triggers.reports.RingEventsReportTrigger
 
 
 class RingEventsReportSensor(RingEventsBaseSensor):
-    """Waits until a report is ready. ``GET /v1/reports/{reportId}``
+    """A sensor that waits until a report is ready. ``GET /v1/reports/{reportId}``
 
-    Speaks Airflow's own words: ``timeout``, ``poke_interval`` (deferred: the longest pause between polls), ``mode``,
+    Takes Airflow's own arguments: ``timeout``, ``poke_interval`` (deferred: the longest delay between polls), ``mode``,
     ``soft_fail``, ``never_fail``; the timeout is :class:`AirflowSensorTimeout` deferred, too.
 
-    :param report_id: which report (templated).
+    :param report_id: the report (templated).
     :param deferrable: wait in the triggerer; default: Airflow's ``[operators] default_deferrable``.
-    :param start_from_trigger: start in the triggerer at once, without a worker slot (Airflow 3.3 and later; needs
+    :param start_from_trigger: start in the triggerer, without a worker slot (Airflow 3.3 and later; needs
         ``deferrable`` and a report id that is literal or Jinja). Pools do not limit such tasks.
     :param ringevents_conn_id: the Airflow connection (templated).
     :returns: the report's id.
@@ -53,8 +52,8 @@ class RingEventsReportSensor(RingEventsBaseSensor):
             self._start_from_trigger()
 
     @property
-    def awaited(self) -> str:
-        """The report."""
+    def description(self) -> str:
+        """Return the report."""
         return f"report {self.report_id}"
 
     @reject_invalid_arguments
@@ -89,19 +88,19 @@ class RingEventsReportSensor(RingEventsBaseSensor):
             },
             next_method="execute_complete",
             next_kwargs=None,
-            # The deadline cannot be known before the start; Airflow's own timeout of the trigger holds it instead.
+            # The deadline is unknown before the start, so Airflow's own timeout of the trigger takes its place.
             timeout=timedelta(seconds=self.timeout),
         )
 
     def execute(self, context: Context) -> str:
-        """Wait here or, deferrable, in the triggerer."""
+        """Wait on the worker or, deferrable, in the triggerer."""
         self._check(is_known)
         if self.deferrable:
             from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
 
             self.defer(
                 trigger=RingEventsReportTrigger(
-                    self.report_id, self.ringevents_conn_id, self.poke_interval, time.time() + self.timeout
+                    self.report_id, self.ringevents_conn_id, self.poke_interval, clock.now() + self.timeout
                 ),
                 method_name="execute_complete",
             )
@@ -109,30 +108,32 @@ class RingEventsReportSensor(RingEventsBaseSensor):
         return self.report_id
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Whether the report is ready."""
+        """Return True when the report is ready."""
         from airflow_provider_ringevents.client.endpoints import get_report
         from airflow_provider_ringevents.client.report_status import ReportState, report_status
-        from airflow_provider_ringevents.polling.waiter import describe_status, report_failed_error
+        from airflow_provider_ringevents.polling.reports import describe_status, report_failed_error
 
+        if self.is_paused(context):
+            return False
         with translate_errors():
             try:
                 with self.hook as hook:
                     status = report_status(hook.client.send(get_report(self.report_id)))
             except RingEventsError as error:
-                self.tolerate(error, context)
+                self.on_poke_error(error, context)
                 return False
-            self.poked(context)
+            self.on_poke_success(context)
             if status.state is ReportState.FAILED:
                 raise report_failed_error(self.report_id, status)
         if status.state is not ReportState.READY:
-            self.notes.unfinished(describe_status(status))
+            self.progress_log.log_pending(describe_status(status))
             return False
-        self.notes.finished(f"Report {self.report_id} is ready")
+        self.progress_log.log_done(f"Report {self.report_id} is ready")
         return True
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
-        """Take the trigger's event."""
-        with self.deferred_outcome():
+        """Return the report's id, from the event of the trigger."""
+        with self.translate_trigger_errors():
             report_id: str = parse_payload(event)["report_id"]
         self.log.info("Report %s is ready", report_id)
         return report_id

@@ -1,4 +1,4 @@
-"""Where a watcher keeps its place: in the state of each asset that it serves."""
+"""The store of a watcher's cursor: one copy in the state of each asset that the watcher serves."""
 
 from __future__ import annotations
 
@@ -8,63 +8,56 @@ from typing import Any
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.polling.backoff import Backoff
-from airflow_provider_ringevents.triggers._change_detection import WatchCursor, min_cursor
+from airflow_provider_ringevents.state.entry import StateEntry
+from airflow_provider_ringevents.state.watch_cursor import WatchCursor, min_cursor
 
 log = logging.getLogger(__name__)
 
 
 class CursorStore:
-    """A watermark in the asset state store of Airflow 3.3 and later; without one, nothing is kept.
+    """A cursor in the asset state stores of Airflow 3.3 and later; without one, nothing is kept.
 
-    :param what: names the watcher, in messages.
+    :param subject: the watcher, in log lines.
     :param stores: the stores of the assets.
-    :param key: of the watermark in each of them.
-    :param interval: seconds after which a store that fails is asked again; longer each time.
+    :param key: the key of the cursor in each of them.
+    :param retry_interval: seconds after which a store that failed is asked again, longer after each failure.
     """
 
-    def __init__(self, what: str, stores: Sequence[Any], key: str, interval: float) -> None:
-        self._what = what
-        self._stores = stores
-        self._key = key
-        self._interval = interval
+    def __init__(self, subject: str, stores: Sequence[Any], key: str, retry_interval: float) -> None:
+        self._subject = subject
+        self._entries = [StateEntry(store, key, WatchCursor.from_json) for store in stores]
+        self._retry_interval = retry_interval
         self._saved: WatchCursor | None = None
-        self._pace = Backoff(f"{what}: keeping the place in the asset's state", log)
+        self._backoff = Backoff(f"{subject}: keeping the place in the asset's state", log)
 
-    async def load(self, beginning: WatchCursor) -> WatchCursor:
-        """The place up to which every asset knows the changes; an asset that has none begins at ``beginning``.
+    async def load(self, default: WatchCursor) -> WatchCursor:
+        """Return the cursor up to which every asset knows the changes.
 
-        A store that fails is asked again for ever: to begin anew would lose what has changed meanwhile.
+        A store that fails is asked again until it works: starting over would lose the changes in between.
+
+        :param default: the cursor of an asset that has none.
         """
-        pace = Backoff(f"{self._what}: reading the place from the asset's state", log)
+        backoff = Backoff(f"{self._subject}: reading the place from the asset's state", log)
         while True:
             try:
-                kept = [await self._read(store) for store in self._stores]
+                stored = [await entry.aload() for entry in self._entries]
             except Exception as error:
-                await clock.async_sleep(pace.failed(error, self._interval))
+                await clock.async_sleep(backoff.on_failure(error, self._retry_interval))
                 continue
-            pace.worked(self._interval)
-            if self._stores and len(set(kept)) == 1:
-                self._saved = kept[0]
-            return min_cursor(watermark or beginning for watermark in kept or [None])
+            backoff.on_success(self._retry_interval)
+            if self._entries and len(set(stored)) == 1:
+                self._saved = stored[0]
+            return min_cursor(cursor or default for cursor in stored or [None])
 
-    async def _read(self, store: Any) -> WatchCursor | None:
-        value = await store.aget(self._key)
-        if value is None:
-            return None
-        watermark = WatchCursor.from_json(value)
-        if watermark is None:
-            log.error("%s: the asset's state has under %s what is no place; begins anew", self._what, self._key)
-        return watermark
-
-    async def save(self, watermark: WatchCursor) -> None:
-        """Keep a place, unless it is kept already. Where that fails, the next call tries again."""
-        if not self._stores or watermark == self._saved:
+    async def save(self, cursor: WatchCursor) -> None:
+        """Store a cursor unless it is stored already; after a failure the next call tries again."""
+        if not self._entries or cursor == self._saved:
             return
         try:
-            for store in self._stores:
-                await store.aset(self._key, watermark.to_json())
+            for entry in self._entries:
+                await entry.asave(cursor.to_json())
         except Exception as error:
-            self._pace.failed(error, self._interval)
+            self._backoff.on_failure(error, self._retry_interval)
             return
-        self._pace.worked(self._interval)
-        self._saved = watermark
+        self._backoff.on_success(self._retry_interval)
+        self._saved = cursor

@@ -1,75 +1,91 @@
-"""Which report a task has asked for, over its tries."""
+"""The checkpoint of a report that a task has requested, over its tries."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.endpoints import get_report
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsNotFoundError
 from airflow_provider_ringevents.client.report_status import ReportState, report_status
+from airflow_provider_ringevents.state.entry import StateEntry
 
 if TYPE_CHECKING:
-    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.client.client import Client
 
 _KEY = "ringevents_report"
 
 
-def fingerprint(*rendered: Any) -> str:
-    """A short hash of rendered arguments: what was asked for, so that other arguments never get its report."""
-    return hashlib.sha256(json.dumps(rendered, sort_keys=True, default=str).encode()).hexdigest()[:32]
+class _Checkpoint(NamedTuple):
+    report_id: str
+    fingerprint: str
+    requested_at: float
+
+
+def fingerprint(*arguments: Any) -> str:
+    """Return a short hash of rendered arguments, by which a request is told from one with other arguments."""
+    return hashlib.sha256(json.dumps(arguments, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
 class ReportCheckpoint:
-    """The report of a task, kept in Airflow's task state store (3.3 and later; before, nothing is kept).
+    """The report of a task in Airflow's task state store (3.3 and later; before, nothing is kept).
 
     :param store: the store, or None.
-    :param asked_for: fingerprint of the request; one that differs is not ours any more.
-    :param good_for: seconds after which it is too old to be taken up.
+    :param fingerprint: the fingerprint of the request; a report with another one is not resumed.
+    :param max_age: seconds after which a report is too old to be resumed.
     """
 
-    def __init__(self, store: Any | None, asked_for: str, good_for: float) -> None:
-        self._store = store
-        self._asked_for = asked_for
-        self._good_for = good_for
+    def __init__(self, store: Any | None, fingerprint: str, max_age: float) -> None:
+        self._entry = StateEntry(store, _KEY, _decode)
+        self._fingerprint = fingerprint
+        self._max_age = max_age
 
-    def keep(self, report_id: str, asked_at: float) -> None:
-        """Remember a report, asked for at ``asked_at`` (seconds since the epoch)."""
-        if self._store is not None:
-            self._store.set(_KEY, {"id": report_id, "fingerprint": self._asked_for, "time": asked_at})
+    def save(self, report_id: str, requested_at: float) -> None:
+        """Store a report.
 
-    def drop(self) -> None:
-        """Forget it: the next try asks for a fresh one."""
-        if self._store is not None:
-            self._store.delete(_KEY)
+        :param requested_at: seconds since the epoch.
+        """
+        self._entry.save({"id": report_id, "fingerprint": self._fingerprint, "time": requested_at})
 
-    def recall(self, hook: RingEventsHook) -> tuple[str, float] | None:
-        """The id and time of a report that is still worth waiting for, if there is one."""
-        saved = self._store.get(_KEY) if self._store is not None else None
-        if not isinstance(saved, dict):
+    def clear(self) -> None:
+        """Remove the report, so that the next try requests a new one."""
+        self._entry.clear()
+
+    def load(self, client: Client) -> tuple[str, float] | None:
+        """Return the id and the time of the request of a report that can still become ready, if there is one.
+
+        Any other report that is stored is removed.
+        """
+        stored = self._entry.load()
+        if stored is None:
             return None
-        age = time.time() - saved["time"]
-        if saved["fingerprint"] == self._asked_for and age <= self._good_for and _lives(hook, saved["id"]):
-            return saved["id"], saved["time"]
-        self.drop()
+        age = clock.now() - stored.requested_at
+        is_current = stored.fingerprint == self._fingerprint and age <= self._max_age
+        if is_current and _can_become_ready(client, stored.report_id):
+            return stored.report_id, stored.requested_at
+        self.clear()
         return None
 
     @contextmanager
-    def dropped_on(self, *errors: type[RingEventsError]) -> Iterator[None]:
-        """Forget the report when one of these errors shows that it will never be had."""
+    def clear_on(self, *errors: type[RingEventsError]) -> Iterator[None]:
+        """Remove the report when the block raises one of these errors, which show that it will never be ready."""
         try:
             yield
         except errors:
-            self.drop()
+            self.clear()
             raise
 
 
-def _lives(hook: RingEventsHook, report_id: str) -> bool:
+def _decode(value: Any) -> _Checkpoint:
+    return _Checkpoint(str(value["id"]), str(value["fingerprint"]), float(value["time"]))
+
+
+def _can_become_ready(client: Client, report_id: str) -> bool:
     try:
-        return report_status(hook.client.send(get_report(report_id))).state is not ReportState.FAILED
+        return report_status(client.send(get_report(report_id))).state is not ReportState.FAILED
     except RingEventsNotFoundError:
         return False

@@ -9,24 +9,19 @@ from typing import Any
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.exports.catalog import Collection
 from airflow_provider_ringevents.exports.window import Window
-from airflow_provider_ringevents.observability.progress_log import (
-    Say,
-    format_bytes,
-    format_count,
-    format_duration,
-    log_group,
-)
+from airflow_provider_ringevents.observability.formatting import format_bytes, format_count, format_duration
+from airflow_provider_ringevents.observability.progress_log import LogFunction, log_group
 
 
-def log_start(say: Say, collection: Collection, parent_id: str | None, window: Window | None) -> None:
+def log_start(log: LogFunction, collection: Collection, parent_id: str | None, window: Window | None) -> None:
     """Say which list is exported."""
     whose = f" of {collection.parent} {parent_id}" if parent_id is not None else ""
-    say("Exporting %s%s%s", collection.name, whose, _within(window))
+    log("Exporting %s%s%s", collection.name, whose, _within(window))
 
 
 @contextmanager
 def log_batch(
-    say: Say, collection: Collection, parents: Sequence[Any], window: Window | None
+    log: LogFunction, collection: Collection, parents: Sequence[Any], window: Window | None
 ) -> Iterator[list[dict[str, Any]]]:
     """Fold away what is said of each list, and say what they come to, also when one of them fails.
 
@@ -37,13 +32,13 @@ def log_batch(
     lists = format_count(len(parents), "list")
     try:
         with log_group(
-            say, f"Exporting {lists} of {collection.name}, one for each {collection.parent}{_within(window)}"
+            log, f"Exporting {lists} of {collection.name}, one for each {collection.parent}{_within(window)}"
         ):
             yield manifests
     finally:
         written = [manifest for manifest in manifests if not manifest.get("skipped")]
         skipped = len(manifests) - len(written)
-        say(
+        log(
             "Wrote %d of %s: %s, %s in %s%s",
             len(written),
             lists,

@@ -20,7 +20,7 @@ from airflow_provider_ringevents.exports.catalog import Collection
 from airflow_provider_ringevents.exports.formats import open_row_writer
 from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.exports.reader import CollectionReader
-from airflow_provider_ringevents.observability.progress_log import format_bytes, format_count, format_duration
+from airflow_provider_ringevents.observability.formatting import format_bytes, format_count, format_duration
 from airflow_provider_ringevents.storage import Destination, safe_file_name
 from airflow_provider_ringevents.transfers.base import IfExists
 from airflow_provider_ringevents.transfers.report_upload import ProgressReporter, skip_if_exists

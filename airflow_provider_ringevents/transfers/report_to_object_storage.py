@@ -196,7 +196,8 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
     @translate_errors_decorator
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask for the report; wait and publish here, or defer the wait."""
-        from airflow_provider_ringevents.polling.waiter import ReportWaiter, wait_until_done
+        from airflow_provider_ringevents.polling.reports import ReportWaiter
+        from airflow_provider_ringevents.polling.waiter import wait_until_done
         from airflow_provider_ringevents.storage import Destination
         from airflow_provider_ringevents.transfers.report_upload import skip_if_exists
 
@@ -208,19 +209,19 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
         with self.hook as hook:
             report_id, asked_at = self._report(hook, memory)
             deadline = time.time() + self.wait_timeout
-            visible_from = asked_at + defaults.NOT_FOUND_GRACE
+            not_found_until = asked_at + defaults.NOT_FOUND_GRACE
             if self.deferrable:
                 from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
 
                 self.defer(
                     trigger=RingEventsReportTrigger(
-                        report_id, self.ringevents_conn_id, self.poll_interval, deadline, visible_from
+                        report_id, self.ringevents_conn_id, self.poll_interval, deadline, not_found_until
                     ),
                     method_name="execute_complete",
                 )
-            with memory.dropped_on(RingEventsReportFailedError, RingEventsNotFoundError):
+            with memory.clear_on(RingEventsReportFailedError, RingEventsNotFoundError):
                 wait_until_done(
-                    hook, ReportWaiter(report_id, deadline, self.poll_interval, visible_from, self.log.info)
+                    ReportWaiter(report_id, deadline, self.poll_interval, not_found_until, self.log.info), hook
                 )
             return self._publish(context, hook, report_id, destination, memory)
 
@@ -230,7 +231,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
         from airflow_provider_ringevents.storage import Destination
 
         memory = self._memory(context)
-        with memory.dropped_on(RingEventsReportFailedError, RingEventsNotFoundError):
+        with memory.clear_on(RingEventsReportFailedError, RingEventsNotFoundError):
             report_id: str = parse_payload(event)["report_id"]
         destination = Destination.resolve(self.destination, self.object_storage_conn_id)
         with self.hook as hook:
@@ -244,7 +245,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
 
     def _report(self, hook: RingEventsHook, memory: ReportCheckpoint) -> tuple[str, float]:
         """The report to wait for, and when it was asked for (seconds since the epoch)."""
-        if remembered := memory.recall(hook):
+        if remembered := memory.load(hook.client):
             self.log.info("Taking up report %s, which an earlier try has asked for", remembered[0])
             return remembered
         report = hook.create_report(
@@ -256,7 +257,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
         )
         asked_at = time.time()
         report_id: str = report["id"]
-        memory.keep(report_id, asked_at)
+        memory.save(report_id, asked_at)
         self.log.info("Asked for the %s report of event %s: report %s", self.report_type, self.event_id, report_id)
         return report_id, asked_at
 
@@ -272,7 +273,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
         from airflow_provider_ringevents.transfers.report_upload import upload_report
 
         asked = create_report(self.event_id, self.report_type, self.report_version, allow_undocumented=True)
-        with memory.dropped_on(RingEventsNotFoundError):
+        with memory.clear_on(RingEventsNotFoundError):
             title = hook.get_report(report_id).get("title")
             published = upload_report(
                 hook.client,
@@ -282,7 +283,7 @@ class RingEventsReportToObjectStorageOperator(RingEventsBaseExportOperator):
                 fallback_name=f"{self.report_type}-{self.event_id}.csv",
             )
         self.record_lineage(hook, asked.path, published, destination)
-        memory.drop()
+        memory.clear()
         return self._finish(context, published, report_id=report_id, title=title)
 
     def _finish(

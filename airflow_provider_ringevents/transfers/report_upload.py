@@ -12,7 +12,7 @@ from airflow_provider_ringevents.client.client import Client
 from airflow_provider_ringevents.client.downloads.state import DownloadRestartRequired
 from airflow_provider_ringevents.client.endpoints import download_report
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.observability.progress_log import format_bytes, format_duration
+from airflow_provider_ringevents.observability.formatting import format_bytes, format_duration
 from airflow_provider_ringevents.storage import Destination, safe_file_name
 from airflow_provider_ringevents.transfers.base import IfExists
 

@@ -1,7 +1,7 @@
-"""One client per event loop and connection, shared by all triggers that wait there.
+"""A registry of reference-counted clients: one per event loop and connection, shared by all triggers that wait there.
 
-A client of its own for each wait would cost 20 ms of blocked event loop and a TCP connection each; a connection looked
-up for each poll would cost a call to the API server.
+A client for each wait would block the event loop for 20 ms and hold a TCP connection each; looking the connection up
+for each poll would cost a call to the API server.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -20,68 +20,62 @@ from airflow_provider_ringevents.client.async_client import AsyncClient
 from airflow_provider_ringevents.client.endpoints import Call, list_events
 from airflow_provider_ringevents.client.errors import (
     RingEventsAuthError,
-    RingEventsError,
     RingEventsTransportError,
     RingEventsValidationError,
 )
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
-from airflow_provider_ringevents.client.transport.responses import Envelope
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-from airflow_provider_ringevents.polling.waiter import Waiter
+from airflow_provider_ringevents.polling.waiter import EventListing, PollRequest
 from airflow_provider_ringevents.provisioning.event_lookup import LOOKUP_PAGE_SIZE
-from airflow_provider_ringevents.triggers.turns import Turns
+from airflow_provider_ringevents.triggers._listing_cache import ListingCache
 
 _Result = TypeVar("_Result")
 
 
 class SharedClient:
-    """A client that several triggers use. Made by :func:`shared_client` alone."""
+    """A client that several triggers use; made by :func:`acquire_shared_client`.
+
+    :ivar ref_count: the triggers that use it.
+    """
 
     def __init__(self, conn_id: str) -> None:
+        self.ref_count = 0
         self._hook = RingEventsHook(conn_id)
         self._client: AsyncClient | None = None
         self._lock = asyncio.Lock()
-        # Of all clients that it will have: a pause that the service wants outlasts the key that it was told to.
-        self._gate = AsyncRateLimiter(None, now=clock.monotonic, sleep=clock.async_sleep)
+        # One for all clients that follow each other: a pause that the service asks for outlasts a rotated key.
+        self._rate_limiter = AsyncRateLimiter(None, now=clock.monotonic, sleep=clock.async_sleep)
         self._in_use: Counter[AsyncClient] = Counter()
-        self._listings: dict[str, tuple[float, asyncio.Future[list[dict[str, Any]]]]] = {}
-        self._running: set[asyncio.Future[list[dict[str, Any]]]] = set()
-        self.users = 0
-        self.turns = Turns()
+        self._listings = ListingCache(
+            lambda organization_id: self.with_reauthentication(partial(_list, organization_id))
+        )
 
     @property
     def base_url(self) -> str | None:
-        """Of the API; None while it was not asked."""
+        """Return the base URL of the API; None before the first request."""
         return self._client.settings.base_url if self._client else None
 
-    async def poll(self, call: Call, deadline: float | None = None) -> Envelope:
-        """Send a reading call, one attempt: the next poll is its retry, so that an outage is not multiplied.
+    @property
+    def concurrent_waits(self) -> int:
+        """Return the number of triggers beside the one that asks."""
+        return self.ref_count - 1
 
-        Where the key is refused, the connection is looked up once more, since keys are rotated.
+    async def fetch(self, request: PollRequest, deadline: float | None = None, max_age: float = 0.0) -> Any:
+        """Return the envelope of a call, or the rows of a listing, after one attempt: the next poll is the retry.
 
-        :param deadline: as for :meth:`in_time`.
-        :raises RingEventsError: as the client raises.
+        A request that may queue among many others is given up when it cannot be answered soon after the deadline.
+
+        :param deadline: seconds since the epoch; None: there is none.
+        :param max_age: seconds by which a listing that another trigger has fetched may be older.
+        :raises RingEventsError: the request failed.
         """
-        return await self.in_time(
-            lambda: self.with_client(lambda client: client.send(call, max_attempts=1)),
-            deadline,
-        )
-
-    async def in_time(self, ask: Callable[[], Awaitable[_Result]], deadline: float | None) -> _Result:
-        """The answer, unless it comes later after the deadline than one request may take.
-
-        :param ask: what to wait for.
-        :param deadline: seconds since the epoch; None: there is none. Requests of a crowd may queue for longer.
-        :raises RingEventsTransportError: it did not come.
-        """
-        if deadline is None:
-            return await ask()
         try:
-            async with asyncio.timeout(max(0.0, deadline - clock.now()) + defaults.READ_TIMEOUT) as patience:
-                client = await self._current()  # how long a request may take, its connection says
-                left = max(0.0, deadline - clock.now())
-                patience.reschedule(asyncio.get_running_loop().time() + left + client.settings.timeout)
-                return await ask()
+            async with asyncio.timeout(None) as limit:
+                if deadline is not None:
+                    await self._reschedule(limit, deadline)
+                if isinstance(request, EventListing):
+                    return await self._listings.get(request.organization_id, max_age)
+                return await self.with_reauthentication(partial(_send_once, request))
         except TimeoutError:
             raise RingEventsTransportError(
                 "no answer came in time: the service is slow, or the request stood in line because more is asked of"
@@ -90,33 +84,44 @@ class SharedClient:
                 timed_out=True,
             ) from None
 
-    async def with_client(self, use: Callable[[AsyncClient], Awaitable[_Result]]) -> _Result:
-        """Do something with the client; with another one, from its beginning, where the key is refused and a new one is
-        there.
+    async def _reschedule(self, limit: asyncio.Timeout, deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        limit.reschedule(loop.time() + max(0.0, deadline - clock.now()) + defaults.READ_TIMEOUT)
+        client = await self._current()  # The connection says how long a request may take.
+        limit.reschedule(loop.time() + max(0.0, deadline - clock.now()) + client.settings.timeout)
 
-        :raises RingEventsError: as the client raises.
+    async def with_reauthentication(self, use: Callable[[AsyncClient], Awaitable[_Result]]) -> _Result:
+        """Return what ``use`` returns for the client.
+
+        When the key is refused with a 401 and the connection holds other settings by now, run ``use`` once more with a
+        client for these: keys are rotated while a wait goes on.
+
+        :raises RingEventsError: as ``use`` raises.
         """
         client = await self._current()
         try:
-            return await self._using(client, use)
+            async with self._borrowed(client):
+                return await use(client)
         except RingEventsAuthError as error:
             if error.status != 401:
                 raise
-            fresh = await self._reread(client)
+            fresh = await self._reload_connection(client)
             if fresh is None:
                 raise
-            return await self._using(fresh, use)
+        async with self._borrowed(fresh):
+            return await use(fresh)
 
-    async def _using(self, client: AsyncClient, use: Callable[[AsyncClient], Awaitable[_Result]]) -> _Result:
+    @asynccontextmanager
+    async def _borrowed(self, client: AsyncClient) -> AsyncIterator[None]:
         self._in_use[client] += 1
         try:
-            return await use(client)
+            yield
         finally:
             self._in_use[client] -= 1
-            await self._close_if_left(client)
+            await self._close_if_unused(client)
 
-    async def _close_if_left(self, client: AsyncClient) -> None:
-        """Close a client with an old key when its last request has ended, not under the others' requests."""
+    async def _close_if_unused(self, client: AsyncClient) -> None:
+        """Close a client that was replaced, once its last request has ended."""
         if client is not self._client and not self._in_use[client]:
             del self._in_use[client]
             await client.aclose()
@@ -125,134 +130,65 @@ class SharedClient:
         if self._client is None:
             async with self._lock:
                 if self._client is None:
-                    self._client = self._through_the_gate(await self._hook.get_async_conn())
+                    self._client = self._attach_rate_limiter(await self._hook.get_async_conn())
         return self._client
 
-    def _through_the_gate(self, client: AsyncClient) -> AsyncClient:
-        self._gate.limit(client.settings.rate_limit)
-        client.gate = self._gate
+    def _attach_rate_limiter(self, client: AsyncClient) -> AsyncClient:
+        self._rate_limiter.limit(client.settings.rate_limit)
+        client.gate = self._rate_limiter
         return client
 
-    async def _reread(self, refused: AsyncClient) -> AsyncClient | None:
-        """A client with other settings than the one that was refused; None where they are still the same."""
+    async def _reload_connection(self, refused: AsyncClient) -> AsyncClient | None:
+        """Return a client for the current connection; None if its settings are those that were refused."""
         async with self._lock:
             if self._client is not None and self._client is not refused:
-                return self._client  # another wait has found the new key already
+                return self._client  # Another wait has found the new key.
             fresh = await self._hook.get_async_conn()
             if fresh.settings == refused.settings:
                 await fresh.aclose()
                 return None
-            self._client = self._through_the_gate(fresh)
-        await self._close_if_left(refused)
+            self._client = self._attach_rate_limiter(fresh)
+        await self._close_if_unused(refused)
         return fresh
-
-    async def events(self, organization_id: str, fresh_since: float) -> list[dict[str, Any]]:
-        """All events of an organization; whoever asks while a listing is under way waits for that one.
-
-        :param fresh_since: ``clock.steady()`` after which a listing that has ended must have begun to be good enough.
-        :raises RingEventsError: as the client raises.
-        """
-        begun, listing = self._listings.get(organization_id, (float("-inf"), None))
-        if listing is None or (listing.done() and (begun < fresh_since or _failed(listing))):
-            listing = asyncio.ensure_future(self.with_client(partial(_list, organization_id)))
-            self._running.add(listing)
-            listing.add_done_callback(self._ended)
-            self._listings[organization_id] = (clock.monotonic(), listing)
-        # Shielded: a wait that is cancelled must not take the listing from the others.
-        return await asyncio.shield(listing)
-
-    def _ended(self, listing: asyncio.Future[list[dict[str, Any]]]) -> None:
-        self._running.discard(listing)
-        _failed(listing)  # its error is looked at, also where nobody waits for it any more
 
     async def aclose(self) -> None:
         """Close the connections."""
-        running = list(self._running)
-        for listing in running:
-            listing.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await self._listings.aclose()
         if self._client is not None:
             await self._client.aclose()
+
+
+_CLIENTS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedClient]] = weakref.WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def acquire_shared_client(conn_id: str) -> AsyncIterator[SharedClient]:
+    """Share the client of a connection in the running event loop; the last trigger that leaves closes it.
+
+    :param conn_id: the Airflow connection.
+    """
+    clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
+    client = clients.get(conn_id)
+    if client is None:
+        client = clients[conn_id] = SharedClient(conn_id)
+    client.ref_count += 1
+    try:
+        yield client
+    finally:
+        client.ref_count -= 1
+        if client.ref_count == 0:
+            # Removed before anything is awaited: a trigger that starts meanwhile gets a client of its own.
+            del clients[conn_id]
+            await client.aclose()
+
+
+def _send_once(call: Call, client: AsyncClient) -> Awaitable[Any]:
+    return client.send(call, max_attempts=1)
 
 
 async def _list(organization_id: str, client: AsyncClient) -> list[dict[str, Any]]:
     call = list_events(organization_id)
     try:
         return [event async for event in client.items(call, per_page=LOOKUP_PAGE_SIZE, first_attempts=1)]
-    except RingEventsValidationError:  # so large a page is not taken
+    except RingEventsValidationError:  # The service does not accept pages of that size.
         return [event async for event in client.items(call, first_attempts=1)]
-
-
-def _failed(listing: asyncio.Future[list[dict[str, Any]]]) -> bool:
-    return listing.cancelled() or listing.exception() is not None
-
-
-_CLIENTS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedClient]] = weakref.WeakKeyDictionary()
-
-
-class acquire_shared_client:
-    """The client of a connection in the running event loop; closed when its last user leaves.
-
-    ``async with shared_client(conn_id) as client``: a :class:`SharedClient`.
-
-    :param conn_id: the Airflow connection.
-    """
-
-    # By hand, since there are thousands: a generator made into a context manager is three objects more for each wait,
-    # all of which Python's collector looks at again and again while the loop stands still.
-    __slots__ = ("_clients", "_conn_id", "_shared")
-
-    def __init__(self, conn_id: str) -> None:
-        self._conn_id = conn_id
-
-    async def __aenter__(self) -> SharedClient:
-        self._clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
-        shared = self._clients.get(self._conn_id)
-        if shared is None:
-            shared = self._clients[self._conn_id] = SharedClient(self._conn_id)
-        shared.users += 1
-        self._shared = shared
-        return shared
-
-    async def __aexit__(self, *_: object) -> None:
-        shared = self._shared
-        shared.users -= 1
-        if shared.users == 0:
-            # Out of the table before anything is awaited: who comes now gets a client of its own.
-            if self._clients.get(self._conn_id) is shared:
-                del self._clients[self._conn_id]
-            await shared.aclose()
-
-
-async def poll_until_done(wait: Waiter, client: SharedClient) -> None:
-    """Wait in the triggerer.
-
-    :raises RingEventsError: what ends the wait.
-    """
-    if client.users - 1 > defaults.POLL_RATE_TARGET:
-        # A triggerer starts its waits one after the other: without this the first ones of a thousand poll as if alone.
-        left = defaults.POLL_STARTUP_DELAY if wait.deadline is None else wait.deadline - clock.now()
-        await clock.async_sleep(max(0.0, min(defaults.POLL_STARTUP_DELAY, left)))
-    await client.turns.until_end(_PollJob(wait, client))
-
-
-@dataclass(frozen=True, slots=True)
-class _PollJob:
-    """Each turn of a wait is a poll.
-
-    :ivar client: sends it; how many users it has says how many others poll.
-    """
-
-    wait: Waiter
-    client: SharedClient
-
-    def pause(self) -> float:
-        return self.wait.pause(self.client.users - 1)
-
-    async def take(self) -> bool:
-        try:
-            envelope = await self.client.poll(self.wait.call, self.wait.deadline)
-        except RingEventsError as error:
-            self.wait.failed(error)
-            return False
-        return self.wait.answered(envelope)

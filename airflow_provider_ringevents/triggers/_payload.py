@@ -1,4 +1,4 @@
-"""Reads what a trigger's event says, on the worker."""
+"""The payload of a trigger's event, as the worker reads it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 from airflow_provider_ringevents.client.errors import RingEventsError, error_from_payload
 
 
-def parse_payload(event: Mapping[str, Any] | None, wanted: str = "report_id") -> Mapping[str, Any]:
-    """Return the event of a wait that ended well.
+def parse_payload(payload: Mapping[str, Any] | None, required_field: str = "report_id") -> Mapping[str, Any]:
+    """Return the payload of a wait that ended well.
 
-    :param wanted: what the event must hold.
-    :raises RingEventsError: the error that the event says, or that it makes no sense.
+    :param required_field: the field that the payload must hold.
+    :raises RingEventsError: the error that the payload carries, or the payload is malformed.
     """
-    if not isinstance(event, Mapping) or not isinstance(event.get(wanted), str):
-        raise RingEventsError(f"the trigger's event holds no {wanted!r}: {event!r}", retryable=True)
-    status = event.get("status")
+    if not isinstance(payload, Mapping) or not isinstance(payload.get(required_field), str):
+        raise RingEventsError(f"the trigger's event holds no {required_field!r}: {payload!r}", retryable=True)
+    status = payload.get("status")
     if status == "error":
-        said = event.get("error")
-        raise error_from_payload(said if isinstance(said, Mapping) else {})
+        error = payload.get("error")
+        raise error_from_payload(error if isinstance(error, Mapping) else {})
     if status != "ready":
         raise RingEventsError(f"the trigger's event has an unknown status: {status!r}", retryable=True)
-    return event
+    return payload

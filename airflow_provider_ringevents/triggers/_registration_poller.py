@@ -1,4 +1,4 @@
-"""One poll loop over the registrations of an event, for all watchers of them in one event loop."""
+"""A poll loop over the registrations of an event that all watchers of them in one event loop share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.async_client import AsyncClient
 from airflow_provider_ringevents.client.endpoints import list_registrations
 from airflow_provider_ringevents.polling.backoff import Backoff
-from airflow_provider_ringevents.triggers._change_detection import ChangeScan, ChangeSet, WatchCursor, min_cursor
+from airflow_provider_ringevents.state.watch_cursor import WatchCursor, min_cursor
+from airflow_provider_ringevents.triggers._change_detection import ChangeScan, ChangeSet
 from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PollKey:
-    """What is polled: watchers with the same share their polls."""
+    """The list that is polled; watchers with equal keys share their polls."""
 
     conn_id: str
     event_id: str
@@ -31,106 +32,114 @@ class PollKey:
     filter: str
 
     @classmethod
-    def of(cls, conn_id: str, event_id: str, window_field: str, filter: Mapping[str, Any] | None) -> PollKey:
-        """Build it from a trigger's arguments."""
+    def from_arguments(
+        cls, conn_id: str, event_id: str, window_field: str, filter: Mapping[str, Any] | None
+    ) -> PollKey:
+        """Return the key for the arguments of a trigger."""
         return cls(conn_id, event_id, window_field, json.dumps(filter or {}, sort_keys=True))
 
 
 @dataclass(eq=False, slots=True)
 class Subscriber:
-    """One watcher: what it knows, and how often it wants to hear, in seconds."""
+    """A watcher, with its cursor and its poll interval in seconds."""
 
-    since: WatchCursor
+    cursor: WatchCursor
     poll_interval: float
 
 
 @dataclass
 class RegistrationPoller:
-    """The loop, and who hears what it finds."""
+    """A poll loop and its subscribers.
 
-    watched: PollKey
-    users: int = 0
-    _members: set[Subscriber] = field(default_factory=set)
-    _somebody: asyncio.Event = field(default_factory=asyncio.Event)
+    :ivar ref_count: the triggers that use it, the one that runs the loop included.
+    """
+
+    key: PollKey
+    ref_count: int = 0
+    _subscribers: set[Subscriber] = field(default_factory=set)
+    _has_subscribers: asyncio.Event = field(default_factory=asyncio.Event)
     _unreadable: int = 0
 
     @contextmanager
-    def joined(self, member: Subscriber) -> Iterator[None]:
-        """Hear of the polls that begin from now on."""
-        self._members.add(member)
-        self._somebody.set()
+    def subscribed(self, subscriber: Subscriber) -> Iterator[None]:
+        """Include a subscriber in the polls that begin from now on."""
+        self._subscribers.add(subscriber)
+        self._has_subscribers.set()
         try:
             yield
         finally:
-            self._members.discard(member)
-            if not self._members:
-                self._somebody.clear()
+            self._subscribers.discard(subscriber)
+            if not self._subscribers:
+                self._has_subscribers.clear()
 
-    async def results(self) -> AsyncGenerator[Mapping[Subscriber, ChangeSet], None]:
-        """Poll for ever; what each poll has found for each member. A poll that fails is made again, later each time."""
-        pace = Backoff(f"Watching registrations of event {self.watched.event_id}", log)
-        await self._somebody.wait()
-        await clock.async_sleep(pace.first(self._interval()))
+    async def stream(self) -> AsyncGenerator[Mapping[Subscriber, ChangeSet], None]:
+        """Poll without end, and yield the changes that each poll has found for each subscriber.
+
+        A poll that fails is repeated after a delay that grows with each failure.
+        """
+        backoff = Backoff(f"Watching registrations of event {self.key.event_id}", log)
+        await self._has_subscribers.wait()
+        await clock.async_sleep(backoff.initial_delay(self._poll_interval()))
         while True:
             try:
-                async with acquire_shared_client(self.watched.conn_id) as client:
+                async with acquire_shared_client(self.key.conn_id) as client:
                     while True:
-                        await self._somebody.wait()
-                        found = await client.with_client(self._look)
-                        self._report_unreadable(found)
-                        pause = pace.worked(self._interval())
+                        await self._has_subscribers.wait()
+                        found = await client.with_reauthentication(self._scan)
+                        self._log_unreadable(found)
+                        delay = backoff.on_success(self._poll_interval())
                         yield found
-                        await clock.async_sleep(pause)
+                        await clock.async_sleep(delay)
             except Exception as error:
-                # Whatever it is: a watcher that raises is started anew every two seconds.
-                pause = pace.failed(error, self._interval())
-            # The client was left, so that the next poll sees a connection that was mended meanwhile.
-            await clock.async_sleep(pause)
+                # Of any kind: Airflow restarts a watcher that raises every two seconds.
+                delay = backoff.on_failure(error, self._poll_interval())
+            # The client was released, so that the next poll uses a connection that was corrected meanwhile.
+            await clock.async_sleep(delay)
 
-    async def _look(self, client: AsyncClient) -> dict[Subscriber, ChangeSet]:
-        looks = {member: ChangeScan(member.since, self.watched.window_field) for member in self._members}
-        if not looks:
+    async def _scan(self, client: AsyncClient) -> dict[Subscriber, ChangeSet]:
+        scans = {subscriber: ChangeScan(subscriber.cursor, self.key.window_field) for subscriber in self._subscribers}
+        if not scans:
             return {}
-        since = min_cursor(member.since for member in looks)
-        filter = {**json.loads(self.watched.filter), self.watched.window_field: since.condition}
-        # The next look is the first page's retry: an outage costs one request for each.
-        async for row in client.items(list_registrations(self.watched.event_id, filter), first_attempts=1):
-            for look in looks.values():
-                look.add(row)
-        return {member: look.changes() for member, look in looks.items()}
+        since = min_cursor(subscriber.cursor for subscriber in scans)
+        filter = {**json.loads(self.key.filter), self.key.window_field: since.filter_condition}
+        # The next scan is the retry of the first page: an outage costs one request for each scan.
+        async for row in client.items(list_registrations(self.key.event_id, filter), first_attempts=1):
+            for scan in scans.values():
+                scan.add(row)
+        return {subscriber: scan.changes() for subscriber, scan in scans.items()}
 
-    def _report_unreadable(self, found: Mapping[Subscriber, ChangeSet]) -> None:
+    def _log_unreadable(self, found: Mapping[Subscriber, ChangeSet]) -> None:
         unreadable = max((changes.unreadable for changes in found.values()), default=0)
         if unreadable > self._unreadable:
             log.warning(
                 "Watching registrations of event %s: %d rows without a readable %s, which cannot be noticed",
-                self.watched.event_id,
+                self.key.event_id,
                 unreadable,
-                self.watched.window_field,
+                self.key.window_field,
             )
         self._unreadable = unreadable
 
-    def _interval(self) -> float:
-        return min((member.poll_interval for member in self._members), default=0.0)
+    def _poll_interval(self) -> float:
+        return min((subscriber.poll_interval for subscriber in self._subscribers), default=0.0)
 
 
-_POLLS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[PollKey, RegistrationPoller]] = (
+_POLLERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[PollKey, RegistrationPoller]] = (
     weakref.WeakKeyDictionary()
 )
 
 
 @contextmanager
-def shared_polls(watched: PollKey) -> Iterator[RegistrationPoller]:
-    """The one loop of this event loop for that; dropped when its last user leaves.
+def acquire_shared_poller(key: PollKey) -> Iterator[RegistrationPoller]:
+    """Share the poller for a key in the running event loop; it is dropped when its last user leaves.
 
-    The loop is a user itself: whoever joins while it runs is heard by it.
+    The trigger that runs the loop is a user, too, so that later subscribers join it.
     """
-    all_polls = _POLLS.setdefault(asyncio.get_running_loop(), {})
-    polls = all_polls.setdefault(watched, RegistrationPoller(watched))
-    polls.users += 1
+    pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
+    poller = pollers.setdefault(key, RegistrationPoller(key))
+    poller.ref_count += 1
     try:
-        yield polls
+        yield poller
     finally:
-        polls.users -= 1
-        if polls.users == 0:
-            del all_polls[watched]
+        poller.ref_count -= 1
+        if poller.ref_count == 0:
+            del pollers[key]

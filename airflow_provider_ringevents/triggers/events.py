@@ -1,39 +1,38 @@
-"""Waits for events in the triggerer."""
+"""The triggers that wait for an event and for the copy of an event."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.observability.links import event_url
 from airflow_provider_ringevents.polling.duplications import DuplicationWaiter
 from airflow_provider_ringevents.polling.events import EventCondition, EventWaiter
+from airflow_provider_ringevents.polling.waiter import async_wait_until_done
 from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
-from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client, poll_until_done
+from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client
 
-# One for all waits: a trigger's own is nine objects more for each of thousands.
 log = logging.getLogger(__name__)
 
 
 class RingEventsEventTrigger(BaseTrigger):
-    """Waits until something is true of an event; only reads, and carries nothing but ids, words and numbers.
+    """A trigger that fires once an event meets a condition, or does not in time.
 
-    Its one event holds ``status`` (``ready`` or ``error``) and ``event_id``, and ``page``, the address of the event's
-    page, if the event was seen; an error says itself under ``error`` in plain values.
+    It only reads, and carries nothing but ids, words and numbers. The payload of its one event holds ``status``
+    (``ready`` or ``error``), ``event_id``, the URL of the event's page under ``page`` if the event was read, and, after
+    an error, the error in plain values under ``error``.
 
-    :param event_id: which event.
+    :param event_id: the event.
     :param ringevents_conn_id: the Airflow connection.
     :param condition: ``exists``, ``published``, ``status``, ``started`` or ``ended``.
     :param status: the status word for ``status``.
     :param offset: seconds after (or, negative, before) the start or the end.
-    :param poll_interval: the longest pause between polls, in seconds, while no moment to sleep towards is known.
+    :param poll_interval: the longest delay between polls while no start or end is known, in seconds.
     :param deadline: when to give up, in seconds since the epoch; None: never.
     """
 
@@ -57,7 +56,7 @@ class RingEventsEventTrigger(BaseTrigger):
         self.deadline = deadline
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and arguments, as stored in the metadata database."""
+        """Return the class path and the arguments that the metadata database stores."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
@@ -76,12 +75,12 @@ class RingEventsEventTrigger(BaseTrigger):
         page: str | None = None
         try:
             condition = EventCondition(self.condition, self.status, self.offset)
-            wait = EventWaiter(self.event_id, condition, self.deadline, self.poll_interval, log.info)
+            waiter = EventWaiter(self.event_id, condition, self.deadline, self.poll_interval, log.info)
             async with acquire_shared_client(self.ringevents_conn_id) as client:
                 try:
-                    await poll_until_done(wait, client)
+                    await async_wait_until_done(waiter, client)
                 finally:
-                    page = event_url(wait.event, client.base_url or "")
+                    page = event_url(waiter.event, client.base_url or "")
             event: dict[str, Any] = {"status": "ready", "event_id": self.event_id}
         except RingEventsError as error:
             event = {"status": "error", "event_id": self.event_id, "error": error.to_payload()}
@@ -89,17 +88,17 @@ class RingEventsEventTrigger(BaseTrigger):
 
 
 class RingEventsDuplicationTrigger(BaseTrigger):
-    """Waits until the copy of an event appears. Waits of one organization in one triggerer share their looks.
+    """A trigger that fires once the copy of an event is listed. Waits of one organization share their listings.
 
-    :param organization_id: whose list is searched.
+    :param organization_id: the organization whose events are listed.
     :param source_id: the event that is copied.
-    :param key: what the copy carries in its metadata.
-    :param asked_at: when the duplication was asked for, in seconds since the epoch.
-    :param name: the name that was asked for, if any.
-    :param time_start: the start that was asked for, ISO 8601 with an offset, if any.
-    :param time_end: the end that was asked for, likewise.
+    :param key: the idempotency key that the copy carries in its metadata.
+    :param requested_at: when the duplication was requested, in seconds since the epoch.
+    :param name: the requested name, if any.
+    :param time_start: the requested start, ISO 8601 with an offset, if any.
+    :param time_end: the requested end, likewise.
     :param ringevents_conn_id: the Airflow connection.
-    :param poll_interval: the longest pause between looks, in seconds.
+    :param poll_interval: the longest delay between listings, in seconds.
     :param deadline: when to give up, in seconds since the epoch; None: never.
     """
 
@@ -108,7 +107,7 @@ class RingEventsDuplicationTrigger(BaseTrigger):
         organization_id: str,
         source_id: str,
         key: str,
-        asked_at: float,
+        requested_at: float,
         name: str | None = None,
         time_start: str | None = None,
         time_end: str | None = None,
@@ -120,7 +119,7 @@ class RingEventsDuplicationTrigger(BaseTrigger):
         self.organization_id = organization_id
         self.source_id = source_id
         self.key = key
-        self.asked_at = asked_at
+        self.requested_at = requested_at
         self.name = name
         self.time_start = time_start
         self.time_end = time_end
@@ -129,14 +128,14 @@ class RingEventsDuplicationTrigger(BaseTrigger):
         self.deadline = deadline
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and arguments, as stored in the metadata database."""
+        """Return the class path and the arguments that the metadata database stores."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
                 "organization_id": self.organization_id,
                 "source_id": self.source_id,
                 "key": self.key,
-                "asked_at": self.asked_at,
+                "requested_at": self.requested_at,
                 "name": self.name,
                 "time_start": self.time_start,
                 "time_end": self.time_end,
@@ -147,32 +146,24 @@ class RingEventsDuplicationTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until the copy is there or the deadline has passed."""
+        """Wait until the copy is listed or the deadline has passed."""
         try:
-            event: dict[str, Any] = {"status": "ready", "event_id": await self._copy()}
+            event: dict[str, Any] = {"status": "ready", "event_id": await self._wait_for_copy()}
         except RingEventsError as error:
             event = {"status": "error", "event_id": self.source_id, "error": error.to_payload()}
         yield TriggerEvent(event)
 
-    async def _copy(self) -> str:
-        wanted = ExpectedEvent(
+    async def _wait_for_copy(self) -> str:
+        expected = ExpectedEvent(
             self.key,
             name=self.name,
             time_start=self.time_start,
             time_end=self.time_end,
             source_id=self.source_id,
         )
-        wait = DuplicationWaiter(wanted, self.asked_at, self.deadline, self.poll_interval, log.info)
+        waiter = DuplicationWaiter(
+            self.organization_id, expected, self.requested_at, self.deadline, self.poll_interval, log.info
+        )
         async with acquire_shared_client(self.ringevents_conn_id) as client:
-            while True:
-                pause = wait.pause()
-                await clock.async_sleep(pause)
-                try:
-                    # Half a pause old is fresh enough: what matters is that waits of one organization meet.
-                    listing = partial(client.events, self.organization_id, clock.monotonic() - pause / 2)
-                    events = await client.in_time(listing, self.deadline)
-                except RingEventsError as error:
-                    wait.failed(error)
-                else:
-                    if found := wait.looked(events):
-                        return found
+            await async_wait_until_done(waiter, client)
+        return waiter.copy_id

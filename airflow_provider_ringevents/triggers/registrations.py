@@ -1,4 +1,4 @@
-"""Starts DAG runs when registrations arrive or change: the trigger of an ``AssetWatcher``, on Airflow 3."""
+"""The trigger of an ``AssetWatcher`` that starts DAG runs when registrations arrive or change, on Airflow 3."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from airflow_provider_ringevents.client.types import validate_choice
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.state.cursor_store import CursorStore
-from airflow_provider_ringevents.triggers._change_detection import ChangeSet, WatchCursor
+from airflow_provider_ringevents.state.watch_cursor import WatchCursor
+from airflow_provider_ringevents.triggers._change_detection import ChangeSet
 from airflow_provider_ringevents.triggers._registration_poller import (
     PollKey,
     RegistrationPoller,
     Subscriber,
-    shared_polls,
+    acquire_shared_poller,
 )
 
 log = logging.getLogger(__name__)
@@ -37,25 +38,25 @@ WINDOW_FIELDS: Final = ("updatedAt", "createdAt")
 
 
 class RingEventsRegistrationsTrigger(BaseEventTrigger):
-    """Fires when registrations of an event are new or have changed; never ends, and never fails.
+    """A trigger that fires when registrations of an event are new or have changed; it never ends, and never fails.
 
     Each poll that finds something fires once, with ``event_id``, ``window_field``, ``from`` and ``to`` (the half-open
     window that holds all changes, ISO 8601 in UTC) and ``count``; nothing about people.
 
-    On Airflow 3.3 and later the place is kept in the state of the watched asset, so that nothing is missed while the
+    On Airflow 3.3 and later the cursor is kept in the state of the watched asset, so that nothing is missed while the
     triggerer is down, and watchers of the same event, connection, field and filter share their polls. Before that it is
     kept in memory alone.
 
-    :param event_id: which event.
+    :param event_id: the event.
     :param ringevents_conn_id: the Airflow connection.
     :param poll_interval: seconds between two polls, 10 % more or less; after polls that fail up to 10 minutes.
     :param window_field: which time of a registration counts: ``updatedAt`` (new and changed ones) or ``createdAt`` (new
         ones).
     :param filter: more conditions on the list, such as ``{"refunded": True}``.
-    :param start: where to begin when no place is kept: ISO 8601 with an offset or an aware datetime. Default: what is
-        there at the first start is taken for known.
-    :param lookback: the same as seconds before the start of the trigger.
-    :raises RingEventsConfigError: an argument cannot be used.
+    :param start: the start of the watch when no cursor is kept, ISO 8601 with an offset or an aware datetime. Default:
+        the first start of the trigger; earlier changes are taken for known.
+    :param lookback: the same, as seconds before the start of the trigger.
+    :raises RingEventsConfigError: an argument is invalid.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         self.lookback = lookback
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and arguments, as stored in the metadata database."""
+        """Return the class path and the arguments that the metadata database stores."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
@@ -113,82 +114,80 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
             },
         )
 
-    # --- how Airflow runs it
-
     def shared_stream_key(self) -> Hashable | None:
-        """Watchers with the same key share their polls, on Airflow 3.3 and later."""
+        """Return the key by which watchers share their polls, on Airflow 3.3 and later."""
         return ("ringevents.registrations", self.ringevents_conn_id, self._state_key())
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Mapping[Subscriber, ChangeSet]]:
-        """The polls of all watchers with one key, for ever."""
-        with shared_polls(_watched(kwargs)) as polls:
-            async with aclosing(polls.results()) as results:
-                async for found in results:
+        """Poll without end for all watchers with one key."""
+        with acquire_shared_poller(_poll_key(kwargs)) as poller:
+            async with aclosing(poller.stream()) as stream:
+                async for found in stream:
                     yield found
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
-        """What the shared polls have found for this watcher."""
-        with shared_polls(_watched(self.serialize()[1])) as polls:
-            async for event in self._events(polls, shared_stream):
+        """Fire for the changes that the shared polls have found for this watcher."""
+        with acquire_shared_poller(_poll_key(self.serialize()[1])) as poller:
+            async for event in self._events(poller, shared_stream):
                 yield event
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll alone, as before Airflow 3.3."""
-        polls = RegistrationPoller(_watched(self.serialize()[1]))
-        async with aclosing(polls.results()) as results:
-            async for event in self._events(polls, results):
+        """Poll for this watcher alone, before Airflow 3.3."""
+        poller = RegistrationPoller(_poll_key(self.serialize()[1]))
+        async with aclosing(poller.stream()) as stream:
+            async for event in self._events(poller, stream):
                 yield event
 
-    # --- what it does
-
     async def _events(
-        self, polls: RegistrationPoller, results: AsyncIterator[Mapping[Subscriber, ChangeSet]]
+        self, poller: RegistrationPoller, stream: AsyncIterator[Mapping[Subscriber, ChangeSet]]
     ) -> AsyncIterator[TriggerEvent]:
-        what = f"Watching registrations of event {self.event_id}"
+        name = f"Watching registrations of event {self.event_id}"
         stores = asset_state_stores(self)
-        kept = CursorStore(what, stores, self._state_key(), self.poll_interval)
-        member = Subscriber(await kept.load(self._beginning()), self.poll_interval)
-        log.info("%s by %s from %s on", what, self.window_field, format_timestamp(member.since.begins))
+        cursor_store = CursorStore(name, stores, self._state_key(), self.poll_interval)
+        subscriber = Subscriber(await cursor_store.load(self._initial_cursor()), self.poll_interval)
+        log.info("%s by %s from %s on", name, self.window_field, format_timestamp(subscriber.cursor.lower_bound))
         if not stores:
             log.warning(
                 "%s: this Airflow keeps no state of assets (3.3 and later do), so the place is in memory alone: changes"
                 " while the triggerer is down are not noticed, but for those of the last %g s (lookback)",
-                what,
+                name,
                 self.lookback,
             )
-        await kept.save(member.since)
-        with polls.joined(member):
-            async for found in results:
-                changes = found.get(member)
-                # A poll that began before this watcher had taken in the one before tells nothing new.
-                if changes is None or changes.since is not member.since:
+        await cursor_store.save(subscriber.cursor)
+        with poller.subscribed(subscriber):
+            async for found in stream:
+                changes = found.get(subscriber)
+                # A poll that began before this watcher had processed the one before finds nothing new.
+                if changes is None or changes.since is not subscriber.cursor:
                     continue
                 if changes.count:
                     yield TriggerEvent(changes.payload(self.event_id, self.window_field))
-                member.since = changes.watermark
+                subscriber.cursor = changes.cursor
                 if changes.count and stores:
                     await clock.async_sleep(defaults.WATCH_CHECKPOINT_DELAY)
-                await kept.save(member.since)
+                await cursor_store.save(subscriber.cursor)
 
-    def _beginning(self) -> WatchCursor:
+    def _initial_cursor(self) -> WatchCursor:
         now = datetime.fromtimestamp(clock.now(), UTC)
         if self.start is not None:
             return WatchCursor(to_utc("start", self.start, None))
-        return WatchCursor(now - timedelta(seconds=self.lookback)) if self.lookback else WatchCursor.from_now_on(now)
+        return WatchCursor(now - timedelta(seconds=self.lookback)) if self.lookback else WatchCursor.baseline_at(now)
 
     def _state_key(self) -> str:
-        """Several watchers may serve one asset, each with a place of its own. Hashed: a filter may name people."""
-        watched = "\n".join((self.event_id, self.window_field, _watched(self.serialize()[1]).filter))
-        return f"ringevents_registrations_{hashlib.sha256(watched.encode()).hexdigest()[:16]}"
+        """Return the key of the cursor, one for each watcher of an asset; hashed, since a filter may name people."""
+        key = _poll_key(self.serialize()[1])
+        text = "\n".join((key.event_id, key.window_field, key.filter))
+        return f"ringevents_registrations_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def _watched(arguments: Mapping[str, Any]) -> PollKey:
-    return PollKey.of(*(arguments[name] for name in ("ringevents_conn_id", "event_id", "window_field", "filter")))
+def _poll_key(arguments: Mapping[str, Any]) -> PollKey:
+    names = ("ringevents_conn_id", "event_id", "window_field", "filter")
+    return PollKey.from_arguments(*(arguments[name] for name in names))
 
 
 def _plain(filter: FilterLike | None) -> dict[str, dict[str, Any]] | None:
-    """A filter in plain JSON values, as the metadata database takes it."""
+    """Return a filter as plain JSON values, for the metadata database."""
     if not filter:
         return None
     return {

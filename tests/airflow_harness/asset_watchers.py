@@ -51,6 +51,9 @@ class AssetState:
         if kind == "SetAssetStateStoreByName":
             self.kept[message.name, message.key] = json.dumps(message.value)
             return OKResponse(ok=True)
+        if kind == "DeleteAssetStateStoreByName":
+            self.kept.pop((message.name, message.key), None)
+            return OKResponse(ok=True)
         raise NotImplementedError(kind)
 
 

@@ -26,10 +26,10 @@ def emulator() -> Iterator[Any]:
 @pytest.fixture
 def run_example(ringevents_conn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DagOutcome]:
     """`run_example(name, logical_date=None, **params)`: a whole run that exports into `tmp_path`, without pauses."""
-    from airflow_provider_ringevents.polling.waiter import PollSchedule
+    from airflow_provider_ringevents.polling.schedule import PollSchedule
 
     # The reports are ready at once, so that waiting would only take time. All else is as users have it.
-    monkeypatch.setattr(PollSchedule, "pause", lambda self, now, others=0: 0.01)
+    monkeypatch.setattr(PollSchedule, "next_delay", lambda self, now, concurrent_waits=0: 0.01)
 
     def run(name: str, *, logical_date: datetime | None = None, **params: Any) -> DagOutcome:
         return run_dag(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import clocks
 import pytest
 from airflow_harness import DagOutcome
 from airflow_harness.dags import REFUSED
@@ -243,16 +241,12 @@ class Calendar:
     async def async_sleep(self, seconds: float) -> None:
         self.sleep(seconds)
 
-    def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
-        return clocks.call_at_once(lambda: self.sleep(seconds), call)
-
 
 @pytest.fixture
 def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
     calendar = Calendar()
     monkeypatch.setattr(clock, "now", calendar.now)
-    for name in ("async_sleep", "call_later"):
-        monkeypatch.setattr(clock, name, getattr(calendar, name))
+    monkeypatch.setattr(clock, "async_sleep", calendar.async_sleep)
     monkeypatch.setattr(clock, "monotonic", calendar.now)
     return calendar
 

@@ -28,6 +28,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
 )
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+from airflow_provider_ringevents.polling.waiter import EventListing
 from airflow_provider_ringevents.triggers._client_registry import SharedClient, acquire_shared_client
 
 Connect = Callable[..., str]
@@ -60,9 +61,9 @@ def test_waits_of_one_loop_and_connection_share_a_client(connect: Connect, looku
             assert first is second
             assert other is not first
             for _ in range(3):
-                await first.poll(POLL)
-                await second.poll(POLL)
-                await other.poll(POLL)
+                await first.fetch(POLL)
+                await second.fetch(POLL)
+                await other.fetch(POLL)
 
     with RawServer(lambda seen: IN_PROGRESS) as server:
         connect("one", host=server.url)
@@ -79,7 +80,7 @@ def test_each_loop_has_its_own(connect: Connect, lookups: list[str]) -> None:
     async def run() -> None:
         async with acquire_shared_client("one") as client:
             found.append(client)
-            await client.poll(POLL)
+            await client.fetch(POLL)
 
     with RawServer(lambda seen: IN_PROGRESS) as server:
         connect("one", host=server.url)
@@ -95,16 +96,16 @@ def test_each_loop_has_its_own(connect: Connect, lookups: list[str]) -> None:
 def test_it_is_closed_when_the_last_one_leaves(connect: Connect, lookups: list[str]) -> None:
     async def run(server: RawServer) -> None:
         async with acquire_shared_client("one") as first:
-            await first.poll(POLL)
+            await first.fetch(POLL)
             async with acquire_shared_client("one") as second:
-                await second.poll(POLL)
+                await second.fetch(POLL)
             await asyncio.sleep(0.02)
             assert server.open_connections == 1
-            await first.poll(POLL)
+            await first.fetch(POLL)
         assert await asyncio.to_thread(server.wait_until_closed)
         async with acquire_shared_client("one") as later:
             assert later is not first
-            await later.poll(POLL)
+            await later.fetch(POLL)
         assert await asyncio.to_thread(server.wait_until_closed)
 
     with RawServer(lambda seen: IN_PROGRESS) as server:
@@ -117,7 +118,7 @@ def test_it_is_closed_when_the_last_one_leaves(connect: Connect, lookups: list[s
 def test_it_is_closed_when_a_wait_fails_or_is_cancelled(connect: Connect) -> None:
     async def failing() -> None:
         async with acquire_shared_client("one") as client:
-            await client.poll(POLL)
+            await client.fetch(POLL)
             raise ValueError("a bug in a wait")
 
     async def run(server: RawServer) -> None:
@@ -140,7 +141,7 @@ def test_it_is_closed_when_a_wait_fails_or_is_cancelled(connect: Connect) -> Non
 async def _poll_for_ever() -> None:
     async with acquire_shared_client("one") as client:
         while True:
-            await client.poll(POLL)
+            await client.fetch(POLL)
 
 
 def test_two_hundred_waits_keep_to_the_clients_connections(connect: Connect, lookups: list[str]) -> None:
@@ -150,7 +151,7 @@ def test_two_hundred_waits_keep_to_the_clients_connections(connect: Connect, loo
 
     async def run() -> None:
         async with acquire_shared_client("one") as client:
-            answers = await asyncio.gather(*(client.poll(POLL) for _ in range(200)))
+            answers = await asyncio.gather(*(client.fetch(POLL) for _ in range(200)))
         assert [answer.status for answer in answers] == [202] * 200
 
     with RawServer(handler) as server:
@@ -168,7 +169,7 @@ def test_two_hundred_waits_keep_to_the_clients_connections(connect: Connect, loo
 def test_a_poll_is_one_request(connect: Connect, answer: Response) -> None:
     async def run() -> None:
         async with acquire_shared_client("one") as client:
-            await client.poll(POLL)
+            await client.fetch(POLL)
 
     with RawServer(lambda seen: answer) as server:
         connect("one", host=server.url)
@@ -203,9 +204,9 @@ def test_a_rotated_key_is_read_once_for_all_waits(connect: Connect, lookups: lis
 
     async def run() -> None:
         async with acquire_shared_client("one") as client:
-            answers = await asyncio.gather(*(client.poll(POLL) for _ in range(200)))
+            answers = await asyncio.gather(*(client.fetch(POLL) for _ in range(200)))
             assert [answer.status for answer in answers] == [202] * 200
-            await client.poll(POLL)
+            await client.fetch(POLL)
 
     with RawServer(handler) as server:
         handler.url = server.url
@@ -221,8 +222,8 @@ def test_the_refused_client_is_closed_when_nobody_uses_it_any_more(connect: Conn
 
     async def run(server: RawServer) -> None:
         async with acquire_shared_client("one") as client:
-            await asyncio.gather(*(client.poll(POLL) for _ in range(50)))
-            await client.poll(POLL)
+            await asyncio.gather(*(client.fetch(POLL) for _ in range(50)))
+            await client.fetch(POLL)
             new = {seen.connection for seen in server.requests if NEW_KEY in seen.headers["authorization"]}
             deadline = time.monotonic() + 5
             while server.open_connections > len(new) and time.monotonic() < deadline:
@@ -238,7 +239,7 @@ def test_the_refused_client_is_closed_when_nobody_uses_it_any_more(connect: Conn
 def test_a_key_that_is_still_the_same_stays_refused(connect: Connect, lookups: list[str]) -> None:
     async def run(client: SharedClient) -> None:
         with pytest.raises(RingEventsAuthError):
-            await client.poll(POLL)
+            await client.fetch(POLL)
 
     async def main() -> None:
         async with acquire_shared_client("one") as client:
@@ -255,7 +256,7 @@ def test_a_key_that_is_still_the_same_stays_refused(connect: Connect, lookups: l
 def test_a_key_that_may_not_do_this_is_not_looked_up_again(connect: Connect, lookups: list[str]) -> None:
     async def main() -> None:
         async with acquire_shared_client("one") as client:
-            await client.poll(POLL)
+            await client.fetch(POLL)
 
     with RawServer(lambda seen: error_response(403)) as server:
         connect("one", host=server.url)
@@ -268,7 +269,7 @@ def test_a_key_that_may_not_do_this_is_not_looked_up_again(connect: Connect, loo
 def test_a_missing_connection_is_an_error_of_the_poll(lookups: list[str]) -> None:
     async def main() -> None:
         async with acquire_shared_client("no_such") as client:
-            await client.poll(POLL)
+            await client.fetch(POLL)
 
     with pytest.raises(RingEventsConfigError, match="no_such"):
         asyncio.run(main())
@@ -285,15 +286,14 @@ def listing(seen: Request) -> Response:
 def test_waits_of_one_organization_share_a_listing(connect: Connect) -> None:
     async def main(server: RawServer) -> None:
         async with acquire_shared_client("one") as client:
-            fresh = time.monotonic()
-            found = await asyncio.gather(*(client.events("o", fresh) for _ in range(50)))
+            found = await asyncio.gather(*(client.fetch(EventListing("o"), max_age=60) for _ in range(50)))
             assert found == [[{"id": "e", "name": "n"}]] * 50
             assert len(server.requests) == 1
-            await client.events("o", fresh)
+            await client.fetch(EventListing("o"), max_age=60)
             assert len(server.requests) == 1
-            await client.events("o", time.monotonic())
+            await client.fetch(EventListing("o"))
             assert len(server.requests) == 2
-            await client.events("other", fresh)
+            await client.fetch(EventListing("other"), max_age=60)
             assert len(server.requests) == 3
 
     with RawServer(listing) as server:
@@ -310,7 +310,7 @@ def test_a_listing_that_takes_longer_than_waits_pause_is_not_begun_again_beside_
         async with acquire_shared_client("one") as client:
             asked = []
             for _ in range(10):
-                asked.append(asyncio.create_task(client.events("o", time.monotonic())))
+                asked.append(asyncio.create_task(client.fetch(EventListing("o"))))
                 await asyncio.sleep(0.02)
             assert await asyncio.gather(*asked) == [[{"id": "e", "name": "n"}]] * 10
             assert len(server.requests) == 1
@@ -329,10 +329,9 @@ def test_a_listing_that_failed_is_not_kept(connect: Connect) -> None:
 
     async def main() -> None:
         async with acquire_shared_client("one") as client:
-            fresh = time.monotonic()
             with pytest.raises(Exception, match="404"):
-                await client.events("o", fresh)
-            assert await client.events("o", fresh) == [{"id": "e", "name": "n"}]
+                await client.fetch(EventListing("o"), max_age=60)
+            assert await client.fetch(EventListing("o"), max_age=60) == [{"id": "e", "name": "n"}]
 
     with RawServer(handler) as server:
         connect("one", host=server.url)
@@ -342,9 +341,8 @@ def test_a_listing_that_failed_is_not_kept(connect: Connect) -> None:
 def test_a_wait_that_is_cancelled_leaves_the_listing_to_the_others(connect: Connect) -> None:
     async def main() -> None:
         async with acquire_shared_client("one") as client:
-            fresh = time.monotonic()
-            first = asyncio.create_task(client.events("o", fresh))
-            second = asyncio.create_task(client.events("o", fresh))
+            first = asyncio.create_task(client.fetch(EventListing("o"), max_age=60))
+            second = asyncio.create_task(client.fetch(EventListing("o"), max_age=60))
             await asyncio.sleep(0)
             first.cancel()
             assert await second == [{"id": "e", "name": "n"}]
@@ -362,7 +360,7 @@ def test_a_listing_too_reads_a_rotated_key_again(connect: Connect, lookups: list
 
     async def main() -> None:
         async with acquire_shared_client("one") as client:
-            assert await client.events("o", time.monotonic()) == []
+            assert await client.fetch(EventListing("o")) == []
 
     with RawServer(handler) as server:
         handler.url = server.url
@@ -377,7 +375,7 @@ def test_a_page_size_that_the_service_refuses_is_left_for_the_usual_one(connect:
 
     async def main() -> None:
         async with acquire_shared_client("one") as client:
-            assert len(await client.events("o", time.monotonic())) == 1
+            assert len(await client.fetch(EventListing("o"))) == 1
 
     with RawServer(handler) as server:
         connect("one", host=server.url)
@@ -398,7 +396,7 @@ def test_a_listing_that_nobody_waits_for_any_more_fails_in_silence(connect: Conn
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
         async with acquire_shared_client("one") as client:
-            waiting = asyncio.create_task(client.events("o", time.monotonic()))
+            waiting = asyncio.create_task(client.fetch(EventListing("o")))
             await asyncio.to_thread(asked.wait, 5)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -423,8 +421,7 @@ def test_leaving_ends_a_listing_that_is_under_way(connect: Connect) -> None:
 
     async def main() -> None:
         async with acquire_shared_client("one") as client:
-            fresh = time.monotonic()
-            tasks = [asyncio.create_task(client.events("o", fresh + number)) for number in range(3)]
+            tasks = [asyncio.create_task(client.fetch(EventListing("o"))) for _ in range(3)]
             await asyncio.to_thread(asked.wait, 5)
             for task in tasks:
                 task.cancel()
@@ -442,7 +439,7 @@ def test_server_errors_reach_the_wait(connect: Connect) -> None:
     async def main() -> None:
         async with acquire_shared_client("one") as client:
             with pytest.raises(RingEventsServerError):
-                await client.poll(POLL)
+                await client.fetch(POLL)
 
     with RawServer(lambda seen: error_response(500)) as server:
         connect("one", host=server.url, password=KEY)
@@ -453,7 +450,7 @@ def test_the_service_that_is_down_is_an_error_of_the_poll(connect: Connect) -> N
     async def main() -> None:
         async with acquire_shared_client("one") as client:
             with pytest.raises(RingEventsTransportError):
-                await client.poll(POLL)
+                await client.fetch(POLL)
 
     connect("one", host=f"http://127.0.0.1:{closed_port()}")
     asyncio.run(main())

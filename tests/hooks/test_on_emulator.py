@@ -14,7 +14,8 @@ from contract import operations
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.errors import RingEventsNotFoundError, RingEventsValidationError
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-from airflow_provider_ringevents.polling.waiter import ReportWaiter, wait_until_done
+from airflow_provider_ringevents.polling.reports import ReportWaiter
+from airflow_provider_ringevents.polling.waiter import wait_until_done
 
 TIMES = {"timeStart": "2030-05-01T09:00:00+02:00", "timeEnd": "2030-05-01T17:00:00Z", "timezone": "Berlin"}
 
@@ -83,7 +84,7 @@ def test_every_operation_works_on_the_emulator(hook: RingEventsHook, emulator: A
     assert subscription["id"]
 
     report = hook.create_report(emulator.event_id, "registrations")
-    wait_until_done(hook, ReportWaiter(report["id"], None, 0.1, None, lambda *said: None))
+    wait_until_done(ReportWaiter(report["id"], None, 0.1, None, lambda *said: None), hook)
     assert report["id"] in [row["id"] for row in hook.list_reports(emulator.event_id)]
     assert hook.get_report(report["id"])["id"] == report["id"]
     with hook.download_report(report["id"]) as download:

@@ -71,14 +71,14 @@ class Refusing:
 
 async def refused(client: SharedClient) -> None:
     with pytest.raises(RingEventsRateLimitError):
-        await client.poll(POLL)
+        await client.fetch(POLL)
 
 
 def test_a_429_holds_all_waits_of_the_connection(connect: Connect, hands: Hands) -> None:
     async def main(server: RawServer) -> None:
         async with acquire_shared_client("one") as client, acquire_shared_client("one") as again:
             await refused(client)
-            waiting = [asyncio.ensure_future(each.poll(POLL)) for each in (client, again) for _ in range(10)]
+            waiting = [asyncio.ensure_future(each.fetch(POLL)) for each in (client, again) for _ in range(10)]
             await hands.move(29.9)
             assert len(server.requests) == 1
             await hands.move(0.2)
@@ -97,7 +97,7 @@ def test_another_connection_is_not_held(connect: Connect, hands: Hands) -> None:
         async with acquire_shared_client("one") as client, acquire_shared_client("two") as other:
             await refused(client)
             for _ in range(5):
-                await other.poll(POLL)
+                await other.fetch(POLL)
             assert len(server.requests) == 6
 
     with RawServer(Refusing()) as server:
@@ -122,7 +122,7 @@ def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: Hands) -> Non
 
     async def main(server: RawServer) -> None:
         async with acquire_shared_client("one") as client:
-            first = asyncio.ensure_future(client.poll(POLL))
+            first = asyncio.ensure_future(client.fetch(POLL))
             while not server.requests:
                 await asyncio.sleep(0.005)
             connect("one", host=server.url, password="fresh-key-90ab")
@@ -142,7 +142,7 @@ def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: Hands) -> Non
 def test_the_connection_s_rate_is_that_of_all_its_waits(connect: Connect, hands: Hands) -> None:
     async def main(server: RawServer) -> None:
         async with acquire_shared_client("one") as client:
-            waiting = [asyncio.ensure_future(client.poll(POLL)) for _ in range(8)]
+            waiting = [asyncio.ensure_future(client.fetch(POLL)) for _ in range(8)]
             for second in range(14):
                 await asyncio.sleep(SETTLED)
                 assert len(server.requests) <= 1 + second // 2
@@ -169,7 +169,7 @@ def statuses(emulator: Emulator) -> Counter[int | None]:
 async def forty_polls(hands: Hands) -> None:
     async with acquire_shared_client("one") as client:
         report = endpoints.get_report("none")
-        waiting = [asyncio.ensure_future(client.poll(report)) for _ in range(40)]
+        waiting = [asyncio.ensure_future(client.fetch(report)) for _ in range(40)]
         await asyncio.sleep(3 * SETTLED)
         while not all(task.done() for task in waiting):
             await hands.move(0.125)

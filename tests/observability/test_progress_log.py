@@ -16,16 +16,11 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsServerError
 from airflow_provider_ringevents.client.transport.responses import Envelope
-from airflow_provider_ringevents.observability.progress_log import (
-    LOG_INTERVAL,
-    WaitProgressLogger,
-    format_count,
-    format_duration,
-    log_group,
-)
+from airflow_provider_ringevents.observability.formatting import format_count, format_duration
+from airflow_provider_ringevents.observability.progress_log import LOG_INTERVAL, WaitProgressLogger, log_group
 from airflow_provider_ringevents.polling.duplications import DuplicationWaiter
 from airflow_provider_ringevents.polling.events import EventCondition, EventWaiter
-from airflow_provider_ringevents.polling.waiter import ReportWaiter
+from airflow_provider_ringevents.polling.reports import ReportWaiter
 from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
 
 START = 1_000_000.0
@@ -81,17 +76,17 @@ def answer(**attributes: Any) -> Any:
 def report(said: Said, poll_interval: float) -> tuple[Any, Callable[[int], Any]]:
     wait = ReportWaiter("r", START + 3600, poll_interval, None, said)
     # The word is another one at each poll: what is said may change, how often it is said may not.
-    return wait, lambda poll: wait.answered(answer(status=f"processing {poll}"))
+    return wait, lambda poll: wait.on_response(answer(status=f"processing {poll}"))
 
 
 def event(said: Said, poll_interval: float) -> tuple[Any, Callable[[int], Any]]:
     wait = EventWaiter("e", EventCondition("published"), START + 3600, poll_interval, said)
-    return wait, lambda poll: wait.answered(answer(status=f"draft {poll}", published=False))
+    return wait, lambda poll: wait.on_response(answer(status=f"draft {poll}", published=False))
 
 
 def copy(said: Said, poll_interval: float) -> tuple[Any, Callable[[int], Any]]:
-    wait = DuplicationWaiter(ExpectedEvent("k", source_id="s"), START, START + 3600, poll_interval, said)
-    return wait, lambda poll: wait.looked([{"id": str(each), "name": "other"} for each in range(poll % 10)])
+    wait = DuplicationWaiter("o", ExpectedEvent("k", source_id="s"), START, START + 3600, poll_interval, said)
+    return wait, lambda poll: wait.on_response([{"id": str(each), "name": "other"} for each in range(poll % 10)])
 
 
 WAITS = {"report": report, "event": event, "copy": copy}
@@ -106,10 +101,10 @@ def test_a_wait_says_one_line_a_minute_however_often_it_polls(
     wait, poll = make(said, poll_interval)
     polls = 0
     while time.time < START + 600:
-        time.sleep(wait.pause())
+        time.sleep(wait.next_delay())
         polls += 1
         if failing and polls % 2:
-            wait.failed(RingEventsServerError(f"request {polls}: oops", status=500))
+            wait.on_error(RingEventsServerError(f"request {polls}: oops", status=500))
         else:
             poll(polls)
 
@@ -123,17 +118,17 @@ def test_a_wait_says_one_line_a_minute_however_often_it_polls(
 
 
 def test_a_minute_of_polls_says_one_line(time: FakeClock, said: Said) -> None:
-    notes = WaitProgressLogger("the post", None, said)
+    progress_log = WaitProgressLogger("the post", None, said)
     for _ in range(600):
-        notes.unfinished("no bell has rung")
+        progress_log.log_pending("no bell has rung")
         time.sleep(0.1)
     assert said.lines == ["Waiting for the post: no bell has rung"]
 
 
 def test_a_wait_that_is_over_at_once_says_its_end_alone(time: FakeClock, said: Said) -> None:
-    notes = WaitProgressLogger("the post", START + 60, said)
+    progress_log = WaitProgressLogger("the post", START + 60, said)
     time.sleep(2)
-    notes.finished("The post is here")
+    progress_log.log_done("The post is here")
     assert said.lines == ["The post is here after 2.0 s (1 poll)"]
 
 
@@ -322,6 +317,6 @@ def test_the_export_of_several_lists_is_folded_and_summed_up(emulator: Any, tmp_
 def test_a_deadline_beyond_the_calendar_is_a_line_like_any_other() -> None:
     lines: list[str] = []
     wait = ReportWaiter("r", 1e15, 1, None, lambda text, *arguments: lines.append(text % arguments))
-    wait.pause()
-    assert not wait.answered(Envelope({"data": {"id": "r", "attributes": {}}}, status=202))
+    wait.next_delay()
+    assert not wait.on_response(Envelope({"data": {"id": "r", "attributes": {}}}, status=202))
     assert lines[0].endswith("until the year 10000 at the latest")

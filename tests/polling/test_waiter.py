@@ -38,7 +38,9 @@ from airflow_provider_ringevents.client.report_status import (
 )
 from airflow_provider_ringevents.client.transport.responses import Envelope
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-from airflow_provider_ringevents.polling.waiter import PollSchedule, ReportWaiter, wait_until_done
+from airflow_provider_ringevents.polling.reports import ReportWaiter
+from airflow_provider_ringevents.polling.schedule import PollSchedule
+from airflow_provider_ringevents.polling.waiter import wait_until_done
 
 START = 1_000_000.0
 
@@ -81,11 +83,11 @@ def shortest(low: float, high: float) -> float:
 
 def pauses(number: int, **fields: Any) -> list[float]:
     wait = PollSchedule("it", None, **fields)
-    return [wait.pause(START) for _ in range(number)]
+    return [wait.next_delay(START) for _ in range(number)]
 
 
 def test_pauses_grow_by_half_up_to_the_interval() -> None:
-    made = pauses(12, poll_interval=60, draw=lambda low, high: (low + high) / 2)
+    made = pauses(12, poll_interval=60, uniform=lambda low, high: (low + high) / 2)
     assert made[:8] == pytest.approx([2, 3, 4.5, 6.75, 10.125, 15.1875, 22.78125, 34.171875])
     assert made[8:] == sorted(made[8:])
     assert made[-1] <= 60
@@ -93,8 +95,8 @@ def test_pauses_grow_by_half_up_to_the_interval() -> None:
 
 @pytest.mark.parametrize("poll_interval", [0.05, 1, 2, 60, 3600])
 def test_a_pause_is_a_tenth_longer_or_shorter_and_never_longer_than_the_interval(poll_interval: float) -> None:
-    shorter = pauses(40, poll_interval=poll_interval, draw=shortest)
-    longer = pauses(40, poll_interval=poll_interval, draw=longest)
+    shorter = pauses(40, poll_interval=poll_interval, uniform=shortest)
+    longer = pauses(40, poll_interval=poll_interval, uniform=longest)
     for number, (low, high) in enumerate(zip(shorter, longer, strict=True)):
         steady = min(poll_interval, 2 * 1.5**number)
         assert low == pytest.approx(steady * 0.9)
@@ -102,7 +104,7 @@ def test_a_pause_is_a_tenth_longer_or_shorter_and_never_longer_than_the_interval
 
 
 def test_waits_that_begin_together_do_not_poll_in_step() -> None:
-    draws = [pauses(1, draw=random.Random(seed).uniform)[0] for seed in range(100)]
+    draws = [pauses(1, uniform=random.Random(seed).uniform)[0] for seed in range(100)]
     assert len(set(draws)) == 100
 
 
@@ -113,41 +115,41 @@ def test_waits_that_begin_together_do_not_poll_in_step() -> None:
 )
 @settings(derandomize=True, max_examples=200, deadline=None)
 def test_no_pause_goes_beyond_the_deadline(poll_interval: float, limit: float, seed: int) -> None:
-    wait = PollSchedule("it", START + limit, poll_interval, draw=random.Random(seed).uniform)
+    wait = PollSchedule("it", START + limit, poll_interval, uniform=random.Random(seed).uniform)
     now = START
     for _ in range(300):
-        pause = wait.pause(now)
+        pause = wait.next_delay(now)
         assert 0 <= pause <= poll_interval
         now += pause
         assert now <= START + limit + 1e-6
-    assert wait.pause(START + limit + 100) == 0
+    assert wait.next_delay(START + limit + 100) == 0
 
 
 def test_a_wait_of_a_thousand_polls_does_not_overflow() -> None:
-    assert pauses(5_000, poll_interval=60, draw=longest)[-1] == 60
+    assert pauses(5_000, poll_interval=60, uniform=longest)[-1] == 60
 
 
 @pytest.mark.parametrize(
     ("retry_after", "pause"), [(None, 2.2), (0.0, 2.2), (1.0, 2.2), (30.0, 30.0), (120.0, 120.0), (9_999.0, 120.0)]
 )
 def test_the_next_poll_comes_no_sooner_than_the_service_asked(retry_after: float | None, pause: float) -> None:
-    wait = PollSchedule("it", None, 60, draw=longest)
-    wait.failed(RingEventsRateLimitError("x", status=429, retry_after=retry_after), START)
-    assert wait.pause(START) == pytest.approx(pause)
-    assert wait.pause(START) == pytest.approx(3.3), "once"
+    wait = PollSchedule("it", None, 60, uniform=longest)
+    wait.on_error(RingEventsRateLimitError("x", status=429, retry_after=retry_after), START)
+    assert wait.next_delay(START) == pytest.approx(pause)
+    assert wait.next_delay(START + pause) == pytest.approx(3.3), "once"
 
 
 def test_not_even_what_the_service_asks_goes_beyond_the_deadline() -> None:
-    wait = PollSchedule("it", START + 10, 60, draw=longest)
-    wait.failed(RingEventsServerError("x", status=503, retry_after=100.0), START)
-    assert wait.pause(START) == 10
+    wait = PollSchedule("it", START + 10, 60, uniform=longest)
+    wait.on_error(RingEventsServerError("x", status=503, retry_after=100.0), START)
+    assert wait.next_delay(START) == 10
 
 
 def test_the_interval_is_from_poll_to_poll_however_long_an_answer_takes() -> None:
-    wait = PollSchedule("it", None, 60, first_pause=60, draw=longest)
+    wait = PollSchedule("it", None, 60, initial_delay=60, uniform=longest)
     now, polls = START, []
     for _ in range(5):
-        now += wait.pause(now)
+        now += wait.next_delay(now)
         polls.append(now)
         now += 7
     assert [later - earlier for earlier, later in pairwise(polls)] == pytest.approx([60] * 4)
@@ -155,9 +157,9 @@ def test_the_interval_is_from_poll_to_poll_however_long_an_answer_takes() -> Non
 
 @pytest.mark.parametrize("taken", [40, 10_000], ids=["slow", "the clock was set"])
 def test_a_service_that_is_slower_than_the_interval_is_left_half_of_it(taken: float) -> None:
-    wait = PollSchedule("it", None, 60, first_pause=60, draw=longest)
-    assert wait.pause(START) == 60
-    assert wait.pause(START + 60 + taken) == 30
+    wait = PollSchedule("it", None, 60, initial_delay=60, uniform=longest)
+    assert wait.next_delay(START) == 60
+    assert wait.next_delay(START + 60 + taken) == 30
 
 
 # --- many waits together
@@ -167,9 +169,9 @@ def polls_of(number: int, interval: float, until: float) -> list[float]:
     """When the waits of a triggerer poll that starts with so many."""
     found = []
     for seed in range(number):
-        wait = PollSchedule("it", None, interval, draw=random.Random(seed).uniform)
+        wait = PollSchedule("it", None, interval, uniform=random.Random(seed).uniform)
         now = START
-        while (now := now + wait.pause(now, number - 1)) < START + until:
+        while (now := now + wait.next_delay(now, number - 1)) < START + until:
             found.append(now - START)
     return found
 
@@ -210,9 +212,9 @@ def test_a_short_interval_is_not_made_shorter_for_that(interval: float) -> None:
 
 def test_a_pause_that_the_service_asked_for_is_not_made_shorter_for_that() -> None:
     wait = PollSchedule("it", None, 10)
-    wait.pause(START, others=1000)
-    wait.failed(RingEventsServerError("busy", status=503, retry_after=30.01), START)
-    assert wait.pause(START, others=1000) == 30.01
+    wait.next_delay(START, concurrent_waits=1000)
+    wait.on_error(RingEventsServerError("busy", status=503, retry_after=30.01), START)
+    assert wait.next_delay(START, concurrent_waits=1000) == pytest.approx(30.01)
 
 
 @pytest.mark.parametrize("number", [200, 1_000, 10_000])
@@ -224,13 +226,13 @@ def test_a_crowd_that_starts_does_not_flood_the_service(number: int) -> None:
 
 def test_a_few_waits_still_poll_soon() -> None:
     assert max(min(polls_of(1, 60, until=60)), 2.2) == 2.2
-    wait = PollSchedule("it", None, 60, draw=longest)
-    assert [wait.pause(START, others=3) for _ in range(4)] == pytest.approx([2.2, 3.3, 4.95, 7.425])
+    wait = PollSchedule("it", None, 60, uniform=longest)
+    assert [wait.next_delay(START, concurrent_waits=3) for _ in range(4)] == pytest.approx([2.2, 3.3, 4.95, 7.425])
 
 
 def test_no_wait_of_a_crowd_waits_longer_than_its_interval() -> None:
-    wait = PollSchedule("it", None, 10, draw=longest)
-    assert [wait.pause(START, others=100_000) for _ in range(4)] == pytest.approx([10] * 4)
+    wait = PollSchedule("it", None, 10, uniform=longest)
+    assert [wait.next_delay(START, concurrent_waits=100_000) for _ in range(4)] == pytest.approx([10] * 4)
 
 
 # --- polls that fail
@@ -247,12 +249,12 @@ def test_ten_failures_in_a_row_end_a_wait_and_nine_do_not(error: RingEventsError
     wait = PollSchedule("it", None)
     for _ in range(3):
         for _ in range(9):
-            wait.failed(error, START)
-        wait.unfinished(START)
+            wait.on_error(error, START)
+        wait.record_pending(START)
     for _ in range(9):
-        wait.failed(error, START)
+        wait.on_error(error, START)
     with pytest.raises(type(error)) as caught:
-        wait.failed(error, START)
+        wait.on_error(error, START)
     assert caught.value is error
 
 
@@ -267,35 +269,35 @@ def test_ten_failures_in_a_row_end_a_wait_and_nine_do_not(error: RingEventsError
 )
 def test_a_refused_key_ends_a_wait_at_once(error: RingEventsError) -> None:
     with pytest.raises(type(error)) as caught:
-        PollSchedule("it", None).failed(error, START)
+        PollSchedule("it", None).on_error(error, START)
     assert caught.value is error
 
 
 def test_refusals_for_the_pace_end_no_wait_and_its_deadline_does() -> None:
     wait = PollSchedule("it", START + 100)
     for _ in range(50):
-        wait.failed(LIMIT, START)
+        wait.on_error(LIMIT, START)
     with pytest.raises(RingEventsWaitTimeoutError, match="slow down"):
-        wait.failed(LIMIT, START + 100)
+        wait.on_error(LIMIT, START + 100)
 
 
 def test_what_is_not_visible_yet_is_no_failure_until_it_should_be() -> None:
-    wait = PollSchedule("it", None, visible_from=START + 60)
+    wait = PollSchedule("it", None, not_found_until=START + 60)
     for second in range(60):
-        wait.failed(MISSING, START + second)
+        wait.on_error(MISSING, START + second)
     for _ in range(9):
-        wait.failed(MISSING, START + 60)
+        wait.on_error(MISSING, START + 60)
     with pytest.raises(RingEventsNotFoundError):
-        wait.failed(MISSING, START + 60)
+        wait.on_error(MISSING, START + 60)
 
 
 def test_other_failures_count_while_a_404_does_not() -> None:
-    wait = PollSchedule("it", None, visible_from=START + 60)
+    wait = PollSchedule("it", None, not_found_until=START + 60)
     for _ in range(9):
-        wait.failed(SERVER, START)
-        wait.failed(MISSING, START)
+        wait.on_error(SERVER, START)
+        wait.on_error(MISSING, START)
     with pytest.raises(RingEventsServerError):
-        wait.failed(SERVER, START)
+        wait.on_error(SERVER, START)
 
 
 # --- deadlines
@@ -303,18 +305,18 @@ def test_other_failures_count_while_a_404_does_not() -> None:
 
 def test_the_deadline_ends_a_wait_and_says_how_it_stood() -> None:
     wait = PollSchedule("the moon rising", START + 100)
-    wait.pause(START)
-    wait.unfinished(START + 99.9, "half way")
-    wait.failed(SERVER, START + 99.9)
+    wait.next_delay(START)
+    wait.record_pending(START + 99.9, "half way")
+    wait.on_error(SERVER, START + 99.9)
     with pytest.raises(RingEventsWaitTimeoutError, match=r"the moon rising .* last poll failed: oops") as caught:
-        wait.failed(SERVER, START + 100)
+        wait.on_error(SERVER, START + 100)
     assert caught.value.retryable
     with pytest.raises(RingEventsWaitTimeoutError, match=r"the moon rising .*\(1 poll\); half way"):
-        wait.unfinished(START + 100, "half way")
+        wait.record_pending(START + 100, "half way")
 
 
 def test_without_a_deadline_a_wait_goes_on() -> None:
-    PollSchedule("it", None).unfinished(1e12, "still")
+    PollSchedule("it", None).record_pending(1e12, "still")
 
 
 # --- reports
@@ -402,11 +404,11 @@ class Waited:
                 "r",
                 options.get("deadline", START + 3600),
                 options.get("poll_interval", 60.0),
-                options.get("visible_from"),
+                options.get("not_found_until"),
                 lambda message, *arguments: self.said.append(message % arguments),
             )
             with RingEventsHook() as hook:
-                wait_until_done(hook, wait)
+                wait_until_done(wait, hook)
 
 
 IN_PROGRESS = json_response({"data": {"id": "r", "attributes": {"status": "processing"}}}, 202)
@@ -434,7 +436,7 @@ def test_a_wait_polls_at_its_deadline_once_more_and_then_gives_up(
 ) -> None:
     unknown = json_response({"data": {"id": "r", "attributes": {"status": UNKNOWN}}})
     waited = Waited(unknown)
-    with pytest.raises(RingEventsWaitTimeoutError, match=f"report r being ready.*'{UNKNOWN}' .not a word that we know"):
+    with pytest.raises(RingEventsWaitTimeoutError, match=f"report r being ready.*'{UNKNOWN}' .an unknown word"):
         waited.run(monkeypatch, deadline=START + 600)
     assert time.time == pytest.approx(START + 600)
     assert len(waited.server.requests) == len(time.slept)
@@ -460,14 +462,14 @@ def test_a_poll_is_one_request(time: FakeClock, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_report_that_is_not_visible_yet_is_waited_for(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     waited = Waited(lambda seen: READY if time.time >= START + 55 else error_response(404))
-    waited.run(monkeypatch, visible_from=START + 60, poll_interval=3.0)
+    waited.run(monkeypatch, not_found_until=START + 60, poll_interval=3.0)
     assert len(waited.server.requests) > defaults.POLL_FAILURES
 
 
 def test_a_lasting_404_ends_the_wait(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     waited = Waited(error_response(404))
     with pytest.raises(RingEventsNotFoundError):
-        waited.run(monkeypatch, visible_from=START + 60)
+        waited.run(monkeypatch, not_found_until=START + 60)
     assert time.time > START + 60
 
 

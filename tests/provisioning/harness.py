@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-import clocks
 import tenacity.nap
 from airflow_harness import Run
 
@@ -58,9 +57,6 @@ class Hours:
         self.sleep(seconds)
         await asyncio.sleep(0)
 
-    def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
-        return clocks.call_at_once(lambda: self.sleep(seconds), call)
-
     @contextmanager
     def passing(self) -> Iterator[Hours]:
         """Every pause of the package is one of these."""
@@ -69,7 +65,6 @@ class Hours:
             patch.object(clock, "monotonic", self.now),
             patch.object(clock, "sleep", self.sleep),
             patch.object(clock, "async_sleep", self.async_sleep),
-            patch.object(clock, "call_later", self.call_later),
             patch.object(tenacity.nap, "time", SimpleNamespace(sleep=self.sleep)),
         ):
             yield self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_ringevents.observability.progress_log import format_bytes
+from airflow_provider_ringevents.observability.formatting import format_bytes
 from airflow_provider_ringevents.transfers.report_upload import ProgressReporter
 
 MIB = 2**20

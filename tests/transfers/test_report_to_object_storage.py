@@ -199,21 +199,21 @@ def test_a_remembered_report_that_is_dead_is_dropped(
         emulator.state.settings.report_status = None
     run = export(wait_timeout=3600)
     saved: dict[str, Any] = {}
-    original = memory.ReportCheckpoint.recall
+    original = memory.ReportCheckpoint.load
 
-    def recall(self: Any, hook: Any) -> Any:
+    def load(self: Any, client: Any) -> Any:
         if not saved:
             import time
 
             saved.update(
                 id="gone" if remembered == "gone" else old,
-                fingerprint="other" if remembered == "other request" else self._asked_for,
+                fingerprint="other" if remembered == "other request" else self._fingerprint,
                 time=time.time() - (7200 if remembered == "too old" else 0),
             )
-            self._store.set("ringevents_report", saved)
-        return original(self, hook)
+            self._entry.save(saved)
+        return original(self, client)
 
-    monkeypatch.setattr(memory.ReportCheckpoint, "recall", recall)
+    monkeypatch.setattr(memory.ReportCheckpoint, "load", load)
     import time
 
     time.sleep(0.1)

@@ -17,7 +17,8 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsRateLimitError, RingEventsTransportError
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp
 from airflow_provider_ringevents.polling.backoff import Backoff
-from airflow_provider_ringevents.triggers._change_detection import ChangeScan, ChangeSet, WatchCursor, min_cursor
+from airflow_provider_ringevents.state.watch_cursor import WatchCursor, min_cursor
+from airflow_provider_ringevents.triggers._change_detection import ChangeScan, ChangeSet
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -41,21 +42,21 @@ class TestLook:
     def test_nothing_is_nothing(self) -> None:
         since = WatchCursor(NOON, frozenset({"a"}))
         changes = look(since)
-        assert (changes.count, changes.watermark) == (0, since)
+        assert (changes.count, changes.cursor) == (0, since)
 
     def test_the_watermark_is_the_latest_time_with_all_that_have_it(self) -> None:
         changes = look(WatchCursor(NOON), row("b", 2), row("a", 1), row("c", 2))
         assert changes.count == 3
-        assert changes.watermark == WatchCursor(at(2), frozenset({"b", "c"}))
+        assert changes.cursor == WatchCursor(at(2), frozenset({"b", "c"}))
 
     def test_a_row_at_the_watermark_is_new_unless_it_was_seen(self) -> None:
         changes = look(WatchCursor(NOON, frozenset({"a"})), row("a", 0), row("b", 0))
         assert changes.count == 1
-        assert changes.watermark == WatchCursor(NOON, frozenset({"a", "b"}))
+        assert changes.cursor == WatchCursor(NOON, frozenset({"a", "b"}))
 
     def test_a_row_that_is_missed_once_stays_known(self) -> None:
         since = WatchCursor(NOON, frozenset({"a", "b"}))
-        assert look(since, row("a", 0)).watermark == since
+        assert look(since, row("a", 0)).cursor == since
 
     def test_a_row_that_changes_again_is_new(self) -> None:
         assert look(WatchCursor(NOON, frozenset({"a"})), row("a", 1)).count == 1
@@ -68,12 +69,12 @@ class TestLook:
     def test_with_more_ties_than_are_kept_the_time_alone_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(defaults, "WATCH_MAX_BOUNDARY_IDS", 2)
         changes = look(WatchCursor(NOON), *(row(name, 1) for name in "abcd"))
-        assert (changes.count, changes.watermark) == (4, WatchCursor(at(1), None))
-        assert changes.watermark.condition == {"gt": "2026-05-01T12:00:01Z"}
+        assert (changes.count, changes.cursor) == (4, WatchCursor(at(1), None))
+        assert changes.cursor.filter_condition == {"gt": "2026-05-01T12:00:01Z"}
         # Though a service that compares something else gives them again.
-        assert look(changes.watermark, row("a", 1)).count == 0
-        after = look(changes.watermark, row("e", 2))
-        assert (after.count, after.watermark) == (1, WatchCursor(at(2), frozenset({"e"})))
+        assert look(changes.cursor, row("a", 1)).count == 0
+        after = look(changes.cursor, row("e", 2))
+        assert (after.count, after.cursor) == (1, WatchCursor(at(2), frozenset({"e"})))
 
     def test_a_row_without_a_time_is_counted_apart(self) -> None:
         changes = look(WatchCursor(NOON), {"id": "a", "updatedAt": None}, {"id": "b"}, row("c", 1))
@@ -112,21 +113,21 @@ class TestLook:
                 changes = look(watermark, *shown)
                 assert changes.count == len(rows.items() - found)
                 found |= rows.items()
-                watermark = changes.watermark
+                watermark = changes.cursor
 
 
 class TestBeginning:
-    def test_from_now_on_looks_back_to_find_the_service_s_clock_and_calls_nothing_new(self) -> None:
-        since = WatchCursor.from_now_on(NOON)
-        assert since.condition == {"gte": "2026-05-01T11:00:00Z"}
+    def test_baseline_at_looks_back_to_find_the_service_s_clock_and_calls_nothing_new(self) -> None:
+        since = WatchCursor.baseline_at(NOON)
+        assert since.filter_condition == {"gte": "2026-05-01T11:00:00Z"}
         changes = look(since, row("a", -600), row("b", -700))
         assert changes.count == 0
-        assert changes.watermark == WatchCursor(at(-600), frozenset({"a"}))
+        assert changes.cursor == WatchCursor(at(-600), frozenset({"a"}))
         # A service whose clock is ten minutes behind ours.
-        assert look(changes.watermark, row("a", -600), row("c", -599)).count == 1
+        assert look(changes.cursor, row("a", -600), row("c", -599)).count == 1
 
     def test_what_has_changed_since_the_start_is_new_at_the_first_look(self) -> None:
-        changes = look(WatchCursor.from_now_on(NOON), row("a", -600), row("b", 5))
+        changes = look(WatchCursor.baseline_at(NOON), row("a", -600), row("b", 5))
         assert changes.count == 1
         assert changes.payload("e1", "updatedAt")["from"] == "2026-05-01T12:00:00Z"
 
@@ -147,7 +148,7 @@ class TestPayload:
 
     def test_windows_leave_no_gap(self) -> None:
         first = look(WatchCursor(NOON), row("a", 1.5))
-        second = look(first.watermark, row("b", 90))
+        second = look(first.cursor, row("b", 90))
         assert second.payload("e1", "updatedAt")["from"] <= first.payload("e1", "updatedAt")["to"]
 
 
@@ -158,17 +159,19 @@ class TestKeeping:
             WatchCursor(at(0.25), frozenset({"b", "a"})),
             WatchCursor(NOON),
             WatchCursor(NOON, None),
-            WatchCursor.from_now_on(NOON),
+            WatchCursor.baseline_at(NOON),
         ],
     )
     def test_it_survives_json(self, watermark: WatchCursor) -> None:
         assert WatchCursor.from_json(json.loads(json.dumps(watermark.to_json()))) == watermark
 
     @pytest.mark.parametrize(
-        "value", ["", 1, [], {}, {"time": "x", "ids": []}, {"time": format_timestamp(NOON), "ids": "a"}]
+        "value",
+        ["", 1, [], {}, {"time": "x", "ids": [], "baseline": None}, {"time": "2026-01-01T00:00:00Z", "ids": "a"}],
     )
-    def test_what_is_no_watermark_is_none(self, value: Any) -> None:
-        assert WatchCursor.from_json(value) is None
+    def test_what_is_no_cursor_is_refused(self, value: Any) -> None:
+        with pytest.raises((LookupError, TypeError, ValueError)):
+            WatchCursor.from_json(value)
 
     def test_the_ids_of_the_most_ties_fit_into_airflow_s_limit(self) -> None:
         ids = frozenset(f"{number:025d}" for number in range(defaults.WATCH_MAX_BOUNDARY_IDS))
@@ -193,35 +196,35 @@ class TestEarliest:
     def test_a_new_one_does_not_reach_back(self) -> None:
         """Its first look does, but only to learn what the service's clock says."""
         kept = WatchCursor(at(-60), frozenset({"a"}))
-        assert min_cursor([WatchCursor.from_now_on(NOON), kept]) == kept
-        fresh = WatchCursor.from_now_on(NOON)
+        assert min_cursor([WatchCursor.baseline_at(NOON), kept]) == kept
+        fresh = WatchCursor.baseline_at(NOON)
         assert min_cursor([fresh, WatchCursor(at(60))]) == fresh
 
 
 class TestPace:
     @pytest.fixture
     def pace(self) -> Backoff:
-        return Backoff("watching", logging.getLogger("pace"), draw=lambda low, high: (low + high) / 2)
+        return Backoff("watching", logging.getLogger("pace"), uniform=lambda low, high: (low + high) / 2)
 
     def test_pauses_grow_up_to_ten_minutes_and_start_over(self, pace: Backoff) -> None:
         error = RingEventsTransportError("no answer", sent=False)
-        pauses = [pace.failed(error, 60) for _ in range(6)]
+        pauses = [pace.on_failure(error, 60) for _ in range(6)]
         assert pauses == pytest.approx([60, 120, 240, 480, 600, 600])
-        assert pace.worked(60) == pytest.approx(60)
-        assert pace.failed(error, 60) == pytest.approx(60)
+        assert pace.on_success(60) == pytest.approx(60)
+        assert pace.on_failure(error, 60) == pytest.approx(60)
 
     def test_an_interval_of_hours_is_not_cut(self, pace: Backoff) -> None:
         error = RingEventsTransportError("no answer", sent=False)
-        assert [pace.failed(error, 7200) for _ in range(200)][-1] == pytest.approx(7200)
+        assert [pace.on_failure(error, 7200) for _ in range(200)][-1] == pytest.approx(7200)
 
     def test_retry_after_is_obeyed_within_reason(self, pace: Backoff) -> None:
-        assert pace.failed(RingEventsRateLimitError("slowly", status=429, retry_after=900.0), 60) == 900
-        assert pace.failed(RingEventsRateLimitError("never", status=429, retry_after=1e9), 60) == 3600
+        assert pace.on_failure(RingEventsRateLimitError("slowly", status=429, retry_after=900.0), 60) == 900
+        assert pace.on_failure(RingEventsRateLimitError("never", status=429, retry_after=1e9), 60) == 3600
 
     def test_many_do_not_go_in_step(self) -> None:
         paces = [Backoff("watching", logging.getLogger("pace")) for _ in range(50)]
-        firsts = [pace.first(60) for pace in paces]
-        pauses = [pace.worked(60) for pace in paces]
+        firsts = [pace.initial_delay(60) for pace in paces]
+        pauses = [pace.on_success(60) for pace in paces]
         assert len({round(first, 3) for first in firsts}) > 40
         assert all(0 <= first <= defaults.WATCH_INITIAL_JITTER for first in firsts)
         assert len({round(pause, 3) for pause in pauses}) > 40
@@ -236,7 +239,7 @@ class TestPace:
         said = []
         for number in range(1, 26):
             caplog.clear()
-            pace.failed(error, 60)
+            pace.on_failure(error, 60)
             if caplog.records:
                 said.append(number)
             if number == 15:
@@ -244,15 +247,15 @@ class TestPace:
         assert said == [1, 10, 16, 20]
         caplog.clear()
         with caplog.at_level(logging.INFO):
-            pace.worked(60)
-            pace.worked(60)
+            pace.on_success(60)
+            pace.on_success(60)
         assert [record.message for record in caplog.records] == ["watching: works again after 25 failures in a row"]
-        pace.failed(error, 60)
+        pace.on_failure(error, 60)
         assert "no answer" in caplog.text
 
     def test_what_nobody_foresaw_is_said_with_where_it_came_from(
         self, pace: Backoff, caplog: pytest.LogCaptureFixture
     ) -> None:
-        pace.failed(KeyError("id"), 60)
+        pace.on_failure(KeyError("id"), 60)
         assert "KeyError" in caplog.text
         assert caplog.records[0].exc_info is not None

@@ -12,8 +12,9 @@ import pytest
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults, endpoints
-from airflow_provider_ringevents.polling.waiter import PollSchedule
-from airflow_provider_ringevents.triggers._client_registry import SharedClient, poll_until_done
+from airflow_provider_ringevents.polling.schedule import PollSchedule
+from airflow_provider_ringevents.polling.waiter import PollRequest, async_wait_until_done
+from airflow_provider_ringevents.triggers._client_registry import SharedClient
 
 START = 1_000_000.0
 
@@ -25,7 +26,7 @@ class Polled(SharedClient):
         super().__init__("nowhere")
         self.at: list[float] = []
 
-    async def poll(self, call: Any, deadline: float | None = None) -> Any:
+    async def fetch(self, request: PollRequest, deadline: float | None = None, max_age: float = 0.0) -> Any:
         self.at.append(clock.now() - START)
         await asyncio.sleep(0.05)
         return {}
@@ -34,20 +35,19 @@ class Polled(SharedClient):
 class Endless:
     """A wait for what never comes."""
 
-    call = endpoints.get_report("r")
-
     def __init__(self, seed: int, deadline: float | None = None) -> None:
+        self.request: PollRequest = endpoints.get_report("r")
         self.deadline = deadline
-        self._wait = PollSchedule("it", deadline, 60, draw=random.Random(seed).uniform)
+        self._schedule = PollSchedule("it", deadline, 60, uniform=random.Random(seed).uniform)
 
-    def pause(self, others: int = 0) -> float:
-        return self._wait.pause(clock.now(), others)
+    def next_delay(self, concurrent_waits: int = 0) -> float:
+        return self._schedule.next_delay(clock.now(), concurrent_waits)
 
-    def answered(self, envelope: Any) -> bool:
-        self._wait.unfinished(clock.now())
+    def on_response(self, response: Any) -> bool:
+        self._schedule.record_pending(clock.now())
         return False
 
-    def failed(self, error: Any) -> None:
+    def on_error(self, error: Any) -> None:
         raise AssertionError("no poll fails here")
 
 
@@ -59,8 +59,8 @@ def polls_of(waits: int, seconds: float, monkeypatch: pytest.MonkeyPatch) -> lis
         client = Polled()
 
         async def wait(seed: int) -> None:
-            client.users += 1
-            await poll_until_done(Endless(seed), client)
+            client.ref_count += 1
+            await async_wait_until_done(Endless(seed), client)
 
         tasks = [asyncio.ensure_future(wait(seed)) for seed in range(waits)]
         await asyncio.wait(tasks, timeout=seconds)
@@ -88,9 +88,9 @@ def test_a_wait_of_a_crowd_ends_at_its_deadline(monkeypatch: pytest.MonkeyPatch)
 
     async def main() -> list[float]:
         client = Polled()
-        client.users = 1_000
+        client.ref_count = 1_000
         with pytest.raises(Exception, match="did not happen in time"):
-            await poll_until_done(Endless(1, deadline=START + 0.3), client)
+            await async_wait_until_done(Endless(1, deadline=START + 0.3), client)
         return client.at
 
     assert clocks.run_in_virtual_time(main()) == pytest.approx([0.3])

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-import clocks
 import pytest
 from client_drivers import KEY
 from raw_server import (
@@ -30,7 +29,7 @@ from raw_server import (
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.polling.waiter import PollSchedule
+from airflow_provider_ringevents.polling.schedule import PollSchedule
 
 IN_PROGRESS = json_response({"data": {"id": "r", "attributes": {"status": "processing"}}}, 202)
 READY = json_response({"data": {"id": "r", "attributes": {"status": "ready"}}})
@@ -54,14 +53,11 @@ class Hours:
         self.sleep(seconds)
         await asyncio.sleep(0)
 
-    def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
-        return clocks.call_at_once(lambda: self.sleep(seconds), call)
-
 
 @pytest.fixture
 def hours(monkeypatch: pytest.MonkeyPatch) -> Hours:
     fake = Hours()
-    for name in ("now", "sleep", "async_sleep", "call_later"):
+    for name in ("now", "sleep", "async_sleep"):
         monkeypatch.setattr(clock, name, getattr(fake, name))
     monkeypatch.setattr(clock, "monotonic", fake.now)
     return fake
@@ -78,10 +74,11 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 def on_the_worker(poll_interval: float) -> None:
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.polling.waiter import ReportWaiter, wait_until_done
+    from airflow_provider_ringevents.polling.reports import ReportWaiter
+    from airflow_provider_ringevents.polling.waiter import wait_until_done
 
     with RingEventsHook() as hook:
-        wait_until_done(hook, ReportWaiter("r", None, poll_interval, None, lambda *said: None))
+        wait_until_done(ReportWaiter("r", None, poll_interval, None, lambda *said: None), hook)
 
 
 async def triggered(poll_interval: float, report_id: str = "r") -> None:
@@ -197,14 +194,14 @@ def test_an_outage_of_some_polls_costs_each_wait_as_many_requests(
     hours: Hours, connect: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses = 0
-    real = PollSchedule.pause
+    real = PollSchedule.next_delay
 
     def counted(*args: Any) -> float:
         nonlocal pauses
         pauses += 1
         return real(*args)
 
-    monkeypatch.setattr(PollSchedule, "pause", counted)
+    monkeypatch.setattr(PollSchedule, "next_delay", counted)
     waits, before, during = 100, 3, 6
     polls: Counter[str] = Counter()
     phases: Counter[str] = Counter()
@@ -232,7 +229,7 @@ def test_looks_at_a_list_cost_one_request_each_in_an_outage(hours: Hours, connec
     from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger
 
     async def events() -> list[Any]:
-        trigger = RingEventsDuplicationTrigger("o", "e", "key", asked_at=hours.time, poll_interval=60)
+        trigger = RingEventsDuplicationTrigger("o", "e", "key", requested_at=hours.time, poll_interval=60)
         return [event.payload async for event in trigger.run()]
 
     with RawServer(lambda seen: error_response(503)) as server:

@@ -470,7 +470,7 @@ class TestBadWeather:
                 await known(emulator)
                 assert _client_registry._CLIENTS[asyncio.get_running_loop()]
             assert not _client_registry._CLIENTS[asyncio.get_running_loop()]
-            assert not _registration_poller._POLLS.get(asyncio.get_running_loop())
+            assert not _registration_poller._POLLERS.get(asyncio.get_running_loop())
             before = emulator.count()
             await asyncio.sleep(5 * INTERVAL)
             assert emulator.count() == before
@@ -604,7 +604,7 @@ class TestPlace:
                 await watcher.wait_for(1)
 
         run(scenario())
-        assert "what is no place" in caplog.text
+        assert "has an unreadable value under" in caplog.text
 
     def test_an_asset_that_comes_later_does_not_take_the_first_one_s_place(self, emulator: Any, trigger: Any) -> None:
         async def scenario() -> None:

@@ -46,7 +46,7 @@ def report_id(emulator: Any, ringevents_conn: str) -> str:
 def test_its_row_holds_ids_and_numbers_and_survives_airflows_serialization() -> None:
     from airflow.serialization.serialized_objects import BaseSerialization
 
-    one = trigger(report_id="r", ringevents_conn_id="c", poll_interval=5.0, deadline=123.5, visible_from=None)
+    one = trigger(report_id="r", ringevents_conn_id="c", poll_interval=5.0, deadline=123.5, not_found_until=None)
     path, arguments = one.serialize()
 
     assert path == "airflow_provider_ringevents.triggers.reports.RingEventsReportTrigger"

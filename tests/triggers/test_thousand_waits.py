@@ -119,7 +119,7 @@ def test_a_hundred_watchers_leave_no_socket_and_no_task(
                     await asyncio.sleep(0.01)
             assert _open_sockets() > before
         assert not any(_client_registry._CLIENTS.values())
-        assert not any(_registration_poller._POLLS.values())
+        assert not any(_registration_poller._POLLERS.values())
         assert await _sockets_again(before) <= before
 
     asyncio.run(watch())

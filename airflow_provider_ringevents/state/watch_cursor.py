@@ -1,0 +1,81 @@
+"""The position of a watcher in a list that grows and changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, parse_timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class WatchCursor:
+    """The position up to which a watcher knows the changes of a list.
+
+    :ivar time: the latest time that a row was seen with, aware and in UTC; or the start of the watch.
+    :ivar ids: the rows that were seen with exactly this time, which other rows may still get; None: too many to keep.
+    :ivar baseline: a time, before the first scan, before which no change is new although none was seen.
+    """
+
+    time: datetime
+    ids: frozenset[str] | None = frozenset()
+    baseline: datetime | None = None
+
+    @classmethod
+    def baseline_at(cls, now: datetime) -> WatchCursor:
+        """Return a cursor for which all changes until ``now`` are known.
+
+        The first scan reaches further back: it finds the latest time by the clock of the service, which counts from
+        then on.
+        """
+        return cls(now - timedelta(seconds=defaults.WATCH_CLOCK_SLACK), baseline=now)
+
+    @property
+    def lower_bound(self) -> datetime:
+        """Return the time at which unknown changes begin."""
+        return self.baseline or self.time
+
+    @property
+    def filter_condition(self) -> dict[str, str]:
+        """Return the condition on the time by which the list is filtered."""
+        return {"gt" if self.ids is None else "gte": format_timestamp(self.time)}
+
+    def has_seen(self, row_id: str, time: datetime) -> bool:
+        """Return True when a row with that time is not new."""
+        if time < self.lower_bound:
+            return True
+        return time == self.time and (self.ids is None or row_id in self.ids)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the cursor as plain JSON values."""
+        return {
+            "time": format_timestamp(self.time),
+            "ids": None if self.ids is None else sorted(self.ids),
+            "baseline": format_timestamp(self.baseline) if self.baseline else None,
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> WatchCursor:
+        """Return the cursor that :meth:`to_json` has written.
+
+        :raises ValueError: the value is something else; likewise :class:`LookupError` and :class:`TypeError`.
+        """
+        time, ids = parse_timestamp(value["time"], None), value["ids"]
+        if time is None or not (ids is None or isinstance(ids, list)):
+            raise ValueError(f"not a cursor: {value!r:.200}")
+        return cls(time, None if ids is None else frozenset(map(str, ids)), parse_timestamp(value["baseline"], None))
+
+
+def min_cursor(cursors: Iterable[WatchCursor]) -> WatchCursor:
+    """Return the earliest of several cursors, after which none of them misses a change.
+
+    Of cursors with the same time only the rows count that all of them have seen.
+    """
+    ordered = sorted(cursors, key=lambda cursor: cursor.lower_bound)
+    first = ordered[0]
+    ties = [cursor.ids for cursor in ordered if cursor.time == first.time and cursor.lower_bound == first.lower_bound]
+    known = [ids for ids in ties if ids is not None]
+    return WatchCursor(first.time, frozenset.intersection(*known) if known else None, first.baseline)

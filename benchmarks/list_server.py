@@ -27,14 +27,14 @@ class Pages:
 
     def __init__(self) -> None:
         from airflow_provider_ringevents.emulator import Emulator
-        from airflow_provider_ringevents.emulator.backend.registration_ids import ResourceType
+        from airflow_provider_ringevents.emulator.backend.ids import ResourceType
 
         emulator = Emulator(registrations=TEMPLATES * PER_PAGE)
         book = emulator.state.events[emulator.event_id].registrations
-        self._make, self._kind = emulator.state.ids.make, ResourceType.REGISTRATION
+        self._make, self._kind = emulator.state.ids.encode, ResourceType.REGISTRATION
         self._templates: list[list[bytes]] = []
         for first in range(0, TEMPLATES * PER_PAGE, PER_PAGE):
-            rows = [book.write(first + place).replace(book.id(first + place), f"@id{place}@") for place in range(100)]
+            rows = [book.to_json(first + place).replace(book.id(first + place), f"@id{place}@") for place in range(100)]
             # Every second piece is the place of a row on its page.
             self._templates.append([piece.encode() for piece in _ID.split(",".join(rows))])
 

@@ -140,9 +140,9 @@ class Settings:
                 f"{', '.join(seeded)}: cannot change while what was seeded is there; start over with other values: "
                 "reset() in a test, POST /_emulator/reset over HTTP"
             )
-        self.begin_with(**values)
+        self.apply(**values)
 
-    def begin_with(self, **values: Any) -> None:
+    def apply(self, **values: Any) -> None:
         """Set several switches before anything is seeded.
 
         :raises ValueError: there is no such switch, or the value is not allowed; then nothing is changed.

@@ -138,7 +138,7 @@ def test_waits_survive_the_triggerer(
     deployment.start_triggerer()
     deployment.until(lambda: len(polled()) == waits, "a poll for each wait by the second triggerer", PATIENCE)
     for report in emulator.reports:
-        report.ready = 0
+        report.ready_at = 0
     deployment.until(lambda: states()["success"] == waits, f"{waits} tasks that succeed", PATIENCE)
 
     assert posts + sum(seen.method != "GET" for seen in emulator.requests.entries) == waits
@@ -299,7 +299,7 @@ def test_the_campaign(
         campaign.pause(0.5, 2.5)
         deployment.until(campaign.running, "a task", 60)
         campaign.happen(name)
-    campaign.faults = sum(fault.fired for fault in emulator.faults)
+    campaign.faults = sum(fault.hit_count for fault in emulator.faults)
     emulator.faults.clear()
 
     def all_finished() -> bool:

@@ -366,7 +366,7 @@ class Harness:
         assert self.store.left_behind() == [], told
         assert self.store.objects() == [target.name], told
         assert self.emulator.leaked_authorizations == 0, told
-        outcome.faults = sum(fault.fired for fault in self.emulator.faults)
+        outcome.faults = sum(fault.hit_count for fault in self.emulator.faults)
         return outcome
 
     def _expected(self, scenario: Scenario, result: Any) -> bytes | None:

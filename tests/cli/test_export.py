@@ -49,7 +49,7 @@ def test_a_report_that_was_asked_for_is_taken_up(emulator: Any, run: Any) -> Non
     assert late.code == 5
     assert "did not happen in time" in late.err
     report_id = late.err.splitlines()[0].rpartition(" ")[2]
-    emulator.reports.find(report_id).ready = 0
+    emulator.reports.find(report_id).ready_at = 0
     emulator.settings.change(report_seconds=0)
     taken_up = run(
         "export-report", emulator.event_id, "registrations", "r.csv", "--report-id", report_id, "-o", "json", *FAST
@@ -144,7 +144,7 @@ def test_formulas_are_escaped_on_request(emulator: Any, run: Any, tmp_path: Path
 
 
 def test_strict_writes_nothing_when_the_list_changes(emulator: Any, run: Any, tmp_path: Path) -> None:
-    emulator.fault("registers", query=r"\bpage=1\b", times=None)
+    emulator.fault("registrations_added", query=r"\bpage=1\b", times=None)
     command = ("export-list", "registrations", "r.jsonl", "--parent-id", emulator.event_id)
     ran = run(*command, "--strict")
     assert ran.code == 5
@@ -188,7 +188,7 @@ def test_a_cut_download_is_resumed_and_whole(emulator: Any, run: Any, tmp_path: 
     emulator.settings.change(report_bytes=3_000_000)
     cut = emulator.fault("cut_body", after=1_000_000, path="/download$|/files/", origin="api")
     ran = run("export-report", emulator.event_id, "registrations", "r.csv", "-o", "json", *FAST)
-    assert cut.fired == 1
+    assert cut.hit_count == 1
     assert hashlib.sha256((tmp_path / "r.csv").read_bytes()).hexdigest() == ran.json["sha256"]
     assert ran.json["sha256"] == emulator.report_sha256(ran.json["report_id"])
     assert "(RemoteProtocolError); going on from byte " in ran.err

@@ -41,7 +41,7 @@ def test_reports_have_a_status_and_an_age(emulator: Any) -> None:
     with Client(emulator.url, emulator.api_key) as client:
         report = client.send(endpoints.create_report(emulator.event_id, "registrations"))["data"]["id"]
         assert re.search(rf"{report}.*in progress, ready in 50 min", section(emulator, "Reports"))
-        emulator.report(report).ready = 0
+        emulator.report(report).ready_at = 0
         assert re.search(rf"{report}.*completed", section(emulator, "Reports"))
 
 

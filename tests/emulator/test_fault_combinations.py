@@ -41,10 +41,10 @@ def path(event_path: str) -> str:
 def test_who_cancels_hides_a_living_row(order: Any, emulator: Emulator, api: Api, path: str) -> None:
     emulator.settings.change(registrations_order=order)
     before = all_ids(emulator) if order == "created" else all_ids(emulator)[::-1]
-    fault = emulator.fault("cancels", path=LIST, query=FIRST_PAGE)
+    fault = emulator.fault("registrations_cancelled", path=LIST, query=FIRST_PAGE)
     pages = ids_by_page(api, path, 3)
     assert pages[0] == before[:100]
-    assert fault.fired == 1
+    assert fault.hit_count == 1
     # The row at the border has moved from page 2 to page 1, which was read before.
     assert before[100] in all_ids(emulator)
     assert [*pages[1], *pages[2]] == before[101:]
@@ -55,38 +55,38 @@ def test_who_cancels_hides_a_living_row(order: Any, emulator: Emulator, api: Api
 def test_who_cancels_of_a_filtered_list_is_in_it(emulator: Emulator, api: Api, path: str) -> None:
     only: Any = {"filter[refunded][eq]": "true"}
     refunded = [row["id"] for row in api.rows(path, **only)]
-    emulator.fault("cancels", path=LIST, query=r"filter\[refunded\]\[eq\]=true", value=2)
+    emulator.fault("registrations_cancelled", path=LIST, query=r"filter\[refunded\]\[eq\]=true", value=2)
     api.get(path, **only)
     assert [row["id"] for row in api.rows(path, **only)] == refunded[2:]
 
 
 def test_more_can_cancel_than_there_are(emulator: Emulator, api: Api, path: str) -> None:
     emulator.settings.change(registrations_order="newest_first")
-    emulator.fault("cancels", path=LIST, value=10_000)
+    emulator.fault("registrations_cancelled", path=LIST, value=10_000)
     assert len(api.get(path, perPage=100)["data"]) == 100
     assert api.get(path) | {"links": None} == {"data": [], "meta": {"count": 0}, "links": None}
 
 
 def test_who_registers_comes_last_or_makes_a_row_come_twice(emulator: Emulator, api: Api, path: str) -> None:
     before = all_ids(emulator)
-    emulator.fault("registers", path=LIST, query=SECOND_PAGE, value=60)
+    emulator.fault("registrations_added", path=LIST, query=SECOND_PAGE, value=60)
     pages = ids_by_page(api, path, 4)
     assert [len(page) for page in pages] == [100, 100, 100, 10]
     assert [row for page in pages for row in page] == all_ids(emulator)
     assert all_ids(emulator)[:250] == before
     emulator.reset(registrations_order="newest_first")
-    emulator.fault("registers", path=LIST, query=SECOND_PAGE)
+    emulator.fault("registrations_added", path=LIST, query=SECOND_PAGE)
     first, second, third = ids_by_page(api, path, 3)
     assert second[-1] == third[0]
     assert sorted({*first, *second, *third}) == sorted(before)
 
 
 def test_only_lists_of_registrations_change(emulator: Emulator, api: Api, event_path: str) -> None:
-    fault = emulator.fault("cancels", times=None)
+    fault = emulator.fault("registrations_cancelled", times=None)
     api.get(f"{event_path}/booths")
     api.get("/v1/events/unknown/registrations", 404)
     api.get(f"{event_path}/registrations", 400, page=0)
-    assert fault.fired == 3
+    assert fault.hit_count == 3
     assert len(all_ids(emulator)) == 250
 
 
@@ -136,29 +136,29 @@ def test_a_storm_of_429(emulator: Emulator) -> None:
         call = endpoints.list_registrations(emulator.event_id)
         found = [item["id"] for item in opened.items(call, per_page=10, concurrency=8)]
     assert found == all_ids(emulator)
-    assert storm.fired == 8
+    assert storm.hit_count == 8
 
 
 def test_a_fault_sees_the_decoded_query(emulator: Emulator, api: Api, path: str) -> None:
     fault = emulator.fault("status", status=500, query=r"^filter\[email\]\[eq\]=a\+b c@example\.org$")
     # The same query as two ways of writing it, and another one.
     for sent in ("filter%5Bemail%5D%5Beq%5D=a%2Bb+c%40example.org", "filter[email][eq]=a%2Bb%20c@example.org"):
-        fault.fired = 0
+        fault.hit_count = 0
         assert api.http.get(f"{path}?{sent}").status_code == 500
-    fault.fired = 0
+    fault.hit_count = 0
     assert api.http.get(f"{path}?filter[email][eq]=x@example.org").status_code == 200
 
 
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"kind": "reset", "query": "["}, "query: '[' is not a regular expression"),
-        ({"kind": "registers", "value": 0}, "value: 0 registrations are none"),
-        ({"kind": "cancels", "value": -3}, "value: -3 registrations are none"),
+        ({"kind": "reset", "query": "["}, "`query` must be a regular expression, got '['"),
+        ({"kind": "registrations_added", "value": 0}, "`value` must be from 1 to 100000 registrations, got 0"),
+        ({"kind": "registrations_cancelled", "value": -3}, "`value` must be from 1 to 100000 registrations, got -3"),
     ],
 )
 def test_faults_that_cannot_be(fields: dict[str, Any], text: str) -> None:
-    with pytest.raises(ValueError, match=r"^(query|value): ") as caught:
+    with pytest.raises(ValueError, match=r"^`(query|value)` must be ") as caught:
         Fault.from_json(fields)
     assert text in str(caught.value)
 

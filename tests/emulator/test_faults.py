@@ -108,7 +108,7 @@ def test_reset_is_a_tcp_reset(emulator: Emulator, raw: Raw) -> None:
     raw.ask("/v1/health")
     with pytest.raises(ConnectionResetError):
         raw.rest()
-    assert fault.fired == 1
+    assert fault.hit_count == 1
     assert emulator.requests.entries[-1].status is None
 
 
@@ -275,7 +275,7 @@ def test_expired_links(emulator: Emulator, api: Api, link: str) -> None:
     refused = fetch(link)
     assert (refused.status_code, b"Request has expired" in refused.content) == (403, True)
     assert fetch(link).status_code == 200
-    assert fault.fired == 1
+    assert fault.hit_count == 1
     emulator.fault("expired_link", origin="api", path=f"/v1/reports/{report}$")
     url = api.http.get(f"/v1/reports/{report}").json()["data"]["attributes"]["url"]
     assert b"Request has expired" in fetch(url).content
@@ -413,7 +413,7 @@ def test_faults_are_hit_as_they_say(emulator: Emulator, api: Api, event_path: st
     always = emulator.fault("status", status=503, method="get", origin="api", times=None)
     assert [api.http.get("/v1/health").status_code for _ in range(4)] == [503] * 4
     assert api.http.post(f"{event_path}/tickets").status_code == 201
-    assert always.fired == 4
+    assert always.hit_count == 4
     emulator.faults.remove(always)
     assert api.http.get("/v1/health").status_code == 200
     emulator.fault("status", origin="links")
@@ -434,19 +434,19 @@ def test_chance_is_seeded(emulator: Emulator, api: Api) -> None:
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"kind": "explode"}, "there is no fault 'explode'"),
+        ({"kind": "explode"}, "got 'explode'"),
         ({"kind": "reset", "origin": "moon"}, "origin"),
-        ({"kind": "reset", "path": "("}, "not a regular expression"),
-        ({"kind": "redirect"}, "url: redirect needs one"),
+        ({"kind": "reset", "path": "("}, "`path` must be a regular expression"),
+        ({"kind": "redirect"}, "`url` must be given for the fault redirect"),
         ({"kind": "slow_body", "rate": 0}, "rate"),
-        ({"kind": "status", "status": 99}, "status: 99"),
-        ({"kind": "reset", "time": 1}, "no such field: time"),
-        ({}, "kind: is missing"),
+        ({"kind": "status", "status": 99}, "got 99"),
+        ({"kind": "reset", "time": 1}, "got time"),
+        ({}, "`kind` must be given"),
         ({"kind": "slow_body", "rate": "fast"}, "wrong type"),
     ],
 )
 def test_faults_that_cannot_be(fields: dict[str, Any], text: str) -> None:
-    with pytest.raises(ValueError, match=r"^[a-z ]+:") as caught:
+    with pytest.raises(ValueError, match=r" must be |wrong type") as caught:
         Fault.from_json(fields)
     assert text in str(caught.value)
 
@@ -461,7 +461,7 @@ def test_faults_over_http(emulator: Emulator, api: Api) -> None:
     assert made.json()[0]["status"] == 503
     assert control.post("/faults", json=[{"kind": "html"}, {"kind": "delay", "seconds": 0}]).status_code == 201
     assert api.http.get("/v1/health").status_code == 503
-    assert [(fault["kind"], fault["fired"]) for fault in control.get("/faults").json()] == [
+    assert [(fault["kind"], fault["hit_count"]) for fault in control.get("/faults").json()] == [
         ("status", 1),
         ("html", 0),
         ("delay", 0),

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_ringevents.emulator import Emulator, ManualClock
 from airflow_provider_ringevents.emulator.api.filters import Selection
 from airflow_provider_ringevents.emulator.backend.clock import iso
-from airflow_provider_ringevents.emulator.backend.registration_ids import Ids, ResourceKey, ResourceType, SeededValues
+from airflow_provider_ringevents.emulator.backend.ids import Ids, ResourceKey, ResourceType, SeededValues
 from airflow_provider_ringevents.emulator.backend.registrations import Registrations
 from emulator.conftest import Api
 
@@ -382,11 +382,11 @@ def test_ids_are_25_letters_and_digits_and_read_back() -> None:
     seen = set()
     for _ in range(3000):
         key = ResourceKey(dice.choice(list(ResourceType)), dice.getrandbits(32), dice.getrandbits(40))
-        text = ids.make(key.kind, key.parent, key.index)
+        text = ids.encode(key.kind, key.parent, key.index)
         assert len(text) == 25
         assert text.isascii()
         assert text.isalnum()
-        assert ids.read(text) == key
+        assert ids.decode(text) == key
         seen.add(text)
     assert len(seen) == 3000
     for wrong in (
@@ -396,9 +396,9 @@ def test_ids_are_25_letters_and_digits_and_read_back() -> None:
         text + "A",
         text.swapcase(),
         "ä" * 25,
-        Ids(6).make(ResourceType.EVENT, 0, 0),
+        Ids(6).encode(ResourceType.EVENT, 0, 0),
     ):
-        assert ids.read(wrong) is None
+        assert ids.decode(wrong) is None
 
 
 def test_same_seed_same_content() -> None:

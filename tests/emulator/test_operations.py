@@ -8,7 +8,7 @@ import pytest
 from contract import operations
 
 from airflow_provider_ringevents.emulator import Emulator
-from airflow_provider_ringevents.emulator.backend.registration_ids import ResourceType
+from airflow_provider_ringevents.emulator.backend.ids import ResourceType
 from emulator.conftest import Api, operation_of
 
 EVENT = {
@@ -34,9 +34,9 @@ def _paths(emulator: Emulator, *, foreign: bool = False, missing: bool = False) 
         "registrationId": event.registrations.id(5),
         "ticketId": next(iter(event.tickets)),
         "magicLinkId": next(iter(event.magic_links)),
-        "boothId": state.ids.make(ResourceType.BOOTH, number, 1),
-        "scheduleItemId": state.ids.make(ResourceType.SCHEDULE_ITEM, number, 1),
-        "scheduleId": state.ids.make(ResourceType.SCHEDULE_ITEM, number, 2),
+        "boothId": state.ids.encode(ResourceType.BOOTH, number, 1),
+        "scheduleItemId": state.ids.encode(ResourceType.SCHEDULE_ITEM, number, 1),
+        "scheduleId": state.ids.encode(ResourceType.SCHEDULE_ITEM, number, 2),
         "reportId": emulator.reports.create(event, "chat", {}).id,
         "reportType": "registrations",
     }

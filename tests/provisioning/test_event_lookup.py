@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from airflow_provider_ringevents.emulator import Emulator
-from airflow_provider_ringevents.emulator.backend.event_store import EventStore
+from airflow_provider_ringevents.emulator.backend.store import Store
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
 from airflow_provider_ringevents.provisioning.event_lookup import EventLookup
@@ -56,17 +56,17 @@ def test_a_row_that_slips_between_two_pages_is_found(harness: Harness) -> None:
     """Somebody deletes an event while the list is read: the first row of the second page is now on the first."""
     found = succeeded(harness.run("template", idempotency_key="row-1").to_end())
     harness.emulator.settings.change(max_per_page=5, events_order="created")
-    listed = EventStore.organization_events
+    listed = Store.organization_events
     calls = 0
 
-    def slipping(store: EventStore, owner: Any) -> list[Any]:
+    def slipping(store: Store, owner: Any) -> list[Any]:
         nonlocal calls
         calls += 1
         events = [event for event in listed(store, owner) if event.id != found["id"]]
         events.insert(4, store.events[found["id"]])
         return events[-1:] + events[:-1] if calls == 1 else events[:-1]
 
-    with patch.object(EventStore, "organization_events", slipping):
+    with patch.object(Store, "organization_events", slipping):
         again = harness.run("template", day=2, idempotency_key="row-1").to_end()
     assert succeeded(again)["id"] == found["id"]
     assert "changed while it was read" in again.log_text

@@ -213,7 +213,7 @@ def test_after_it_was_accepted_nothing_is_posted_again(harness: Harness, kind: s
         run.attempt()
     event = harness.made()[0]
     if kind == "duplicate":
-        event.appears = event.listed
+        event.visible_at = event.listed_at
     for _ in range(2):
         with patch.object(RequestJournal, "get", _killed_after(RequestJournal.get)):
             run.attempt()

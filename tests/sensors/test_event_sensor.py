@@ -77,7 +77,7 @@ class TestConditions:
         assert polls(emulator) == 1
 
     def test_a_404_is_waited_for(self, emulator: Emulator, hours: Hours, event: Any, deferrable: bool) -> None:
-        event.appears = emulator.state.now() + 900_000
+        event.visible_at = emulator.state.now() + 900_000
         started = hours.now()
         ended(task(emulator, event.id, deferrable=deferrable).to_end(), "success")
         assert 900 <= hours.now() - started <= 900 + POKE

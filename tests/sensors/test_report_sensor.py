@@ -46,7 +46,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_succeeds_with_the_reports_id_when_it_is_ready(emulator: Any, report_id: str, deferrable: bool) -> None:
-    emulator.report(report_id).ready = 0
+    emulator.report(report_id).ready_at = 0
     emulator.fault("body", method="GET", path="/v1/reports/", status=202, body=IN_PROGRESS, times=2)
     result = run(emulator, report_id=report_id, deferrable=deferrable).to_end()
 
@@ -56,7 +56,7 @@ def test_succeeds_with_the_reports_id_when_it_is_ready(emulator: Any, report_id:
 
 @pytest.mark.parametrize("soft_fail", [False, True])
 def test_a_timeout_is_airflows_own(emulator: Any, report_id: str, deferrable: bool, soft_fail: bool) -> None:
-    emulator.report(report_id).ready = NEVER
+    emulator.report(report_id).ready_at = NEVER
     result = run(
         emulator, retries=2, report_id=report_id, deferrable=deferrable, timeout=0.3, soft_fail=soft_fail
     ).to_end()

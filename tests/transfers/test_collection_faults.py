@@ -73,7 +73,7 @@ def test_rows_that_move_onto_the_next_page_are_written_once(
 ) -> None:
     emulator.state.settings.registrations_order = "newest_first"
     there = everybody(emulator)
-    emulator.fault("registers", path="/registrations$", query=r"\bpage=1\b", value=3)
+    emulator.fault("registrations_added", path="/registrations$", query=r"\bpage=1\b", value=3)
     result = export(concurrency=concurrency).to_end()
 
     assert result.state == "success"
@@ -86,7 +86,7 @@ def test_rows_that_move_onto_the_next_page_are_written_once(
 
 
 def test_rows_that_go_are_seen_in_the_count(export: Export, emulator: Any, tmp_path: Path) -> None:
-    emulator.fault("cancels", path="/registrations$", query=r"\bpage=1\b", value=2)
+    emulator.fault("registrations_cancelled", path="/registrations$", query=r"\bpage=1\b", value=2)
     result = export().to_end()
 
     assert result.state == "success"
@@ -94,7 +94,7 @@ def test_rows_that_go_are_seen_in_the_count(export: Export, emulator: Any, tmp_p
     assert (result.xcom["count"], result.xcom["count_stable"]) == (58, False)
 
 
-@pytest.mark.parametrize("change", ["registers", "cancels"])
+@pytest.mark.parametrize("change", ["registrations_added", "registrations_cancelled"])
 def test_strict_publishes_nothing_of_a_list_that_changed_and_all_of_it_on_the_retry(
     export: Export, emulator: Any, tmp_path: Path, before: Callable[[], bool], change: Any
 ) -> None:

@@ -310,9 +310,9 @@ class TestChanges:
             async with Triggerer() as triggerer:
                 watcher = triggerer.watch(trigger)
                 await known(emulator)
-                emulator.fault("registers", path="/registrations$", value=7, times=4, skip=1)
+                emulator.fault("registrations_added", path="/registrations$", value=7, times=4, skip=1)
                 ids = register(emulator, 35)
-                while emulator.faults and any(fault.fired < 4 for fault in emulator.faults):
+                while emulator.faults and any(fault.hit_count < 4 for fault in emulator.faults):
                     await asyncio.sleep(0.01)
                 await polled(emulator, 12)
                 exported = set().union(*(in_window(emulator, payload) for payload in watcher.events))
@@ -347,7 +347,7 @@ class TestBadWeather:
                 with caplog.at_level(logging.INFO):
                     outage = emulator.fault(**fault, path="/registrations$", times=None)
                     ids = register(emulator, 2)
-                    while outage.fired < 5:
+                    while outage.hit_count < 5:
                         await asyncio.sleep(0.01)
                     ids += register(emulator)
                     emulator.faults.clear()

@@ -65,7 +65,7 @@ def test_fires_once_when_the_report_is_ready(report_id: str) -> None:
 
 
 def test_the_deadline_is_wall_clock_whatever_the_poll_interval(emulator: Any, report_id: str) -> None:
-    emulator.report(report_id).ready = 1 << 60
+    emulator.report(report_id).ready_at = 1 << 60
     started = time.time()
     event = asyncio.run(first(trigger(report_id=report_id, poll_interval=60, deadline=started + 0.3)))
 

@@ -64,9 +64,9 @@ def test_a_thousand_waits_leave_no_socket_and_no_task(emulator: Any, ringevents_
     """Some end, some are cancelled in the middle; of each kind of trigger."""
     event = emulator.state.events[emulator.event_id]
     ready = emulator.reports.create(event, "registrations", {})
-    ready.ready = 0
+    ready.ready_at = 0
     never = emulator.reports.create(event, "registrations", {})
-    never.ready = 1 << 60
+    never.ready_at = 1 << 60
     emulator.settings.change(duplicate_seconds=0.0)
     emulator.state.duplicate(event, {"metadata": {MARKER_METADATA_KEY: "row-1"}})
 

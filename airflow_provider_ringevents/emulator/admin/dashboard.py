@@ -86,7 +86,12 @@ def page(emulator: Emulator) -> str:
 
 def _faults(emulator: Emulator) -> str:
     rows = [
-        (_text(fault.kind), _text(fault.method or "any"), _text(fault.path or "any"), _left(fault.times, fault.fired))
+        (
+            _text(fault.kind),
+            _text(fault.method or "any"),
+            _text(fault.path or "any"),
+            _left(fault.times, fault.hit_count),
+        )
         for fault in emulator.faults
     ]
     if not rows:
@@ -95,8 +100,8 @@ def _faults(emulator: Emulator) -> str:
     return _table("", ("fault", "method", "path", "still to come"), rows) + clear
 
 
-def _left(times: int | None, fired: int) -> str:
-    return "always" if times is None else str(max(0, times - fired))
+def _left(times: int | None, hit_count: int) -> str:
+    return "always" if times is None else str(max(0, times - hit_count))
 
 
 def _organizations(emulator: Emulator) -> str:
@@ -136,15 +141,15 @@ def _events(emulator: Emulator) -> str:
 def _reports(emulator: Emulator) -> str:
     now = emulator.state.now()
     rows = [
-        (_text(report.title), _code(report.id), _status(report, now), _age(now - report.visible))
+        (_text(report.title), _code(report.id), _status(report, now), _age(now - report.visible_at))
         for report in reversed(list(emulator.reports))
     ]
     return _table(f"Reports ({len(rows):,})", ("title", "id", "status", "age"), rows)
 
 
 def _status(report: Report, now: int) -> str:
-    if now < report.ready:
-        return f"in progress, ready in {_age(report.ready - now)}"
+    if now < report.ready_at:
+        return f"in progress, ready in {_age(report.ready_at - now)}"
     return f"<span class={'bad' if report.failed else 'good'}>{_text(report.status)}</span>"
 
 

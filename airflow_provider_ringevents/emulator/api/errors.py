@@ -39,26 +39,26 @@ class ErrorDetail:
 
 
 class ApiError(Exception):
-    """A request is answered with an error status and one entry in ``errors`` for each flaw."""
+    """A request is answered with an error status and one entry in ``errors`` for each detail."""
 
-    def __init__(self, status: int, flaws: str | Sequence[ErrorDetail]) -> None:
+    def __init__(self, status: int, details: str | Sequence[ErrorDetail]) -> None:
         self.status = status
-        self.flaws = (ErrorDetail(flaws),) if isinstance(flaws, str) else tuple(flaws)
-        super().__init__(f"{status}: {'; '.join(flaw.detail for flaw in self.flaws)}")
+        self.details = (ErrorDetail(details),) if isinstance(details, str) else tuple(details)
+        super().__init__(f"{status}: {'; '.join(detail.detail for detail in self.details)}")
 
     def body(self) -> dict[str, Any]:
         """The JSON body."""
-        return {"errors": [_entry(self.status, flaw) for flaw in self.flaws]}
+        return {"errors": [_entry(self.status, detail) for detail in self.details]}
 
 
-def _entry(status: int, flaw: ErrorDetail) -> dict[str, Any]:
+def _entry(status: int, detail: ErrorDetail) -> dict[str, Any]:
     code, title = _TITLES.get(status, ("error", "Error"))
     source = {}
-    if flaw.pointer is not None:
-        source["pointer"] = flaw.pointer
-    if flaw.parameter is not None:
-        source["parameter"] = flaw.parameter
-    return {"code": code, "detail": flaw.detail, "status": str(status), "title": title, "source": source}
+    if detail.pointer is not None:
+        source["pointer"] = detail.pointer
+    if detail.parameter is not None:
+        source["parameter"] = detail.parameter
+    return {"code": code, "detail": detail.detail, "status": str(status), "title": title, "source": source}
 
 
 def unauthorized() -> ApiError:
@@ -77,10 +77,10 @@ def not_found(what: str) -> ApiError:
 
 
 def invalid(pointer: str, detail: str) -> ApiError:
-    """422 with one flaw in the body."""
+    """422 with one detail in the body."""
     return ApiError(422, [ErrorDetail(detail, pointer=pointer)])
 
 
 def bad_parameter(parameter: str, detail: str) -> ApiError:
-    """400 with one flaw in the query."""
+    """400 with one detail in the query."""
     return ApiError(400, [ErrorDetail(detail, parameter=parameter)])

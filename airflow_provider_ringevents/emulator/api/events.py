@@ -20,14 +20,14 @@ from airflow_provider_ringevents.emulator.api.responses import (
     resource_response,
 )
 from airflow_provider_ringevents.emulator.backend.models import Event
-from airflow_provider_ringevents.emulator.backend.store import State
+from airflow_provider_ringevents.emulator.backend.store import Store
 
 
 class EventsApi:
-    """Handlers; each runs under the state's lock and does not wait."""
+    """Handlers; each runs under the store's lock and does not wait."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def routes(self) -> Routes:
         """What is answered here."""
@@ -51,19 +51,19 @@ class EventsApi:
         return json_response({"status": "ok"})
 
     def list_organizations(self, call: RequestContext) -> Response:
-        return list_response(call, "organization", [owner.attributes for owner in self._state.visible_organizations()])
+        return list_response(call, "organization", [owner.attributes for owner in self._store.visible_organizations()])
 
     def get_organization(self, call: RequestContext) -> Response:
-        return resource_response("organization", self._state.organization(call.path("organization_id")).attributes)
+        return resource_response("organization", self._store.organization(call.path("organization_id")).attributes)
 
     def list_templates(self, call: RequestContext) -> Response:
-        owner = self._state.organization(call.path("organization_id"))
-        templates = self._state.organization_templates(owner)
+        owner = self._store.organization(call.path("organization_id"))
+        templates = [each for each in self._store.templates.values() if each.organization is owner]
         # The only list without pages.
         return json_response({"data": [resource("template", {"id": each.id, "name": each.name}) for each in templates]})
 
     def list_events(self, call: RequestContext) -> Response:
-        events = self._state.organization_events(self._state.organization(call.path("organization_id")))
+        events = self._store.organization_events(self._store.organization(call.path("organization_id")))
         page = call.page()
         rows = [self._attributes(event) for event in events[page.start : page.stop]]
         return page_response(page, "event", rows, len(events))
@@ -72,49 +72,49 @@ class EventsApi:
         return resource_response("event", self._attributes(self._event(call)))
 
     def create_event(self, call: RequestContext) -> Response:
-        owner = self._state.organization(call.path("organization_id"))
-        event = self._state.create_event(owner, validation.read_attributes(call.body, "create_event"))
+        owner = self._store.organization(call.path("organization_id"))
+        event = self._store.create_event(owner, validation.read_attributes(call.body, "create_event"))
         return resource_response("event", self._attributes(event), 201)
 
     def create_event_from_template(self, call: RequestContext) -> Response:
-        template = self._state.template(call.path("template_id"))
+        template = self._store.template(call.path("template_id"))
         attributes = validation.read_attributes(call.body, "create_event_from_template")
-        return resource_response("event", self._attributes(self._state.create_from_template(template, attributes)), 201)
+        return resource_response("event", self._attributes(self._store.create_from_template(template, attributes)), 201)
 
     def duplicate_event(self, call: RequestContext) -> Response:
         source = self._event(call)
         attributes = validation.read_attributes(call.body, "duplicate_event")
-        self._state.duplicate(source, attributes)
+        self._store.duplicate(source, attributes)
         return Response(status_code=202)
 
     def _event(self, call: RequestContext) -> Event:
-        return self._state.event(call.path("event_id"))
+        return self._store.event(call.path("event_id"))
 
     def _attributes(self, event: Event) -> dict[str, Any]:
-        settings = self._state.settings
+        settings = self._store.settings
         return event.attributes(
-            self._state.now(), echo_metadata=settings.echo_metadata, naive_times=settings.naive_event_times
+            self._store.now(), echo_metadata=settings.echo_metadata, naive_times=settings.naive_event_times
         )
 
     def list_registrations(self, call: RequestContext) -> Response:
         book = self._event(call).registrations
         found = book.select(read_filter(call.query, filters.REGISTRATIONS))
         page = call.page()
-        if self._state.settings.registrations_order == "created":
+        if self._store.settings.registrations_order == "created":
             indexes = found.slice(page.start, page.stop)
         else:
             indexes = found.slice(max(0, found.total - page.stop), max(0, found.total - page.start))[::-1]
-        return raw_page_response(page, map(book.write, indexes), found.total)
+        return raw_page_response(page, map(book.to_json, indexes), found.total)
 
     def get_registration(self, call: RequestContext) -> Response:
-        event, index = self._state.registration(call.path("registration_id"))
-        return raw_json_response(f'{{"data":{event.registrations.write(index)}}}')
+        event, index = self._store.registration(call.path("registration_id"))
+        return raw_json_response(f'{{"data":{event.registrations.to_json(index)}}}')
 
     def update_registration(self, call: RequestContext) -> Response:
-        event, index = self._state.registration(call.path("registration_id"))
+        event, index = self._store.registration(call.path("registration_id"))
         book = event.registrations
         attributes = validation.read_attributes(call.body, "update_registration")
         if "metadata" in attributes:
-            kept = book.attributes(index)["metadata"] if self._state.settings.patch_metadata == "merge" else {}
-            book.patch(index, {**kept, **attributes["metadata"]}, self._state.now())
-        return raw_json_response(f'{{"data":{book.write(index)}}}')
+            kept = book.attributes(index)["metadata"] if self._store.settings.patch_metadata == "merge" else {}
+            book.patch(index, {**kept, **attributes["metadata"]}, self._store.now())
+        return raw_json_response(f'{{"data":{book.to_json(index)}}}')

@@ -68,7 +68,7 @@ class Page:
 def read_page(address: str, query: Query, settings: Settings) -> Page:
     """Read which page is asked for.
 
-    :raises Problem: 400 for a page or a size that is no positive number, 422 for a size that is too large.
+    :raises ApiError: 400 for a page or a size that is no positive number, 422 for a size that is too large.
     """
     size = _positive(query, "perPage", _DEFAULT_PER_PAGE)
     if size > settings.max_per_page:

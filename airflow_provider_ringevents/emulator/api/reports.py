@@ -15,15 +15,15 @@ from airflow_provider_ringevents.emulator.api.file_response import FileResponse
 from airflow_provider_ringevents.emulator.api.responses import RequestContext, Routes, list_response, resource_response
 from airflow_provider_ringevents.emulator.backend.reports import Report, Reports
 from airflow_provider_ringevents.emulator.backend.signed_urls import Signer, error_xml
-from airflow_provider_ringevents.emulator.backend.store import State
+from airflow_provider_ringevents.emulator.backend.store import Store
 from airflow_provider_ringevents.emulator.settings import Settings
 
 
 class ReportsApi:
-    """Handlers; each runs under the state's lock, and only a download waits."""
+    """Handlers; each runs under the store's lock, and only a download waits."""
 
-    def __init__(self, state: State, reports: Reports, signer: Signer) -> None:
-        self._state = state
+    def __init__(self, store: Store, reports: Reports, signer: Signer) -> None:
+        self._store = store
         self._reports = reports
         self._signer = signer
 
@@ -39,7 +39,7 @@ class ReportsApi:
         ]
 
     def create_report(self, call: RequestContext) -> Response:
-        event = self._state.event(call.path("event_id"))
+        event = self._store.event(call.path("event_id"))
         report_type = call.path("report_type")
         version = call.request.path_params.get("report_version", REPORT_VERSIONS[0])
         if report_type not in REPORT_TYPES:
@@ -51,12 +51,12 @@ class ReportsApi:
         return resource_response("report", {"id": report.id, "title": report.title, "status": "enqueued"}, 201)
 
     def list_reports(self, call: RequestContext) -> Response:
-        event = self._state.event(call.path("event_id"))
+        event = self._store.event(call.path("event_id"))
         return list_response(call, "report", map(self._attributes, self._reports.of_event(event)))
 
     def get_report(self, call: RequestContext) -> Response:
         report = self._reports.find(call.path("report_id"))
-        settings = self._state.settings
+        settings = self._store.settings
         if not self._reports.is_done(report):
             attributes = {"id": report.id, "status": settings.report_pending_status}
             return resource_response("report", attributes, settings.report_pending_code)
@@ -65,13 +65,13 @@ class ReportsApi:
     def _attributes(self, report: Report) -> dict[str, Any]:
         attributes: dict[str, Any] = {"id": report.id, "title": report.title}
         if not self._reports.is_done(report):
-            return attributes | {"status": self._state.settings.report_pending_status}
+            return attributes | {"status": self._store.settings.report_pending_status}
         if report.has_url and not report.failed:
             attributes["url"] = self._link(report)
         return attributes | {"status": report.status}
 
     def _link(self, report: Report) -> str:
-        return self._signer.sign(report.id, report.filename, self._state.settings.link_seconds)
+        return self._signer.sign(report.id, report.filename, self._store.settings.link_seconds)
 
     async def download_report(self, call: RequestContext) -> Response:
         report = self._reports.downloadable(call.path("report_id"))
@@ -84,7 +84,7 @@ async def signed_file(request: Request, reports: Reports, signer: Signer, settin
     """What a signed link leads to: the file, or 403 in XML."""
     report_id = request.path_params["report_id"]
     query = request.query_params
-    code = signer.flaw(report_id, query.get("expires", ""), query.get("signature", ""))
+    code = signer.check(report_id, query.get("expires", ""), query.get("signature", ""))
     if code is not None:
         return Response(error_xml(code), 403, media_type="application/xml")
     try:

@@ -36,7 +36,7 @@ class RequestContext:
     def page(self) -> Page:
         """Which page of a list is asked for.
 
-        :raises Problem: 400 for one that cannot be.
+        :raises ApiError: 400 for one that cannot be.
         """
         return read_page(f"{self.origin}{self.request.scope['path']}", self.query, self.settings)
 

@@ -12,18 +12,18 @@ from airflow_provider_ringevents.emulator.api.filters import Selection, read_fil
 from airflow_provider_ringevents.emulator.api.responses import RequestContext, Routes, list_response, resource_response
 from airflow_provider_ringevents.emulator.backend.clock import DAY, iso_seconds
 from airflow_provider_ringevents.emulator.backend.event_resources import COUNTS
+from airflow_provider_ringevents.emulator.backend.ids import ResourceType
 from airflow_provider_ringevents.emulator.backend.models import Event, MagicLink
-from airflow_provider_ringevents.emulator.backend.registration_ids import ResourceType
-from airflow_provider_ringevents.emulator.backend.store import State
+from airflow_provider_ringevents.emulator.backend.store import Store
 
 _SUBSCRIPTION_DAYS: Final = 30
 
 
 class TicketsApi:
-    """Handlers; each runs under the state's lock and does not wait."""
+    """Handlers; each runs under the store's lock and does not wait."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def routes(self) -> Routes:
         """What is answered here."""
@@ -60,82 +60,82 @@ class TicketsApi:
         return self._content(call, ResourceType.SCHEDULE_ITEM, "scheduleItem")
 
     def get_schedule_item(self, call: RequestContext) -> Response:
-        event, key = self._state.read(call.path("schedule_item_id"), ResourceType.SCHEDULE_ITEM, "schedule item")
-        return resource_response("scheduleItem", self._thing(event, ResourceType.SCHEDULE_ITEM, key.index))
+        event, key = self._store.resolve(call.path("schedule_item_id"), ResourceType.SCHEDULE_ITEM, "schedule item")
+        return resource_response("scheduleItem", self._resource(event, ResourceType.SCHEDULE_ITEM, key.index))
 
     def list_booth_tags(self, call: RequestContext) -> Response:
-        _, key = self._state.read(call.path("booth_id"), ResourceType.BOOTH, "booth")
-        return list_response(call, "tag", self._state.content.tags(ResourceType.BOOTH_TAG, key))
+        _, key = self._store.resolve(call.path("booth_id"), ResourceType.BOOTH, "booth")
+        return list_response(call, "tag", self._store.resources.tags(ResourceType.BOOTH_TAG, key))
 
     def list_schedule_item_tags(self, call: RequestContext) -> Response:
-        _, key = self._state.read(call.path("schedule_item_id"), ResourceType.SCHEDULE_ITEM, "schedule item")
-        return list_response(call, "tag", self._state.content.tags(ResourceType.SCHEDULE_TAG, key))
+        _, key = self._store.resolve(call.path("schedule_item_id"), ResourceType.SCHEDULE_ITEM, "schedule item")
+        return list_response(call, "tag", self._store.resources.tags(ResourceType.SCHEDULE_TAG, key))
 
     def _content(self, call: RequestContext, kind: ResourceType, word: str) -> Response:
-        event = self._state.event(call.path("event_id"))
+        event = self._store.event(call.path("event_id"))
         number = COUNTS[kind] if event.content else 0
-        return list_response(call, word, [self._thing(event, kind, index) for index in range(number)])
+        return list_response(call, word, [self._resource(event, kind, index) for index in range(number)])
 
-    def _thing(self, event: Event, kind: ResourceType, index: int) -> dict[str, Any]:
-        return self._state.content.make(kind, event.number, index, event.created, event.start or event.created)
+    def _resource(self, event: Event, kind: ResourceType, index: int) -> dict[str, Any]:
+        return self._store.resources.attributes(kind, event.number, index, event.created, event.start or event.created)
 
     def list_tickets(self, call: RequestContext) -> Response:
-        event = self._state.event(call.path("event_id"))
+        event = self._store.event(call.path("event_id"))
         return list_response(call, "ticket", [ticket.attributes() for ticket in event.tickets.values()])
 
     def get_ticket(self, call: RequestContext) -> Response:
-        return resource_response("ticket", self._state.ticket(call.path("ticket_id")).attributes())
+        return resource_response("ticket", self._store.ticket(call.path("ticket_id")).attributes())
 
     def create_ticket(self, call: RequestContext) -> Response:
-        event = self._state.event(call.path("event_id"))
+        event = self._store.event(call.path("event_id"))
         attributes = validation.read_attributes(call.body, "create_ticket")
-        return resource_response("ticket", self._state.create_ticket(event, attributes).attributes(), 201)
+        return resource_response("ticket", self._store.create_ticket(event, attributes).attributes(), 201)
 
     def list_magic_links(self, call: RequestContext) -> Response:
-        ticket = self._state.ticket(call.path("ticket_id"))
+        ticket = self._store.ticket(call.path("ticket_id"))
         selection = read_filter(call.query, filters.MAGIC_LINKS)
         with_all = selection.booleans.pop("includeConfirmAndJoin", False)
         found = [
             link.attributes()
-            for link in self._state.ticket_links(ticket)
+            for link in self._store.ticket_links(ticket)
             if (with_all or not link.confirm_and_join) and _matches(link, selection)
         ]
         return list_response(call, "magicLink", found)
 
     def get_magic_link(self, call: RequestContext) -> Response:
-        return resource_response("magicLink", self._state.magic_link(call.path("magic_link_id")).attributes())
+        return resource_response("magicLink", self._store.magic_link(call.path("magic_link_id")).attributes())
 
     def create_magic_link(self, call: RequestContext) -> Response:
-        ticket = self._state.ticket(call.path("ticket_id"))
+        ticket = self._store.ticket(call.path("ticket_id"))
         attributes = validation.read_attributes(call.body, "create_magic_link")
-        return resource_response("magicLink", self._state.create_magic_link(ticket, attributes).attributes(), 201)
+        return resource_response("magicLink", self._store.create_magic_link(ticket, attributes).attributes(), 201)
 
     def delete_magic_link(self, call: RequestContext) -> Response:
-        link = self._state.magic_link(call.path("magic_link_id"))
+        link = self._store.magic_link(call.path("magic_link_id"))
         del link.ticket.event.magic_links[link.id]
         return Response(status_code=204)
 
     def create_data_subscription(self, call: RequestContext) -> Response:
-        event = self._state.event(call.path("event_id"))
+        event = self._store.event(call.path("event_id"))
         given = validation.read_attributes(call.body, "create_data_subscription")
         configuration = dict(given.get("configuration", {}))
         expires = configuration.pop("expiresAt", None)
         attributes = {
             "configuration": configuration,
-            "expiresAt": expires or iso_seconds(self._state.now() / 1000 + _SUBSCRIPTION_DAYS * DAY),
+            "expiresAt": expires or iso_seconds(self._store.now() / 1000 + _SUBSCRIPTION_DAYS * DAY),
             "signals": given.get("signals", []),
         }
-        return resource_response("dataSubscription", self._state.subscribe(event, attributes), 201)
+        return resource_response("dataSubscription", self._store.subscribe(event, attributes), 201)
 
     def create_redeem_code(self, call: RequestContext) -> Response:
         body = validation.read_body(call.body, "create_redeem_code")
         try:
-            ticket = self._state.ticket(body["ticket_id"])
+            ticket = self._store.ticket(body["ticket_id"])
         except ApiError as problem:
             # The reference knows neither 403 nor 404 here.
             raise ApiError(422, [ErrorDetail("ticket not found", pointer="/ticket_id")]) from problem
         names = {"firstName": body["first_name"], "lastName": body["last_name"], "email": body["email"]}
-        link = self._state.create_magic_link(ticket, names).attributes()
+        link = self._store.create_magic_link(ticket, names).attributes()
         attributes = {
             "id": link["id"],
             "first_name": link["firstName"],

@@ -1,4 +1,4 @@
-"""What the emulator keeps in memory. Times are milliseconds since the epoch."""
+"""Resources that the emulator holds in memory. Times are milliseconds since the epoch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow_provider_ringevents.emulator.backend.clock import iso_seconds
+from airflow_provider_ringevents.contract.timezone_names import IANA_NAMES
+from airflow_provider_ringevents.emulator.backend.clock import iso_seconds, parse_instant
 from airflow_provider_ringevents.emulator.backend.registration_json import TICKETS
 from airflow_provider_ringevents.emulator.backend.registrations import Registrations
 
@@ -17,7 +18,7 @@ from airflow_provider_ringevents.emulator.backend.registrations import Registrat
 class Organization:
     """An account.
 
-    :ivar visible: whether the API key may see it.
+    :ivar visible: True when the API key may see it.
     """
 
     number: int
@@ -26,11 +27,14 @@ class Organization:
 
     @property
     def id(self) -> str:
+        """Return the organization's id."""
         return str(self.attributes["id"])
 
 
 @dataclass(slots=True)
 class Template:
+    """A template that events can be created from."""
+
     id: str
     organization: Organization
     name: str
@@ -38,7 +42,7 @@ class Template:
 
 @dataclass(slots=True)
 class Ticket:
-    """A ticket; the seeded ones have the indexes from 0, those made through the API larger ones."""
+    """A ticket. Seeded tickets have indexes from 0, tickets created by requests larger ones."""
 
     id: str
     index: int
@@ -52,7 +56,25 @@ class Ticket:
     count: int
     created: int
 
+    @classmethod
+    def create(cls, identifier: str, index: int, event: Event, slug: str, now: int, given: dict[str, Any]) -> Ticket:
+        """Return the ticket that a request asks for."""
+        return cls(
+            id=identifier,
+            index=index,
+            event=event,
+            name=given.get("name") or "Ticket",
+            slug=slug,
+            description=given.get("description"),
+            price=given.get("price", 0),
+            discount=None,
+            private=given.get("private", False),
+            count=given.get("count", 0),
+            created=now,
+        )
+
     def attributes(self) -> dict[str, Any]:
+        """Return the attributes that the API shows."""
         claimed = self.event.claimed(self)
         return {
             "claimed": claimed,
@@ -74,7 +96,7 @@ class Ticket:
 class MagicLink:
     """A personal link to an event.
 
-    :ivar confirm_and_join: made by the service's own "confirm and join" mails, hidden from lists unless asked for.
+    :ivar confirm_and_join: created by the service's own "confirm and join" mails; lists show it on request only.
     """
 
     id: str
@@ -91,7 +113,26 @@ class MagicLink:
     updated: int
     confirm_and_join: bool = False
 
+    @classmethod
+    def create(cls, identifier: str, ticket: Ticket, now: int, given: dict[str, Any]) -> MagicLink:
+        """Return the magic link that a request asks for."""
+        return cls(
+            id=identifier,
+            ticket=ticket,
+            email=given["email"],
+            first_name=given["firstName"],
+            last_name=given["lastName"],
+            headline=given.get("headline"),
+            status="unused",
+            registration_id=given.get("registrationId"),
+            extra_fields=dict(given.get("extraFields") or {}),
+            metadata=dict(given.get("metadata") or {}),
+            created=now,
+            updated=now,
+        )
+
     def attributes(self) -> dict[str, Any]:
+        """Return the attributes that the API shows."""
         return {
             "createdAt": iso_seconds(self.created / 1000),
             "email": self.email,
@@ -112,12 +153,12 @@ class MagicLink:
 class Event:
     """An event.
 
-    :ivar appears: from when on it is there at all (a copy takes its time).
-    :ivar listed: from when on the list of its organization has it.
-    :ivar ready: until then its status is ``templating``.
-    :ivar content: whether it has booths, stages and so on.
-    :ivar stock: makes the seeded tickets and magic links; called once, when they are first asked for.
-    :ivar request: the attributes that it was made with; empty for a seeded one.
+    :ivar visible_at: when it begins to exist; a copy takes its time.
+    :ivar listed_at: when it begins to appear in its organization's list.
+    :ivar ready_at: when its status ceases to be ``templating``.
+    :ivar content: True when it has booths, stages and the like.
+    :ivar populate: creates the seeded tickets and magic links; called once, at the first access to them.
+    :ivar request: the attributes of the request that created it; empty for a seeded event.
     """
 
     number: int
@@ -135,57 +176,92 @@ class Event:
     published: bool
     metadata: dict[str, Any]
     registrations: Registrations
-    appears: int = 0
-    listed: int = 0
-    ready: int = 0
+    visible_at: int = 0
+    listed_at: int = 0
+    ready_at: int = 0
     content: bool = False
     status: str | None = None
-    stock: Callable[[Event], None] | None = None
+    populate: Callable[[Event], None] | None = None
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
     request: dict[str, Any] = field(default_factory=dict)
     _tickets: dict[str, Ticket] = field(default_factory=dict)
     _magic_links: dict[str, MagicLink] = field(default_factory=dict)
 
+    @classmethod
+    def create(
+        cls,
+        number: int,
+        identifier: str,
+        owner: Organization,
+        name: str,
+        slug: str,
+        timezone: str,
+        now: int,
+        registrations: Registrations,
+        given: dict[str, Any],
+    ) -> Event:
+        """Return the draft that a request asks for."""
+        start, end = given.get("timeStart"), given.get("timeEnd")
+        return cls(
+            number=number,
+            id=identifier,
+            organization=owner,
+            name=name,
+            description=given.get("description") or "",
+            slug=slug,
+            type=given.get("type") or given.get("eventType") or "public_event",
+            timezone=timezone,
+            zone=IANA_NAMES[timezone],
+            start=None if start is None else parse_instant(start),
+            end=None if end is None else parse_instant(end),
+            created=now,
+            published=False,
+            metadata=dict(given.get("metadata") or {}),
+            registrations=registrations,
+            request=given,
+        )
+
     @property
     def tickets(self) -> dict[str, Ticket]:
-        """By id, in the order in which they were made."""
+        """Return the tickets by id, oldest first."""
         self._fill()
         return self._tickets
 
     @property
     def magic_links(self) -> dict[str, MagicLink]:
-        """By id, in the order in which they were made."""
+        """Return the magic links by id, oldest first."""
         self._fill()
         return self._magic_links
 
     def _fill(self) -> None:
-        # Thousands of events are cheap as long as nobody asks for what each of them sells.
-        stock, self.stock = self.stock, None
-        if stock is not None:
-            stock(self)
+        # Thousands of events stay cheap as long as their tickets are not asked for.
+        populate, self.populate = self.populate, None
+        if populate is not None:
+            populate(self)
 
     def status_at(self, now: int) -> str:
-        """The status word: ``templating``, ``published`` or ``draft``, unless one was set."""
+        """Return ``templating``, ``published`` or ``draft``, unless ``status`` is set."""
         if self.status is not None:
             return self.status
-        if now < self.ready:
+        if now < self.ready_at:
             return "templating"
         return "published" if self.published else "draft"
 
     def claimed(self, ticket: Ticket) -> int:
-        """How many registrations have this ticket (close, not exact, once some were deleted)."""
+        """Return the number of registrations with this ticket; an estimate once registrations were deleted."""
         if ticket.index >= TICKETS:
             return 0
         return (len(self.registrations) + TICKETS - 1 - ticket.index) // TICKETS
 
     def attributes(self, now: int, *, echo_metadata: bool, naive_times: bool) -> dict[str, Any]:
+        """Return the attributes that the API shows."""
         return {
             "createdAt": iso_seconds(self.created / 1000),
             "description": self.description,
             "id": self.id,
             "metadata": self.metadata if echo_metadata else {},
             "name": self.name,
-            "published": self.published and now >= self.ready,
+            "published": self.published and now >= self.ready_at,
             "slug": self.slug,
             "status": self.status_at(now),
             "timeEnd": self._time(self.end, naive_times),

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from airflow_provider_ringevents.emulator.backend import sample_data
 from airflow_provider_ringevents.emulator.backend.clock import iso
-from airflow_provider_ringevents.emulator.backend.registration_ids import Ids, ResourceType, SeededValues
+from airflow_provider_ringevents.emulator.backend.ids import Ids, ResourceType, SeededValues
 
 TICKETS: Final = 3
 """Tickets that each seeded event sells."""
@@ -54,13 +54,13 @@ class RegistrationSerializer:
     :param seeded: how many registrations are seeded.
     """
 
-    def __init__(self, ids: Ids, dice: SeededValues, event: int, seeded: int) -> None:
+    def __init__(self, ids: Ids, values: SeededValues, event: int, seeded: int) -> None:
         self._ids = ids
-        self._dice = dice
+        self._values = values
         self._event = event
         self._seeded = seeded
-        self._tickets = [ids.make(ResourceType.TICKET, event, index) for index in range(TICKETS)]
-        questions = [ids.make(ResourceType.QUESTION, event, index) for index in range(5)]
+        self._tickets = [ids.encode(ResourceType.TICKET, event, index) for index in range(TICKETS)]
+        questions = [ids.encode(ResourceType.QUESTION, event, index) for index in range(5)]
         self._companies = [
             _answer(questions[0], "Company", company, "singleLineText") for company in sample_data.COMPANIES
         ]
@@ -82,7 +82,7 @@ class RegistrationSerializer:
             for diet in _DIETS
         ]
 
-    def write(
+    def to_json(
         self,
         index: int,
         *,
@@ -97,60 +97,60 @@ class RegistrationSerializer:
         :param check_in: when the person came (milliseconds since the epoch), None for one who did not.
         :param metadata: what an update left; None for the seeded metadata.
         """
-        throw = self._dice.throw(ResourceType.REGISTRATION, self._event, index)
-        person = self._dice.throw(ResourceType.USER, 0, index)
+        value = self._values.value(ResourceType.REGISTRATION, self._event, index)
+        person = self._values.value(ResourceType.USER, 0, index)
         first, last = person % len(_FIRST), (person >> 8) % len(_LAST)
         mail = _LAST_MAIL[last]
-        identifier = self._ids.make(ResourceType.REGISTRATION, self._event, index)
+        identifier = self._ids.encode(ResourceType.REGISTRATION, self._event, index)
         created_at = iso(created)
         invited = index % 7 == 2 and index // 7 < MAGIC_LINKS and index < self._seeded
-        link = f'"{self._ids.make(ResourceType.MAGIC_LINK, self._event, index // 7)}"' if invited else "null"
+        link = f'"{self._ids.encode(ResourceType.MAGIC_LINK, self._event, index // 7)}"' if invited else "null"
         about = "{}" if metadata is None else _json(metadata)
         if metadata is None and index % 5 == 4:
             about = f'{{"crmId":"CRM-{index:06d}","tier":"{"silver" if index & 1 else "gold"}"}}'
         return (
             f'{{"id":"{identifier}","type":"registration","attributes":{{'
             f'"attended":{"false" if check_in is None else "true"},'
-            f'"bio":{_BIO if throw % 13 == 0 else "null"},'
+            f'"bio":{_BIO if value % 13 == 0 else "null"},'
             f'"createdAt":"{created_at}",'
-            f'"customRegistrationFields":{self._answers(throw)},'
+            f'"customRegistrationFields":{self._answers(value)},'
             f'"email":"{_FIRST_MAIL[first]}.{mail}.{index}@example.org",'
             f'"firstCheckIn":{"null" if check_in is None else _quoted(iso(check_in))},'
             f'"firstName":{_FIRST[first]},'
-            f'"headline":{_TITLES[throw % len(_TITLES)]},'
+            f'"headline":{_TITLES[value % len(_TITLES)]},'
             f'"id":"{identifier}",'
             f'"lastName":{_LAST[last]},'
-            f'"linkedin":{_quoted(f"https://linkedin.example/in/{mail}-{index}") if throw >> 6 & 1 else "null"},'
+            f'"linkedin":{_quoted(f"https://linkedin.example/in/{mail}-{index}") if value >> 6 & 1 else "null"},'
             f'"magicLinkId":{link},'
             f'"metadata":{about},'
-            f'"phoneNumber":{_PHONES[throw >> 9 & 7]},'
-            f'"qrCodeData":{_quoted(f"ringevents:{identifier}") if throw >> 8 & 1 else "null"},'
-            f'"qrCodeImageUrl":{_quoted(f"https://qr.example/{identifier}.png") if throw >> 8 & 1 else "null"},'
-            f'"questionBankEnabled":{"true" if throw >> 12 & 1 else "false"},'
+            f'"phoneNumber":{_PHONES[value >> 9 & 7]},'
+            f'"qrCodeData":{_quoted(f"ringevents:{identifier}") if value >> 8 & 1 else "null"},'
+            f'"qrCodeImageUrl":{_quoted(f"https://qr.example/{identifier}.png") if value >> 8 & 1 else "null"},'
+            f'"questionBankEnabled":{"true" if value >> 12 & 1 else "false"},'
             f'"refunded":{"true" if refunded else "false"},'
-            f'"registeredThrough":{_SOURCES[1] if invited else _SOURCES[(throw >> 13) % len(_SOURCES)]},'
+            f'"registeredThrough":{_SOURCES[1] if invited else _SOURCES[(value >> 13) % len(_SOURCES)]},'
             f'"ticketId":"{self._tickets[index % TICKETS]}",'
             f'"timezone":{_ZONES[person >> 16 & 7]},'
-            f'"twitter":{_quoted(f"@{_FIRST_MAIL[first]}{index}") if throw >> 16 & 3 == 0 else "null"},'
+            f'"twitter":{_quoted(f"@{_FIRST_MAIL[first]}{index}") if value >> 16 & 3 == 0 else "null"},'
             f'"updatedAt":"{created_at if updated == created else iso(updated)}",'
-            f'"userId":"{self._ids.make(ResourceType.USER, 0, index)}",'
-            f'"utm":{_UTM[(throw >> 18) % 52] if throw >> 24 & 3 == 0 else "{}"},'
-            f'"website":{_quoted(f"https://{mail}.example/?id={index}&ref=bio") if throw >> 26 & 7 == 0 else "null"}'
+            f'"userId":"{self._ids.encode(ResourceType.USER, 0, index)}",'
+            f'"utm":{_UTM[(value >> 18) % 52] if value >> 24 & 3 == 0 else "{}"},'
+            f'"website":{_quoted(f"https://{mail}.example/?id={index}&ref=bio") if value >> 26 & 7 == 0 else "null"}'
             "}}"
         )
 
-    def _answers(self, throw: int) -> str:
-        kind = throw >> 29 & 7
+    def _answers(self, value: int) -> str:
+        kind = value >> 29 & 7
         if kind < 2:
             return "[]" if kind else "null"
-        answers = self._companies[(throw >> 32) % len(self._companies)]
+        answers = self._companies[(value >> 32) % len(self._companies)]
         if kind > 2:
-            answers += f",{self._choices[throw >> 40 & 31]}"
+            answers += f",{self._choices[value >> 40 & 31]}"
         if kind > 4:
-            day = f"{1950 + (throw >> 45) % 55}-{1 + (throw >> 50) % 12:02d}-{1 + (throw >> 54) % 28:02d}"
+            day = f"{1950 + (value >> 45) % 55}-{1 + (value >> 50) % 12:02d}-{1 + (value >> 54) % 28:02d}"
             answers += f",{self._birth.replace('DATE', day)}"
         if kind > 5:
-            answers += f",{self._diets[throw % 3]}"
+            answers += f",{self._diets[value % 3]}"
         return f"[{answers}]"
 
 

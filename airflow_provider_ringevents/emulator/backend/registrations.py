@@ -1,25 +1,23 @@
-"""The registrations of one event: any number of them, computed when asked for, with explicit changes on top."""
+"""The registrations of one event: any number of them, computed when asked for, with explicit changes on top.
+
+Creation and update times never fall as the index grows, within each of four classes that repeat every 64 indexes. A
+range of times is therefore a range of indexes per class, found by bisection, and a million registrations need no list.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 from airflow_provider_ringevents.emulator.api.filters import Selection, Spans
-from airflow_provider_ringevents.emulator.backend.registration_ids import Ids, ResourceType, SeededValues
+from airflow_provider_ringevents.emulator.backend.ids import Ids, ResourceType, SeededValues
 from airflow_provider_ringevents.emulator.backend.registration_json import RegistrationSerializer, email_of
-from airflow_provider_ringevents.emulator.backend.registration_selection import (
-    EVERYONE,
-    PERIOD,
-    Matches,
-    Span,
-    indexes_between,
-)
 
+PERIOD: Final = 64
+EVERYONE: Final = (1 << PERIOD) - 1
 _DAY: Final = 86_400_000
 _LATE: Final = sum(1 << place for place in range(PERIOD) if place % 16 == 3)
 _REFUNDED: Final = 1 << 19  # one of the late ones: a refund is an update
@@ -28,37 +26,110 @@ _CLASSES: Final = (EVERYONE & ~_LATE & ~_BY_USER, _LATE & ~_REFUNDED, _REFUNDED,
 _NUMBER: Final = re.compile(r"(\d{1,12})@")
 
 
-@dataclass(frozen=True, slots=True)
-class _RegistrationBatch:
-    """Registrations that arrived later, all in one moment."""
+class Span:
+    """A set of the indexes in [low, high) whose remainder by 64 is a bit of ``mask``."""
+
+    __slots__ = ("_before", "_prefix", "high", "low", "mask")
+
+    def __init__(self, mask: int, low: int, high: int) -> None:
+        self.mask = mask
+        self.low = low
+        self.high = high
+        self._prefix = [(mask & ((1 << place) - 1)).bit_count() for place in range(PERIOD + 1)]
+        self._before = self._members_below(low)
+
+    def _members_below(self, index: int) -> int:
+        return index // PERIOD * self._prefix[PERIOD] + self._prefix[index % PERIOD]
+
+    def count_below(self, index: int) -> int:
+        """Return the number of members below ``index``."""
+        if index <= self.low:
+            return 0
+        return self._members_below(min(index, self.high)) - self._before
+
+    def __contains__(self, index: int) -> bool:
+        return self.low <= index < self.high and bool(self.mask >> (index % PERIOD) & 1)
+
+
+class Matches:
+    """A sorted sequence of the indexes in disjoint spans, without ``removed`` and with ``added``.
+
+    :param size: upper bound of all indexes.
+    :param removed: indexes to leave out.
+    :param added: indexes to include although no span has them or they are removed.
+    """
+
+    def __init__(
+        self, size: int, spans: Sequence[Span], removed: Iterable[int] = (), added: Iterable[int] = ()
+    ) -> None:
+        self._size = size
+        self._spans = [span for span in spans if span.low < span.high]
+        self._removed = sorted(index for index in set(removed) if any(index in span for span in self._spans))
+        self._added = sorted(set(added))
+        self._gone = frozenset(self._removed)
+        self._extra = frozenset(self._added)
+        self.total = self._rank(size)
+
+    def _rank(self, index: int) -> int:
+        members = sum(span.count_below(index) for span in self._spans)
+        return members - bisect_left(self._removed, index) + bisect_left(self._added, index)
+
+    def __contains__(self, index: int) -> bool:
+        if index in self._extra:
+            return True
+        return index not in self._gone and any(index in span for span in self._spans)
+
+    def slice(self, start: int, stop: int) -> list[int]:
+        """Return the matching indexes at the positions from ``start`` up to ``stop``."""
+        stop = min(stop, self.total)
+        if start >= stop:
+            return []
+        index = bisect_left(range(self._size), start + 1, key=lambda place: self._rank(place + 1))
+        found: list[int] = []
+        while len(found) < stop - start:
+            if index in self:
+                found.append(index)
+            index = self._next(index + 1)
+        return found
+
+    def _next(self, index: int) -> int:
+        """Return the smallest index from ``index`` on that may match."""
+        candidates = [max(index, span.low) for span in self._spans if index < span.high]
+        place = bisect_left(self._added, index)
+        if place < len(self._added):
+            candidates.append(self._added[place])
+        return min(candidates, default=self._size)
+
+
+class _RegistrationBatch(NamedTuple):
+    """Registrations that were added later, all at one moment."""
 
     first: int
     size: int
     created: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Patch:
+class _Patch(NamedTuple):
     metadata: dict[str, Any]
     updated: int
 
 
 class Registrations:
-    """The registrations of one event, in the order in which they were made.
+    """The registrations of one event, oldest first.
 
-    Times are milliseconds since the epoch. They lie between ``opened`` and ``closed``; every tenth registration has
-    the same time as the one before, since real ones have ties too.
+    Times are milliseconds since the epoch between ``opened`` and ``closed``. Every tenth registration has the same time
+    as the one before it, since real lists have ties.
 
     :param event: number of the event.
-    :param size: how many there are to begin with.
-    :param attended: whether the event has begun, so that people may have come.
+    :param size: number of seeded registrations.
+    :param attended: True when the event has begun, so that people may have checked in.
     """
 
     def __init__(
-        self, ids: Ids, dice: SeededValues, event: int, size: int, *, opened: int, closed: int, attended: bool
+        self, ids: Ids, values: SeededValues, event: int, size: int, *, opened: int, closed: int, attended: bool
     ) -> None:
         self._ids = ids
-        self._dice = dice
+        self._values = values
         self._event = event
         self._seeded = size
         self._opened = opened
@@ -67,17 +138,15 @@ class Registrations:
         self._batches: list[_RegistrationBatch] = []
         self._deleted: set[int] = set()
         self._patches: dict[int, _Patch] = {}
-        self._rows: RegistrationSerializer | None = None
+        self._serializer: RegistrationSerializer | None = None
         self.size = size
-        """One more than the last index that was ever used."""
+        """Number of indexes ever used."""
 
     def __len__(self) -> int:
         return self.size - len(self._deleted)
 
-    # --- changes
-
     def add(self, number: int, now: int) -> range:
-        """Let ``number`` people register at ``now``; returns their indexes."""
+        """Register ``number`` people at ``now`` and return their indexes."""
         if not number:
             return range(self.size, self.size)
         last = self._batches[-1].created if self._batches else self._closed
@@ -86,28 +155,29 @@ class Registrations:
         return range(self.size - number, self.size)
 
     def delete(self, index: int) -> None:
-        """:raises KeyError: there is no such registration."""
+        """Delete a registration.
+
+        :raises KeyError: the registration does not exist.
+        """
         if not self.exists(index):
             raise KeyError(index)
         self._deleted.add(index)
 
     def patch(self, index: int, metadata: dict[str, Any], now: int) -> None:
-        """Give a registration other metadata.
+        """Replace the metadata of a registration.
 
-        :raises KeyError: there is no such registration.
+        :raises KeyError: the registration does not exist.
         """
         if not self.exists(index):
             raise KeyError(index)
         self._patches[index] = _Patch(metadata, max(now, self.updated(index)))
 
-    # --- times
-
     def exists(self, index: int) -> bool:
-        """Whether there is a registration with this index."""
+        """Return True when a registration has this index."""
         return 0 <= index < self.size and index not in self._deleted
 
     def created(self, index: int) -> int:
-        """When the registration was made; never falls as the index grows."""
+        """Return the creation time, which never falls as the index grows."""
         if index >= self._seeded:
             return self._batches[bisect_right(self._batches, index, key=lambda batch: batch.first) - 1].created
         index -= index % 10 == 9
@@ -116,7 +186,7 @@ class Registrations:
         return self._opened + index * span // self._seeded + jitter
 
     def updated(self, index: int) -> int:
-        """When the registration was last changed by anybody."""
+        """Return the time of the last change by anybody."""
         patch = self._patches.get(index)
         if patch is not None:
             return patch.updated
@@ -129,27 +199,24 @@ class Registrations:
         return min(created + _DAY, self._closed) if place & _BY_USER else created
 
     def user_updated(self, index: int) -> int:
-        """When the person changed what they had said."""
+        """Return the time of the last change by the person."""
         created = self.created(index)
         if index < self._seeded and 1 << index % PERIOD & _BY_USER:
             return min(created + _DAY, self._closed)
         return created
 
     def refunded(self, index: int) -> bool:
-        """Whether the ticket was given back."""
+        """Return True when the ticket was refunded."""
         return index < self._seeded and bool(1 << index % PERIOD & _REFUNDED)
 
-    # --- selecting
-
     def select(self, selection: Selection) -> Matches:
-        """The indexes that ``selection`` asks for."""
+        """Return the indexes that match a selection."""
         emails = selection.strings.get("email")
         if emails is not None:
             return Matches(self.size, (), added=self._by_email(emails, selection))
-        spans: list[Span] = []
         if not selection.times and not selection.booleans:
-            spans.append(Span(EVERYONE, 0, self.size))
-            return Matches(self.size, spans, self._deleted)
+            return Matches(self.size, [Span(EVERYONE, 0, self.size)], self._deleted)
+        spans: list[Span] = []
         for mask in _CLASSES:
             if selection.booleans.get("refunded", mask == _REFUNDED) is (mask == _REFUNDED):
                 spans += [Span(mask, low, high) for low, high in self._class_ranges(mask, selection)]
@@ -159,8 +226,8 @@ class Registrations:
             if self._accepts(batch.first, selection, batch.created)
         ]
         changed = [index for index in self._patches if index not in self._deleted]
-        wanted = [index for index in changed if self._accepts(index, selection, self.updated(index))]
-        return Matches(self.size, spans, self._deleted | self._patches.keys(), wanted)
+        matching = [index for index in changed if self._accepts(index, selection, self.updated(index))]
+        return Matches(self.size, spans, self._deleted | self._patches.keys(), matching)
 
     def _class_ranges(self, mask: int, selection: Selection) -> list[tuple[int, int]]:
         delay = {_CLASSES[1]: 3 * _DAY, _CLASSES[2]: 3 * _DAY, _CLASSES[3]: _DAY}.get(mask, 0)
@@ -177,7 +244,8 @@ class Registrations:
             return min(created + extra, self._closed) if extra else created
 
         for low, high in spans:
-            first, last = indexes_between(self._seeded, low, high, moment)
+            first = bisect_left(range(self._seeded), low, key=moment)
+            last = bisect_left(range(self._seeded), high, key=moment)
             for begin, end in ranges:
                 if max(first, begin) < min(last, end):
                     yield max(first, begin), min(last, end)
@@ -201,25 +269,23 @@ class Registrations:
             if self.email(index) == email and self._accepts(index, selection, self.updated(index)):
                 yield index
 
-    # --- rows
-
     def id(self, index: int) -> str:
-        """The registration's id."""
-        return self._ids.make(ResourceType.REGISTRATION, self._event, index)
+        """Return the id of a registration."""
+        return self._ids.encode(ResourceType.REGISTRATION, self._event, index)
 
     def email(self, index: int) -> str:
-        """The registered address: the same person at the same place of every event."""
-        return email_of(self._dice.throw(ResourceType.USER, 0, index), index)
+        """Return the e-mail address; an index is the same person in every event."""
+        return email_of(self._values.value(ResourceType.USER, 0, index), index)
 
-    def write(self, index: int) -> str:
-        """One registration as the API shows it, in JSON."""
-        if self._rows is None:
-            self._rows = RegistrationSerializer(self._ids, self._dice, self._event, self._seeded)
+    def to_json(self, index: int) -> str:
+        """Return a registration as the API shows it."""
+        if self._serializer is None:
+            self._serializer = RegistrationSerializer(self._ids, self._values, self._event, self._seeded)
         created = self.created(index)
         refunded = self.refunded(index)
         came = self._began and not refunded and index % 3 != 0
         patch = self._patches.get(index)
-        return self._rows.write(
+        return self._serializer.to_json(
             index,
             created=created,
             updated=self.updated(index),
@@ -229,6 +295,6 @@ class Registrations:
         )
 
     def attributes(self, index: int) -> dict[str, Any]:
-        """All attributes of one registration."""
-        attributes: dict[str, Any] = json.loads(self.write(index))["attributes"]
+        """Return all attributes of a registration."""
+        attributes: dict[str, Any] = json.loads(self.to_json(index))["attributes"]
         return attributes

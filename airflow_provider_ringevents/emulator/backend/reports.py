@@ -9,17 +9,17 @@ from typing import Any, Final
 
 from airflow_provider_ringevents.emulator.api.errors import ApiError, not_found
 from airflow_provider_ringevents.emulator.api.filters import Selection
+from airflow_provider_ringevents.emulator.backend.ids import ResourceType
 from airflow_provider_ringevents.emulator.backend.models import Event
-from airflow_provider_ringevents.emulator.backend.registration_ids import ResourceType
-from airflow_provider_ringevents.emulator.backend.registration_selection import Matches
+from airflow_provider_ringevents.emulator.backend.registrations import Matches
 from airflow_provider_ringevents.emulator.backend.report_files import (
     FileContent,
     SpooledContent,
     SyntheticContent,
     digest,
+    iter_csv,
 )
-from airflow_provider_ringevents.emulator.backend.report_tables import iter_csv
-from airflow_provider_ringevents.emulator.backend.store import State
+from airflow_provider_ringevents.emulator.backend.store import Store
 
 DONE: Final = "completed"
 FAILED: Final = ("failed", "error", "errored", "failure")
@@ -40,8 +40,8 @@ class Report:
     type: str
     attributes: dict[str, Any]
     people: Matches
-    visible: int
-    ready: int
+    visible_at: int
+    ready_at: int
     status: str
     has_url: bool
     size: int | None
@@ -87,8 +87,8 @@ class Report:
 class Reports:
     """All reports of all events."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._reports: dict[str, Report] = {}
 
     def __iter__(self) -> Iterator[Report]:
@@ -96,17 +96,17 @@ class Reports:
 
     def create(self, event: Event, report_type: str, attributes: dict[str, Any]) -> Report:
         """Ask for a report."""
-        settings = self._state.settings
-        with self._state.lock:
-            now = self._state.now()
+        settings = self._store.settings
+        with self._store.lock:
+            now = self._store.now()
             report = Report(
-                id=self._state.ids.make(ResourceType.REPORT, event.number, len(self._reports)),
+                id=self._store.ids.encode(ResourceType.REPORT, event.number, len(self._reports)),
                 event=event,
                 type=report_type,
                 attributes=attributes,
                 people=event.registrations.select(Selection()),
-                visible=now + round(settings.report_missing_seconds * 1000),
-                ready=now + round(settings.report_seconds * 1000),
+                visible_at=now + round(settings.report_missing_seconds * 1000),
+                ready_at=now + round(settings.report_seconds * 1000),
                 status=settings.report_status or DONE,
                 has_url=settings.report_url,
                 size=settings.report_bytes,
@@ -115,19 +115,19 @@ class Reports:
             return report
 
     def find(self, report_id: str) -> Report:
-        """:raises Problem: 404: there is none, it is not visible yet, or it is somebody else's."""
+        """:raises ApiError: 404: there is none, it is not visible yet, or it is somebody else's."""
         report = self._reports.get(report_id)
-        if report is None or self._state.now() < report.visible or not report.event.organization.visible:
+        if report is None or self._store.now() < report.visible_at or not report.event.organization.visible:
             raise not_found("report")
         return report
 
     def of_event(self, event: Event) -> list[Report]:
         """The visible reports of an event, the oldest first."""
-        now = self._state.now()
-        return [report for report in self if report.event is event and now >= report.visible]
+        now = self._store.now()
+        return [report for report in self if report.event is event and now >= report.visible_at]
 
     def downloadable(self, report_id: str) -> Report:
-        """:raises Problem: 404: there is no such report, or it has no file (yet)."""
+        """:raises ApiError: 404: there is no such report, or it has no file (yet)."""
         report = self.find(report_id)
         if report.failed or not self.is_done(report):
             raise ApiError(404, "the report has no file")
@@ -135,13 +135,13 @@ class Reports:
 
     def is_done(self, report: Report) -> bool:
         """Whether it has been made, or has failed."""
-        return self._state.now() >= report.ready
+        return self._store.now() >= report.ready_at
 
     def change_file(self, report_id: str) -> None:
         """Let the file of a report become another one, as if somebody registered and it was made again."""
-        with self._state.lock:
+        with self._store.lock:
             report = self._reports[report_id]
-            report.event.registrations.add(1, self._state.now())
+            report.event.registrations.add(1, self._store.now())
             report.people = report.event.registrations.select(Selection())
             with report.lock:
                 report.revision += 1

@@ -8,8 +8,8 @@ from typing import Final
 from airflow_provider_ringevents.contract.timezone_names import IANA_NAMES
 from airflow_provider_ringevents.emulator.backend import sample_data
 from airflow_provider_ringevents.emulator.backend.clock import iso_seconds
+from airflow_provider_ringevents.emulator.backend.ids import Ids, ResourceType, SeededValues
 from airflow_provider_ringevents.emulator.backend.models import Event, MagicLink, Organization, Template, Ticket
-from airflow_provider_ringevents.emulator.backend.registration_ids import Ids, ResourceType, SeededValues
 from airflow_provider_ringevents.emulator.backend.registration_json import MAGIC_LINKS
 from airflow_provider_ringevents.emulator.backend.registrations import Registrations
 
@@ -38,7 +38,7 @@ class _EventSpec:
 
 
 # The first is the one that the command line shows: it has ended, and has registrations.
-PLANS: Final = (
+EVENT_SPECS: Final = (
     _EventSpec("Data Engineering Summit", "Europe/Berlin", -2, 1.4),
     _EventSpec("Winter Meetup", "Eastern Time (US & Canada)", -21, 0.3),
     _EventSpec("Last Year's Gala · 夜会", "Abu Dhabi", -300, 0.2, type="private_event"),
@@ -58,9 +58,9 @@ class Seeder:
     :param registrations: how many each published event has.
     """
 
-    def __init__(self, ids: Ids, dice: SeededValues, today: int, registrations: int) -> None:
+    def __init__(self, ids: Ids, values: SeededValues, today: int, registrations: int) -> None:
         self._ids = ids
-        self._dice = dice
+        self._values = values
         self._today = today
         self._registrations = registrations
 
@@ -74,7 +74,7 @@ class Seeder:
                     "createdAt": iso_seconds((self._today - (900 - number) * _DAY) / 1000),
                     "email": f"events{number}@example.org",
                     "facebook": None if number else "https://facebook.example/northwind",
-                    "id": self._ids.make(ResourceType.ORGANIZATION, 0, number),
+                    "id": self._ids.encode(ResourceType.ORGANIZATION, 0, number),
                     "name": name,
                     "twitter": None,
                     "website": "https://example.org" if number == 0 else None,
@@ -86,61 +86,61 @@ class Seeder:
     def templates(self, organization: Organization) -> list[Template]:
         """The templates of an organization."""
         return [
-            Template(self._ids.make(ResourceType.TEMPLATE, organization.number, index), organization, name)
+            Template(self._ids.encode(ResourceType.TEMPLATE, organization.number, index), organization, name)
             for index, name in enumerate(_TEMPLATES[: 4 - organization.number])
         ]
 
     def event(self, organization: Organization, index: int) -> Event:
         """The ``index``-th event of an organization: first those of every sort, then weekly webinars of the past."""
         offset = 0 if organization.number == 0 else 3 * organization.number
-        if index + offset < len(PLANS):
-            plan = PLANS[index + offset]
+        if index + offset < len(EVENT_SPECS):
+            spec = EVENT_SPECS[index + offset]
         else:
             zone = _WEEKLY_ZONES[index % len(_WEEKLY_ZONES)]
-            plan = _EventSpec(f"Weekly Webinar {index + 1}", zone, -7 * (index + 1) + 0.6, 0.05)
-        return self._event(organization, index, plan)
+            spec = _EventSpec(f"Weekly Webinar {index + 1}", zone, -7 * (index + 1) + 0.6, 0.05)
+        return self._event(organization, index, spec)
 
-    def _event(self, organization: Organization, index: int, plan: _EventSpec) -> Event:
+    def _event(self, organization: Organization, index: int, spec: _EventSpec) -> Event:
         number = organization.number * ORGANIZATION_STEP + index
-        start = self._today + round(plan.start * _DAY) + 9 * _HOUR
-        end = None if plan.days is None else start + round(plan.days * _DAY)
+        start = self._today + round(spec.start * _DAY) + 9 * _HOUR
+        end = None if spec.days is None else start + round(spec.days * _DAY)
         created = min(start, self._today) - 60 * _DAY
         closed = self._today if end is None else min(end, self._today)
         return Event(
             number=number,
-            id=self._ids.make(ResourceType.EVENT, 0, number),
+            id=self._ids.encode(ResourceType.EVENT, 0, number),
             organization=organization,
-            name=plan.name,
-            description=f"{plan.name}, shown by the emulator. Welcome, bienvenue, ようこそ!",
-            slug=f"{slug_of(plan.name)}-{organization.number}-{index}",
-            type=plan.type,
-            timezone=plan.timezone,
-            zone=IANA_NAMES[plan.timezone],
+            name=spec.name,
+            description=f"{spec.name}, shown by the emulator. Welcome, bienvenue, ようこそ!",
+            slug=f"{slug_of(spec.name)}-{organization.number}-{index}",
+            type=spec.type,
+            timezone=spec.timezone,
+            zone=IANA_NAMES[spec.timezone],
             start=start,
             end=end,
             created=created,
-            published=plan.published,
+            published=spec.published,
             metadata={},
             registrations=Registrations(
                 self._ids,
-                self._dice,
+                self._values,
                 number,
-                self._registrations if plan.published else 0,
+                self._registrations if spec.published else 0,
                 opened=created,
                 closed=closed,
                 attended=start < self._today,
             ),
             content=True,
-            stock=self._sell if plan.published else None,
+            populate=self._populate if spec.published else None,
         )
 
-    def _sell(self, event: Event) -> None:
+    def _populate(self, event: Event) -> None:
         claimed = len(event.registrations)
         for index, (name, price, private) in enumerate(
             (("General admission", 0.0, False), ("VIP: café & lunch", 149.5, False), ("Speaker", 0.0, True))
         ):
             ticket = Ticket(
-                id=self._ids.make(ResourceType.TICKET, event.number, index),
+                id=self._ids.encode(ResourceType.TICKET, event.number, index),
                 index=index,
                 event=event,
                 name=name,
@@ -161,10 +161,10 @@ class Seeder:
     def _magic_link(self, event: Event, tickets: list[Ticket], index: int) -> MagicLink:
         guest = index * 7 + 2
         used = guest < len(event.registrations)
-        person = self._dice.throw(ResourceType.USER, 0, guest)
+        person = self._values.value(ResourceType.USER, 0, guest)
         created = event.created + index * _HOUR
         return MagicLink(
-            id=self._ids.make(ResourceType.MAGIC_LINK, event.number, index),
+            id=self._ids.encode(ResourceType.MAGIC_LINK, event.number, index),
             ticket=tickets[guest % len(tickets)],
             email=event.registrations.email(guest),
             first_name=sample_data.FIRST_NAMES[person % len(sample_data.FIRST_NAMES)][0],

@@ -38,7 +38,7 @@ class Signer:
         report_id, filename = path.removeprefix(PREFIX).split("/", 1)
         return self.sign(report_id, unquote(filename), -1)
 
-    def flaw(self, report_id: str, expires: str, signature: str) -> str | None:
+    def check(self, report_id: str, expires: str, signature: str) -> str | None:
         """What is wrong with a link: an S3-like code, or None when it is good."""
         if not hmac.compare_digest(self._signature(report_id, expires).encode(), signature.encode()):
             return "SignatureDoesNotMatch"

@@ -9,30 +9,30 @@ from urllib.parse import parse_qsl
 
 from airflow_provider_ringevents.emulator.api import filters
 from airflow_provider_ringevents.emulator.api.filters import Selection, read_filter
-from airflow_provider_ringevents.emulator.backend.store import State
+from airflow_provider_ringevents.emulator.backend.store import Store
 from airflow_provider_ringevents.emulator.faults.context import Action, FaultContext
 
-_Change = Callable[[State, str, Selection, int], list[str]]
+_Change = Callable[[Store, str, Selection, int], list[str]]
 _LIST: Final = re.compile(r"/v1/events/(\w+)/registrations\Z")
 
 
-def register(state: State, event_id: str, _: Selection, number: int) -> list[str]:
+def register(store: Store, event_id: str, _: Selection, number: int) -> list[str]:
     """Let ``number`` people register now; returns the ids of their registrations.
 
     :raises KeyError: there is no such event.
     """
-    return state.add_registrations(event_id, number)
+    return store.add_registrations(event_id, number)
 
 
-def cancel(state: State, event_id: str, selection: Selection, number: int) -> list[str]:
+def cancel(store: Store, event_id: str, selection: Selection, number: int) -> list[str]:
     """Take away the first ``number`` registrations that the selected list shows; returns their ids.
 
     :raises KeyError: there is no such event.
     """
-    with state.lock:
-        book = state.events[event_id].registrations
+    with store.lock:
+        book = store.events[event_id].registrations
         found = book.select(selection)
-        first = 0 if state.settings.registrations_order == "created" else max(0, found.total - number)
+        first = 0 if store.settings.registrations_order == "created" else max(0, found.total - number)
         gone = found.slice(first, first + number)
         for index in gone:
             book.delete(index)
@@ -40,17 +40,17 @@ def cancel(state: State, event_id: str, selection: Selection, number: int) -> li
 
 
 def _changing(change: _Change) -> Action:
-    async def run(exchange: FaultContext) -> None:
+    async def run(context: FaultContext) -> None:
         # Made before the change: what follows then does not fit this page, however many requests are in flight.
-        answer = await exchange.collect()
-        asked = _LIST.match(exchange.scope["path"])
+        answer = await context.collect()
+        asked = _LIST.match(context.scope["path"])
         if asked is not None and answer.status == 200:
-            query = parse_qsl(exchange.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+            query = parse_qsl(context.scope["query_string"].decode("latin-1"), keep_blank_values=True)
             selection = read_filter(query, filters.REGISTRATIONS)
-            change(exchange.state, asked[1], selection, exchange.fault.value or 1)
-        await exchange.reply(answer)
+            change(context.store, asked[1], selection, context.fault.value or 1)
+        await context.reply(answer)
 
     return run
 
 
-ACTIONS: dict[str, Action] = {"registers": _changing(register), "cancels": _changing(cancel)}
+ACTIONS: dict[str, Action] = {"registrations_added": _changing(register), "registrations_cancelled": _changing(cancel)}

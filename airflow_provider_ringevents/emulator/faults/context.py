@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_ringevents.emulator.backend.signed_urls import Signer
-from airflow_provider_ringevents.emulator.backend.store import State
+from airflow_provider_ringevents.emulator.backend.store import Store
 from airflow_provider_ringevents.emulator.faults.registry import Fault
 from airflow_provider_ringevents.emulator.server import connection
 
@@ -34,7 +34,7 @@ class FaultContext:
         self,
         fault: Fault,
         signer: Signer,
-        state: State,
+        store: Store,
         app: ASGIApp,
         scope: Scope,
         receive: Receive,
@@ -43,7 +43,7 @@ class FaultContext:
     ) -> None:
         self.fault = fault
         self.signer = signer
-        self.state = state
+        self.store = store
         self.scope = scope
         self.send = send
         self._app = app
@@ -55,7 +55,7 @@ class FaultContext:
         cls,
         fault: Fault,
         signer: Signer,
-        state: State,
+        store: Store,
         app: ASGIApp,
         scope: Scope,
         receive: Receive,
@@ -67,7 +67,7 @@ class FaultContext:
             message = await receive()
             body += message.get("body", b"")
             if not message.get("more_body", False):
-                return cls(fault, signer, state, app, scope, receive, send, body)
+                return cls(fault, signer, store, app, scope, receive, send, body)
 
     async def answer(self, send: Send) -> None:
         """Let the application answer through ``send``."""
@@ -108,7 +108,7 @@ class FaultContext:
         """End the connection the orderly way."""
         await connection.close(self.scope, self._receive)
 
-    async def hang(self, seconds: float | None) -> bool:
+    async def wait_for_disconnect(self, seconds: float | None) -> bool:
         """Wait; returns whether the client is still there. With None, wait until it is not."""
         try:
             await asyncio.wait_for(connection.wait_for_disconnect(self._receive), seconds)

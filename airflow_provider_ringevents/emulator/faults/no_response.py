@@ -11,38 +11,38 @@ from airflow_provider_ringevents.emulator.faults.context import Action, Buffered
 _HTML: Final = "<!doctype html><html><head><title>Sign in</title></head><body><h1>Please sign in</h1></body></html>"
 
 
-async def _reset(exchange: FaultContext) -> None:
-    await exchange.reset()
+async def _reset(context: FaultContext) -> None:
+    await context.reset()
 
 
-async def _close(exchange: FaultContext) -> None:
-    await exchange.close()
+async def _close(context: FaultContext) -> None:
+    await context.close()
 
 
-async def _hang(exchange: FaultContext) -> None:
-    if await exchange.hang(exchange.fault.seconds):
-        await exchange.close()
+async def _hang(context: FaultContext) -> None:
+    if await context.wait_for_disconnect(context.fault.seconds):
+        await context.close()
 
 
-async def _status(exchange: FaultContext) -> None:
-    await exchange.reply(_own(exchange, 500))
+async def _status(context: FaultContext) -> None:
+    await context.reply(_own(context, 500))
 
 
-async def _body(exchange: FaultContext) -> None:
-    await exchange.reply(_own(exchange, 200))
+async def _body(context: FaultContext) -> None:
+    await context.reply(_own(context, 200))
 
 
-async def _html(exchange: FaultContext) -> None:
-    await exchange.reply(BufferedResponse(200, [(b"content-type", b"text/html; charset=utf-8")], _HTML.encode()))
+async def _html(context: FaultContext) -> None:
+    await context.reply(BufferedResponse(200, [(b"content-type", b"text/html; charset=utf-8")], _HTML.encode()))
 
 
-async def _redirect(exchange: FaultContext) -> None:
-    location = (exchange.fault.url or "").encode()
-    await exchange.reply(BufferedResponse(exchange.fault.status or 302, [(b"location", location)], b""))
+async def _redirect(context: FaultContext) -> None:
+    location = (context.fault.url or "").encode()
+    await context.reply(BufferedResponse(context.fault.status or 302, [(b"location", location)], b""))
 
 
-def _own(exchange: FaultContext, status: int) -> BufferedResponse:
-    fault = exchange.fault
+def _own(context: FaultContext, status: int) -> BufferedResponse:
+    fault = context.fault
     status = fault.status or status
     given = {"content-type": "application/json", **{name.lower(): value for name, value in fault.headers.items()}}
     headers: Headers = [(name.encode("latin-1"), value.encode()) for name, value in given.items()]
@@ -52,9 +52,9 @@ def _own(exchange: FaultContext, status: int) -> BufferedResponse:
 
 
 def _applied(action: Action) -> Action:
-    async def run(exchange: FaultContext) -> None:
-        await exchange.collect()
-        await action(exchange)
+    async def run(context: FaultContext) -> None:
+        await context.collect()
+        await action(context)
 
     return run
 

@@ -1,4 +1,4 @@
-"""Faults: what may go wrong between a client and the service, asked for one by one."""
+"""Faults that users set, and the registry that matches requests against them."""
 
 from __future__ import annotations
 
@@ -39,49 +39,34 @@ Kind = Literal[
     "applied_then_status",
     "applied_then_hang",
     "applied_late",
-    "registers",
-    "cancels",
+    "registrations_added",
+    "registrations_cancelled",
 ]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
+MAX_CHANGES: Final = 100_000
+"""Largest number of registrations that one fault or one control request adds or cancels."""
+_CHANGES: Final = ("registrations_added", "registrations_cancelled")
 
 
 @dataclass
 class Fault:
-    """One thing that goes wrong.
+    """A fault to inject into matching requests.
 
-    Which requests: those that fit ``method``, ``path``, ``query`` and ``origin``; the first ``skip`` of them are
-    spared, then ``times`` of them are hit, each with the likelihood ``chance``.
-
-    What happens to them, by ``kind`` (what is in brackets may be set):
-
-    - instead of an answer, and nothing is applied: ``status`` (status, headers such as Retry-After, body), ``reset``
-      (TCP reset), ``close`` (the connection ends without an answer), ``hang`` (seconds; None: until the client
-      leaves), ``body`` (status, body, headers), ``html`` (a page with 200), ``redirect`` (status, url), ``endless``
-      (status, a body without an end);
-    - the request is applied, the answer is lost: ``applied_then_cut`` (TCP reset), ``applied_then_status`` (status,
-      500), ``applied_then_hang`` (seconds), ``applied_late`` (TCP reset at once, applied after ``seconds``);
-    - the answer comes, but: ``delay`` (seconds before it is made), ``headers``, ``content_type`` (body: the type),
-      ``gzip`` (compressed whatever was asked for), ``truncated_json``, ``wrong_count`` (value), ``missing_count``,
-      ``next_loop``, ``next_foreign`` (url: the other origin), ``expired_link`` (on the API: links in the answer have
-      expired; on the links' origin: 403 as for one that has), ``cut_body`` (after, rst), ``truncate_chunked`` (the same
-      without a Content-Length), ``close_delimited`` (neither length nor chunks; ends early if ``after`` is set),
-      ``slow_body`` (rate), ``stall`` (after, seconds), ``flip_byte`` (after: its place);
-    - the answer comes, and when it is made, before it is sent, the list of registrations that was asked for changes:
-      ``registers`` (value: so many people register), ``cancels`` (value: so many registrations go, the first that the
-      list shows, so that all others move up).
+    Requests match by ``method``, ``path``, ``query`` and ``origin``. The first ``skip`` of them are spared, the next
+    ``times`` are hit, each with the probability ``chance``. docs/emulator.md lists the kinds and their fields.
 
     :ivar method: HTTP method, or None for all.
-    :ivar path: regular expression that is searched for in the path, or None for all.
-    :ivar query: regular expression that is searched for in the query as it is after decoding, or None for all;
-        ``\\bpage=3\\b`` is page 3 of a list.
+    :ivar path: regular expression searched for in the path, or None for all.
+    :ivar query: regular expression searched for in the decoded query, or None for all; ``\\bpage=3\\b`` is page 3 of
+        a list.
     :ivar origin: ``api``, ``links``, or None for both.
-    :ivar times: how many requests are hit; None: all.
-    :ivar after: bytes of the body that come before something happens.
-    :ivar seconds: how long something takes.
+    :ivar times: number of requests to hit, or None for all.
+    :ivar after: bytes of the body that are sent before the fault.
+    :ivar seconds: duration of the fault in seconds.
     :ivar rate: bytes per second.
-    :ivar rst: end with a TCP reset, not the orderly way.
-    :ivar fired: how many requests were hit so far.
-    :raises ValueError: a kind, an origin or a regular expression that cannot be.
+    :ivar rst: end with a TCP reset instead of an orderly close.
+    :ivar hit_count: number of requests hit so far.
+    :raises ValueError: a field has a value that is not allowed.
     """
 
     kind: Kind
@@ -101,50 +86,55 @@ class Fault:
     rate: float = 10_000.0
     value: int | None = None
     rst: bool = False
-    fired: int = 0
+    hit_count: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"kind: there is no fault {self.kind!r}; there are {', '.join(KINDS)}")
+            raise ValueError(f"`kind` must be one of {', '.join(KINDS)}, got {self.kind!r}.")
         if self.origin not in (None, "api", "links"):
-            raise ValueError(f"origin: {self.origin!r} is neither 'api' nor 'links'")
+            raise ValueError(f"`origin` must be 'api' or 'links', got {self.origin!r}.")
         if self.rate <= 0:
-            raise ValueError(f"rate: {self.rate!r} bytes per second would never end; use stall")
+            raise ValueError(f"`rate` must be greater than 0 bytes per second, got {self.rate!r}; use the fault stall.")
         if self.status is not None and not 200 <= self.status <= 599:
-            raise ValueError(f"status: {self.status!r} is not an HTTP status from 200 to 599")
+            raise ValueError(f"`status` must be an HTTP status from 200 to 599, got {self.status!r}.")
         if self.kind in ("redirect", "next_foreign") and not self.url:
-            raise ValueError(f"url: {self.kind} needs one")
-        if self.kind in ("registers", "cancels") and self.value is not None and self.value < 1:
+            raise ValueError(f"`url` must be given for the fault {self.kind}, got {self.url!r}.")
+        if (
+            self.kind in ("registrations_added", "registrations_cancelled")
+            and self.value is not None
+            and self.value < 1
+        ):
             raise ValueError(f"value: {self.value!r} registrations are none; at least 1 is wanted")
         for name in ("path", "query"):
             try:
                 re.compile(getattr(self, name) or "")
             except re.error as error:
-                raise ValueError(f"{name}: {getattr(self, name)!r} is not a regular expression: {error}") from error
+                given = getattr(self, name)
+                raise ValueError(f"`{name}` must be a regular expression, got {given!r}: {error}.") from error
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Fault:
-        """Read what :meth:`to_json` wrote, or what a user sends.
+        """Return the fault that :meth:`to_json` or a user has written as JSON values.
 
-        :raises ValueError: something in it cannot be.
+        :raises ValueError: a field is unknown or has a value that is not allowed.
         """
-        known = [each.name for each in fields(cls) if each.name != "fired"]
-        unknown = sorted(set(values) - set(known) - {"fired"})
+        known = [each.name for each in fields(cls) if each.name != "hit_count"]
+        unknown = sorted(set(values) - set(known) - {"hit_count"})
         if unknown:
-            raise ValueError(f"no such field: {', '.join(unknown)}; there are {', '.join(known)}")
+            raise ValueError(f"Fields must be among {', '.join(known)}, got {', '.join(unknown)}.")
         if "kind" not in values:
-            raise ValueError(f"kind: is missing; there are {', '.join(KINDS)}")
+            raise ValueError(f"`kind` must be given: one of {', '.join(KINDS)}.")
         try:
-            return cls(**{name: value for name, value in values.items() if name != "fired"})
+            return cls(**{name: value for name, value in values.items() if name != "hit_count"})
         except TypeError as error:
-            raise ValueError(f"a field has the wrong type: {error}") from error
+            raise ValueError(f"A field has the wrong type: {error}.") from error
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return the fields as JSON values."""
         return asdict(self)
 
-    def fits(self, origin: str, method: str, path: str, query: str) -> bool:
-        """Whether a request is of the kind that is hit."""
+    def matches(self, origin: str, method: str, path: str, query: str) -> bool:
+        """Return True when a request meets all conditions of the fault."""
         return (
             self.origin in (None, origin)
             and (self.method is None or self.method.upper() == method)
@@ -154,9 +144,9 @@ class Fault:
 
 
 class FaultRegistry:
-    """The faults that are set, tried in the order in which they were added. Safe to use from any thread.
+    """A thread-safe list of faults; the first one that matches a request hits it.
 
-    :param seed: of the dice that ``chance`` throws.
+    :param seed: seed of the random numbers behind ``chance``.
     """
 
     def __init__(self, seed: int) -> None:
@@ -171,37 +161,40 @@ class FaultRegistry:
             return iter(list(self._faults))
 
     def add(self, fault: Fault) -> Fault:
-        """Set a fault; returned for its ``fired``."""
+        """Set a fault and return it."""
         with self._lock:
             self._faults.append(fault)
         return fault
 
     def remove(self, fault: Fault) -> None:
-        """Take one fault away; nothing happens if it is not set."""
+        """Remove one fault if it is set."""
         with self._lock:
             self._faults = [each for each in self._faults if each is not fault]
 
     def clear(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
             self._skipped.clear()
             self._random.seed(self._seed)
 
-    def take(self, origin: str, method: str, path: str, query: str) -> Fault | None:
-        """The fault that hits this request, if any; ``query`` as it was sent."""
+    def match(self, origin: str, method: str, path: str, query: str) -> Fault | None:
+        """Return the fault that hits a request, or None.
+
+        :param query: the query as it was sent, not decoded.
+        """
         with self._lock:
             for fault in self._faults:
-                if not fault.fits(origin, method, path, query):
+                if not fault.matches(origin, method, path, query):
                     continue
                 skipped = self._skipped.get(id(fault), 0)
                 if skipped < fault.skip:
                     self._skipped[id(fault)] = skipped + 1
                     continue
-                if fault.times is not None and fault.fired >= fault.times:
+                if fault.times is not None and fault.hit_count >= fault.times:
                     continue
                 if fault.chance < 1 and self._random.random() >= fault.chance:
                     continue
-                fault.fired += 1
+                fault.hit_count += 1
                 return fault
         return None

@@ -19,9 +19,9 @@ _Change = Callable[[FaultContext, Any], None]
 """Changes the parsed JSON of an answer in its place."""
 
 
-async def headers(exchange: FaultContext) -> None:
+async def headers(context: FaultContext) -> None:
     """Other headers."""
-    fault = exchange.fault
+    fault = context.fault
     given = {name.lower(): value for name, value in fault.headers.items()}
     if fault.kind == "content_type":
         given["content-type"] = fault.body or "text/plain"
@@ -31,65 +31,65 @@ async def headers(exchange: FaultContext) -> None:
             for name, value in given.items():
                 changed = with_header(message["headers"], name.encode("latin-1"), value.encode())
                 message = {**message, "headers": changed}
-        await exchange.send(message)
+        await context.send(message)
 
-    await exchange.answer(send)
+    await context.answer(send)
 
 
-async def truncated_json(exchange: FaultContext) -> None:
+async def truncated_json(context: FaultContext) -> None:
     """Half of the body, with a Content-Length that fits the half."""
-    answer = await exchange.collect()
-    await exchange.reply(BufferedResponse(answer.status, answer.headers, answer.body[: len(answer.body) // 2]))
+    answer = await context.collect()
+    await context.reply(BufferedResponse(answer.status, answer.headers, answer.body[: len(answer.body) // 2]))
 
 
-async def gzipped(exchange: FaultContext) -> None:
+async def gzipped(context: FaultContext) -> None:
     """The whole body, compressed."""
-    answer = await exchange.collect()
+    answer = await context.collect()
     headers = with_header(answer.headers, b"content-encoding", b"gzip")
-    await exchange.reply(BufferedResponse(answer.status, headers, gzip.compress(answer.body, mtime=0)))
+    await context.reply(BufferedResponse(answer.status, headers, gzip.compress(answer.body, mtime=0)))
 
 
-async def expired_link(exchange: FaultContext) -> None:
+async def expired_link(context: FaultContext) -> None:
     """Links that have expired already, or the answer to one."""
-    if origin_of(exchange.scope) == "links":
+    if origin_of(context.scope) == "links":
         headers = [(b"content-type", b"application/xml")]
-        await exchange.reply(BufferedResponse(403, headers, error_xml("AccessDenied")))
+        await context.reply(BufferedResponse(403, headers, error_xml("AccessDenied")))
         return
-    answer = await exchange.collect()
+    answer = await context.collect()
     for name, value in answer.headers:
         if name.lower() == b"location":
-            expired = exchange.signer.expired(value.decode()).encode()
+            expired = context.signer.expired(value.decode()).encode()
             answer.headers = with_header(answer.headers, b"location", expired)
-    await exchange.reply(_changed(exchange, answer, _expire))
+    await context.reply(_changed(context, answer, _expire))
 
 
 def _rewriting(change: _Change) -> Action:
-    async def run(exchange: FaultContext) -> None:
-        await exchange.reply(_changed(exchange, await exchange.collect(), change))
+    async def run(context: FaultContext) -> None:
+        await context.reply(_changed(context, await context.collect(), change))
 
     return run
 
 
-def _changed(exchange: FaultContext, answer: BufferedResponse, change: _Change) -> BufferedResponse:
+def _changed(context: FaultContext, answer: BufferedResponse, change: _Change) -> BufferedResponse:
     try:
         body = json.loads(answer.body)
     except ValueError:
         return answer
-    change(exchange, body)
+    change(context, body)
     return BufferedResponse(answer.status, answer.headers, json.dumps(body, ensure_ascii=False).encode())
 
 
-def _expire(exchange: FaultContext, body: Any) -> None:
+def _expire(context: FaultContext, body: Any) -> None:
     data = body.get("data") or []
     for resource in data if isinstance(data, list) else [data]:
         attributes = resource["attributes"]
         if "url" in attributes:
-            attributes["url"] = exchange.signer.expired(attributes["url"])
+            attributes["url"] = context.signer.expired(attributes["url"])
 
 
-def _wrong_count(exchange: FaultContext, body: Any) -> None:
+def _wrong_count(context: FaultContext, body: Any) -> None:
     if "meta" in body:
-        body["meta"]["count"] = exchange.fault.value
+        body["meta"]["count"] = context.fault.value
 
 
 def _missing_count(_: FaultContext, body: Any) -> None:
@@ -101,9 +101,9 @@ def _next_loop(_: FaultContext, body: Any) -> None:
         body["links"]["next"] = body["links"]["self"]
 
 
-def _next_foreign(exchange: FaultContext, body: Any) -> None:
+def _next_foreign(context: FaultContext, body: Any) -> None:
     if "links" in body:
-        there = urlsplit(exchange.fault.url or "")
+        there = urlsplit(context.fault.url or "")
         here = urlsplit(body["links"]["self"])
         body["links"]["next"] = urlunsplit(here._replace(scheme=there.scheme, netloc=there.netloc))
 

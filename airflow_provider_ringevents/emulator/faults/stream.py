@@ -21,61 +21,61 @@ _OnBody = Callable[[bytes, bool], Awaitable[None]]
 """Takes a piece of the body and whether more follows."""
 
 
-async def _through(exchange: FaultContext, start: Callable[[Message], Awaitable[None]], body: _OnBody) -> None:
+async def _through(context: FaultContext, start: Callable[[Message], Awaitable[None]], body: _OnBody) -> None:
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
             await start(message)
         else:
             await body(message.get("body", b""), message.get("more_body", False))
 
-    await exchange.answer(send)
+    await context.answer(send)
 
 
 def _length(headers: Headers) -> int:
     return next((int(value) for name, value in headers if name.lower() == b"content-length"), 0)
 
 
-async def cut_body(exchange: FaultContext) -> None:
+async def cut_body(context: FaultContext) -> None:
     """The body ends after ``after`` bytes, half of it by default."""
-    chunked = exchange.fault.kind == "truncate_chunked"
+    chunked = context.fault.kind == "truncate_chunked"
     room = 0
 
     async def start(message: Message) -> None:
         nonlocal room
         headers = message["headers"]
-        after = exchange.fault.after
+        after = context.fault.after
         room = _length(headers) // 2 if after is None else after
         if chunked:
             headers = with_header(headers, b"content-length", None)
-        await exchange.send({**message, "headers": headers})
+        await context.send({**message, "headers": headers})
 
     async def body(piece: bytes, more: bool) -> None:
         nonlocal room
         if len(piece) < room or (len(piece) == room and not more):
             room -= len(piece)
-            await exchange.send({"type": "http.response.body", "body": piece, "more_body": more})
+            await context.send({"type": "http.response.body", "body": piece, "more_body": more})
             return
-        await exchange.send({"type": "http.response.body", "body": piece[:room], "more_body": True})
-        if exchange.fault.rst:
-            await _flushed(exchange)
-            await exchange.reset()
+        await context.send({"type": "http.response.body", "body": piece[:room], "more_body": True})
+        if context.fault.rst:
+            await _flushed(context)
+            await context.reset()
         else:
-            await exchange.close()
+            await context.close()
 
-    await _through(exchange, start, body)
+    await _through(context, start, body)
 
 
-async def _flushed(exchange: FaultContext, most: int = 0) -> None:
-    transport = transport_of(exchange.scope)
+async def _flushed(context: FaultContext, most: int = 0) -> None:
+    transport = transport_of(context.scope)
     # Only the protocol is told when a buffer has run empty, and the protocol is uvicorn's.
     while transport.get_write_buffer_size() > most and not transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(_TICK)
 
 
-async def close_delimited(exchange: FaultContext) -> None:
+async def close_delimited(context: FaultContext) -> None:
     """The body ends with the connection, as before HTTP/1.1; uvicorn cannot, so it is written by hand."""
-    transport = transport_of(exchange.scope)
-    room = exchange.fault.after
+    transport = transport_of(context.scope)
+    room = context.fault.after
 
     async def start(message: Message) -> None:
         headers = with_header(message["headers"], b"content-length", None)
@@ -91,83 +91,83 @@ async def close_delimited(exchange: FaultContext) -> None:
             piece = piece[:room]
             room -= len(piece)
         transport.write(piece)
-        await _flushed(exchange, _PLENTY)
+        await _flushed(context, _PLENTY)
         if not more or room == 0:
-            await exchange.close()
+            await context.close()
 
-    await _through(exchange, start, body)
+    await _through(context, start, body)
 
 
-async def slow_body(exchange: FaultContext) -> None:
+async def slow_body(context: FaultContext) -> None:
     """``rate`` bytes per second."""
-    size = max(1, int(exchange.fault.rate * _TICK))
-    pause = size / exchange.fault.rate
+    size = max(1, int(context.fault.rate * _TICK))
+    pause = size / context.fault.rate
 
     async def body(piece: bytes, more: bool) -> None:
         for place in range(0, len(piece), size):
-            if transport_of(exchange.scope).is_closing():
+            if transport_of(context.scope).is_closing():
                 return
             part = piece[place : place + size]
-            await exchange.send({"type": "http.response.body", "body": part, "more_body": True})
+            await context.send({"type": "http.response.body", "body": part, "more_body": True})
             await asyncio.sleep(pause)
         if not more:
-            await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})
+            await context.send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    await _through(exchange, exchange.send, body)
+    await _through(context, context.send, body)
 
 
-async def stall(exchange: FaultContext) -> None:
+async def stall(context: FaultContext) -> None:
     """After ``after`` bytes nothing comes for ``seconds``, then the rest; for ever by default."""
-    left = exchange.fault.after or 0
+    left = context.fault.after or 0
     stalled = False
 
     async def body(piece: bytes, more: bool) -> None:
         nonlocal left, stalled
         if not stalled and len(piece) >= left:
             stalled = True
-            await exchange.send({"type": "http.response.body", "body": piece[:left], "more_body": True})
+            await context.send({"type": "http.response.body", "body": piece[:left], "more_body": True})
             piece = piece[left:]
-            if not await exchange.hang(exchange.fault.seconds):
+            if not await context.wait_for_disconnect(context.fault.seconds):
                 return
         left -= len(piece)
-        await exchange.send({"type": "http.response.body", "body": piece, "more_body": more})
+        await context.send({"type": "http.response.body", "body": piece, "more_body": more})
 
-    await _through(exchange, exchange.send, body)
+    await _through(context, context.send, body)
 
 
-async def flip_byte(exchange: FaultContext) -> None:
+async def flip_byte(context: FaultContext) -> None:
     """One byte is another: that at ``after``, in the middle by default."""
     place = 0
 
     async def start(message: Message) -> None:
         nonlocal place
-        after = exchange.fault.after
+        after = context.fault.after
         place = _length(message["headers"]) // 2 if after is None else after
-        await exchange.send(message)
+        await context.send(message)
 
     async def body(piece: bytes, more: bool) -> None:
         nonlocal place
         if 0 <= place < len(piece):
             piece = piece[:place] + bytes([piece[place] ^ 1]) + piece[place + 1 :]
         place -= len(piece)
-        await exchange.send({"type": "http.response.body", "body": piece, "more_body": more})
+        await context.send({"type": "http.response.body", "body": piece, "more_body": more})
 
-    await _through(exchange, start, body)
+    await _through(context, start, body)
 
 
-async def delay(exchange: FaultContext) -> None:
+async def delay(context: FaultContext) -> None:
     """The answer is made ``seconds`` later; not at all when the client has left by then."""
-    if await exchange.hang(exchange.fault.seconds or 0.0):
-        await exchange.answer(exchange.send)
+    if await context.wait_for_disconnect(context.fault.seconds or 0.0):
+        await context.answer(context.send)
 
 
-async def endless(exchange: FaultContext) -> None:
+async def endless(context: FaultContext) -> None:
     """A body that goes on until the client leaves."""
     headers = [(b"content-type", b"text/html")]
-    await exchange.send({"type": "http.response.start", "status": exchange.fault.status or 500, "headers": headers})
+    await context.send({"type": "http.response.start", "status": context.fault.status or 500, "headers": headers})
     piece = b"<p>Something went wrong.</p>\n" * 1000
-    while not transport_of(exchange.scope).is_closing():
-        await exchange.send({"type": "http.response.body", "body": piece, "more_body": True})
+    while not transport_of(context.scope).is_closing():
+        await context.send({"type": "http.response.body", "body": piece, "more_body": True})
         await asyncio.sleep(0)
 
 

@@ -14,7 +14,7 @@ from airflow_provider_ringevents.emulator.api.errors import ApiError
 from airflow_provider_ringevents.emulator.api.responses import error_response
 from airflow_provider_ringevents.emulator.backend.clock import Clock
 from airflow_provider_ringevents.emulator.backend.signed_urls import Signer
-from airflow_provider_ringevents.emulator.backend.store import State
+from airflow_provider_ringevents.emulator.backend.store import Store
 from airflow_provider_ringevents.emulator.faults import concurrent_writes, no_response, response_rewrite, stream
 from airflow_provider_ringevents.emulator.faults.context import FaultContext
 from airflow_provider_ringevents.emulator.faults.registry import FaultRegistry
@@ -126,7 +126,7 @@ class EmulatorMiddleware:
         log: RequestLog,
         faults: FaultRegistry,
         signer: Signer,
-        state: State,
+        store: Store,
         apps: dict[str, ASGIApp],
         control: ASGIApp,
     ) -> None:
@@ -135,7 +135,7 @@ class EmulatorMiddleware:
         self._log = log
         self._faults = faults
         self._signer = signer
-        self._state = state
+        self._store = store
         self._apps = apps
         self._control = control
         self._bucket = TokenBucket(clock)
@@ -170,7 +170,7 @@ class EmulatorMiddleware:
                 response.headers["Retry-After"] = str(math.ceil(wait))
                 await response(scope, receive, noted)
                 return
-        fault = self._faults.take(origin, seen.method, seen.path, seen.query)
+        fault = self._faults.match(origin, seen.method, seen.path, seen.query)
         if origin == "api" and self._settings.latency:
             await asyncio.sleep(self._settings.latency)
         app = self._apps[origin]
@@ -178,10 +178,10 @@ class EmulatorMiddleware:
             await app(scope, receive, noted)
             return
         seen.fault = fault.kind
-        exchange = await FaultContext.read(fault, self._signer, self._state, app, scope, receive, noted)
-        await ACTIONS[fault.kind](exchange)
+        context = await FaultContext.read(fault, self._signer, self._store, app, scope, receive, noted)
+        await ACTIONS[fault.kind](context)
         if fault.kind == "applied_late":
-            task = asyncio.ensure_future(_later(exchange, fault.seconds or 0.0))
+            task = asyncio.ensure_future(_later(context, fault.seconds or 0.0))
             self._background.add(task)
             task.add_done_callback(self._background.discard)
 
@@ -198,6 +198,6 @@ class EmulatorMiddleware:
         return seen
 
 
-async def _later(exchange: FaultContext, seconds: float) -> None:
+async def _later(context: FaultContext, seconds: float) -> None:
     await asyncio.sleep(seconds)
-    await exchange.collect()
+    await context.collect()

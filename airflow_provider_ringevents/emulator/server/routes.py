@@ -22,7 +22,7 @@ from airflow_provider_ringevents.emulator.api.responses import Handler, RequestC
 from airflow_provider_ringevents.emulator.api.tickets import TicketsApi
 from airflow_provider_ringevents.emulator.backend.reports import Reports
 from airflow_provider_ringevents.emulator.backend.signed_urls import PREFIX, Signer, error_xml
-from airflow_provider_ringevents.emulator.backend.store import State
+from airflow_provider_ringevents.emulator.backend.store import Store
 from airflow_provider_ringevents.emulator.settings import Settings
 
 _BEARER: Final = "bearer "
@@ -30,7 +30,7 @@ _BEARER: Final = "bearer "
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def api_application(state: State, reports: Reports, signer: Signer, origin: Callable[[], str]) -> Starlette:
+def api_application(store: Store, reports: Reports, signer: Signer, origin: Callable[[], str]) -> Starlette:
     """The API.
 
     :param origin: says scheme, host and port of the API itself.
@@ -38,30 +38,30 @@ def api_application(state: State, reports: Reports, signer: Signer, origin: Call
 
     def endpoint(handler: Handler) -> Endpoint:
         async def run(request: Request) -> Response:
-            if not authorized(request.headers.get("authorization"), state.settings):
+            if not authorized(request.headers.get("authorization"), store.settings):
                 return error_response(unauthorized())
             body = await request.body()
             query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
             try:
-                with state.lock:
-                    response = handler(RequestContext(request, body, query, origin(), state.settings))
+                with store.lock:
+                    response = handler(RequestContext(request, body, query, origin(), store.settings))
                 return await response if inspect.isawaitable(response) else response
             except ApiError as problem:
                 return error_response(problem)
 
         return run
 
-    tables = (EventsApi(state).routes(), ReportsApi(state, reports, signer).routes(), TicketsApi(state).routes())
+    tables = (EventsApi(store).routes(), ReportsApi(store, reports, signer).routes(), TicketsApi(store).routes())
     routes = [Route(path, endpoint(handler), methods=[method]) for table in tables for method, path, handler in table]
     routes.append(Route("/openapi.json", _openapi, methods=["GET"]))
     return _strict(Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route}))
 
 
-def links_application(state: State, reports: Reports, signer: Signer) -> Starlette:
+def links_application(store: Store, reports: Reports, signer: Signer) -> Starlette:
     """The origin of the signed links; it knows no API key."""
 
     async def file(request: Request) -> Response:
-        return await signed_file(request, reports, signer, state.settings)
+        return await signed_file(request, reports, signer, store.settings)
 
     async def nothing(request: Request, error: Exception) -> Response:
         return Response(error_xml("NoSuchKey"), 404, media_type="application/xml")

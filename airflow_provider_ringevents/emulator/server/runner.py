@@ -18,7 +18,7 @@ from airflow_provider_ringevents.emulator.admin.api import control_application
 from airflow_provider_ringevents.emulator.backend.clock import Clock, system_clock
 from airflow_provider_ringevents.emulator.backend.reports import Report, Reports
 from airflow_provider_ringevents.emulator.backend.signed_urls import Signer
-from airflow_provider_ringevents.emulator.backend.store import State
+from airflow_provider_ringevents.emulator.backend.store import Store
 from airflow_provider_ringevents.emulator.faults.registry import Fault, FaultRegistry
 from airflow_provider_ringevents.emulator.server.connection import ORIGIN, with_transport
 from airflow_provider_ringevents.emulator.server.middleware import EmulatorMiddleware, RequestLog
@@ -52,7 +52,7 @@ class Emulator:
 
     def __init__(self, *, port: int = 0, clock: Clock = system_clock, http: Http = "auto", **settings: Any) -> None:
         self.settings = Settings()
-        self.settings.begin_with(**settings)
+        self.settings.apply(**settings)
         self._initial = asdict(self.settings)
         self._clock = clock
         self._http = http
@@ -65,7 +65,7 @@ class Emulator:
         self._build()
 
     def _build(self) -> None:
-        self.state = State(self.settings, self._clock)
+        self.state = Store(self.settings, self._clock)
         self.reports = Reports(self.state)
         signer = Signer(self.settings.seed, self._clock, lambda: self.links_url)
         self._gate = EmulatorMiddleware(
@@ -265,7 +265,7 @@ class Emulator:
 
         :raises ValueError: a setting that cannot be; then nothing changes.
         """
-        self.settings.begin_with(**{**self._initial, **settings})
+        self.settings.apply(**{**self._initial, **settings})
         self.requests.clear()
         self.faults.clear()
         self._build()

@@ -71,7 +71,7 @@ class Ids:
         self._pair_bits = {pair: bits for bits, pair in enumerate(self._pairs)}
         self._single_bits = {letter: bits for bits, letter in enumerate(self._singles)}
 
-    def make(self, kind: ResourceType, parent: int, index: int) -> str:
+    def encode(self, kind: ResourceType, parent: int, index: int) -> str:
         """The id of the ``index``-th thing of ``kind`` under ``parent``: always the same 25 characters."""
         word = kind << _KIND_SHIFT | parent << _PARENT_SHIFT | index
         word = (word * self._first + self._add) & _MASK
@@ -86,7 +86,7 @@ class Ids:
             f"{self._singles[word & 31]}"
         )
 
-    def read(self, text: str) -> ResourceKey | None:
+    def decode(self, text: str) -> ResourceKey | None:
         """What ``text`` stands for, or None when no id of this seed reads so."""
         if len(text) != LENGTH:
             return None
@@ -124,7 +124,7 @@ class SeededValues:
     def __init__(self, seed: int) -> None:
         self._seed = int.from_bytes(hashlib.blake2b(f"dice of {seed}".encode(), digest_size=8).digest())
 
-    def throw(self, kind: int, parent: int, index: int) -> int:
+    def value(self, kind: int, parent: int, index: int) -> int:
         """A number of 64 bits."""
         word = self._seed + kind * 0x9E3779B97F4A7C15 + parent * 0xBF58476D1CE4E5B9 + index * 0x94D049BB133111EB
         word &= 0xFFFFFFFFFFFFFFFF

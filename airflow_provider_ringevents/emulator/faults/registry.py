@@ -99,12 +99,8 @@ class Fault:
             raise ValueError(f"`status` must be an HTTP status from 200 to 599, got {self.status!r}.")
         if self.kind in ("redirect", "next_foreign") and not self.url:
             raise ValueError(f"`url` must be given for the fault {self.kind}, got {self.url!r}.")
-        if (
-            self.kind in ("registrations_added", "registrations_cancelled")
-            and self.value is not None
-            and self.value < 1
-        ):
-            raise ValueError(f"value: {self.value!r} registrations are none; at least 1 is wanted")
+        if self.kind in _CHANGES and self.value is not None and not 1 <= self.value <= MAX_CHANGES:
+            raise ValueError(f"`value` must be from 1 to {MAX_CHANGES} registrations, got {self.value!r}.")
         for name in ("path", "query"):
             try:
                 re.compile(getattr(self, name) or "")

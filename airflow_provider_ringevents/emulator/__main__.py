@@ -93,7 +93,7 @@ def _greeting(emulator: Emulator) -> str:
             f"  event that ended    {emulator.event_id}",
             f"  template            {emulator.template_id}",
             "The first line is for programs to read; the second one is to paste into a shell.",
-            f'Make it fail: curl -d \'{{"kind": "status", "status": 503, "times": 3}}\' {faults}',
+            f'Make it fail: curl --json \'{{"kind": "status", "status": 503, "times": 3}}\' {faults}',
             f"What it has seen: curl {emulator.url}/_emulator/state (its switches: .../settings)",
             "",
         ]

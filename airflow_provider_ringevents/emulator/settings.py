@@ -1,21 +1,39 @@
-"""Every switch of the emulator, in one place."""
+"""The settings of the emulator."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, get_args, get_type_hints
 
 DEFAULT_API_KEY: Final = "emulator-api-key"
 
 AuthForm = Literal["both", "bearer", "bare"]
 RegistrationsOrder = Literal["created", "newest_first"]
 SEEDED: Final = ("seed", "registrations", "events")
-"""Settings of what is there to begin with: they cannot change while it is there."""
+"""Settings of the seeded resources, which cannot change while these exist."""
+_TEN_YEARS: Final = 315_360_000
+_RANGES: Final = {
+    "seed": (-(2**63), 2**63),
+    "registrations": (0, 100_000_000),
+    "events": (8, 20_000),
+    "latency": (0, 3600),
+    "rate_limit": (0.001, 1_000_000),
+    "max_per_page": (1, 1_000_000),
+    "report_seconds": (0, _TEN_YEARS),
+    "report_missing_seconds": (0, _TEN_YEARS),
+    "report_bytes": (0, 2**50),
+    "link_seconds": (0, _TEN_YEARS),
+    "template_seconds": (0, _TEN_YEARS),
+    "duplicate_seconds": (0, _TEN_YEARS),
+    "visible_seconds": (0, _TEN_YEARS),
+}
+"""Smallest and largest value of each number."""
+_TYPES: Final[dict[str, Any]] = {"int": int, "float": (int, float), "bool": bool, "str": str}
 
 
 @dataclass
 class Settings:
-    """How the emulated service behaves. May be changed while it runs, but for ``SEEDED``.
+    """The behaviour of the emulated service. All but ``SEEDED`` can change while it runs.
 
     Times are seconds, sizes are bytes.
     """
@@ -53,7 +71,7 @@ class Settings:
     """Status word of new reports once they are done, instead of ``completed``; see ``report_url``."""
     report_pending_status: str = "in_progress"
     """Status word while a report is being made."""
-    report_pending_code: int = 202
+    report_pending_code: Literal[200, 202] = 202
     """HTTP status while a report is being made; 200 for services that keep to the word alone."""
     report_url: bool = True
     """Whether a report that is done has a ``url``; one whose status is a failure never has."""
@@ -95,68 +113,59 @@ class Settings:
         self.check()
 
     def check(self) -> None:
-        """:raises ValueError: a value that no service could have; the message names it."""
-        for name, least in (
-            ("registrations", 0),
-            ("events", 8),
-            ("latency", 0),
-            ("max_per_page", 1),
-            ("report_seconds", 0),
-            ("report_missing_seconds", 0),
-            ("link_seconds", 0),
-            ("template_seconds", 0),
-            ("duplicate_seconds", 0),
-            ("visible_seconds", 0),
-        ):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}: {getattr(self, name)!r} is too small, at least {least} is wanted")
+        """Check all values.
+
+        :raises ValueError: a setting has a value that is not allowed.
+        """
+        hints = get_type_hints(type(self))
+        for each in fields(self):
+            value = getattr(self, each.name)
+            kind = str(each.type)
+            if value is None and kind.endswith(" | None"):
+                continue
+            choices = get_args(hints[each.name])
+            expected = _TYPES.get(kind.removesuffix(" | None"))
+            if expected is None:
+                valid, allowed = value in choices, f"one of {', '.join(map(repr, choices))}"
+            else:
+                # In Python True is an integer.
+                valid = isinstance(value, expected) and (expected is bool or not isinstance(value, bool))
+                allowed = f"of type {kind}"
+            if valid and each.name in _RANGES:
+                low, high = _RANGES[each.name]
+                valid, allowed = low <= value <= high, f"from {low} to {high}"
+            if not valid:
+                raise ValueError(f"`{each.name}` must be {allowed}, got {value!r}.")
         if not self.api_key:
-            raise ValueError("api_key: an empty key would let everybody in")
-        if self.rate_limit is not None and self.rate_limit <= 0:
-            raise ValueError(f"rate_limit: {self.rate_limit!r} requests per second are none; None means no limit")
-        if self.report_bytes is not None and self.report_bytes < 0:
-            raise ValueError(f"report_bytes: {self.report_bytes!r} is negative")
-        for name, choices in (
-            ("auth", get_args(AuthForm)),
-            ("registrations_order", get_args(RegistrationsOrder)),
-            ("download", ("file", "redirect")),
-            ("events_order", ("shuffled", "created")),
-            ("checksum", ("none", "content-md5", "repr-digest")),
-            ("patch_metadata", ("replace", "merge")),
-            ("report_pending_code", (200, 202)),
-        ):
-            if getattr(self, name) not in choices:
-                allowed = ", ".join(map(repr, choices))
-                raise ValueError(f"{name}: {getattr(self, name)!r} is not one of {allowed}")
+            raise ValueError("`api_key` must not be empty, since an empty key would admit everybody.")
 
     def change(self, **values: Any) -> None:
-        """Set several switches while the emulator runs.
+        """Set several settings while the emulator runs.
 
-        :raises ValueError: there is no such switch, the value is not allowed, or the switch is one of what is seeded;
-            then nothing is changed.
+        :raises ValueError: a setting is unknown, has a value that is not allowed, or is one of ``SEEDED``; then nothing
+            changes.
         """
         if seeded := [name for name in SEEDED if name in values]:
             raise ValueError(
-                f"{', '.join(seeded)}: cannot change while what was seeded is there; start over with other values: "
+                f"{', '.join(seeded)}: cannot change while the seeded resources exist; start over with other values: "
                 "reset() in a test, POST /_emulator/reset over HTTP"
             )
         self.apply(**values)
 
     def apply(self, **values: Any) -> None:
-        """Set several switches before anything is seeded.
+        """Set several settings before anything is seeded.
 
-        :raises ValueError: there is no such switch, or the value is not allowed; then nothing is changed.
+        :raises ValueError: a setting is unknown or has a value that is not allowed; then nothing changes.
         """
-        known = [field.name for field in fields(self)]
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise ValueError(f"no such setting: {', '.join(unknown)}; there are {', '.join(known)}")
+        known = [each.name for each in fields(self)]
+        if unknown := sorted(set(values) - set(known)):
+            raise ValueError(f"Settings must be among {', '.join(known)}, got {', '.join(unknown)}.")
         before = {name: getattr(self, name) for name in values}
         for name, value in values.items():
             setattr(self, name, value)
         try:
             self.check()
-        except (TypeError, ValueError):
+        except ValueError:
             for name, value in before.items():
                 setattr(self, name, value)
             raise

@@ -157,15 +157,18 @@ def test_ending_does_not_wait_for_anybody(clock: ManualClock) -> None:
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"registrations": -1}, "registrations: -1"),
-        ({"events": 3}, "events: 3"),
+        ({"registrations": -1}, "`registrations` must be from 0 to 100000000, got -1"),
+        ({"events": 3}, "`events` must be from 8 to 20000, got 3"),
         ({"api_key": ""}, "api_key"),
-        ({"auth": "none"}, "auth: 'none' is not one of 'both', 'bearer', 'bare'"),
+        ({"auth": "none"}, "`auth` must be one of 'both', 'bearer', 'bare', got 'none'"),
         ({"download": "ftp"}, "download"),
         ({"rate_limit": 0}, "rate_limit"),
         ({"report_bytes": -1}, "report_bytes"),
         ({"report_pending_code": 404}, "report_pending_code"),
-        ({"speed": 3}, "no such setting: speed; there are seed, api_key"),
+        ({"latency": "1"}, "`latency` must be of type float, got '1'"),
+        ({"etag": 1}, "`etag` must be of type bool, got 1"),
+        ({"events": True}, "`events` must be of type int, got True"),
+        ({"speed": 3}, "must be among seed, api_key"),
     ],
 )
 def test_settings_that_cannot_be(settings: dict[str, Any], text: str) -> None:
@@ -297,7 +300,7 @@ def test_command_line_with_a_port_that_is_taken(emulator: Emulator, capsys: pyte
     ("arguments", "text"),
     [
         (("--port", "70000"), "70000 is not a port"),
-        (("--registrations", "-5"), "registrations: -5"),
+        (("--registrations", "-5"), "`registrations` must be from 0 to 100000000, got -5"),
         (("--host", "0.0.0.0"), "invalid choice: '0.0.0.0'"),
         (("--seed", "x"), "invalid int value: 'x'"),
     ],

@@ -470,7 +470,7 @@ def test_faults_over_http(emulator: Emulator, api: Api) -> None:
     assert control.get("/faults").json() == []
     assert api.http.get("/v1/health").status_code == 200
     for wrong in (b"{", b'{"kind": "x"}', b"[1]"):
-        refused = control.post("/faults", content=wrong)
+        refused = control.post("/faults", content=wrong, headers={"Content-Type": "application/json"})
         assert refused.status_code == 400
         assert refused.json()["error"]
     control.close()

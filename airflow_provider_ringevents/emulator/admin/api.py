@@ -1,143 +1,231 @@
-"""Switches over HTTP for those who run the emulator from the command line: ``/_emulator``."""
+"""The control API under ``/_emulator`` and the dashboard at ``/``."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shlex
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from importlib.resources import files
+from itertools import islice
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from airflow_provider_ringevents.emulator.admin.dashboard import page
 from airflow_provider_ringevents.emulator.api.filters import Selection
+from airflow_provider_ringevents.emulator.backend.backend import Backend
 from airflow_provider_ringevents.emulator.faults.concurrent_writes import cancel, register
-from airflow_provider_ringevents.emulator.faults.registry import Fault
+from airflow_provider_ringevents.emulator.faults.registry import MAX_CHANGES, Fault
 
-if TYPE_CHECKING:
-    from airflow_provider_ringevents.emulator.server.runner import Emulator
+_HOSTS: Final = ("127.0.0.1", "localhost")
+_MAX_BODY: Final = 1024 * 1024
+"""Bytes of a control request's body."""
+_SHOWN_REQUESTS: Final = 20
+_SHOWN_EVENTS: Final = 200
 
-_MOST_CHANGES: Final = 100_000
+_Handler = Callable[[Any], Any]
+"""Takes the parsed body of a request and returns the body of the response; None is 204."""
 
 
-def control_application(emulator: Emulator) -> Starlette:
-    """The page at ``/``, and what is under ``/_emulator``: state, faults, settings, registrations, reset.
+def control_application(backend: Backend, reset: Callable[..., None]) -> Starlette:
+    """Return the application of the dashboard and the control API.
 
-    Errors are 400 with a message.
+    Errors are JSON objects with a message: 403 for a foreign ``Host`` or ``Origin``, 415 for a body that is not
+    declared as JSON, 413 for a large one, 400 for a value that is not allowed.
+
+    :param reset: starts over, with settings as keyword arguments.
     """
 
-    async def show_page(request: Request) -> Response:
-        return HTMLResponse(page(emulator))
+    def add_faults(given: Any) -> Any:
+        faults = [Fault.from_json(each) for each in (given if isinstance(given, list) else [given])]
+        return [fault.to_json() for fault in backend.faults.add_all(faults)]
 
-    async def state(request: Request) -> Response:
-        return JSONResponse(_summary(emulator))
+    def change_settings(given: Any) -> Any:
+        backend.settings.change(**_object(given))
+        return _settings(backend)
 
-    async def show_faults(request: Request) -> Response:
-        return JSONResponse([fault.to_json() for fault in emulator.faults])
+    def start_over(given: Any) -> Any:
+        reset(**({} if given is None else _object(given)))
+        return None if given is None else _settings(backend)
 
-    async def add_faults(request: Request) -> Response:
-        def act(given: Any) -> Any:
-            faults = [Fault.from_json(each) for each in (given if isinstance(given, list) else [given])]
-            return [emulator.faults.add(fault).to_json() for fault in faults]
+    async def dashboard(request: Request) -> Response:
+        page = files(__package__).joinpath("dashboard.html").read_text(encoding="utf-8")
+        return HTMLResponse(page, headers={"X-Frame-Options": "DENY"})
 
-        return await _with_json(request, act, 201)
-
-    async def clear_faults(request: Request) -> Response:
-        emulator.faults.clear()
-        return Response(status_code=204)
-
-    async def show_settings(request: Request) -> Response:
-        return JSONResponse(_settings(emulator))
-
-    async def change_settings(request: Request) -> Response:
-        def act(given: Any) -> Any:
-            emulator.settings.change(**given)
-            return _settings(emulator)
-
-        return await _with_json(request, act, 200)
-
-    async def reset(request: Request) -> Response:
-        def act(given: Any) -> Any:
-            emulator.reset(**given)
-            return _settings(emulator)
-
-        if not await request.body():
-            emulator.reset()
-            return Response(status_code=204)
-        return await _with_json(request, act, 200)
-
-    async def change_registrations(request: Request) -> Response:
-        return await _with_json(request, partial(_change_registrations, emulator), 200)
-
+    routes: list[tuple[str, str, int, _Handler]] = [
+        ("GET", "state", 200, lambda _: _state(backend)),
+        ("GET", "overview", 200, lambda _: _overview(backend)),
+        ("GET", "faults", 200, lambda _: [fault.to_json() for fault in backend.faults]),
+        ("POST", "faults", 201, add_faults),
+        ("DELETE", "faults", 204, lambda _: backend.faults.clear()),
+        ("GET", "settings", 200, lambda _: _settings(backend)),
+        ("PATCH", "settings", 200, change_settings),
+        ("POST", "registrations", 200, lambda given: _change_registrations(backend, given)),
+        ("POST", "reset", 200, start_over),
+    ]
     return Starlette(
         routes=[
-            Route("/", show_page),
-            Route("/_emulator/state", state),
-            Route("/_emulator/faults", show_faults),
-            Route("/_emulator/faults", add_faults, methods=["POST"]),
-            Route("/_emulator/faults", clear_faults, methods=["DELETE"]),
-            Route("/_emulator/settings", show_settings),
-            Route("/_emulator/settings", change_settings, methods=["PATCH"]),
-            Route("/_emulator/registrations", change_registrations, methods=["POST"]),
-            Route("/_emulator/reset", reset, methods=["POST"]),
+            Route("/", _same_origin(dashboard)),
+            *(
+                Route(f"/_emulator/{path}", _same_origin(_endpoint(handler, status)), methods=[method])
+                for method, path, status, handler in routes
+            ),
         ]
     )
 
 
-async def _with_json(request: Request, act: Callable[[Any], Any], status: int) -> Response:
-    try:
-        return JSONResponse(act(json.loads(await request.body())), status)
-    except (ValueError, TypeError) as error:
-        return JSONResponse({"error": str(error)}, 400)
+def _same_origin(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """Refuse requests that a web page of another site may have caused, by its scripts or by DNS rebinding."""
+
+    async def run(request: Request) -> Response:
+        host, origin = request.headers.get("host", ""), request.headers.get("origin")
+        if urlsplit(f"//{host}").hostname not in _HOSTS:
+            return _error(403, f"`Host` must be {' or '.join(_HOSTS)}, got {host!r}.")
+        if origin is not None and origin != f"http://{host}":
+            return _error(403, f"`Origin` must be http://{host}, got {origin!r}.")
+        return await endpoint(request)
+
+    return run
 
 
-def _change_registrations(emulator: Emulator, given: Any) -> dict[str, Any]:
+def _endpoint(handler: _Handler, status: int) -> Callable[[Request], Awaitable[Response]]:
+    async def run(request: Request) -> Response:
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > _MAX_BODY:
+                return _error(413, f"The body must have at most {_MAX_BODY} bytes.")
+        content_type = request.headers.get("content-type", "")
+        if body and content_type.partition(";")[0].strip().lower() != "application/json":
+            return _error(415, f"`Content-Type` must be application/json, got {content_type!r}.")
+        try:
+            result = handler(json.loads(body) if body else None)
+        except (ValueError, TypeError, RecursionError) as error:
+            return _error(400, str(error))
+        return Response(status_code=204) if result is None else JSONResponse(result, status)
+
+    return run
+
+
+def _error(status: int, message: str) -> Response:
+    return JSONResponse({"error": message}, status)
+
+
+def _object(given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise ValueError(f"The body must be a JSON object, got {type(given).__name__}.")
+    return given
+
+
+def _change_registrations(backend: Backend, given: Any) -> dict[str, Any]:
     known = ("event_id", "add", "cancel")
-    if not isinstance(given, dict) or (unknown := sorted(set(given) - set(known))):
-        what = "an object is wanted" if not isinstance(given, dict) else f"no such field: {', '.join(unknown)}"
-        raise ValueError(f"{what}; there are {', '.join(known)}")
-    event_id = given.get("event_id", emulator.event_id)
-    if event_id not in emulator.state.events:
-        raise ValueError(f"event_id: there is no event {event_id!r}")
+    if unknown := sorted(set(_object(given)) - set(known)):
+        raise ValueError(f"Fields must be among {', '.join(known)}, got {', '.join(unknown)}.")
+    event_id = given.get("event_id", next(iter(backend.store.events)))
+    if event_id not in backend.store.events:
+        raise ValueError(f"`event_id` must be the id of an event, got {event_id!r}.")
     numbers = {name: given.get(name, 0) for name in ("add", "cancel")}
     for name, number in numbers.items():
-        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= _MOST_CHANGES:
-            raise ValueError(f"{name}: {number!r} is not a whole number from 0 to {_MOST_CHANGES}")
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= MAX_CHANGES:
+            raise ValueError(f"`{name}` must be an integer from 0 to {MAX_CHANGES}, got {number!r}.")
     return {
         "event_id": event_id,
-        "cancelled": cancel(emulator.state, event_id, Selection(), numbers["cancel"]),
-        "added": register(emulator.state, event_id, Selection(), numbers["add"]),
+        "cancelled": cancel(backend.store, event_id, Selection(), numbers["cancel"]),
+        "added": register(backend.store, event_id, Selection(), numbers["add"]),
     }
 
 
-def _settings(emulator: Emulator) -> dict[str, Any]:
-    return {name: value for name, value in asdict(emulator.settings).items() if name != "api_key"}
+def _settings(backend: Backend) -> dict[str, Any]:
+    return {name: value for name, value in asdict(backend.settings).items() if name != "api_key"}
 
 
-def _summary(emulator: Emulator) -> dict[str, Any]:
-    state = emulator.state
-    with state.lock:
+def _state(backend: Backend) -> dict[str, Any]:
+    store, log = backend.store, backend.requests
+    with store.lock:
         return {
-            "organizations": [owner.attributes for owner in state.visible_organizations()],
-            "templates": len(state.templates),
-            "events": len(state.events),
-            "registrations": sum(len(event.registrations) for event in state.events.values()),
-            "reports": len(list(emulator.reports)),
-            "requests": len(emulator.requests.entries),
-            "requests_in_flight": emulator.requests.in_flight,
-            "requests_in_flight_peak": emulator.requests.peak,
-            "requests_by_status": _by_status(emulator),
-            "leaked_authorizations": emulator.leaked_authorizations,
+            "organizations": [owner.attributes for owner in store.visible_organizations()],
+            "templates": len(store.templates),
+            "events": len(store.events),
+            "registrations": sum(len(event.registrations) for event in store.events.values()),
+            "reports": len(list(backend.reports)),
+            "requests": len(log.entries),
+            "requests_in_flight": log.in_flight,
+            "requests_in_flight_peak": log.peak,
+            "requests_by_status": log.count_by_status(),
+            "leaked_authorizations": log.leaked,
         }
 
 
-def _by_status(emulator: Emulator) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for seen in list(emulator.requests.entries):
-        key = str(seen.status) if seen.status else "none"
-        counts[key] = counts.get(key, 0) + 1
-    return counts
+def _overview(backend: Backend) -> dict[str, Any]:
+    """Return everything that the dashboard shows."""
+    store, log = backend.store, backend.requests
+    with store.lock:
+        now = store.now()
+        events = [event for event in store.events.values() if event.organization.visible]
+        # Events that requests created come first.
+        events.sort(key=lambda event: -event.created if event.request else 0)
+        return {
+            "url": backend.urls.api,
+            "seed": backend.settings.seed,
+            "shell": f"export AIRFLOW_CONN_RINGEVENTS_DEFAULT={shlex.quote(json.dumps(backend.connection()))}",
+            "faults": [fault.to_json() for fault in backend.faults],
+            "reports": [
+                {
+                    "title": report.title,
+                    "id": report.id,
+                    "status": report.status,
+                    "failed": report.failed,
+                    "ready_in": report.ready_at - now,
+                    "age": now - report.visible_at,
+                }
+                for report in reversed(list(backend.reports))
+            ],
+            "requests": {
+                "count": len(log.entries),
+                "in_flight": log.in_flight,
+                "peak": log.peak,
+                "latest": [
+                    {
+                        "time": seen.time,
+                        "method": seen.method,
+                        # The query of a signed link is its signature.
+                        "path": seen.path + (f"?{seen.query}" if seen.query and seen.origin == "api" else ""),
+                        "status": seen.status,
+                        "fault": seen.fault,
+                    }
+                    for seen in islice(reversed(log.entries), _SHOWN_REQUESTS)
+                ],
+            },
+            "events": {
+                "count": len(events),
+                "shown": [
+                    {
+                        "name": event.name,
+                        "id": event.id,
+                        "slug": event.slug,
+                        "organization": event.organization.attributes["name"],
+                        "published": event.published,
+                        "start": event.start,
+                        "end": event.end,
+                        "registrations": len(event.registrations),
+                    }
+                    for event in events[:_SHOWN_EVENTS]
+                ],
+            },
+            "organizations": [
+                {"name": owner.attributes["name"], "id": owner.id} for owner in store.visible_organizations()
+            ],
+            "templates": [
+                {
+                    "name": template.name,
+                    "id": template.id,
+                    "organization": template.organization.attributes["name"],
+                }
+                for template in store.templates.values()
+                if template.organization.visible
+            ],
+        }

@@ -13,19 +13,19 @@ from airflow_provider_ringevents.emulator.api import validation
 from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorDetail
 from airflow_provider_ringevents.emulator.api.file_response import FileResponse
 from airflow_provider_ringevents.emulator.api.responses import RequestContext, Routes, list_response, resource_response
-from airflow_provider_ringevents.emulator.backend.reports import Report, Reports
-from airflow_provider_ringevents.emulator.backend.signed_urls import Signer, error_xml
-from airflow_provider_ringevents.emulator.backend.store import Store
+from airflow_provider_ringevents.emulator.backend.backend import Backend
+from airflow_provider_ringevents.emulator.backend.reports import Report
+from airflow_provider_ringevents.emulator.backend.signed_urls import error_xml
 from airflow_provider_ringevents.emulator.settings import Settings
 
 
 class ReportsApi:
     """Handlers; each runs under the store's lock, and only a download waits."""
 
-    def __init__(self, store: Store, reports: Reports, signer: Signer) -> None:
-        self._store = store
-        self._reports = reports
-        self._signer = signer
+    def __init__(self, backend: Backend) -> None:
+        self._store = backend.store
+        self._reports = backend.reports
+        self._signer = backend.signer
 
     def routes(self) -> Routes:
         """What is answered here."""
@@ -80,18 +80,18 @@ class ReportsApi:
         return await _file(call.request, report, call.settings)
 
 
-async def signed_file(request: Request, reports: Reports, signer: Signer, settings: Settings) -> Response:
-    """What a signed link leads to: the file, or 403 in XML."""
+async def signed_file(request: Request, backend: Backend) -> Response:
+    """Return the file behind a signed link, or 403 in XML."""
     report_id = request.path_params["report_id"]
     query = request.query_params
-    code = signer.check(report_id, query.get("expires", ""), query.get("signature", ""))
+    code = backend.signer.check(report_id, query.get("expires", ""), query.get("signature", ""))
     if code is not None:
         return Response(error_xml(code), 403, media_type="application/xml")
     try:
-        report = reports.downloadable(report_id)
+        report = backend.reports.downloadable(report_id)
     except ApiError:
         return Response(error_xml("NoSuchKey"), 404, media_type="application/xml")
-    return await _file(request, report, settings)
+    return await _file(request, report, backend.settings)
 
 
 async def _file(request: Request, report: Report, settings: Settings) -> Response:
@@ -99,5 +99,5 @@ async def _file(request: Request, report: Report, settings: Settings) -> Respons
         wanted, condition = request.headers.get("range"), request.headers.get("if-range")
         return FileResponse(report, report.file(), settings, wanted, condition)
 
-    # Writing a large report out, or its checksum, takes seconds, and others want to be answered meanwhile.
+    # Writing a large report or computing its checksum takes seconds and must not block other requests.
     return await asyncio.get_running_loop().run_in_executor(None, make)

@@ -1,4 +1,4 @@
-"""Signed links: they let whoever holds them read one file for a short time."""
+"""Signed links, which give read access to one file for a short time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ PREFIX: Final = "/reports/"
 
 
 class Signer:
-    """Makes and checks the links of one seed.
+    """A signer and verifier of the links of one seed.
 
-    :param origin: says scheme, host and port of the server that answers them.
+    :param origin: returns scheme, host and port of the server of the links.
     """
 
     def __init__(self, seed: int, clock: Clock, origin: Callable[[], str]) -> None:
@@ -25,13 +25,13 @@ class Signer:
         self._origin = origin
 
     def sign(self, report_id: str, filename: str, lifetime: float) -> str:
-        """A URL for a file that works for ``lifetime`` seconds; one that has expired for a negative lifetime."""
+        """Return a URL of a file that is valid for ``lifetime`` seconds; a negative lifetime has passed already."""
         path = f"{PREFIX}{report_id}/{quote(filename)}"
         expires = f"{self._clock() + lifetime:.3f}"
         return f"{self._origin()}{path}?expires={expires}&signature={self._signature(report_id, expires)}"
 
     def expired(self, url: str) -> str:
-        """The same link as one that has expired; any other URL comes back as it is."""
+        """Return a link as an expired one, and any other URL unchanged."""
         path = url.removeprefix(self._origin()).partition("?")[0]
         if path == url or not path.startswith(PREFIX):
             return url
@@ -39,7 +39,7 @@ class Signer:
         return self.sign(report_id, unquote(filename), -1)
 
     def check(self, report_id: str, expires: str, signature: str) -> str | None:
-        """What is wrong with a link: an S3-like code, or None when it is good."""
+        """Return the S3-like error code for a link, or None when it is valid."""
         if not hmac.compare_digest(self._signature(report_id, expires).encode(), signature.encode()):
             return "SignatureDoesNotMatch"
         return "AccessDenied" if float(expires) < self._clock() else None
@@ -49,7 +49,7 @@ class Signer:
 
 
 def error_xml(code: str) -> bytes:
-    """The XML that object stores answer to a link that they do not accept."""
+    """Return the XML error document of an object store."""
     messages = {
         "AccessDenied": "Request has expired",
         "SignatureDoesNotMatch": "The request signature we calculated does not match the signature you provided.",

@@ -47,7 +47,7 @@ def _changing(change: _Change) -> Action:
         if asked is not None and answer.status == 200:
             query = parse_qsl(context.scope["query_string"].decode("latin-1"), keep_blank_values=True)
             selection = read_filter(query, filters.REGISTRATIONS)
-            change(context.store, asked[1], selection, context.fault.value or 1)
+            change(context.backend.store, asked[1], selection, context.fault.value or 1)
         await context.reply(answer)
 
     return run

@@ -1,4 +1,4 @@
-"""One request and its answer, held open so that something can happen to them."""
+"""A request and its response while a fault acts on them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_ringevents.emulator.backend.signed_urls import Signer
-from airflow_provider_ringevents.emulator.backend.store import Store
+from airflow_provider_ringevents.emulator.backend.backend import Backend
 from airflow_provider_ringevents.emulator.faults.registry import Fault
 from airflow_provider_ringevents.emulator.server import connection
 
@@ -20,7 +19,7 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(slots=True)
 class BufferedResponse:
-    """A whole answer of the application."""
+    """A complete response of the application."""
 
     status: int
     headers: Headers
@@ -28,13 +27,12 @@ class BufferedResponse:
 
 
 class FaultContext:
-    """A request whose body has been read, and the application that would answer it."""
+    """A request whose body has been read, and the application that answers it."""
 
     def __init__(
         self,
         fault: Fault,
-        signer: Signer,
-        store: Store,
+        backend: Backend,
         app: ASGIApp,
         scope: Scope,
         receive: Receive,
@@ -42,8 +40,7 @@ class FaultContext:
         body: bytes,
     ) -> None:
         self.fault = fault
-        self.signer = signer
-        self.store = store
+        self.backend = backend
         self.scope = scope
         self.send = send
         self._app = app
@@ -54,23 +51,22 @@ class FaultContext:
     async def read(
         cls,
         fault: Fault,
-        signer: Signer,
-        store: Store,
+        backend: Backend,
         app: ASGIApp,
         scope: Scope,
         receive: Receive,
         send: Send,
     ) -> FaultContext:
-        """Read the request to its end."""
+        """Return the context of a request, with its body read to the end."""
         body = b""
         while True:
             message = await receive()
             body += message.get("body", b"")
             if not message.get("more_body", False):
-                return cls(fault, signer, store, app, scope, receive, send, body)
+                return cls(fault, backend, app, scope, receive, send, body)
 
     async def answer(self, send: Send) -> None:
-        """Let the application answer through ``send``."""
+        """Run the application and pass its messages to ``send``."""
         waiting = [self._body]
 
         async def receive() -> Message:
@@ -81,7 +77,7 @@ class FaultContext:
         await self._app(self.scope, receive, send)
 
     async def collect(self) -> BufferedResponse:
-        """Let the application answer, and keep what it says from the client."""
+        """Run the application and return its response without sending it."""
         answer = BufferedResponse(500, [], b"")
 
         async def send(message: Message) -> None:
@@ -95,7 +91,7 @@ class FaultContext:
         return answer
 
     async def reply(self, answer: BufferedResponse) -> None:
-        """Send a whole answer."""
+        """Send a complete response."""
         headers = with_header(answer.headers, b"content-length", str(len(answer.body)).encode())
         await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": answer.body, "more_body": False})
@@ -105,11 +101,11 @@ class FaultContext:
         await connection.reset(self.scope, self._receive)
 
     async def close(self) -> None:
-        """End the connection the orderly way."""
+        """Close the connection in the orderly way."""
         await connection.close(self.scope, self._receive)
 
     async def wait_for_disconnect(self, seconds: float | None) -> bool:
-        """Wait; returns whether the client is still there. With None, wait until it is not."""
+        """Return True when the client is still connected after ``seconds``; None waits until it is not."""
         try:
             await asyncio.wait_for(connection.wait_for_disconnect(self._receive), seconds)
         except TimeoutError:
@@ -118,10 +114,10 @@ class FaultContext:
 
 
 def with_header(headers: Headers, name: bytes, value: bytes | None) -> Headers:
-    """The headers with ``name`` set to ``value``, or without it for None."""
+    """Return the headers with ``name`` set to ``value``, or without it for None."""
     others = [(each, text) for each, text in headers if each.lower() != name]
     return others if value is None else [*others, (name, value)]
 
 
 Action = Callable[[FaultContext], Awaitable[None]]
-"""Carries out one kind of fault."""
+"""Applies one kind of fault to a request."""

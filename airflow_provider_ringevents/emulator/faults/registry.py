@@ -44,7 +44,8 @@ Kind = Literal[
 ]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 MAX_CHANGES: Final = 100_000
-"""Largest number of registrations that one fault or one control request adds or cancels."""
+"""Largest number of registrations that one fault or one control request changes."""
+MAX_FAULTS: Final = 10_000
 _CHANGES: Final = ("registrations_added", "registrations_cancelled")
 
 
@@ -158,9 +159,18 @@ class FaultRegistry:
 
     def add(self, fault: Fault) -> Fault:
         """Set a fault and return it."""
+        return self.add_all([fault])[0]
+
+    def add_all(self, faults: list[Fault]) -> list[Fault]:
+        """Set several faults, all or none, and return them.
+
+        :raises ValueError: more than :data:`MAX_FAULTS` would be set.
+        """
         with self._lock:
-            self._faults.append(fault)
-        return fault
+            if len(self._faults) + len(faults) > MAX_FAULTS:
+                raise ValueError(f"At most {MAX_FAULTS} faults can be set, got {len(self._faults) + len(faults)}.")
+            self._faults += faults
+        return faults
 
     def remove(self, fault: Fault) -> None:
         """Remove one fault if it is set."""

@@ -58,7 +58,7 @@ async def expired_link(context: FaultContext) -> None:
     answer = await context.collect()
     for name, value in answer.headers:
         if name.lower() == b"location":
-            expired = context.signer.expired(value.decode()).encode()
+            expired = context.backend.signer.expired(value.decode()).encode()
             answer.headers = with_header(answer.headers, b"location", expired)
     await context.reply(_changed(context, answer, _expire))
 
@@ -84,7 +84,7 @@ def _expire(context: FaultContext, body: Any) -> None:
     for resource in data if isinstance(data, list) else [data]:
         attributes = resource["attributes"]
         if "url" in attributes:
-            attributes["url"] = context.signer.expired(attributes["url"])
+            attributes["url"] = context.backend.signer.expired(attributes["url"])
 
 
 def _wrong_count(context: FaultContext, body: Any) -> None:

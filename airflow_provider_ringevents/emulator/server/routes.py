@@ -1,4 +1,4 @@
-"""The two applications: the API, and the origin of the signed links."""
+"""The two applications: the API and the origin of the signed links."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ from airflow_provider_ringevents.emulator.api.events import EventsApi
 from airflow_provider_ringevents.emulator.api.reports import ReportsApi, signed_file
 from airflow_provider_ringevents.emulator.api.responses import Handler, RequestContext, error_response
 from airflow_provider_ringevents.emulator.api.tickets import TicketsApi
-from airflow_provider_ringevents.emulator.backend.reports import Reports
-from airflow_provider_ringevents.emulator.backend.signed_urls import PREFIX, Signer, error_xml
-from airflow_provider_ringevents.emulator.backend.store import Store
+from airflow_provider_ringevents.emulator.backend.backend import Backend
+from airflow_provider_ringevents.emulator.backend.signed_urls import PREFIX, error_xml
 from airflow_provider_ringevents.emulator.settings import Settings
 
 _BEARER: Final = "bearer "
@@ -30,11 +29,9 @@ _BEARER: Final = "bearer "
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def api_application(store: Store, reports: Reports, signer: Signer, origin: Callable[[], str]) -> Starlette:
-    """The API.
-
-    :param origin: says scheme, host and port of the API itself.
-    """
+def api_application(backend: Backend) -> Starlette:
+    """Return the application of the API."""
+    store = backend.store
 
     def endpoint(handler: Handler) -> Endpoint:
         async def run(request: Request) -> Response:
@@ -44,24 +41,24 @@ def api_application(store: Store, reports: Reports, signer: Signer, origin: Call
             query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
             try:
                 with store.lock:
-                    response = handler(RequestContext(request, body, query, origin(), store.settings))
+                    response = handler(RequestContext(request, body, query, backend.urls.api, store.settings))
                 return await response if inspect.isawaitable(response) else response
             except ApiError as problem:
                 return error_response(problem)
 
         return run
 
-    tables = (EventsApi(store).routes(), ReportsApi(store, reports, signer).routes(), TicketsApi(store).routes())
+    tables = (EventsApi(store).routes(), ReportsApi(backend).routes(), TicketsApi(store).routes())
     routes = [Route(path, endpoint(handler), methods=[method]) for table in tables for method, path, handler in table]
     routes.append(Route("/openapi.json", _openapi, methods=["GET"]))
     return _strict(Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route}))
 
 
-def links_application(store: Store, reports: Reports, signer: Signer) -> Starlette:
-    """The origin of the signed links; it knows no API key."""
+def links_application(backend: Backend) -> Starlette:
+    """Return the application of the signed links' origin, which knows no API key."""
 
     async def file(request: Request) -> Response:
-        return await signed_file(request, reports, signer, store.settings)
+        return await signed_file(request, backend)
 
     async def nothing(request: Request, error: Exception) -> Response:
         return Response(error_xml("NoSuchKey"), 404, media_type="application/xml")
@@ -71,7 +68,7 @@ def links_application(store: Store, reports: Reports, signer: Signer) -> Starlet
 
 
 def authorized(header: str | None, settings: Settings) -> bool:
-    """Whether an ``Authorization`` header holds the API key in an accepted form."""
+    """Return True when an ``Authorization`` header holds the API key in an accepted form."""
     if header is None:
         return False
     bearer = header[: len(_BEARER)].lower() == _BEARER
@@ -92,6 +89,6 @@ async def _no_route(request: Request, error: Exception) -> Response:
 
 
 def _strict(application: Starlette) -> Starlette:
-    # A path with a slash too many is another path, not one to redirect to.
+    # A path with a trailing slash is an unknown path, not one to redirect.
     application.router.redirect_slashes = False
     return application

@@ -1,4 +1,4 @@
-"""The emulator itself: two servers on this machine, and handles on all that is in them."""
+"""The emulator: two servers on this machine and access to their state."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from airflow_provider_ringevents.emulator.admin.api import control_application
+from airflow_provider_ringevents.emulator.backend.backend import Backend, Urls
 from airflow_provider_ringevents.emulator.backend.clock import Clock, system_clock
 from airflow_provider_ringevents.emulator.backend.reports import Report, Reports
+from airflow_provider_ringevents.emulator.backend.request_log import RequestLog
 from airflow_provider_ringevents.emulator.backend.signed_urls import Signer
 from airflow_provider_ringevents.emulator.backend.store import Store
 from airflow_provider_ringevents.emulator.faults.registry import Fault, FaultRegistry
 from airflow_provider_ringevents.emulator.server.connection import ORIGIN, with_transport
-from airflow_provider_ringevents.emulator.server.middleware import EmulatorMiddleware, RequestLog
+from airflow_provider_ringevents.emulator.server.middleware import EmulatorMiddleware
 from airflow_provider_ringevents.emulator.server.routes import api_application, links_application
 from airflow_provider_ringevents.emulator.settings import Settings
 
@@ -34,20 +36,20 @@ HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 5.0
 _GRACE: Final = 0.05
-"""Seconds that answers in flight have left when the emulator ends."""
+"""Seconds that responses in flight have left when the emulator stops."""
 _KEEP_ALIVE: Final = 75
-"""Seconds that an idle connection is kept: longer than clients keep theirs, so that they end it."""
+"""Seconds that an idle connection is kept: longer than clients keep theirs, so that clients close it."""
 
 
 class Emulator:
-    """The Events API on 127.0.0.1, in a thread of this process, as long as the ``with`` block runs.
+    """The Events API on 127.0.0.1, in a thread of this process, while the ``with`` block runs.
 
     :param port: port of the API, 0 for a free one. Signed links have a free port of their own.
-    :param clock: says the time in seconds since the epoch.
-    :param http: which of uvicorn's implementations of HTTP: ``httptools``, ``h11``, or ``auto``.
-    :param settings: see :class:`~airflow_provider_ringevents.emulator.settings.Settings`: its fields as arguments.
-    :raises ValueError: a setting that cannot be.
-    :raises OSError: the port is taken (when the ``with`` block is entered).
+    :param clock: returns the time in seconds since the epoch.
+    :param http: uvicorn's implementation of HTTP: ``httptools``, ``h11``, or ``auto``.
+    :param settings: fields of :class:`~airflow_provider_ringevents.emulator.settings.Settings`.
+    :raises ValueError: a setting has a value that is not allowed.
+    :raises OSError: the port is taken (on entering the ``with`` block).
     """
 
     def __init__(self, *, port: int = 0, clock: Clock = system_clock, http: Http = "auto", **settings: Any) -> None:
@@ -60,27 +62,18 @@ class Emulator:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
+        self._urls = Urls(*(f"http://{HOST}:{number}" for number in self._ports.values()))
         self.requests = RequestLog()
         self.faults = FaultRegistry(self.settings.seed)
         self._build()
 
     def _build(self) -> None:
-        self.state = Store(self.settings, self._clock)
-        self.reports = Reports(self.state)
-        signer = Signer(self.settings.seed, self._clock, lambda: self.links_url)
-        self._gate = EmulatorMiddleware(
-            self.settings,
-            self._clock,
-            self.requests,
-            self.faults,
-            signer,
-            self.state,
-            {
-                "api": api_application(self.state, self.reports, signer, lambda: self.url),
-                "links": links_application(self.state, self.reports, signer),
-            },
-            control_application(self),
-        )
+        store = Store(self.settings, self._clock)
+        signer = Signer(self.settings.seed, self._clock, lambda: self._urls.links)
+        self._backend = Backend(self.settings, store, Reports(store), signer, self.faults, self.requests, self._urls)
+        apps = {"api": api_application(self._backend), "links": links_application(self._backend)}
+        control = control_application(self._backend, self.reset)
+        self._middleware = EmulatorMiddleware(self._backend, self._clock, apps, control)
 
     # --- starting and ending
 
@@ -94,7 +87,7 @@ class Emulator:
         self.stop()
 
     def start(self) -> None:
-        """Listen; after :meth:`stop`, on the same ports again and with all that was there.
+        """Listen; after :meth:`stop`, on the same ports and with the same state.
 
         :raises OSError: the port is taken.
         """
@@ -109,13 +102,14 @@ class Emulator:
                 sock.close()
             raise
         self._ports = {name: sock.getsockname()[1] for name, sock in sockets.items()}
+        self._urls.api, self._urls.links = (f"http://{HOST}:{number}" for number in self._ports.values())
         ready = threading.Event()
         failures: list[BaseException] = []
 
         def serve() -> None:
             try:
                 asyncio.run(self._serve(sockets, ready))
-            except BaseException as error:  # whatever it is, it belongs to the thread that starts or stops this one
+            except BaseException as error:  # reported by the thread that starts or stops this one
                 failures.append(error)
             finally:
                 ready.set()
@@ -132,7 +126,7 @@ class Emulator:
             raise RuntimeError(f"the emulator did not start within {_START_SECONDS:.0f} s")
 
     def stop(self) -> None:
-        """End all connections and stop listening, as in an outage; nothing happens if it does not run."""
+        """Close all connections and stop listening, as in an outage; do nothing unless running."""
         if self._thread is None or self._loop is None or self._ending is None:
             return
         self._loop.call_soon_threadsafe(self._ending.set)
@@ -170,23 +164,33 @@ class Emulator:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._gate(scope, receive, send)
+            await self._middleware(scope, receive, send)
         except asyncio.CancelledError:
-            # Uvicorn would log it as an error; it is only the end.
+            # Uvicorn would log the shutdown as an error.
             if self._ending is None or not self._ending.is_set():
                 raise
 
     # --- handles
 
     @property
+    def state(self) -> Store:
+        """The store of everything that exists."""
+        return self._backend.store
+
+    @property
+    def reports(self) -> Reports:
+        """All reports."""
+        return self._backend.reports
+
+    @property
     def url(self) -> str:
         """Scheme, host and port of the API."""
-        return f"http://{HOST}:{self._ports['api']}"
+        return self._urls.api
 
     @property
     def links_url(self) -> str:
         """Scheme, host and port of the signed links."""
-        return f"http://{HOST}:{self._ports['links']}"
+        return self._urls.links
 
     @property
     def api_key(self) -> str:
@@ -195,35 +199,30 @@ class Emulator:
 
     @property
     def organization_id(self) -> str:
-        """The first organization: it has events of every sort."""
+        """The id of the first organization, which has events of every sort."""
         return self.state.organizations[0].id
 
     @property
     def event_id(self) -> str:
-        """An event of it that has ended and has registrations."""
+        """The id of an event that has ended and has registrations."""
         return next(iter(self.state.events))
 
     @property
     def template_id(self) -> str:
-        """A template of it."""
+        """The id of a template of the first organization."""
         return next(iter(self.state.templates))
 
     @property
     def leaked_authorizations(self) -> int:
-        """How many requests to the signed links' origin had an ``Authorization`` header: none should."""
+        """The number of requests to the signed links' origin with an ``Authorization`` header; should be 0."""
         return self.requests.leaked
 
     def connection(self) -> dict[str, Any]:
-        """An Airflow connection to this emulator, as the JSON form of ``AIRFLOW_CONN_...`` has it."""
-        return {
-            "conn_type": "ringevents",
-            "host": self.url,
-            "password": self.api_key,
-            "extra": {"organization_id": self.organization_id},
-        }
+        """Return an Airflow connection to this emulator in the JSON form of ``AIRFLOW_CONN_...``."""
+        return self._backend.connection()
 
     def connection_json(self) -> str:
-        """The same as text, in one line."""
+        """Return the connection as JSON in one line."""
         return json.dumps(self.connection())
 
     def count(
@@ -234,7 +233,7 @@ class Emulator:
         status: int | None = None,
         origin: str | None = None,
     ) -> int:
-        """How many requests came that fit; ``path`` may have ``*`` for anything."""
+        """Return the number of requests that match; ``*`` in ``path`` stands for anything."""
         return self.requests.count(method, path, status=status, origin=origin)
 
     def fault(self, kind: Any, **fields: Any) -> Fault:
@@ -242,9 +241,9 @@ class Emulator:
         return self.faults.add(Fault(kind, **fields))
 
     def report(self, report_id: str) -> Report:
-        """A report, also one that is not visible yet; its fields may be set.
+        """Return a report, also one that is not visible yet; its fields may be set.
 
-        :raises KeyError: there is none.
+        :raises KeyError: the report does not exist.
         """
         for report in self.reports:
             if report.id == report_id:
@@ -252,18 +251,19 @@ class Emulator:
         raise KeyError(report_id)
 
     def report_content(self, report_id: str) -> bytes:
-        """All bytes of a report's file."""
+        """Return the bytes of a report's file."""
         content = self.report(report_id).file()
         return b"".join(content.read(0, content.size))
 
     def report_sha256(self, report_id: str) -> str:
-        """SHA-256 of a report's file in hexadecimal digits, in constant memory."""
+        """Return the SHA-256 of a report's file in hexadecimal digits, computed in constant memory."""
         return self.report(report_id).digest("sha256").hex()
 
     def reset(self, **settings: Any) -> None:
-        """Start over: seeded things only, no requests, no faults, the first settings (but for those given).
+        """Start over with seeded resources, no requests, no faults, and the initial settings.
 
-        :raises ValueError: a setting that cannot be; then nothing changes.
+        :param settings: settings that replace the initial ones.
+        :raises ValueError: a setting has a value that is not allowed; then nothing changes.
         """
         self.settings.apply(**{**self._initial, **settings})
         self.requests.clear()
@@ -272,7 +272,7 @@ class Emulator:
 
 
 def _listen(port: int) -> socket.socket:
-    # asyncio turns Nagle's algorithm off (40 ms per answer) only where it sees the protocol's number.
+    # asyncio turns Nagle's algorithm off (40 ms per response) only when it sees the protocol number.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

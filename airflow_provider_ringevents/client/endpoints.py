@@ -5,14 +5,18 @@ The functions are named as the hook's methods. Ids become one quoted path segmen
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER, FilterLike
 from airflow_provider_ringevents.client.transport.retry import REPEATABLE_METHODS
 from airflow_provider_ringevents.client.types import REPORT_TYPES, REPORT_VERSIONS, validate_choice
 from airflow_provider_ringevents.client.validation.identifiers import quote_segment
+from airflow_provider_ringevents.contract._generated import OPERATIONS
+
+_PLACEHOLDER: Final = re.compile(r"\{\w+\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,26 @@ def _body(type_: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {"data": {"type": type_, "attributes": dict(attributes)}}
 
 
+def _call(
+    operation: str, *, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None, **ids: str
+) -> Call:
+    """Build the call of an operation of the contract.
+
+    :param ids: the values of the path's placeholders, in their order, by the names that errors call them.
+    """
+    method, paths, paged = OPERATIONS[operation]
+    template = next(path for path in paths if path.count("{") == len(ids))
+    segments = (quote_segment(name, value) for name, value in ids.items())
+    path = _PLACEHOLDER.sub("{}", template).format(*segments)
+    return Call(operation, method, path, params or {}, body, paged)
+
+
 # --- health
 
 
 def health() -> Call:
     """``GET /v1/health``"""
-    return Call("health", "GET", "/v1/health")
+    return _call("health")
 
 
 # --- organizations and templates
@@ -71,18 +89,17 @@ def health() -> Call:
 
 def list_organizations() -> Call:
     """``GET /v1/organizations``"""
-    return Call("list_organizations", "GET", "/v1/organizations", paged=True)
+    return _call("list_organizations")
 
 
 def get_organization(organization_id: str) -> Call:
     """``GET /v1/organizations/{organizationId}``"""
-    return Call("get_organization", "GET", f"/v1/organizations/{quote_segment('organization_id', organization_id)}")
+    return _call("get_organization", organization_id=organization_id)
 
 
 def list_templates(organization_id: str) -> Call:
     """``GET /v1/organizations/{organizationId}/templates`` (not paged)"""
-    organization = quote_segment("organization_id", organization_id)
-    return Call("list_templates", "GET", f"/v1/organizations/{organization}/templates")
+    return _call("list_templates", organization_id=organization_id)
 
 
 # --- events
@@ -90,33 +107,27 @@ def list_templates(organization_id: str) -> Call:
 
 def list_events(organization_id: str) -> Call:
     """``GET /v1/organizations/{organizationId}/events``"""
-    organization = quote_segment("organization_id", organization_id)
-    return Call("list_events", "GET", f"/v1/organizations/{organization}/events", paged=True)
+    return _call("list_events", organization_id=organization_id)
 
 
 def get_event(event_id: str) -> Call:
     """``GET /v1/events/{eventId}``"""
-    return Call("get_event", "GET", f"/v1/events/{quote_segment('event_id', event_id)}")
+    return _call("get_event", event_id=event_id)
 
 
 def create_event(organization_id: str, attributes: Mapping[str, Any]) -> Call:
     """``POST /v1/organizations/{organizationId}/events``"""
-    organization = quote_segment("organization_id", organization_id)
-    return Call("create_event", "POST", f"/v1/organizations/{organization}/events", body=_body("event", attributes))
+    return _call("create_event", organization_id=organization_id, body=_body("event", attributes))
 
 
 def create_event_from_template(template_id: str, attributes: Mapping[str, Any]) -> Call:
     """``POST /v1/templates/{templateID}/event``"""
-    template = quote_segment("template_id", template_id)
-    return Call(
-        "create_event_from_template", "POST", f"/v1/templates/{template}/event", body=_body("event", attributes)
-    )
+    return _call("create_event_from_template", template_id=template_id, body=_body("event", attributes))
 
 
 def duplicate_event(event_id: str, attributes: Mapping[str, Any] | None = None) -> Call:
     """``POST /v1/events/{eventId}/duplications``: 202 without a body; the copy appears later."""
-    event = quote_segment("event_id", event_id)
-    return Call("duplicate_event", "POST", f"/v1/events/{event}/duplications", body=_body("event", attributes or {}))
+    return _call("duplicate_event", event_id=event_id, body=_body("event", attributes or {}))
 
 
 # --- registrations
@@ -124,29 +135,18 @@ def duplicate_event(event_id: str, attributes: Mapping[str, Any] | None = None) 
 
 def list_registrations(event_id: str, filter: FilterLike | None = None) -> Call:
     """``GET /v1/events/{eventId}/registrations``"""
-    return Call(
-        "list_registrations",
-        "GET",
-        f"/v1/events/{quote_segment('event_id', event_id)}/registrations",
-        params=REGISTRATIONS_FILTER.params(filter),
-        paged=True,
-    )
+    return _call("list_registrations", event_id=event_id, params=REGISTRATIONS_FILTER.params(filter))
 
 
 def get_registration(registration_id: str) -> Call:
     """``GET /v1/registrations/{registrationId}``"""
-    return Call("get_registration", "GET", f"/v1/registrations/{quote_segment('registration_id', registration_id)}")
+    return _call("get_registration", registration_id=registration_id)
 
 
 def update_registration(registration_id: str, metadata: Mapping[str, str]) -> Call:
     """``PATCH /v1/registrations/{registrationId}``; its type is spelt with a capital."""
-    registration = quote_segment("registration_id", registration_id)
-    return Call(
-        "update_registration",
-        "PATCH",
-        f"/v1/registrations/{registration}",
-        body=_body("Registration", {"metadata": dict(metadata)}),
-    )
+    body = _body("Registration", {"metadata": dict(metadata)})
+    return _call("update_registration", registration_id=registration_id, body=body)
 
 
 # --- reports
@@ -162,27 +162,26 @@ def create_report(
 ) -> Call:
     """``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``"""
     validate_choice("report_type", report_type, REPORT_TYPES, allow_undocumented=allow_undocumented)
-    path = f"/v1/events/{quote_segment('event_id', event_id)}/reports/{quote_segment('report_type', report_type)}"
-    if report_version is not None:
-        validate_choice("report_version", report_version, REPORT_VERSIONS, allow_undocumented=allow_undocumented)
-        path += f"/{quote_segment('report_version', report_version)}"
-    return Call("create_report", "POST", path, body={"data": {"attributes": dict(attributes or {})}})
+    body = {"data": {"attributes": dict(attributes or {})}}
+    if report_version is None:
+        return _call("create_report", event_id=event_id, report_type=report_type, body=body)
+    validate_choice("report_version", report_version, REPORT_VERSIONS, allow_undocumented=allow_undocumented)
+    return _call("create_report", event_id=event_id, report_type=report_type, report_version=report_version, body=body)
 
 
 def list_reports(event_id: str) -> Call:
     """``GET /v1/events/{eventId}/reports``"""
-    return Call("list_reports", "GET", f"/v1/events/{quote_segment('event_id', event_id)}/reports", paged=True)
+    return _call("list_reports", event_id=event_id)
 
 
 def get_report(report_id: str) -> Call:
     """``GET /v1/reports/{reportId}``: 200 ready, 202 in progress"""
-    return Call("get_report", "GET", f"/v1/reports/{quote_segment('report_id', report_id)}")
+    return _call("get_report", report_id=report_id)
 
 
 def download_report(report_id: str) -> Call:
     """``GET /v1/reports/{reportId}/download``: the file, or a redirect to it"""
-    path = f"/v1/reports/{quote_segment('report_id', report_id)}/download"
-    return Call("download_report", "GET", path, link=get_report(report_id))
+    return replace(_call("download_report", report_id=report_id), link=get_report(report_id))
 
 
 # --- the rooms of an event
@@ -190,40 +189,37 @@ def download_report(report_id: str) -> Call:
 
 def list_schedule_items(event_id: str) -> Call:
     """``GET /v1/events/{eventId}/scheduleItems``"""
-    event = quote_segment("event_id", event_id)
-    return Call("list_schedule_items", "GET", f"/v1/events/{event}/scheduleItems", paged=True)
+    return _call("list_schedule_items", event_id=event_id)
 
 
 def get_schedule_item(schedule_item_id: str) -> Call:
     """``GET /v1/scheduleItems/{scheduleItemId}``"""
-    item = quote_segment("schedule_item_id", schedule_item_id)
-    return Call("get_schedule_item", "GET", f"/v1/scheduleItems/{item}")
+    return _call("get_schedule_item", schedule_item_id=schedule_item_id)
 
 
 def list_schedule_item_tags(schedule_item_id: str) -> Call:
     """``GET /v1/scheduleItems/{scheduleId}/tags``"""
-    item = quote_segment("schedule_item_id", schedule_item_id)
-    return Call("list_schedule_item_tags", "GET", f"/v1/scheduleItems/{item}/tags", paged=True)
+    return _call("list_schedule_item_tags", schedule_item_id=schedule_item_id)
 
 
 def list_booths(event_id: str) -> Call:
     """``GET /v1/events/{eventId}/booths``"""
-    return Call("list_booths", "GET", f"/v1/events/{quote_segment('event_id', event_id)}/booths", paged=True)
+    return _call("list_booths", event_id=event_id)
 
 
 def list_booth_tags(booth_id: str) -> Call:
     """``GET /v1/booths/{boothId}/tags``"""
-    return Call("list_booth_tags", "GET", f"/v1/booths/{quote_segment('booth_id', booth_id)}/tags", paged=True)
+    return _call("list_booth_tags", booth_id=booth_id)
 
 
 def list_sessions(event_id: str) -> Call:
     """``GET /v1/events/{eventId}/sessions``"""
-    return Call("list_sessions", "GET", f"/v1/events/{quote_segment('event_id', event_id)}/sessions", paged=True)
+    return _call("list_sessions", event_id=event_id)
 
 
 def list_stages(event_id: str) -> Call:
     """``GET /v1/events/{eventId}/stages``"""
-    return Call("list_stages", "GET", f"/v1/events/{quote_segment('event_id', event_id)}/stages", paged=True)
+    return _call("list_stages", event_id=event_id)
 
 
 # --- tickets and magic links
@@ -231,45 +227,37 @@ def list_stages(event_id: str) -> Call:
 
 def list_tickets(event_id: str) -> Call:
     """``GET /v1/events/{eventId}/tickets``"""
-    return Call("list_tickets", "GET", f"/v1/events/{quote_segment('event_id', event_id)}/tickets", paged=True)
+    return _call("list_tickets", event_id=event_id)
 
 
 def create_ticket(event_id: str, attributes: Mapping[str, Any]) -> Call:
     """``POST /v1/events/{eventId}/tickets``"""
-    event = quote_segment("event_id", event_id)
-    return Call("create_ticket", "POST", f"/v1/events/{event}/tickets", body=_body("ticket", attributes))
+    return _call("create_ticket", event_id=event_id, body=_body("ticket", attributes))
 
 
 def get_ticket(ticket_id: str) -> Call:
     """``GET /v1/tickets/{ticketId}``"""
-    return Call("get_ticket", "GET", f"/v1/tickets/{quote_segment('ticket_id', ticket_id)}")
+    return _call("get_ticket", ticket_id=ticket_id)
 
 
 def list_magic_links(ticket_id: str, filter: FilterLike | None = None) -> Call:
     """``GET /v1/tickets/{ticketId}/magicLinks``"""
-    return Call(
-        "list_magic_links",
-        "GET",
-        f"/v1/tickets/{quote_segment('ticket_id', ticket_id)}/magicLinks",
-        params=MAGIC_LINKS_FILTER.params(filter),
-        paged=True,
-    )
+    return _call("list_magic_links", ticket_id=ticket_id, params=MAGIC_LINKS_FILTER.params(filter))
 
 
 def create_magic_link(ticket_id: str, attributes: Mapping[str, Any]) -> Call:
     """``POST /v1/tickets/{ticketId}/magicLinks``"""
-    ticket = quote_segment("ticket_id", ticket_id)
-    return Call("create_magic_link", "POST", f"/v1/tickets/{ticket}/magicLinks", body=_body("magicLink", attributes))
+    return _call("create_magic_link", ticket_id=ticket_id, body=_body("magicLink", attributes))
 
 
 def get_magic_link(magic_link_id: str) -> Call:
     """``GET /v1/magicLinks/{magicLinkId}``"""
-    return Call("get_magic_link", "GET", f"/v1/magicLinks/{quote_segment('magic_link_id', magic_link_id)}")
+    return _call("get_magic_link", magic_link_id=magic_link_id)
 
 
 def delete_magic_link(magic_link_id: str) -> Call:
     """``DELETE /v1/magicLinks/{magicLinkId}``"""
-    return Call("delete_magic_link", "DELETE", f"/v1/magicLinks/{quote_segment('magic_link_id', magic_link_id)}")
+    return _call("delete_magic_link", magic_link_id=magic_link_id)
 
 
 # --- data subscriptions
@@ -277,12 +265,8 @@ def delete_magic_link(magic_link_id: str) -> Call:
 
 def create_data_subscription(event_id: str, configuration: Mapping[str, Any], signals: Sequence[str]) -> Call:
     """``POST /v1/events/{eventId}/dataSubscriptions``"""
-    return Call(
-        "create_data_subscription",
-        "POST",
-        f"/v1/events/{quote_segment('event_id', event_id)}/dataSubscriptions",
-        body=_body("dataSubscription", {"configuration": dict(configuration), "signals": list(signals)}),
-    )
+    body = _body("dataSubscription", {"configuration": dict(configuration), "signals": list(signals)})
+    return _call("create_data_subscription", event_id=event_id, body=body)
 
 
 # --- deprecated
@@ -295,4 +279,4 @@ def create_redeem_code(
     body = {"ticket_id": ticket_id, "first_name": first_name, "last_name": last_name, "email": email}
     if created_at is not None:
         body["created_at"] = created_at
-    return Call("create_redeem_code", "POST", "/v1/magic_link", body=body)
+    return _call("create_redeem_code", body=body)

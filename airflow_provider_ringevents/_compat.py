@@ -1,4 +1,4 @@
-"""The one place that knows Airflow versions."""
+"""Differences between Airflow versions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ AIRFLOW_V_3_3_PLUS = AIRFLOW_VERSION >= (3, 3)
 async def get_connection_async(conn_id: str) -> Connection:
     """Look a connection up from an event loop without blocking it.
 
-    The way that works in every triggerer fails under ``dag.test()``, whose supervisor cannot speak async; a thread
-    does there.
+    The way that works in every triggerer fails under ``dag.test()``, whose supervisor is synchronous; a thread works
+    there.
     """
     from airflow.providers.common.compat.connection import get_async_connection
     from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
@@ -32,9 +32,9 @@ async def get_connection_async(conn_id: str) -> Connection:
 
 
 def silence_request_log() -> None:
-    """Keep one line for each request out of the task's log: Airflow 3 does, Airflow 2 needs to be told.
+    """Keep the request lines of httpx out of the task's log, as Airflow 3 does by itself.
 
-    A level that the user has set stands.
+    A level that the user has set is kept.
     """
     log = logging.getLogger("httpx")
     if log.level == logging.NOTSET:
@@ -42,24 +42,24 @@ def silence_request_log() -> None:
 
 
 def task_state_store(context: Mapping[str, Any]) -> Any | None:
-    """What is remembered over the tries of one task, on Airflow 3.3 and later; None before."""
+    """Return the state store of a task, which outlives its tries; None before Airflow 3.3."""
     return context.get("task_state_store")
 
 
 def asset_state_stores(trigger: Any) -> list[Any]:
-    """The state stores of the assets that a watcher serves, on Airflow 3.3 and later; none before."""
+    """Return the state stores of the assets that a watcher serves; empty before Airflow 3.3."""
     stores = getattr(trigger, "asset_state_store", None)
     if stores is None:
         return []
-    # Airflow gives a store for an asset, and does not tell a trigger which assets it serves.
+    # Airflow offers a store for a given asset, but does not tell a trigger which assets it serves.
     by_asset = [*getattr(stores, "_by_name", {}).values(), *getattr(stores, "_by_uri", {}).values()]
     return by_asset or [stores]
 
 
 def install_retry_policy(operator: BaseOperator) -> None:
-    """On Airflow 3.3 and later let a long Retry-After set the retry's delay, unless the user has set a policy.
+    """Let a long Retry-After set the delay of a retry on Airflow 3.3 and later, unless the user has set a policy.
 
-    After the operator's own ``__init__``: a default given to it would beat the user's ``default_args``.
+    Call it after the operator's ``__init__``: a default passed to that would override the user's ``default_args``.
     """
     if not AIRFLOW_V_3_3_PLUS or operator.retry_policy is not None:
         return
@@ -69,13 +69,13 @@ def install_retry_policy(operator: BaseOperator) -> None:
 
 
 def asset_state_store(context: Mapping[str, Any], asset: Any) -> Any | None:
-    """What is remembered of an asset that the task declares, over all runs, on Airflow 3.3 and later; None before."""
+    """Return the state store of an asset of the task, which outlives its runs; None before Airflow 3.3."""
     stores = context.get("asset_state_store")
     return None if stores is None else stores[asset]
 
 
 def is_asset(outlet: Any) -> bool:
-    """Whether an outlet is one asset: itself or, on Airflow 3, a reference by its name or URI."""
+    """Return True for an outlet that is one asset or, on Airflow 3, a reference to one."""
     from airflow.providers.common.compat.sdk import Asset
 
     if isinstance(outlet, Asset):
@@ -88,7 +88,7 @@ def is_asset(outlet: Any) -> bool:
 
 
 def outlet_event(context: Mapping[str, Any], outlet: Any) -> Any | None:
-    """Where the event of one asset takes what it is to tell; None: a reference to what Airflow does not know."""
+    """Return the accessor of an outlet's asset event; None for a reference to an asset that no DAG declares."""
     from airflow.providers.common.compat.sdk import Asset
 
     if isinstance(outlet, Asset):
@@ -104,7 +104,7 @@ def outlet_event(context: Mapping[str, Any], outlet: Any) -> Any | None:
 
 
 def add_partition(event: Any, key: str) -> bool:
-    """Give an outlet's event a partition key, on Airflow 3.3 and later; False before."""
+    """Add a partition key to an outlet's event; return False before Airflow 3.3."""
     if not hasattr(event, "add_partitions"):
         return False
     event.add_partitions(key)

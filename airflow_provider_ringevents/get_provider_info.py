@@ -1,4 +1,4 @@
-"""What Airflow reads about this provider. Imported at every start of Airflow: nothing heavy here."""
+"""The provider's metadata. Airflow imports this module at every start, so it imports next to nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 _PACKAGE = "airflow_provider_ringevents"
 _INTEGRATION = "RingCentral Events"
 _OBJECT_STORAGE = "Common IO"
-"""Airflow's name for the integration that object storage belongs to, of the provider ``common.io``."""
+"""Airflow's name of the integration of object storage, which the provider ``common.io`` defines."""
 _ASSET_URIS = [
     {
         "schemes": ["ringevents"],
@@ -33,12 +33,12 @@ def _transfers(*names: str) -> list[dict[str, str]]:
 
 
 def get_provider_info() -> dict[str, Any]:
-    """The provider's metadata, in Airflow's own schema."""
+    """Return the provider's metadata in Airflow's schema."""
     from airflow_provider_ringevents import __version__
     from airflow_provider_ringevents.hooks import connection_form
 
     return {
-        # Must equal the distribution's canonical name: a mismatch breaks provider discovery for the whole Airflow.
+        # A mismatch with the distribution's name breaks the discovery of all providers.
         "package-name": "airflow-provider-ringevents",
         "name": _INTEGRATION,
         "description": "Report exports, event provisioning and registration syncs for RingCentral Events.",
@@ -57,10 +57,10 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": _modules("sensors", "events", "reports"),
         "triggers": _modules("triggers", "events", "registrations", "reports"),
         "transfers": _transfers("collection_to_object_storage", "report_to_object_storage"),
-        # Airflow 3.2 and later; loaded by every call of `airflow`.
+        # For Airflow 3.2 and later, which loads it at every call of `airflow`.
         "cli": [f"{_PACKAGE}.cli.commands.get_ringevents_cli_commands"],
         "asset-uris": _ASSET_URIS,
-        # The same for Airflow 2.
+        # The name of the same key in Airflow 2.
         "dataset-uris": _ASSET_URIS,
         "extra-links": [f"{_PACKAGE}.observability.links.EventLink", f"{_PACKAGE}.observability.links.ObjectLink"],
         "connection-types": [

@@ -1,4 +1,4 @@
-"""pytest fixtures for the tests of your own DAGs, there as soon as the package is installed.
+"""The pytest fixtures for the tests of your own DAGs, available once the package is installed.
 
 pytest loads this module at every start, so it imports pytest alone: your ``AIRFLOW_HOME`` and the time of your first
 import of Airflow stay yours.
@@ -18,7 +18,7 @@ MARKER = "ringevents_emulator"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
         f"{MARKER}(conn_id='ringevents_default', **settings): settings of the emulator that the fixture"
@@ -28,17 +28,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def ringevents_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An emulator of the Events API of this test's own, and the Airflow connection ``ringevents_default`` to it.
+    """Start an emulator of the Events API for one test, with the Airflow connection ``ringevents_default`` to it.
 
-    It has the same content in every test, and reports are ready as soon as they are asked for. The marker
-    ``ringevents_emulator`` changes that::
+    It has the same content in every test, and reports are ready immediately. The marker ``ringevents_emulator`` changes
+    its settings::
 
         @pytest.mark.ringevents_emulator(registrations=1000, report_seconds=2)
         def test_mine(ringevents_emulator): ...
 
-    :returns: the running :class:`~airflow_provider_ringevents.emulator.Emulator`: ``event_id``, ``organization_id`` and
-        ``template_id`` to begin with, ``requests`` that came, ``report_content(report_id)``, ``fault("reset", ...)``.
-    :raises ImportError: the extra ``emulator`` is not installed.
+    :returns: The running :class:`~airflow_provider_ringevents.emulator.Emulator`, with ``event_id``,
+        ``organization_id``, ``template_id``, the received ``requests``, ``report_content(report_id)`` and
+        ``fault("reset", ...)``.
+    :raises ImportError: The extra ``emulator`` is not installed.
     """
     from airflow_provider_ringevents.emulator import Emulator
 

@@ -9,7 +9,7 @@ from importlib.metadata import version as installed_version
 from docutils import nodes
 from sphinx.application import Sphinx
 
-# Importing Airflow writes its configuration into AIRFLOW_HOME: not into the home of whoever builds the documentation.
+# Importing Airflow writes its configuration into AIRFLOW_HOME, which must not be the builder's own.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="ringevents-docs-"))
 
 project = "airflow-provider-ringevents"
@@ -27,6 +27,10 @@ exclude_patterns = ["_build", "generated"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+# Names without their module, which stands above them, and long signatures with one parameter a line.
+add_module_names = False
+python_maximum_signature_line_length = 72
+python_use_unqualified_type_names = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
@@ -39,18 +43,18 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": False,
 }
-# The pages by group, on each page.
+# Every page lists all pages by group.
 templates_path = ["_templates"]
 html_sidebars = {"**": ["all-pages"]}
 
 
 def _return_of_the_task(app: Sphinx, domain: str, kind: str, content: nodes.Element) -> None:
-    """A class's docstring says what its task returns: autodoc would add that its ``__init__`` returns None."""
+    """Remove the return type None of ``__init__``: a class's docstring describes what its task returns."""
     for field in list(content.findall(nodes.field)):
         if kind == "class" and [part.astext() for part in field] == ["rtype", "None"]:
             field.parent.remove(field)
 
 
 def setup(app: Sphinx) -> None:
-    # After autodoc has added the types.
+    # Runs after autodoc has added the types.
     app.connect("object-description-transform", _return_of_the_task, priority=900)

@@ -1,0 +1,1 @@
+"""Links, lineage, asset URIs and the progress log."""

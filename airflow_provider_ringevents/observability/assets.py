@@ -1,6 +1,6 @@
-"""Asset URIs of what the API holds: ``ringevents://api.events.ringcentral.com/events/{id}/registrations``.
+"""Asset URIs of the API's resources: ``ringevents://api.events.ringcentral.com/events/{id}/registrations``.
 
-Imported whenever Airflow meets the URI of an asset, whichever: nothing heavy here.
+Airflow imports this module for the URI of any asset, so it imports next to nothing.
 """
 
 from __future__ import annotations
@@ -22,21 +22,25 @@ _SHAPE: Final = f"{SCHEME}://<host of the API>/<path of the API, without /v1>"
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
-    """Bring a URI into the one form that it has for the same thing; Airflow calls it for every asset of the scheme.
+    """Normalize an asset URI. Airflow calls this for every asset of the scheme.
 
-    :raises ValueError: it names nothing that the API has, or holds a user, a query or the version's ``/v1``.
+    :raises ValueError: The URI names no resource of the API, or holds a user, a query or the version ``/v1``.
     """
     given = uri.geturl()
     if "@" in uri.netloc:
-        raise ValueError(f"{SCHEME}://...@{uri.netloc.rpartition('@')[2]}: no user or connection belongs into {_SHAPE}")
+        raise ValueError(
+            f"`uri` must be {_SHAPE}, without a user or a connection, got {SCHEME}://***@{uri.netloc.rpartition('@')[2]}"
+        )
     if uri.query:
-        raise ValueError(f"{given}: no query belongs into {_SHAPE}; a filter or a window is no part of what it names")
+        raise ValueError(
+            f"`uri` must be {_SHAPE}, without a query (filters and windows are not part of an asset), got {given}"
+        )
     try:
         port = uri.port
     except ValueError:
-        raise ValueError(f"{given}: the port is none, wanted is {_SHAPE}") from None
+        raise ValueError(f"`uri` must be {_SHAPE} with a valid port, got {given}") from None
     if not uri.hostname:
-        raise ValueError(f"{given}: names no host; wanted is {_SHAPE}")
+        raise ValueError(f"`uri` must be {_SHAPE}, with a host, got {given}")
     path = uri.path.strip("/")
     _check_path(given, path)
     host = f"[{uri.hostname}]" if ":" in uri.hostname else uri.hostname
@@ -44,7 +48,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:
-    """The dataset that an asset stands for: the same that an export of it has read."""
+    """Return the dataset of an asset, which is the one that an export of it reports as its input."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
     host, _, path = asset.uri.removeprefix(f"{SCHEME}://").partition("/")
@@ -53,15 +57,15 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLine
 
 def _check_path(given: str, path: str) -> None:
     parts = path.split("/")
-    if not any(_fits(shape, parts) for shape in _shapes()):
-        alike = [shape for shape in _shapes() if shape[0] == parts[0]] or _shapes()
-        raise ValueError(f"{given}: the API has nothing of that path; it has {', '.join(map('/'.join, alike))}")
+    if not any(_matches(shape, parts) for shape in _shapes()):
+        similar = [shape for shape in _shapes() if shape[0] == parts[0]] or _shapes()
+        raise ValueError(f"`uri` must have a path of the API ({', '.join(map('/'.join, similar))}), got {given}")
 
 
-def _fits(shape: Sequence[str], parts: Sequence[str]) -> bool:
+def _matches(shape: Sequence[str], parts: Sequence[str]) -> bool:
     return len(shape) == len(parts) and all(
-        wanted == part or (wanted.startswith("{") and _can_be_id(part))
-        for wanted, part in zip(shape, parts, strict=True)
+        expected == part or (expected.startswith("{") and _can_be_id(part))
+        for expected, part in zip(shape, parts, strict=True)
     )
 
 

@@ -1,0 +1,1 @@
+"""The operators: one public module for each topic."""

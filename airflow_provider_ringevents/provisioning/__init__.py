@@ -1,0 +1,1 @@
+"""Idempotent creation of events."""

@@ -1,0 +1,1 @@
+"""The sensors: waits for reports and for events."""

@@ -1,0 +1,1 @@
+"""Values that outlive a try or a run: checkpoints, watermarks and cursors."""

@@ -1,0 +1,1 @@
+"""The operators that export to object storage."""

@@ -1,0 +1,1 @@
+"""The triggers: waits and the watcher of registrations, in the triggerer."""

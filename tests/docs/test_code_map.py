@@ -67,6 +67,12 @@ def test_what_the_map_calls_free_of_airflow_is(room: str) -> None:
     assert "Imports no Airflow." in shown
 
 
+def test_every_file_that_answers_a_question_exists() -> None:
+    named = [name for _, cell in rows("code-map.md", "## Where is ...?") for name in code(cell)]
+    assert len(named) >= 10
+    assert not [name for name in named if not (PACKAGE / name).exists()]
+
+
 def test_every_folder_around_the_package_is_on_the_map() -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
     if not tracked:

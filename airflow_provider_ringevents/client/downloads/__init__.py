@@ -1,0 +1,1 @@
+"""Resumable downloads and their checksums."""

@@ -1,0 +1,1 @@
+"""HTTP: requests, retries, rate limits and responses."""

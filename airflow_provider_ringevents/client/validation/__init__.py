@@ -1,0 +1,1 @@
+"""Validation of requests before they are sent."""

@@ -1,4 +1,4 @@
-"""``python -m airflow_provider_ringevents.emulator``"""
+"""The command ``python -m airflow_provider_ringevents.emulator``."""
 
 from __future__ import annotations
 

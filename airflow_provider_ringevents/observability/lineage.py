@@ -48,7 +48,7 @@ class DatasetName:
 
 
 def source_dataset(base_url: str, path: str) -> DatasetName:
-    """What is read: the host of the API, and the path without its version.
+    """Return the input dataset: the host of the API, and the path without its version.
 
     :param base_url: its path, if it has one, is a gateway's and left out.
     :param path: from ``/v1/``, quoted.
@@ -65,7 +65,7 @@ def _host(base_url: str) -> str:
 
 
 def target_dataset(uri: str, account: str | None = None) -> DatasetName:
-    """What is written, after OpenLineage's rules for the store.
+    """Return the output dataset, by OpenLineage's naming rules for the store.
 
     :param uri: the object, without a connection.
     :param account: the Azure storage account; without it the namespace is the container alone.
@@ -84,7 +84,7 @@ def target_dataset(uri: str, account: str | None = None) -> DatasetName:
 
 
 def operator_lineage(exports: Sequence[ExportRecord]) -> OperatorLineage[Any, Any]:
-    """What was read and written, each once; of an object its bytes, and its rows where they are known."""
+    """Return the distinct datasets of exports, with the bytes of each object and its rows if known."""
     from airflow.providers.common.compat.openlineage.facet import (
         Dataset,
         OutputDataset,

@@ -44,7 +44,7 @@ class EventLink(BaseOperatorLink):
             _running_task(context).event_is_known = True
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
-        """The address; empty while there is no event."""
+        """Return the address; empty if there is no event."""
         from airflow.providers.common.compat.sdk import XCom
 
         if not getattr(operator, "event_is_known", True):
@@ -68,7 +68,7 @@ class ObjectLink(BaseOperatorLink):
             _running_task(context).object_is_known = True
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
-        """The address; empty for other stores, and while there is no object."""
+        """Return the address; empty for other stores, or if there is no object."""
         from airflow.providers.common.compat.sdk import XCom
 
         if not getattr(operator, "object_is_known", True):
@@ -77,12 +77,12 @@ class ObjectLink(BaseOperatorLink):
 
 
 def _running_task(context: Context) -> Any:
-    """The task as it runs: ``task`` in the context of Airflow 3.0 is another copy, which no link is asked of."""
+    """Return the running task; on Airflow 3.0 ``task`` in the context is a copy without links."""
     return getattr(context["ti"], "task", None) or context["task"]
 
 
 def event_url(event: Mapping[str, Any], base_url: str) -> str | None:
-    """The address of an event's page; None where the event has none.
+    """Return the address of an event's page; None if it has none.
 
     :param base_url: of the API that the event is from.
     """

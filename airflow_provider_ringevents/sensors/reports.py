@@ -19,7 +19,7 @@ _TRIGGER = "airflow_provider_ringevents.triggers.reports.RingEventsReportTrigger
 
 
 class RingEventsReportSensor(RingEventsBaseSensor):
-    """A sensor that waits until a report is ready. ``GET /v1/reports/{reportId}``
+    """A sensor that waits until a report is ready, with ``GET /v1/reports/{reportId}``.
 
     Takes Airflow's own arguments: ``timeout``, ``poke_interval`` (deferred: the longest delay between polls), ``mode``,
     ``soft_fail``, ``never_fail``; the timeout is :class:`AirflowSensorTimeout` deferred, too.

@@ -47,7 +47,7 @@ class ApiError(Exception):
         super().__init__(f"{status}: {'; '.join(detail.detail for detail in self.details)}")
 
     def body(self) -> dict[str, Any]:
-        """The JSON body."""
+        """Return the JSON body."""
         return {"errors": [_entry(self.status, detail) for detail in self.details]}
 
 

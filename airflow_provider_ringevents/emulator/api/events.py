@@ -30,7 +30,7 @@ class EventsApi:
         self._store = store
 
     def routes(self) -> Routes:
-        """What is answered here."""
+        """Return the routes of organizations, templates, events and registrations."""
         organization = "/v1/organizations/{organization_id}"
         return [
             ("GET", "/v1/health", self.health),
@@ -48,40 +48,49 @@ class EventsApi:
         ]
 
     def health(self, call: RequestContext) -> Response:
+        """Handle ``health``."""
         return json_response({"status": "ok"})
 
     def list_organizations(self, call: RequestContext) -> Response:
+        """Handle ``list_organizations``."""
         return list_response(call, "organization", [owner.attributes for owner in self._store.visible_organizations()])
 
     def get_organization(self, call: RequestContext) -> Response:
+        """Handle ``get_organization``."""
         return resource_response("organization", self._store.organization(call.path("organization_id")).attributes)
 
     def list_templates(self, call: RequestContext) -> Response:
+        """Handle ``list_templates``."""
         owner = self._store.organization(call.path("organization_id"))
         templates = [each for each in self._store.templates.values() if each.organization is owner]
         # The only list without pages.
         return json_response({"data": [resource("template", {"id": each.id, "name": each.name}) for each in templates]})
 
     def list_events(self, call: RequestContext) -> Response:
+        """Handle ``list_events``."""
         events = self._store.organization_events(self._store.organization(call.path("organization_id")))
         page = call.page()
         rows = [self._attributes(event) for event in events[page.start : page.stop]]
         return page_response(page, "event", rows, len(events))
 
     def get_event(self, call: RequestContext) -> Response:
+        """Handle ``get_event``."""
         return resource_response("event", self._attributes(self._event(call)))
 
     def create_event(self, call: RequestContext) -> Response:
+        """Handle ``create_event``."""
         owner = self._store.organization(call.path("organization_id"))
         event = self._store.create_event(owner, validation.read_attributes(call.body, "create_event"))
         return resource_response("event", self._attributes(event), 201)
 
     def create_event_from_template(self, call: RequestContext) -> Response:
+        """Handle ``create_event_from_template``."""
         template = self._store.template(call.path("template_id"))
         attributes = validation.read_attributes(call.body, "create_event_from_template")
         return resource_response("event", self._attributes(self._store.create_from_template(template, attributes)), 201)
 
     def duplicate_event(self, call: RequestContext) -> Response:
+        """Handle ``duplicate_event``."""
         source = self._event(call)
         attributes = validation.read_attributes(call.body, "duplicate_event")
         self._store.duplicate(source, attributes)
@@ -97,6 +106,7 @@ class EventsApi:
         )
 
     def list_registrations(self, call: RequestContext) -> Response:
+        """Handle ``list_registrations``."""
         book = self._event(call).registrations
         found = book.select(read_filter(call.query, filters.REGISTRATIONS))
         page = call.page()
@@ -107,10 +117,12 @@ class EventsApi:
         return raw_page_response(page, map(book.to_json, indexes), found.total)
 
     def get_registration(self, call: RequestContext) -> Response:
+        """Handle ``get_registration``."""
         event, index = self._store.registration(call.path("registration_id"))
         return raw_json_response(f'{{"data":{event.registrations.to_json(index)}}}')
 
     def update_registration(self, call: RequestContext) -> Response:
+        """Handle ``update_registration``."""
         event, index = self._store.registration(call.path("registration_id"))
         book = event.registrations
         attributes = validation.read_attributes(call.body, "update_registration")

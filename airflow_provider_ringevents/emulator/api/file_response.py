@@ -70,6 +70,7 @@ class FileResponse(Response):
         self.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         transport = transport_of(scope)
         if scope["method"] != "HEAD":
@@ -83,7 +84,7 @@ class FileResponse(Response):
 
 
 def _part(header: str, size: int) -> tuple[int, int] | None:
-    """The asked part as [start, stop); (0, 0) when there is none; None when the header is to be ignored."""
+    """Return the requested range as [start, stop); (0, 0) if it is empty; None if the header is ignored."""
     match = _RANGE.match(header.strip())
     if match is None or match.groups() == ("", ""):
         return None

@@ -42,7 +42,7 @@ class Page:
         return self.start + self.size
 
     def envelope(self, rows: Sequence[dict[str, Any]], total: int) -> dict[str, Any]:
-        """The body of the answer.
+        """Return the body of the response.
 
         :param rows: the resources of this page.
         :param total: how many rows all pages have.

@@ -28,7 +28,7 @@ class ReportsApi:
         self._signer = backend.signer
 
     def routes(self) -> Routes:
-        """What is answered here."""
+        """Return the routes of reports."""
         reports = "/v1/events/{event_id}/reports"
         return [
             ("GET", reports, self.list_reports),
@@ -39,6 +39,7 @@ class ReportsApi:
         ]
 
     def create_report(self, call: RequestContext) -> Response:
+        """Handle ``create_report``."""
         event = self._store.event(call.path("event_id"))
         report_type = call.path("report_type")
         version = call.request.path_params.get("report_version", REPORT_VERSIONS[0])
@@ -51,10 +52,12 @@ class ReportsApi:
         return resource_response("report", {"id": report.id, "title": report.title, "status": "enqueued"}, 201)
 
     def list_reports(self, call: RequestContext) -> Response:
+        """Handle ``list_reports``."""
         event = self._store.event(call.path("event_id"))
         return list_response(call, "report", map(self._attributes, self._reports.of_event(event)))
 
     def get_report(self, call: RequestContext) -> Response:
+        """Handle ``get_report``."""
         report = self._reports.find(call.path("report_id"))
         settings = self._store.settings
         if not self._reports.is_done(report):
@@ -74,6 +77,7 @@ class ReportsApi:
         return self._signer.sign(report.id, report.filename, self._store.settings.link_seconds)
 
     async def download_report(self, call: RequestContext) -> Response:
+        """Handle ``download_report``."""
         report = self._reports.downloadable(call.path("report_id"))
         if call.settings.download == "redirect":
             return RedirectResponse(self._link(report), status_code=302)

@@ -29,7 +29,7 @@ class RequestContext:
     settings: Settings
 
     def path(self, name: str) -> str:
-        """A part of the path."""
+        """Return a parameter of the path."""
         value: str = self.request.path_params[name]
         return value
 
@@ -57,7 +57,7 @@ def raw_json_response(text: str, status: int = 200) -> Response:
 
 
 def error_response(problem: ApiError) -> Response:
-    """An error in the API's shape."""
+    """Return an error in the API's format."""
     return json_response(problem.body(), problem.status)
 
 
@@ -67,23 +67,23 @@ def resource(word: str, attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def resource_response(word: str, attributes: dict[str, Any], status: int = 200) -> Response:
-    """An answer with one resource."""
+    """Return a response with one resource."""
     return json_response({"data": resource(word, attributes)}, status)
 
 
 def page_response(page: Page, word: str, rows: Iterable[dict[str, Any]], total: int) -> Response:
-    """An answer with one page; ``rows`` are those of the page, ``total`` counts all."""
+    """Return a response with one page; ``rows`` are those of the page, ``total`` counts all."""
     return json_response(page.envelope([resource(word, row) for row in rows], total))
 
 
 def raw_page_response(page: Page, rows: Iterable[str], total: int) -> Response:
-    """The same as :func:`paged` for resources that are JSON already."""
+    """Return a response with one page of resources that are encoded as JSON already."""
     empty = json.dumps(page.envelope([], total))
     return raw_json_response(empty.replace("[]", f"[{','.join(rows)}]", 1))
 
 
 def list_response(call: RequestContext, word: str, rows: Iterable[dict[str, Any]]) -> Response:
-    """An answer with the asked page of a short list; ``rows`` are all of it."""
+    """Return a response with the requested page of a short list; ``rows`` is the whole list."""
     everything = list(rows)
     page = call.page()
     return page_response(page, word, everything[page.start : page.stop], len(everything))

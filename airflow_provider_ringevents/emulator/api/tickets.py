@@ -26,7 +26,7 @@ class TicketsApi:
         self._store = store
 
     def routes(self) -> Routes:
-        """What is answered here."""
+        """Return the routes of tickets, magic links and the resources of an event."""
         event, ticket = "/v1/events/{event_id}", "/v1/tickets/{ticket_id}"
         return [
             ("GET", f"{event}/scheduleItems", self.list_schedule_items),
@@ -48,26 +48,33 @@ class TicketsApi:
         ]
 
     def list_booths(self, call: RequestContext) -> Response:
+        """Handle ``list_booths``."""
         return self._content(call, ResourceType.BOOTH, "booth")
 
     def list_stages(self, call: RequestContext) -> Response:
+        """Handle ``list_stages``."""
         return self._content(call, ResourceType.STAGE, "stage")
 
     def list_sessions(self, call: RequestContext) -> Response:
+        """Handle ``list_sessions``."""
         return self._content(call, ResourceType.SESSION, "session")
 
     def list_schedule_items(self, call: RequestContext) -> Response:
+        """Handle ``list_schedule_items``."""
         return self._content(call, ResourceType.SCHEDULE_ITEM, "scheduleItem")
 
     def get_schedule_item(self, call: RequestContext) -> Response:
+        """Handle ``get_schedule_item``."""
         event, key = self._store.resolve(call.path("schedule_item_id"), ResourceType.SCHEDULE_ITEM, "schedule item")
         return resource_response("scheduleItem", self._resource(event, ResourceType.SCHEDULE_ITEM, key.index))
 
     def list_booth_tags(self, call: RequestContext) -> Response:
+        """Handle ``list_booth_tags``."""
         _, key = self._store.resolve(call.path("booth_id"), ResourceType.BOOTH, "booth")
         return list_response(call, "tag", self._store.resources.tags(ResourceType.BOOTH_TAG, key))
 
     def list_schedule_item_tags(self, call: RequestContext) -> Response:
+        """Handle ``list_schedule_item_tags``."""
         _, key = self._store.resolve(call.path("schedule_item_id"), ResourceType.SCHEDULE_ITEM, "schedule item")
         return list_response(call, "tag", self._store.resources.tags(ResourceType.SCHEDULE_TAG, key))
 
@@ -80,18 +87,22 @@ class TicketsApi:
         return self._store.resources.attributes(kind, event.number, index, event.created, event.start or event.created)
 
     def list_tickets(self, call: RequestContext) -> Response:
+        """Handle ``list_tickets``."""
         event = self._store.event(call.path("event_id"))
         return list_response(call, "ticket", [ticket.attributes() for ticket in event.tickets.values()])
 
     def get_ticket(self, call: RequestContext) -> Response:
+        """Handle ``get_ticket``."""
         return resource_response("ticket", self._store.ticket(call.path("ticket_id")).attributes())
 
     def create_ticket(self, call: RequestContext) -> Response:
+        """Handle ``create_ticket``."""
         event = self._store.event(call.path("event_id"))
         attributes = validation.read_attributes(call.body, "create_ticket")
         return resource_response("ticket", self._store.create_ticket(event, attributes).attributes(), 201)
 
     def list_magic_links(self, call: RequestContext) -> Response:
+        """Handle ``list_magic_links``."""
         ticket = self._store.ticket(call.path("ticket_id"))
         selection = read_filter(call.query, filters.MAGIC_LINKS)
         with_all = selection.booleans.pop("includeConfirmAndJoin", False)
@@ -103,19 +114,23 @@ class TicketsApi:
         return list_response(call, "magicLink", found)
 
     def get_magic_link(self, call: RequestContext) -> Response:
+        """Handle ``get_magic_link``."""
         return resource_response("magicLink", self._store.magic_link(call.path("magic_link_id")).attributes())
 
     def create_magic_link(self, call: RequestContext) -> Response:
+        """Handle ``create_magic_link``."""
         ticket = self._store.ticket(call.path("ticket_id"))
         attributes = validation.read_attributes(call.body, "create_magic_link")
         return resource_response("magicLink", self._store.create_magic_link(ticket, attributes).attributes(), 201)
 
     def delete_magic_link(self, call: RequestContext) -> Response:
+        """Handle ``delete_magic_link``."""
         link = self._store.magic_link(call.path("magic_link_id"))
         del link.ticket.event.magic_links[link.id]
         return Response(status_code=204)
 
     def create_data_subscription(self, call: RequestContext) -> Response:
+        """Handle ``create_data_subscription``."""
         event = self._store.event(call.path("event_id"))
         given = validation.read_attributes(call.body, "create_data_subscription")
         configuration = dict(given.get("configuration", {}))
@@ -128,6 +143,7 @@ class TicketsApi:
         return resource_response("dataSubscription", self._store.subscribe(event, attributes), 201)
 
     def create_redeem_code(self, call: RequestContext) -> Response:
+        """Handle ``create_redeem_code``."""
         body = validation.read_body(call.body, "create_redeem_code")
         try:
             ticket = self._store.ticket(body["ticket_id"])

@@ -24,6 +24,7 @@ class ManualClock:
         self.now = now
 
     def __call__(self) -> float:
+        """Return the time, in seconds since the epoch."""
         return self.now
 
     def advance(self, seconds: float) -> None:
@@ -66,5 +67,5 @@ def parse_instant(text: str) -> int | None:
 
 
 def system_clock() -> float:
-    """The machine's own time."""
+    """Return the time of the machine, in seconds since the epoch."""
     return time.time()

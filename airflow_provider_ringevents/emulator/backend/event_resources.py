@@ -28,7 +28,7 @@ class EventResources:
         self._values = values
 
     def attributes(self, kind: ResourceType, event: int, index: int, created: int, start: int) -> dict[str, Any]:
-        """The attributes of one thing; ``kind`` is one that :data:`COUNTS` has."""
+        """Return the attributes of one resource; ``kind`` is a key of :data:`COUNTS`."""
         value = self._values.value(kind, event, index)
         base = {
             "id": self._ids.encode(kind, event, index),
@@ -60,7 +60,7 @@ class EventResources:
         }
 
     def tags(self, kind: ResourceType, parent: ResourceKey) -> list[dict[str, Any]]:
-        """The tags of a booth or of a schedule item: none to three."""
+        """Return the tags of a booth or a schedule item, three at most."""
         number = self._values.value(kind, parent.parent, parent.index) % 4
         first = parent.index * TAGS_PER_PARENT
         return [

@@ -72,7 +72,7 @@ class Ids:
         self._single_bits = {letter: bits for bits, letter in enumerate(self._singles)}
 
     def encode(self, kind: ResourceType, parent: int, index: int) -> str:
-        """The id of the ``index``-th thing of ``kind`` under ``parent``: always the same 25 characters."""
+        """Return the id of the ``index``-th resource of ``kind`` under ``parent``: always the same 25 characters."""
         word = kind << _KIND_SHIFT | parent << _PARENT_SHIFT | index
         word = (word * self._first + self._add) & _MASK
         word ^= word >> 63
@@ -87,7 +87,7 @@ class Ids:
         )
 
     def decode(self, text: str) -> ResourceKey | None:
-        """What ``text`` stands for, or None when no id of this seed reads so."""
+        """Return the key that an id stands for, or None if it is no id of this seed."""
         if len(text) != LENGTH:
             return None
         word = 0
@@ -114,7 +114,7 @@ class Ids:
 
 @lru_cache(maxsize=16)
 def ids_of(seed: int) -> Ids:
-    """The ids of one seed; they hold nothing that changes."""
+    """Return the ids of one seed; they are immutable."""
     return Ids(seed)
 
 
@@ -125,7 +125,7 @@ class SeededValues:
         self._seed = int.from_bytes(hashlib.blake2b(f"dice of {seed}".encode(), digest_size=8).digest())
 
     def value(self, kind: int, parent: int, index: int) -> int:
-        """A number of 64 bits."""
+        """Return a number of 64 bits."""
         word = self._seed + kind * 0x9E3779B97F4A7C15 + parent * 0xBF58476D1CE4E5B9 + index * 0x94D049BB133111EB
         word &= 0xFFFFFFFFFFFFFFFF
         word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF

@@ -43,7 +43,7 @@ _DIETS: Final = ("vegan", "halal", "no nuts, please")
 
 
 def email_of(person: int, index: int) -> str:
-    """The address of a person; ``person`` is what the dice say of them."""
+    """Return the e-mail address of a person; ``person`` is the number that selects them."""
     return f"{_FIRST_MAIL[person % len(_FIRST)]}.{_LAST_MAIL[(person >> 8) % len(_LAST)]}.{index}@example.org"
 
 

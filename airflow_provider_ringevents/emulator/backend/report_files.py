@@ -27,7 +27,7 @@ class FileContent(Protocol):
         """Bytes in all."""
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from ``start`` up to ``stop``, in pieces of at most :data:`BLOCK`."""
+        """Yield the bytes from ``start`` up to ``stop``, in pieces of at most :data:`BLOCK`."""
 
 
 class SpooledContent:
@@ -46,6 +46,7 @@ class SpooledContent:
         self.size = self._file.tell()
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the bytes from ``start`` up to ``stop``."""
         while start < stop:
             with self._lock:
                 self._file.seek(start)
@@ -75,6 +76,7 @@ class SyntheticContent:
         self._rest = memoryview(self._block)[_STAMP:]
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the bytes from ``start`` up to ``stop``."""
         if start < len(self._header):
             yield self._header[start:stop]
             start = len(self._header)
@@ -89,7 +91,7 @@ class SyntheticContent:
 
 
 def digest(content: FileContent, algorithm: str) -> bytes:
-    """A digest of all bytes, in constant memory; ``algorithm`` is a name that :mod:`hashlib` knows."""
+    """Return a digest of all bytes, in constant memory; ``algorithm`` is a name of :mod:`hashlib`."""
     result = hashlib.new(algorithm)
     for piece in content.read(0, content.size):
         result.update(piece)
@@ -176,12 +178,12 @@ _EVERYBODY: Final = ("registrations", "registrants", "all")
 
 
 def columns_of(report_type: str) -> tuple[str, ...]:
-    """The header of a report."""
+    """Return the header of a report."""
     return _COLUMNS.get(report_type, _OTHER)
 
 
 def iter_csv(report_type: str, book: Registrations, people: Matches) -> Iterator[bytes]:
-    """The file of a report, piece by piece: UTF-8, a header, one row for each registration that it is about.
+    """Yield the file of a report: UTF-8, a header, one row for each of its registrations.
 
     :param people: who had registered when the report was asked for.
     """

@@ -52,6 +52,7 @@ class Report:
 
     @property
     def title(self) -> str:
+        """Return the title."""
         return f"{self.type}: {self.event.name}"
 
     @property
@@ -65,7 +66,7 @@ class Report:
         return self.status.casefold() in FAILED
 
     def file(self) -> FileContent:
-        """The file's content; made when it is first asked for, which takes long when it has many rows."""
+        """Return the content of the file, generated at the first call, which takes long for many rows."""
         with self.lock:
             if self.content is None:
                 self.content = self._make()
@@ -77,7 +78,7 @@ class Report:
         return SpooledContent(iter_csv(self.type, self.event.registrations, self.people))
 
     def digest(self, algorithm: str) -> bytes:
-        """A digest of the file, computed once; takes a second or so for each GiB."""
+        """Return a digest of the file, computed once, in about a second for each GiB."""
         content = self.file()
         if algorithm not in self.digests:
             self.digests[algorithm] = digest(content, algorithm)
@@ -115,19 +116,25 @@ class Reports:
             return report
 
     def find(self, report_id: str) -> Report:
-        """:raises ApiError: 404: there is none, it is not visible yet, or it is somebody else's."""
+        """Return a report.
+
+        :raises ApiError: 404: there is none, it is not visible yet, or the key may not see it.
+        """
         report = self._reports.get(report_id)
         if report is None or self._store.now() < report.visible_at or not report.event.organization.visible:
             raise not_found("report")
         return report
 
     def of_event(self, event: Event) -> list[Report]:
-        """The visible reports of an event, the oldest first."""
+        """Return the visible reports of an event, the oldest first."""
         now = self._store.now()
         return [report for report in self if report.event is event and now >= report.visible_at]
 
     def downloadable(self, report_id: str) -> Report:
-        """:raises ApiError: 404: there is no such report, or it has no file (yet)."""
+        """Return a report that has a file.
+
+        :raises ApiError: 404: there is no such report, or it has no file yet.
+        """
         report = self.find(report_id)
         if report.failed or not self.is_done(report):
             raise ApiError(404, "the report has no file")

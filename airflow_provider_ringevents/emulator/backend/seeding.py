@@ -84,14 +84,14 @@ class Seeder:
         ]
 
     def templates(self, organization: Organization) -> list[Template]:
-        """The templates of an organization."""
+        """Return the templates of an organization."""
         return [
             Template(self._ids.encode(ResourceType.TEMPLATE, organization.number, index), organization, name)
             for index, name in enumerate(_TEMPLATES[: 4 - organization.number])
         ]
 
     def event(self, organization: Organization, index: int) -> Event:
-        """The ``index``-th event of an organization: first those of every sort, then weekly webinars of the past."""
+        """Return the ``index``-th event of an organization: first one of every kind, then past weekly webinars."""
         offset = 0 if organization.number == 0 else 3 * organization.number
         if index + offset < len(EVENT_SPECS):
             spec = EVENT_SPECS[index + offset]
@@ -183,6 +183,6 @@ class Seeder:
 
 
 def slug_of(name: str) -> str:
-    """A name as a part of a URL: letters, digits and single hyphens."""
+    """Return a name as a part of a URL: letters, digits and single hyphens."""
     plain = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in name.lower())
     return "-".join(plain.split()) or "event"

@@ -51,7 +51,7 @@ _CHANGES: Final = ("registrations_added", "registrations_cancelled")
 
 @dataclass
 class Fault:
-    """A fault to inject into matching requests.
+    r"""A fault to inject into matching requests.
 
     Requests match by ``method``, ``path``, ``query`` and ``origin``. The first ``skip`` of them are spared, the next
     ``times`` are hit, each with the probability ``chance``. docs/emulator.md lists the kinds and their fields.

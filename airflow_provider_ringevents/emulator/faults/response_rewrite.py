@@ -43,7 +43,7 @@ async def truncated_json(context: FaultContext) -> None:
 
 
 async def gzipped(context: FaultContext) -> None:
-    """The whole body, compressed."""
+    """Return the whole body, compressed."""
     answer = await context.collect()
     headers = with_header(answer.headers, b"content-encoding", b"gzip")
     await context.reply(BufferedResponse(answer.status, headers, gzip.compress(answer.body, mtime=0)))

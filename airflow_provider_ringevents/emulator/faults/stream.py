@@ -36,7 +36,7 @@ def _length(headers: Headers) -> int:
 
 
 async def cut_body(context: FaultContext) -> None:
-    """The body ends after ``after`` bytes, half of it by default."""
+    """End the body after ``after`` bytes, by default after half of it."""
     chunked = context.fault.kind == "truncate_chunked"
     room = 0
 
@@ -73,7 +73,7 @@ async def _flushed(context: FaultContext, most: int = 0) -> None:
 
 
 async def close_delimited(context: FaultContext) -> None:
-    """The body ends with the connection, as before HTTP/1.1; uvicorn cannot, so it is written by hand."""
+    """End the body with the connection, as before HTTP/1.1; uvicorn cannot, so the bytes are written directly."""
     transport = transport_of(context.scope)
     room = context.fault.after
 
@@ -156,13 +156,13 @@ async def flip_byte(context: FaultContext) -> None:
 
 
 async def delay(context: FaultContext) -> None:
-    """The answer is made ``seconds`` later; not at all when the client has left by then."""
+    """Delay the response by ``seconds``; drop it if the client has disconnected by then."""
     if await context.wait_for_disconnect(context.fault.seconds or 0.0):
         await context.answer(context.send)
 
 
 async def endless(context: FaultContext) -> None:
-    """A body that goes on until the client leaves."""
+    """Send a body until the client disconnects."""
     headers = [(b"content-type", b"text/html")]
     await context.send({"type": "http.response.start", "status": context.fault.status or 500, "headers": headers})
     piece = b"<p>Something went wrong.</p>\n" * 1000

@@ -32,13 +32,13 @@ def with_transport(base: type[asyncio.Protocol]) -> Callable[..., asyncio.Protoc
 
 
 def transport_of(scope: Mapping[str, Any]) -> asyncio.Transport:
-    """The connection that a request came in on."""
+    """Return the connection of a request."""
     transport: asyncio.Transport = scope["state"][_TRANSPORT]
     return transport
 
 
 def origin_of(scope: Mapping[str, Any]) -> str:
-    """``api`` or ``links``: which of the two servers was asked."""
+    """Return the server that a request was sent to: ``api`` or ``links``."""
     origin: str = scope["state"][ORIGIN]
     return origin
 

@@ -63,6 +63,7 @@ class EmulatorMiddleware:
         self._background: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
         origin = origin_of(scope)
         if origin == "api" and (scope["path"] == "/" or scope["path"].startswith(CONTROL)):
             await self._control(scope, receive, send)

@@ -26,7 +26,7 @@ stores: venv ## servers of Azure (by npm) and Google, and their filesystems, for
 demo: venv ## a real DAG run against the emulator, from nothing to a file
 	@$(PYTHON_IN_VENV) scripts/demo.py $(ARGS)
 
-test: venv ## all tests, in four processes; ARGS="-k name" for some
+test: venv ## all tests, in four processes; ARGS="-m unit" for a layer
 	@$(PYTHON_IN_VENV) -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
 matrix: venv ## all tests on every supported Airflow and Python, an hour and a half; ARGS='-s "tests(3.1, 3.12)"'

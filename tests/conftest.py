@@ -47,7 +47,12 @@ settings.load_profile("busy")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """With RINGEVENTS_SUPPORT=file, write there what this Airflow has."""
+    """Watch layers and the network; with RINGEVENTS_SUPPORT=file, write there what this Airflow has."""
+    import layers
+    import network_guard
+
+    config.pluginmanager.register(layers)
+    config.pluginmanager.register(network_guard)
     if (file := os.environ.get("RINGEVENTS_SUPPORT")) and not hasattr(config, "workerinput"):
         from version_support import SupportWriter
 

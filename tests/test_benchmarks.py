@@ -41,6 +41,7 @@ def test_the_server_s_pages_are_a_list(pages: Any) -> None:
     assert page(pages, 13) | {"links": None} == {"data": [], "meta": {"count": 1200}, "links": None}
 
 
+@pytest.mark.system
 def test_ours_and_a_plain_loop_write_the_same_rows(tmp_path: Path) -> None:
     kept = {}
     with collections.list_server(0) as origin:
@@ -63,6 +64,7 @@ def test_what_is_not_installed_is_skipped(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert collections.read("dlt", "http://127.0.0.1:1", 100, tmp_path / "x") is None
 
 
+@pytest.mark.system
 def test_a_way_that_fails_says_so(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"requests: .*Connection"):
         collections.read("requests", "http://127.0.0.1:1", 100, tmp_path / "x")

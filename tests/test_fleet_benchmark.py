@@ -84,6 +84,7 @@ def test_shares_are_of_what_was_measured() -> None:
     assert run([15.5] * 10).fullest == pytest.approx(10)
 
 
+@pytest.mark.system
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="the benchmark is written for Airflow 3.3 and later")
 def test_a_small_fleet_of_ours_is_served_to_the_end() -> None:
     found = fleet.run("ours", fleet_waits.Figures(30, 0.5, 1, 1, 20), 0.01)

@@ -55,6 +55,7 @@ def test_python_runs(block: Block, emulator: Any, ringevents_conn: str, monkeypa
 
 
 # What needs a fixture is run in a project of its own, by the tests of the fixtures.
+@pytest.mark.integration
 @pytest.mark.parametrize("block", [block for block in PYTHON if re.search(r"def test_\w+\(\)", block.text)], ids=str)
 def test_a_test_that_is_shown_passes(block: Block) -> None:
     namespace: dict[str, Any] = {"__name__": "documentation"}

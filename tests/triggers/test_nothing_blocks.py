@@ -24,6 +24,9 @@ from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTri
 from airflow_provider_ringevents.triggers.registrations import RingEventsRegistrationsTrigger
 from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
 
+# Processes are watched here, and none is started.
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:

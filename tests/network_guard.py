@@ -105,8 +105,8 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _network_guard(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail the test that has left this machine, or its layer."""
+def _network_guard(request: pytest.FixtureRequest, _fresh: None) -> Iterator[None]:
+    """Fail the test that has left this machine, or its layer; not for what cleans up after it."""
     GUARD.violations.clear()
     GUARD.unit = request.node.get_closest_marker("unit") is not None
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow import __version__ as _airflow_version
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperator, Connection
+    from airflow.providers.common.compat.sdk import Connection
 
 AIRFLOW_VERSION = tuple(int(part) for part in _airflow_version.split(".")[:2])
 AIRFLOW_V_3_3_PLUS = AIRFLOW_VERSION >= (3, 3)
@@ -54,18 +54,6 @@ def asset_state_stores(trigger: Any) -> list[Any]:
     # Airflow offers a store for a given asset, but does not tell a trigger which assets it serves.
     by_asset = [*getattr(stores, "_by_name", {}).values(), *getattr(stores, "_by_uri", {}).values()]
     return by_asset or [stores]
-
-
-def install_retry_policy(operator: BaseOperator) -> None:
-    """Let a long Retry-After set the delay of a retry on Airflow 3.3 and later, unless the user has set a policy.
-
-    Call it after the operator's ``__init__``: a default passed to that would override the user's ``default_args``.
-    """
-    if not AIRFLOW_V_3_3_PLUS or operator.retry_policy is not None:
-        return
-    from airflow_provider_ringevents.operators.retry_policy import RingEventsRetryPolicy
-
-    operator.retry_policy = RingEventsRetryPolicy()
 
 
 def asset_state_store(context: Mapping[str, Any], asset: Any) -> Any | None:

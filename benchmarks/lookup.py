@@ -71,7 +71,7 @@ def ours(connection: dict[str, Any]) -> Any:
 
     os.environ["AIRFLOW_CONN_LOOKUP"] = json.dumps(connection)
     with RingEventsHook("lookup") as hook:
-        return ExpectedEvent(KEY).find(EventLookup(hook, connection["extra"]["organization_id"]).events())
+        return ExpectedEvent(KEY).match(EventLookup(hook.client, connection["extra"]["organization_id"]).list_events())
 
 
 def page_loop(largest: int, connection: dict[str, Any]) -> Any:

@@ -1,42 +1,39 @@
-"""Creating data subscriptions."""
+"""Operators that create data subscriptions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
-from airflow_provider_ringevents.operators.base import (
-    RingEventsBaseOperator,
-    is_known,
-    is_literal,
-    reject_invalid_arguments,
-    require,
-    translate_errors_decorator,
-)
+from airflow_provider_ringevents.operators.arguments import Arguments
+from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, translate_errors
 
 
 class RingEventsCreateDataSubscriptionOperator(RingEventsBaseOperator):
-    """Subscribes to signals of an event. ``POST /v1/events/{eventId}/dataSubscriptions``
+    """Subscribe to signals of an event. ``POST /v1/events/{eventId}/dataSubscriptions``
 
-    At least once: the API has no list of subscriptions, so a try that broke off may have made one that nobody knows.
+    At least once: the API does not list subscriptions, so that an interrupted try may leave one that is not known.
 
-    :param event_id: the event (templated).
+    :param event_id: the id of the event (templated).
     :param configuration: ``url``, ``type`` and ``expiresAt`` (ISO 8601 with an offset) (templated).
-    :param signals: which of the 16 documented signals, e.g. ``attendance`` (templated).
-    :param allow_undocumented: let signals and attributes through that the API does not document.
+    :param signals: one or more of the 16 documented signals, such as ``attendance`` (templated).
+    :param allow_undocumented: accept signals and attributes that the API does not document (templated).
     :param ringevents_conn_id: the Airflow connection (templated).
     :returns: ``id``, ``eventId``, ``signals`` and ``expiresAt``; not the configuration, whose URL may hold a secret.
+    :raises InvalidArgumentError: an argument is invalid; nothing was sent, and the task is not retried.
+    :raises RingEventsError: the request failed.
     """
 
     template_fields: Sequence[str] = (
         "event_id",
         "configuration",
         "signals",
+        "allow_undocumented",
         *RingEventsBaseOperator.template_fields,
     )
+    switches: Sequence[str] = ("allow_undocumented",)
 
     def __init__(
         self,
@@ -52,26 +49,22 @@ class RingEventsCreateDataSubscriptionOperator(RingEventsBaseOperator):
         self.configuration = configuration
         self.signals = signals
         self.allow_undocumented = allow_undocumented
-        self._check(is_literal)
+        self.validate_literals()
 
-    @reject_invalid_arguments
-    def _check(self, known: Callable[[Any], bool]) -> None:
-        from airflow_provider_ringevents.client.validation.requests import validate_request
-
-        if known(self.event_id):
-            validate_identifier("event_id", self.event_id)
-        require(configuration=self.configuration, signals=self.signals)
-        validate_request(
+    def check_arguments(self, arguments: Arguments) -> None:
+        """Check the arguments, as far as they are known."""
+        arguments.identifier("event_id")
+        arguments.require("configuration", "signals")
+        arguments.request(
             "create_data_subscription",
             {"configuration": self.configuration, "signals": self.signals},
-            allow_undocumented=self.allow_undocumented,
-            known=known,
+            allow_undocumented=arguments["allow_undocumented"],
         )
 
-    @translate_errors_decorator
+    @translate_errors()
     def execute(self, context: Context) -> dict[str, Any]:
-        """Create the subscription."""
-        self._check(is_known)
+        """Create the subscription, and return it without its configuration."""
+        self.validate_rendered()
         with self.hook as hook:
             subscription = hook.create_data_subscription(
                 self.event_id, self.configuration, self.signals, allow_undocumented=self.allow_undocumented

@@ -1,63 +1,56 @@
-"""Changing registrations."""
+"""Operators that change registrations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
-from airflow_provider_ringevents.operators.base import (
-    RingEventsBaseOperator,
-    is_known,
-    is_literal,
-    reject_invalid_arguments,
-    require,
-    translate_errors_decorator,
-)
+from airflow_provider_ringevents.operators.arguments import Arguments
+from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, translate_errors
 
 
 class RingEventsUpdateRegistrationOperator(RingEventsBaseOperator):
-    """Sets metadata of a registration. ``PATCH /v1/registrations/{registrationId}``
+    """Set metadata of a registration. ``PATCH /v1/registrations/{registrationId}``
 
-    Whether the service merges or replaces is not documented. ``merge=True`` reads what is there and sends the union,
-    which is right either way, though not atomic: what somebody else sets in between may be lost.
+    The API does not document whether the service merges or replaces. ``merge=True`` reads the metadata and sends the
+    union, which is correct in both cases but not atomic: a concurrent change by somebody else may be lost.
 
-    :param registration_id: the registration (templated).
-    :param metadata: names and values, all strings (templated).
-    :param merge: keep what is there and not named here; False: send ``metadata`` as given.
+    :param registration_id: the id of the registration (templated).
+    :param metadata: names and values, all of them strings (templated).
+    :param merge: keep the metadata that is not named here; False: send ``metadata`` as given (templated).
     :param ringevents_conn_id: the Airflow connection (templated).
     :returns: ``id`` and ``metadata`` of the registration.
+    :raises InvalidArgumentError: an argument is invalid; nothing was sent, and the task is not retried.
+    :raises RingEventsError: the request failed.
     """
 
-    template_fields: Sequence[str] = ("registration_id", "metadata", *RingEventsBaseOperator.template_fields)
+    template_fields: Sequence[str] = ("registration_id", "metadata", "merge", *RingEventsBaseOperator.template_fields)
+    switches: Sequence[str] = ("merge",)
 
     def __init__(self, *, registration_id: str, metadata: Mapping[str, str], merge: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.registration_id = registration_id
         self.metadata = metadata
         self.merge = merge
-        self._check(is_literal)
+        self.validate_literals()
 
-    @reject_invalid_arguments
-    def _check(self, known: Callable[[Any], bool]) -> None:
-        from airflow_provider_ringevents.client.validation.requests import validate_request
+    def check_arguments(self, arguments: Arguments) -> None:
+        """Check the arguments, as far as they are known."""
+        arguments.identifier("registration_id")
+        arguments.require("metadata")
+        arguments.request("update_registration", {"metadata": self.metadata})
 
-        if known(self.registration_id):
-            validate_identifier("registration_id", self.registration_id)
-        require(metadata=self.metadata)
-        validate_request("update_registration", {"metadata": self.metadata}, known=known)
-
-    @translate_errors_decorator
+    @translate_errors()
     def execute(self, context: Context) -> dict[str, Any]:
-        """Set the metadata."""
-        self._check(is_known)
+        """Set the metadata, and return the id and the metadata of the registration."""
+        self.validate_rendered()
         with self.hook as hook:
             metadata = dict(self.metadata)
             if self.merge:
-                there = hook.get_registration(self.registration_id).get("metadata") or {}
-                metadata = {**there, **metadata}
-            changed = hook.update_registration(self.registration_id, metadata)
+                existing = hook.get_registration(self.registration_id).get("metadata") or {}
+                metadata = {**existing, **metadata}
+            updated = hook.update_registration(self.registration_id, metadata)
         self.log.info("Set %s of registration %s", ", ".join(self.metadata), self.registration_id)
-        return {"id": changed.get("id", self.registration_id), "metadata": changed.get("metadata", metadata)}
+        return {"id": updated.get("id", self.registration_id), "metadata": updated.get("metadata", metadata)}

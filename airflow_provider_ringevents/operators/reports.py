@@ -1,4 +1,4 @@
-"""Asking for reports."""
+"""Operators that request reports."""
 
 from __future__ import annotations
 
@@ -8,13 +8,26 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
-from airflow_provider_ringevents.operators.base import (
-    RingEventsBaseOperator,
-    is_known,
-    is_literal,
-    reject_invalid_arguments,
-    translate_errors_decorator,
-)
+from airflow_provider_ringevents.operators.arguments import Arguments
+from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, translate_errors
+
+
+def check_report_arguments(arguments: Arguments) -> None:
+    """Check ``event_id``, ``report_type``, ``report_version``, ``attributes`` and ``allow_undocumented``."""
+    # As costly as the checks of requests.
+    from airflow_provider_ringevents.client.endpoints import create_report
+
+    arguments.identifier("event_id")
+    allow_undocumented = bool(arguments["allow_undocumented"])
+    arguments.request("create_report", {}, attributes="attributes", allow_undocumented=allow_undocumented)
+    report_type, version = arguments.text("report_type"), arguments.text("report_version")
+    with arguments.gather():
+        create_report(
+            "later",
+            report_type if arguments.is_known(report_type) else "all",
+            version if arguments.is_known(version) else None,
+            allow_undocumented=allow_undocumented,
+        )
 
 
 def check_report_request(
@@ -26,10 +39,7 @@ def check_report_request(
     *,
     allow_undocumented: bool,
 ) -> None:
-    """Refuse a request for a report that the API would refuse, as far as its arguments are known.
-
-    :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
-    """
+    """Refuse a request for a report that the API would refuse, as far as its arguments are known."""
     from airflow_provider_ringevents.client.endpoints import create_report
     from airflow_provider_ringevents.client.validation.requests import validate_request
 
@@ -46,18 +56,20 @@ def check_report_request(
 
 
 class RingEventsCreateReportOperator(RingEventsBaseOperator):
-    """Asks for a report of an event and goes on; the report is made in the background.
+    """Request a report of an event, which the service generates in the background, and do not wait for it.
 
     ``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``
 
-    :param event_id: the event (templated).
-    :param report_type: one of the 28 that the API documents, e.g. ``registrations`` (templated).
-    :param report_version: the report's version; left out when None, which the service takes for ``2`` (templated).
-    :param attributes: what some reports can be narrowed by: ``segmentType``, ``virtualSpaceId``,
-        ``participationReportType``, ``participationTypeId`` (templated).
-    :param allow_undocumented: let report types, versions and attributes through that the API does not document.
+    :param event_id: the id of the event (templated).
+    :param report_type: one of the 28 types that the API documents, such as ``registrations`` (templated).
+    :param report_version: the version of the report; None: the service takes ``2`` (templated).
+    :param attributes: conditions of some reports: ``segmentType``, ``virtualSpaceId``, ``participationReportType``,
+        ``participationTypeId`` (templated).
+    :param allow_undocumented: accept report types, versions and attributes that the API does not document (templated).
     :param ringevents_conn_id: the Airflow connection (templated).
     :returns: the report as a dict with ``id``, without its signed link.
+    :raises InvalidArgumentError: an argument is invalid; nothing was sent, and the task is not retried.
+    :raises RingEventsError: the request failed.
     """
 
     template_fields: Sequence[str] = (
@@ -65,8 +77,10 @@ class RingEventsCreateReportOperator(RingEventsBaseOperator):
         "report_type",
         "report_version",
         "attributes",
+        "allow_undocumented",
         *RingEventsBaseOperator.template_fields,
     )
+    switches: Sequence[str] = ("allow_undocumented",)
 
     def __init__(
         self,
@@ -84,23 +98,16 @@ class RingEventsCreateReportOperator(RingEventsBaseOperator):
         self.report_version = report_version
         self.attributes = attributes
         self.allow_undocumented = allow_undocumented
-        self._check(is_literal)
+        self.validate_literals()
 
-    @reject_invalid_arguments
-    def _check(self, known: Callable[[Any], bool]) -> None:
-        check_report_request(
-            known,
-            self.event_id,
-            self.report_type,
-            self.report_version,
-            self.attributes,
-            allow_undocumented=self.allow_undocumented,
-        )
+    def check_arguments(self, arguments: Arguments) -> None:
+        """Check the arguments, as far as they are known."""
+        check_report_arguments(arguments)
 
-    @translate_errors_decorator
+    @translate_errors()
     def execute(self, context: Context) -> dict[str, Any]:
-        """Ask for the report."""
-        self._check(is_known)
+        """Request the report, and return it without its signed link."""
+        self.validate_rendered()
         with self.hook as hook:
             report = hook.create_report(
                 self.event_id,
@@ -109,6 +116,6 @@ class RingEventsCreateReportOperator(RingEventsBaseOperator):
                 self.attributes,
                 allow_undocumented=self.allow_undocumented,
             )
-        self.log.info("Asked for the %s report of event %s: report %s", self.report_type, self.event_id, report["id"])
+        self.log.info("Requested the %s report of event %s: report %s", self.report_type, self.event_id, report["id"])
         # The link lets anyone in for a minute: it does not go into XCom.
         return {name: value for name, value in report.items() if name != "url"}

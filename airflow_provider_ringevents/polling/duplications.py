@@ -10,7 +10,7 @@ from airflow_provider_ringevents.client.errors import RingEventsConfigError, Rin
 from airflow_provider_ringevents.observability.progress_log import LogFunction, WaitProgressLogger
 from airflow_provider_ringevents.polling.schedule import PollSchedule
 from airflow_provider_ringevents.polling.waiter import EventListing, PollRequest
-from airflow_provider_ringevents.provisioning.event_identity import CLOCK_SKEW, MARKER_METADATA_KEY, ExpectedEvent
+from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY, ExpectedEvent
 
 UNMARKED_GRACE_SECONDS: Final = 30.0
 """Seconds for which a copy without its marker must have been seen before it is taken: the marker may come later."""
@@ -61,7 +61,7 @@ class DuplicationWaiter:
         :raises RingEventsConfigError: several events may be the copy.
         :raises RingEventsWaitTimeoutError: the deadline has passed.
         """
-        found = self._expected.find(response) or self._match_without_marker(response)
+        found = self._expected.match(response) or self._match_without_marker(response)
         if found:
             self.copy_id = str(found["id"])
             self._progress_log.log_done(f"Event {self.copy_id} is there, the copy of {self._expected.source_id},")
@@ -82,7 +82,7 @@ class DuplicationWaiter:
     def _match_without_marker(self, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         now = clock.now()
         try:
-            candidate = self._expected.find_unmarked(events, self._requested_at - CLOCK_SKEW)
+            candidate = self._expected.match_without_marker(events, self._requested_at)
         except RingEventsConfigError:
             # One of several candidates may still get its marker.
             if not self._grace_has_passed(now):
@@ -94,7 +94,7 @@ class DuplicationWaiter:
         if not self._grace_has_passed(now):
             return None
         self._log(
-            "Event %s looks like the copy but does not carry its mark (metadata %r): create-once is degraded, since a"
+            "Event %s looks like the copy but does not carry its marker (metadata %r): idempotency is degraded, since a"
             " copy cannot be told from another one with the same name and times",
             candidate["id"],
             MARKER_METADATA_KEY,

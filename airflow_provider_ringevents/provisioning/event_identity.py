@@ -1,4 +1,4 @@
-"""How an event is known again: the mark it carries, and what it must look like. Pure."""
+"""The identity of an event: the marker that it carries, and the attributes that it must have. Pure."""
 
 from __future__ import annotations
 
@@ -11,52 +11,49 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 from airflow_provider_ringevents.client.validation.datetimes import parse_timestamp
 
 MARKER_METADATA_KEY: Final = "airflow_ringevents_key"
-"""Where the mark stands in an event's ``metadata``."""
-
+"""The key of the marker in an event's ``metadata``."""
 CLOCK_SKEW: Final = 60.0
 """Seconds by which the clock of the service may be behind ours."""
 
-_MAX_KEY = 128
-_SLUG_NAME = 48
-_SLUG_DIGITS = 12
-_SLUG_SUFFIX = re.compile(rf"-([0-9a-f]{{{_SLUG_DIGITS}}})(?:-|\Z)")
-_CLOSE_ENOUGH = 1.0
-"""Seconds: a service may drop fractions."""
+_MAX_KEY_LENGTH = 128
+_MAX_SLUG_NAME_LENGTH = 48
+_SLUG_DIGEST_LENGTH = 12
+_SLUG_SUFFIX = re.compile(rf"-([0-9a-f]{{{_SLUG_DIGEST_LENGTH}}})(?:-|\Z)")
+_TIME_TOLERANCE = 1.0
+"""Seconds by which two times may differ and still be equal: a service may drop fractions."""
 
 
 def default_idempotency_key(dag_id: str, task_id: str, run_id: str, map_index: int) -> str:
-    """The key of one task instance, the same for all its tries."""
+    """Return the key of one task instance, which is the same for all of its tries."""
     return f"task-{_digest(json.dumps([dag_id, task_id, run_id, map_index]))[:32]}"
 
 
 def validate_idempotency_key(key: Any) -> None:
-    """Refuse what cannot be a key.
+    """Refuse a key that is not a printable string of 1 to 128 characters.
 
-    :raises RingEventsConfigError: it is no printable string of 1 to 128 characters.
+    :raises RingEventsConfigError: the key is invalid.
     """
-    if not isinstance(key, str) or not key.strip() or len(key) > _MAX_KEY or not key.isprintable():
-        raise RingEventsConfigError(
-            f"idempotency_key: a printable string of 1 to {_MAX_KEY} characters is wanted, got {key!r}"
-        )
+    if not isinstance(key, str) or not key.strip() or len(key) > _MAX_KEY_LENGTH or not key.isprintable():
+        raise invalid_argument("idempotency_key", f"a printable string of 1 to {_MAX_KEY_LENGTH} characters", key)
 
 
 def slug_suffix_for(key: str, organization_id: str) -> str:
-    """How the slug of a key ends, whatever the event is called.
+    """Return the end of the slug of a key, whatever the name of the event.
 
-    Of the organization, too: a slug is taken for all of them, a key is not.
+    It depends on the organization, too: a slug is unique among all organizations, a key within one.
     """
-    return f"-{_digest(json.dumps([organization_id, key]))[:_SLUG_DIGITS]}"
+    return f"-{_digest(json.dumps([organization_id, key]))[:_SLUG_DIGEST_LENGTH]}"
 
 
-def build_slug(name: str, tail: str) -> str:
-    """A slug that people can read and that only one key has."""
+def build_slug(name: str, suffix: str) -> str:
+    """Return a readable slug that ends in ``suffix`` and that belongs to one key alone."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_SLUG_NAME].strip("-")
-    return f"{words or 'event'}{tail}"
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_MAX_SLUG_NAME_LENGTH].strip("-")
+    return f"{words or 'event'}{suffix}"
 
 
 def _digest(text: str) -> str:
@@ -65,21 +62,21 @@ def _digest(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedEvent:
-    """The event that one key stands for. What was not asked is None and does not matter.
+    """The event that belongs to one key. Attributes that were not requested are None and are not compared.
 
-    :ivar key: the key.
-    :ivar slug: the mark of a plain event, which has no metadata; None: the mark is in the metadata.
-    :ivar tail: what every slug of this key ends with, though the service may put more behind it; None: the slug is
-        the user's own.
-    :ivar name: as asked.
-    :ivar time_start: ISO 8601 with an offset, as asked.
-    :ivar time_end: likewise.
-    :ivar source_id: of a copy: the event that it was copied from, which may carry the same mark.
+    :ivar key: the idempotency key.
+    :ivar slug: the marker of a plain event, which has no metadata; None: the marker is in the metadata.
+    :ivar slug_suffix: the end of each slug of this key, though the service may append to it; None: the slug is the
+        user's own.
+    :ivar name: the requested name.
+    :ivar time_start: the requested start, ISO 8601 with an offset.
+    :ivar time_end: the requested end, likewise.
+    :ivar source_id: for a copy, the id of the duplicated event, which may carry the same marker.
     """
 
     key: str
     slug: str | None = None
-    tail: str | None = None
+    slug_suffix: str | None = None
     name: str | None = None
     time_start: str | None = None
     time_end: str | None = None
@@ -87,101 +84,119 @@ class ExpectedEvent:
 
     @property
     def is_copy(self) -> bool:
-        """It is made by copying another event."""
+        """True for an event that is a duplication of another one."""
         return self.source_id is not None
 
-    def marks(self, event: Mapping[str, Any]) -> bool:
-        """Whether an event carries the mark."""
+    def has_marker(self, event: Mapping[str, Any]) -> bool:
+        """Return True if an event carries the marker; the source of a copy never does."""
         if self.is_copy and event.get("id") == self.source_id:
             return False
         if self.slug is None:
             return bool(read_marker(event) == self.key)
         slug = str(event.get("slug") or "").lower()
-        return slug == self.slug.lower() or (self.tail is not None and self.tail in slug)
+        return slug == self.slug.lower() or (self.slug_suffix is not None and self.slug_suffix in slug)
 
-    def differences(self, event: Mapping[str, Any]) -> list[str]:
-        """In what an event is not what was asked, in words; empty when it is."""
+    def mismatches(self, event: Mapping[str, Any]) -> list[str]:
+        """Describe the requested attributes that an event does not have; empty if it has all of them."""
         zone = event.get("timezone")
-        differing = []
-        if self.name is not None and _plain(event.get("name")) != _plain(self.name):
-            differing.append(f"its name is {event.get('name')!r}, not {self.name!r}")
-        for field, asked in (("timeStart", self.time_start), ("timeEnd", self.time_end)):
-            if asked is not None and not _same_instant(
-                parse_timestamp(event.get(field), zone), parse_timestamp(asked, zone)
+        found = []
+        if self.name is not None and _normalize_name(event.get("name")) != _normalize_name(self.name):
+            found.append(f"its name is {event.get('name')!r}, not {self.name!r}")
+        for field, requested in (("timeStart", self.time_start), ("timeEnd", self.time_end)):
+            if requested is not None and not _is_same_instant(
+                parse_timestamp(event.get(field), zone), parse_timestamp(requested, zone)
             ):
-                differing.append(f"its {field} is {event.get(field)}, not {asked}")
-        return differing
+                found.append(f"its {field} is {event.get(field)}, not {requested}")
+        return found
 
-    def find(self, events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-        """The event that carries the mark, if there is one and it is what was asked.
+    def match(self, events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """Return the event that carries the marker, None if no event does.
 
-        :raises RingEventsConfigError: the key is used by another event, or by several.
+        :raises RingEventsConfigError: several events carry the marker, or the one that does was requested otherwise.
         """
-        marked = [event for event in events if self.marks(event)]
+        marked = [event for event in events if self.has_marker(event)]
         if len(marked) > 1:
-            raise RingEventsConfigError(
-                f"{self._mark} is carried by several events: {_named(marked)}; delete those that are too many, or take"
-                " the mark from them"
+            parameter, value = self._marker
+            raise invalid_argument(
+                parameter,
+                "the key of one event",
+                value,
+                hint=f"Several events carry its marker: {_describe(marked)}. Delete the superfluous ones, or remove"
+                " the marker from them.",
             )
         if marked:
-            self.check(marked[0])
+            self.require_match(marked[0])
             return marked[0]
         return None
 
-    def check(self, event: Mapping[str, Any]) -> None:
-        """Refuse an event that is not what was asked.
+    def require_match(self, event: Mapping[str, Any]) -> None:
+        """Refuse an event that does not have the requested attributes.
 
-        :raises RingEventsConfigError: its name or one of its times is another.
+        :raises RingEventsConfigError: its name or one of its times differs.
         """
-        if differing := self.differences(event):
-            raise RingEventsConfigError(
-                f"{self._mark} is already used by event {event.get('id')}: {'; '.join(differing)}; give this one"
-                " another, or mend the event"
+        if found := self.mismatches(event):
+            parameter, value = self._marker
+            raise invalid_argument(
+                parameter,
+                "unused, or the key of the same event",
+                value,
+                hint=f"Event {event.get('id')} uses it already: {'; '.join(found)}. Choose another one, or correct the"
+                " event.",
             )
 
-    def find_unmarked(self, events: Sequence[Mapping[str, Any]], since: float) -> Mapping[str, Any] | None:
-        """The event that may be meant although it does not carry the mark, if there is one.
+    def match_without_marker(
+        self, events: Sequence[Mapping[str, Any]], requested_at: float
+    ) -> Mapping[str, Any] | None:
+        """Return the event that is likely the requested one although it does not carry the marker.
 
-        For a service that does not keep the mark: made since then, as asked, named like the source where a copy was
-        asked for without a name, and with no mark of somebody else.
+        For a service that does not store the marker. The event was created since the request, has the requested
+        attributes (the name of the source, where a copy was requested without a name) and no marker of another key.
 
-        :param since: seconds since the epoch.
-        :raises RingEventsConfigError: there are several.
+        :param requested_at: when the request may have been sent at the earliest, in seconds since the epoch.
+        :raises RingEventsConfigError: there are several such events.
         """
         source = next((event for event in events if self.is_copy and event.get("id") == self.source_id), {})
-        name = _plain(self.name or source.get("name"))
+        name = _normalize_name(self.name or source.get("name"))
         candidates = [
             event
             for event in events
             if event is not source
             and name
-            and name in _plain(event.get("name"))
+            and name in _normalize_name(event.get("name"))
             and _has_no_other_marker(event, source)
-            and _made_since(event, since)
-            and not self.differences(event)
+            and _is_created_since(event, requested_at - CLOCK_SKEW)
+            and not self.mismatches(event)
         ]
         if len(candidates) > 1:
             raise RingEventsConfigError(
-                f"idempotency_key: the service does not keep the mark of {self.key!r}, and several events are what was"
-                f" asked: {_named(candidates)}; delete those that are too many, or ask for a name that no other event"
-                " has"
+                f"The service does not store the marker of `idempotency_key` {self.key!r}, and several events have the"
+                f" requested attributes: {_describe(candidates)}. Delete the superfluous ones, or request a name that"
+                " no other event has.",
+                parameter="idempotency_key",
             )
         return candidates[0] if candidates else None
 
     @property
-    def _mark(self) -> str:
-        own_slug = self.slug is not None and self.tail is None
-        return f"slug: {self.slug!r}" if own_slug else f"idempotency_key: {self.key!r}"
+    def _marker(self) -> tuple[str, str]:
+        """The parameter that determines the marker, and its value."""
+        if self.slug is not None and self.slug_suffix is None:
+            return "slug", self.slug
+        return "idempotency_key", self.key
 
 
 def read_marker(event: Mapping[str, Any]) -> Any:
-    """The mark in an event's metadata, None where there is none."""
+    """Return the marker in an event's metadata, None if there is none."""
     metadata = event.get("metadata")
     return metadata.get(MARKER_METADATA_KEY) if isinstance(metadata, Mapping) else None
 
 
+def add_marker(attributes: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return the attributes of a request with the marker merged into their metadata."""
+    return {**attributes, "metadata": {**(attributes.get("metadata") or {}), MARKER_METADATA_KEY: key}}
+
+
 def _has_no_other_marker(event: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
-    """Whether an event is nobody else's, by either kind of mark; a copy may have kept those of its source."""
+    """Return True if neither kind of marker assigns an event to another key; a copy may keep those of its source."""
     return read_marker(event) in (None, read_marker(source)) and _slug_suffix_of(event) in (
         None,
         _slug_suffix_of(source),
@@ -193,26 +208,21 @@ def _slug_suffix_of(event: Mapping[str, Any]) -> str | None:
     return found.group(1) if found else None
 
 
-def _made_since(event: Mapping[str, Any], since: float) -> bool:
+def _is_created_since(event: Mapping[str, Any], since: float) -> bool:
     created = parse_timestamp(event.get("createdAt"), event.get("timezone"))
     return created is not None and created.timestamp() >= since
 
 
-def add_marker(attributes: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Attributes with the mark merged into their metadata."""
-    return {**attributes, "metadata": {**(attributes.get("metadata") or {}), MARKER_METADATA_KEY: key}}
-
-
-def _plain(name: Any) -> str:
-    """A name without what a service may change on its way: white space, and how letters are put together."""
+def _normalize_name(name: Any) -> str:
+    """Return a name without the differences that a service may introduce: white space and Unicode composition."""
     return " ".join(unicodedata.normalize("NFC", str(name or "")).split())
 
 
-def _named(events: Sequence[Mapping[str, Any]]) -> str:
+def _describe(events: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{event.get('id')} ({event.get('name')!r})" for event in events)
 
 
-def _same_instant(one: datetime | None, other: datetime | None) -> bool:
+def _is_same_instant(one: datetime | None, other: datetime | None) -> bool:
     if one is None or other is None:
         return one is other
-    return abs((one - other).total_seconds()) < _CLOSE_ENOUGH
+    return abs((one - other).total_seconds()) < _TIME_TOLERANCE

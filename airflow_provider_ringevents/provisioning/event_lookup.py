@@ -1,4 +1,4 @@
-"""All events of the organization in which an event must be found again."""
+"""The list of events in which a created event is looked up."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents.client.consistent_listing import list_consistently
-from airflow_provider_ringevents.client.endpoints import list_events
+from airflow_provider_ringevents.client.endpoints import list_events, list_organizations
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsValidationError
 
 if TYPE_CHECKING:
-    from airflow_provider_ringevents.client.client import Client
-    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.client import Client
 
 log = logging.getLogger(__name__)
 
 LOOKUP_PAGE_SIZE: Final = 1000
-"""Rows asked for when looking: the largest page is not documented, so much is asked and what comes is believed."""
+"""Rows per page in a lookup. The largest page is not documented: the service may return fewer."""
 
 
 def list_events_of(client: Client, organization_id: str) -> list[dict[str, Any]]:
-    """Return all events of an organization, each once.
+    """Return all events of an organization, each once: the whole list, since its order is not documented.
 
     :raises RingEventsError: the list could not be read.
     """
@@ -33,44 +32,53 @@ def list_events_of(client: Client, organization_id: str) -> list[dict[str, Any]]
 
 
 class EventLookup:
-    """Reads whole lists of events.
+    """A reader of the whole list of an organization's events.
 
-    :param hook: speaks with the API.
-    :param organization_id: whose list; None: that of the organization which holds the source.
-    :param source_id: of a copy: the event that is copied.
+    :param client: the client.
+    :param organization_id: the organization; None: the one that holds the source of the copy.
+    :param source_id: for a copy, the id of the duplicated event.
+    :param default_organization_id: the organization that is searched first for the source.
     """
 
-    def __init__(self, hook: RingEventsHook, organization_id: str | None, source_id: str | None = None) -> None:
-        self._hook = hook
+    def __init__(
+        self,
+        client: Client,
+        organization_id: str | None,
+        source_id: str | None = None,
+        default_organization_id: str | None = None,
+    ) -> None:
+        self._client = client
         self._organization_id = organization_id
         self._source_id = source_id
+        self._default_organization_id = default_organization_id
 
-    def organization(self) -> str:
-        """Whose list is searched.
+    def resolve_organization_id(self) -> str:
+        """Return the id of the organization whose list is searched.
 
-        :raises RingEventsConfigError: none is given, and none that the key sees holds the source of the copy.
+        :raises RingEventsConfigError: none was given, and no organization that the key can see holds the source.
         """
         if self._organization_id is None:
-            self._organization_id = self._organization_of_source()
+            self._organization_id = self._find_organization_of_source()
         return self._organization_id
 
-    def events(self) -> list[dict[str, Any]]:
-        """All events of the organization; the whole list, since its order is not documented."""
-        return list_events_of(self._hook.client, self.organization())
+    def list_events(self) -> list[dict[str, Any]]:
+        """Return all events of the organization."""
+        return list_events_of(self._client, self.resolve_organization_id())
 
-    def _organization_of_source(self) -> str:
-        organizations = list(self._hook.list_organizations())
+    def _find_organization_of_source(self) -> str:
+        organizations = list(self._client.items(list_organizations()))
         if len(organizations) == 1:
             only: str = organizations[0]["id"]
             return only
-        default = self._hook.default_organization_id
-        organizations.sort(key=lambda organization: organization["id"] != default)
+        organizations.sort(key=lambda organization: organization["id"] != self._default_organization_id)
         for organization in organizations:
-            if any(event["id"] == self._source_id for event in list_events_of(self._hook.client, organization["id"])):
+            if any(event["id"] == self._source_id for event in list_events_of(self._client, organization["id"])):
                 found: str = organization["id"]
                 return found
-        named = ", ".join(f"{item['id']} ({item.get('name')})" for item in organizations) or "none"
+        visible = ", ".join(f"{item['id']} ({item.get('name')})" for item in organizations) or "none"
         raise RingEventsConfigError(
-            f"organization_id: event {self._source_id} is in none of the organizations that the key sees"
-            f" ({named}); name the one that the copy goes to"
+            f"`organization_id` must be the organization that the copy goes to: event {self._source_id} is in none of"
+            f" those that the key can see ({visible}).",
+            parameter="organization_id",
+            expected="the organization that the copy goes to",
         )

@@ -1,6 +1,6 @@
-"""Create once: one event per key, whatever happens to the request, the worker or the DAG run.
+"""Idempotent creation: one event per key, whatever happens to the request, the worker or the DAG run.
 
-One mechanism for plain events, events from a template, and copies. What is remembered (Airflow 3.3 and later) is
+Plain events, events from a template and copies share one mechanism. On Airflow 3.3 and later a journal records
 ``posting`` before a request is sent and ``accepted`` after the service took it; after ``accepted`` nothing is sent
 again.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.endpoints import get_event
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
     RingEventsConfigError,
@@ -24,11 +25,12 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsValidationError,
 )
 from airflow_provider_ringevents.client.pagination import flatten_resource
-from airflow_provider_ringevents.provisioning.event_identity import CLOCK_SKEW
+from airflow_provider_ringevents.client.transport.responses import parse_resource
+from airflow_provider_ringevents.provisioning.request_journal import is_usable_id
 
 if TYPE_CHECKING:
+    from airflow_provider_ringevents.client import Client
     from airflow_provider_ringevents.client.endpoints import Call
-    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
     from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
     from airflow_provider_ringevents.provisioning.event_lookup import EventLookup
     from airflow_provider_ringevents.provisioning.request_journal import RequestJournal
@@ -36,228 +38,240 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOKUP_DELAYS: Final = (2.0, 5.0, 10.0, 20.0)
-"""Seconds before each look for an event whose creation ended ambiguously."""
+"""Seconds before each lookup of an event whose creation ended ambiguously."""
 SLOW_LOOKUP_DELAY: Final = 30.0
-"""Seconds before each further look, where the service may still be at work on the request."""
+"""Seconds before each further lookup, where the service may still be processing the request."""
 MAX_CREATE_REQUESTS: Final = 2
 """Creating requests in one try of a task."""
 
 
 @dataclass(slots=True)
 class IdempotentCreation:
-    """Creates the event of one key, or finds the one that was created before.
+    """The creation of the event of one key, or the adoption of the one that exists already.
 
-    :ivar hook: speaks with the API.
-    :ivar call: the creating request, its mark included.
-    :ivar wanted: what the event must carry and look like.
-    :ivar search: reads the list that the event must appear in.
-    :ivar memory: what earlier tries have remembered.
-    :ivar key_given: the user gave the key, so that it holds across runs: look before anything is sent.
-    :ivar first_try: no earlier try of this task can have sent anything.
-    :ivar settle_timeout: seconds; see ``defaults.SETTLE_TIMEOUT``.
+    :ivar client: the client.
+    :ivar call: the creating request, including the marker.
+    :ivar expected: the identity of the event.
+    :ivar lookup: the reader of the list in which the event must appear.
+    :ivar journal: the records of earlier tries.
+    :ivar has_explicit_key: the user gave the key, which therefore holds across runs: look up before anything is sent.
+    :ivar is_first_attempt: no earlier try of this task can have sent anything.
+    :ivar settle_timeout: seconds within which the service shows a new event, see ``defaults.SETTLE_TIMEOUT``.
     """
 
-    hook: RingEventsHook
+    client: Client
     call: Call
-    wanted: ExpectedEvent
-    search: EventLookup
-    memory: RequestJournal
-    key_given: bool
-    first_try: bool
+    expected: ExpectedEvent
+    lookup: EventLookup
+    journal: RequestJournal
+    has_explicit_key: bool
+    is_first_attempt: bool
     settle_timeout: float = defaults.SETTLE_TIMEOUT
 
-    def event(self) -> dict[str, Any]:
-        """Create, or find, what the service makes at once.
+    def create_and_fetch(self) -> dict[str, Any]:
+        """Create or find an event that the service creates at once, and return it.
 
-        :returns: the event.
         :raises RingEventsConfigError: the key is used by another event.
-        :raises RingEventsError: the request failed; ``ambiguous`` when the event may exist all the same.
+        :raises RingEventsError: the request failed; ``ambiguous`` if the event may exist all the same.
         """
-        event = self.run()
+        event = self.create_or_find()
         if event is not None:
             return event
-        found = self._look_through(self._pauses(self.settle_timeout))
+        found = self._lookup_repeatedly(self._delays(self.settle_timeout))
         if found is None:
             raise RingEventsError(
-                f"{self.call.operation}: the service took the request, but its list does not show the event",
+                f"{self.call.operation}: the service accepted the request, but its list does not show the event",
                 retryable=True,
             )
-        return self._adopted(found)
+        return self._adopt(found)
 
-    def run(self) -> dict[str, Any] | None:
-        """Create, or find.
+    def create_or_find(self) -> dict[str, Any] | None:
+        """Create or find the event, and return it.
 
-        :returns: the event; None: the service took the request, and the event cannot be seen yet.
-        :raises RingEventsError: as :meth:`event`.
+        :returns: the event; None if the service accepted the request and the event is not visible yet.
+        :raises RingEventsError: as :meth:`create_and_fetch`.
         """
-        remembered = self.memory.get()
-        if remembered.get("state") == "accepted":
-            return self._accepted_before(remembered)
-        if remembered:
-            found = self._look_for_earlier(remembered)
-        elif not self.first_try and not self.memory.lasting:
-            # Nothing tells whether an earlier try has sent its request, perhaps a moment ago.
-            found = self._look_for_earlier({})
-        elif self.key_given or not self.first_try:
-            found = self._look()
+        record = self.journal.load()
+        if record.get("state") == "accepted":
+            return self._load_accepted(record)
+        if record:
+            found = self._lookup_earlier(record)
+        elif not self.is_first_attempt and not self.journal.is_durable:
+            # An earlier try may have sent its request, perhaps a moment ago.
+            found = self._lookup_earlier({})
+        elif self.has_explicit_key or not self.is_first_attempt:
+            found = self._lookup()
         else:
             found = None
-        return self._adopted(found) if found else self._create()
+        return self._adopt(found) if found else self._create()
 
-    # --- creating
+    # --- creation
 
     def _create(self) -> dict[str, Any] | None:
-        if self.wanted.is_copy:
-            self.search.organization()  # before anything is sent that could not be found again
-        since = self.memory.get().get("time", clock.now())
-        for post in range(1, MAX_CREATE_REQUESTS + 1):
-            before = self.memory.get()
-            self.memory.posting()
+        if self.expected.is_copy:
+            self.lookup.resolve_organization_id()  # fails before anything is sent that could not be found again
+        since = self.journal.load().get("time", clock.now())
+        for request in range(1, MAX_CREATE_REQUESTS + 1):
+            before = self.journal.load()
+            self.journal.record_intent()
             try:
-                envelope = self.hook.client.send(self.call)
+                envelope = self.client.send(self.call)
             except RingEventsError as error:
-                found = self._after_failure(error, before, since)
+                found = self._find_after_failure(error, before, since)
                 if found:
-                    return self._adopted(found)
-                if post == MAX_CREATE_REQUESTS:
+                    return self._adopt(found)
+                if request == MAX_CREATE_REQUESTS:
                     raise
-                log.warning("The event is not there; sending the request once more")
+                log.warning("The event does not exist; sending the request once more")
             else:
-                return self._created(envelope.get("data"))
+                return self._record_created(envelope.get("data"))
         raise AssertionError("the loop returns or raises")
 
-    def _created(self, data: Any) -> dict[str, Any] | None:
+    def _record_created(self, data: Any) -> dict[str, Any] | None:
         event = flatten_resource(data) if isinstance(data, Mapping) else {}
-        marked = self.wanted.marks(event)
-        # A duplication answers nothing; what comes all the same may be a job, or the source.
-        event_id = event.get("id") if marked or not self.wanted.is_copy else None
-        self.memory.accepted(event_id)
-        if not event_id:
-            log.info("The service took the request and works on it")
+        has_marker = self.expected.has_marker(event)
+        # The response to a duplication has no body; if there is one, it may be of a job or of the source.
+        event_id = event.get("id") if has_marker or not self.expected.is_copy else None
+        if event_id is not None and not is_usable_id(event_id):
+            log.warning("The response holds an unusable event id (%.200r); looking for the event in the list", event_id)
+            event_id = None
+        self.journal.record_accepted(event_id)
+        if event_id is None:
+            log.info("The service accepted the request and is processing it")
             return None
-        if not marked:
+        if not has_marker:
             log.warning(
-                "Event %s was created, but the service did not keep its mark (%s): create-once is degraded, the event"
-                " is known again by this task's memory, its name and its times alone",
+                "Event %s was created, but the service did not store its marker (%s): idempotency is degraded, later"
+                " tries recognize the event by the journal of this task, its name and its times alone",
                 event_id,
-                self.wanted.slug or self.wanted.key,
+                self.expected.slug or self.expected.key,
             )
         log.info("Created event %s (%s)", event_id, event.get("name"))
         return event
 
-    def _after_failure(self, error: RingEventsError, before: Mapping[str, Any], since: float) -> dict[str, Any] | None:
-        """Find the event after a failed request, if there is one; raises what cannot be got over."""
+    def _find_after_failure(
+        self, error: RingEventsError, before: Mapping[str, Any], since: float
+    ) -> dict[str, Any] | None:
+        """Look up the event after a failed request; raise the error if it cannot have been created."""
         if not error.ambiguous:
-            self.memory.refused(before)
-            found = self._behind_taken_slug(error)
+            self.journal.roll_back(before)
+            found = self._find_by_taken_slug(error)
             if found is None:
                 raise error
             return found
-        log.warning("%s Looking whether the event was created.", error)
-        at_work = _may_still_be_processing(error)
-        if at_work:
-            self.memory.silent()
-        return self._look_through(self._pauses(self.settle_timeout, at_work=at_work), since)
+        log.warning("%s Looking up whether the event was created.", error)
+        still_processing = _may_still_be_processing(error)
+        if still_processing:
+            self.journal.record_no_response()
+        return self._lookup_repeatedly(self._delays(self.settle_timeout, still_processing=still_processing), since)
 
-    def _behind_taken_slug(self, error: RingEventsError) -> dict[str, Any] | None:
-        if self.wanted.slug is None or not _points_at(error, "slug"):
+    def _find_by_taken_slug(self, error: RingEventsError) -> dict[str, Any] | None:
+        if self.expected.slug is None or not _points_at(error, "slug"):
             return None
-        log.info("The service refused the slug %s; looking whether an event has it", self.wanted.slug)
-        return self._look() or self._look_through(self._pauses(self.settle_timeout))
+        log.info("The service refused the slug %s; looking up whether an event has it", self.expected.slug)
+        return self._lookup() or self._lookup_repeatedly(self._delays(self.settle_timeout))
 
-    # --- finding
+    # --- lookup
 
-    def _look(self) -> dict[str, Any] | None:
-        found = self.wanted.find(self.search.events())
+    def _lookup(self) -> dict[str, Any] | None:
+        found = self.expected.match(self.lookup.list_events())
         return dict(found) if found else None
 
-    def _look_for_earlier(self, remembered: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Look for what an earlier try may have created before it ended without a word.
+    def _lookup_earlier(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Look up the event that an earlier, interrupted try may have created.
 
-        :param remembered: of its request; empty: nothing is known of it.
+        :param record: the journal's record of its request; empty if there is none.
         """
-        log.info("An earlier try may have sent its request; looking for its event")
-        since = remembered.get("time")
-        left = self.settle_timeout - (0.0 if since is None else clock.now() - since)
-        pauses = self._pauses(left, at_work=bool(remembered.get("silent")))
-        return self._look_through(chain((0.0,), pauses), since)
+        log.info("An earlier try may have sent its request; looking up its event")
+        since = record.get("time")
+        remaining = self.settle_timeout - (0.0 if since is None else clock.now() - since)
+        delays = self._delays(remaining, still_processing=bool(record.get("silent")))
+        return self._lookup_repeatedly(chain((0.0,), delays), since)
 
-    def _look_through(self, pauses: Iterable[float], since: float | None = None) -> dict[str, Any] | None:
-        """Look after each pause.
+    def _lookup_repeatedly(self, delays: Iterable[float], since: float | None = None) -> dict[str, Any] | None:
+        """Look up the event after each delay.
 
-        :param since: when the request may have been sent: before it is sent once more, an event without the mark that
-            was made since then and is what was asked is taken, too.
-        :raises RingEventsError: the last look failed: nothing may be sent blindly.
+        :param since: when the request may have been sent, in seconds since the epoch: an event without the marker that
+            was created since then and has the requested attributes is adopted rather than requested once more.
+        :raises RingEventsError: the last lookup failed, so that no request may be sent.
         """
         events: list[dict[str, Any]] = []
         failure: RingEventsError | None = None
-        for pause in pauses:
-            clock.sleep(pause)
+        for delay in delays:
+            clock.sleep(delay)
             try:
-                events, failure = self.search.events(), None
+                events, failure = self.lookup.list_events(), None
             except RingEventsError as error:
                 if not error.retryable:
                     raise
                 failure = error
-                log.warning("A look failed: %s", error)
+                log.warning("A lookup failed: %s", error)
             else:
-                if found := self.wanted.find(events):
+                if found := self.expected.match(events):
                     return dict(found)
         if failure is not None:
             raise RingEventsError(
-                f"{self.call.operation}: the event may have been created, and looking for it failed: {failure}",
+                f"{self.call.operation}: the event may have been created, and looking it up failed: {failure}",
                 ambiguous=True,
                 retryable=True,
             ) from failure
-        return self._unmarked(events, since) if since is not None else None
+        return self._match_without_marker(events, since) if since is not None else None
 
-    def _unmarked(self, events: list[dict[str, Any]], since: float) -> dict[str, Any] | None:
-        found = self.wanted.find_unmarked(events, since - CLOCK_SKEW)
+    def _match_without_marker(self, events: list[dict[str, Any]], since: float) -> dict[str, Any] | None:
+        found = self.expected.match_without_marker(events, since)
         if found is None:
             return None
         log.warning(
-            "Event %s is what was asked and was made just now, but does not carry the mark: taken for the one that was"
-            " created. Create-once is degraded: it cannot be told from another one with the same name and times",
+            "Event %s has the requested attributes and was created just now, but does not carry the marker: it is"
+            " adopted. Idempotency is degraded: another event with the same name and times could not be told apart",
             found["id"],
         )
         return dict(found)
 
     @staticmethod
-    def _pauses(within: float, *, at_work: bool = False) -> Iterator[float]:
-        """The pauses before the looks, ``within`` seconds in all at most; as many where the service may be at work."""
-        for pause in chain(LOOKUP_DELAYS, repeat(SLOW_LOOKUP_DELAY) if at_work else ()):
+    def _delays(within: float, *, still_processing: bool = False) -> Iterator[float]:
+        """Yield the delays before the lookups, ``within`` seconds in total; further ones while the service may work."""
+        for delay in chain(LOOKUP_DELAYS, repeat(SLOW_LOOKUP_DELAY) if still_processing else ()):
             if within <= 0:
                 return
-            yield min(pause, within)
-            within -= pause
+            yield min(delay, within)
+            within -= delay
 
-    def _accepted_before(self, remembered: Mapping[str, Any]) -> dict[str, Any] | None:
-        event_id = remembered.get("id")
+    def _load_accepted(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
+        event_id = record.get("id")
         if event_id is None:
-            log.info("An earlier try was told that the service works on it; nothing is sent again")
-            found = self._look()
-            return self._adopted(found) if found else None
-        event = self._remembered_event(event_id, remembered["time"])
-        self.wanted.check(event)
+            log.info("The service accepted the request of an earlier try; nothing is sent again")
+            found = self._lookup()
+            return self._adopt(found) if found else None
+        event = self._fetch_created(event_id, record["time"])
+        self.expected.require_match(event)
         log.info("Event %s was created by an earlier try", event_id)
         return event
 
-    def _remembered_event(self, event_id: str, since: float) -> dict[str, Any]:
-        left = self.settle_timeout - (clock.now() - since)
-        for pause in chain((0.0,), self._pauses(left)):
-            clock.sleep(pause)
+    def _fetch_created(self, event_id: str, since: float) -> dict[str, Any]:
+        remaining = self.settle_timeout - (clock.now() - since)
+        call = get_event(event_id)
+        for delay in chain((0.0,), self._delays(remaining)):
+            clock.sleep(delay)
             try:
-                return self.hook.get_event(event_id)
+                return parse_resource(call, self.client.send(call))
             except RingEventsNotFoundError as error:
-                log.info("Event %s cannot be seen: %s", event_id, error)
+                log.info("Event %s is not visible: %s", event_id, error)
         raise RingEventsConfigError(
-            f"idempotency_key: {self.wanted.key!r} stands for event {event_id}, which this task created and which"
-            " is gone; to create another one, give another key"
+            f"`idempotency_key` {self.expected.key!r} belongs to event {event_id}, which this task created and which"
+            " no longer exists. Give another key to create another event.",
+            parameter="idempotency_key",
         )
 
-    def _adopted(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        log.info("Event %s (%s) is there already; taken over, nothing is sent", found["id"], found.get("name"))
-        self.memory.accepted(found["id"])
+    def _adopt(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        if not is_usable_id(found["id"]):
+            raise RingEventsError(
+                f"{self.call.operation}: the service lists the event under an unusable id ({found['id']!r:.200})",
+                ambiguous=True,
+                retryable=True,
+            )
+        log.info("Event %s (%s) exists already; it is adopted and nothing is sent", found["id"], found.get("name"))
+        self.journal.record_accepted(found["id"])
         return dict(found)
 
 
@@ -268,7 +282,7 @@ def _points_at(error: RingEventsError, attribute: str) -> bool:
 
 
 def _may_still_be_processing(error: RingEventsError) -> bool:
-    """Whether the service may go on with a request that it has not answered: it was slow, not broken."""
+    """Return True if the service may go on with a request that it has not answered: it was slow, not broken."""
     if isinstance(error, RingEventsApiError):
         return error.status in (408, 504)
     return isinstance(error, RingEventsTransportError) and error.timed_out

@@ -1,20 +1,27 @@
-"""What a task remembers of its creating request, over its tries."""
+"""The journal of a task's creating request, kept over the tries of the task."""
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 
-_KEY = "ringevents_event"
+log = logging.getLogger(__name__)
+
+_STORE_KEY = "ringevents_event"
+_STATES = ("posting", "accepted")
 
 
 class RequestJournal:
-    """``posting`` before a request is sent, ``accepted`` after the service took it.
+    """A record of ``posting`` before a request is sent and of ``accepted`` after the service took it.
 
-    :param store: Airflow's task state store, or None where there is none (before 3.3).
-    :param key: the key; what was remembered for another is not ours.
+    :param store: Airflow's task state store, or None where there is none (before Airflow 3.3).
+    :param key: the idempotency key; records of another key are ignored.
     """
 
     def __init__(self, store: Any | None, key: str) -> None:
@@ -22,37 +29,70 @@ class RequestJournal:
         self._key = key
 
     @property
-    def lasting(self) -> bool:
-        """What is remembered outlives this try."""
+    def is_durable(self) -> bool:
+        """True if the records outlive this try."""
         return self._store is not None
 
-    def get(self) -> dict[str, Any]:
-        """``state``, ``time`` (seconds since the epoch), perhaps ``id`` and ``silent``; empty: nothing remembered."""
-        saved = self._store.get(_KEY) if self._store is not None else None
-        return saved if isinstance(saved, dict) and saved.get("key") == self._key else {}
+    def load(self) -> dict[str, Any]:
+        """Return ``state``, ``time`` (seconds since the epoch) and possibly ``id`` and ``silent``; empty: no record.
 
-    def posting(self) -> None:
-        """A creating request is about to be sent."""
-        self._set(state="posting", time=clock.now())
+        A record that cannot be read is dropped, with a warning.
+        """
+        saved = self._store.get(_STORE_KEY) if self._store is not None else None
+        if saved is None or (isinstance(saved, dict) and saved.get("key") != self._key):
+            return {}
+        if not _is_readable(saved):
+            log.warning("The record of this task's request cannot be read and is dropped: %.200r", saved)
+            self._delete()
+            return {}
+        return dict(saved)
 
-    def silent(self) -> None:
-        """The service did not answer in time, and may be at work on the request still."""
-        self._set(**{**self.get(), "silent": True})
+    def record_intent(self) -> None:
+        """Record that a creating request is about to be sent."""
+        self._save(state="posting", time=clock.now())
 
-    def accepted(self, event_id: str | None = None) -> None:
-        """The service took it; its id, once it is known."""
-        self._set(state="accepted", time=self.get().get("time", clock.now()), id=event_id)
+    def record_no_response(self) -> None:
+        """Record that the service did not respond in time and may still be processing the request."""
+        self._save(**{**self.load(), "silent": True})
 
-    def refused(self, before: Mapping[str, Any]) -> None:
-        """The service did not take it, or it never left.
+    def record_accepted(self, event_id: str | None = None) -> None:
+        """Record that the service took the request.
 
-        :param before: what was remembered before: an earlier request may have been taken all the same.
+        :param event_id: the id of the event, once it is known and checked.
+        """
+        self._save(state="accepted", time=self.load().get("time", clock.now()), id=event_id)
+
+    def roll_back(self, before: Mapping[str, Any]) -> None:
+        """Restore the record from before a request that the service refused or that was never sent.
+
+        :param before: the earlier record: an earlier request may have been accepted all the same.
         """
         if before:
-            self._set(**before)
-        elif self._store is not None:
-            self._store.delete(_KEY)
+            self._save(**before)
+        else:
+            self._delete()
 
-    def _set(self, **values: Any) -> None:
+    def _save(self, **values: Any) -> None:
         if self._store is not None:
-            self._store.set(_KEY, {**values, "key": self._key})
+            self._store.set(_STORE_KEY, {**values, "key": self._key})
+
+    def _delete(self) -> None:
+        if self._store is not None:
+            self._store.delete(_STORE_KEY)
+
+
+def is_usable_id(event_id: Any) -> bool:
+    """Return True if an id of the service can be used in later requests, and so may be remembered."""
+    try:
+        validate_identifier("id", event_id)
+    except RingEventsConfigError:
+        return False
+    return True
+
+
+def _is_readable(saved: Any) -> bool:
+    if not isinstance(saved, dict) or saved.get("state") not in _STATES:
+        return False
+    time, event_id = saved.get("time"), saved.get("id")
+    is_time = isinstance(time, (int, float)) and not isinstance(time, bool) and math.isfinite(time)
+    return is_time and (event_id is None or is_usable_id(event_id))

@@ -44,7 +44,7 @@ class RingEventsEventSensor(RingEventsBaseSensor):
 
     template_fields: Sequence[str] = ("event_id", "condition", "status", "ringevents_conn_id")
     operator_extra_links = (EventLink(),)
-    event_is_known = True
+    has_event_link = True
     """Whether what the link needs was kept; a worker session that has only begun has not."""
 
     def __init__(
@@ -87,7 +87,7 @@ class RingEventsEventSensor(RingEventsBaseSensor):
     def pre_execute(self, context: Any) -> None:
         """Prepare a worker session; called by Airflow."""
         super().pre_execute(context)
-        self.event_is_known = False
+        self.has_event_link = False
 
     def execute(self, context: Context) -> str:
         """Wait on the worker or, deferrable, in the triggerer."""
@@ -123,8 +123,8 @@ class RingEventsEventSensor(RingEventsBaseSensor):
             try:
                 with self.hook as hook:
                     event = flatten_resource(hook.client.send(get_event(self.event_id)).get("data") or {})
-                    if not self.event_is_known:
-                        EventLink.keep(context, event, hook.base_url)
+                    if not self.has_event_link:
+                        EventLink.persist(context, event, hook.base_url)
             except RingEventsError as error:
                 if condition.name == "exists" and isinstance(error, RingEventsNotFoundError):
                     self.on_poke_success(context)
@@ -142,7 +142,7 @@ class RingEventsEventSensor(RingEventsBaseSensor):
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
         """Return the event's id, from the event of the trigger."""
         if isinstance(event, Mapping):
-            EventLink.keep_page(context, event.get("page"))
+            EventLink.persist_url(context, event.get("page"))
         with self.translate_trigger_errors():
             event_id: str = parse_payload(event, "event_id")["event_id"]
         self.log.info("Event %s: condition %r is met", event_id, self.condition)

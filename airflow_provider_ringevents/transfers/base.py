@@ -55,13 +55,13 @@ class RingEventsBaseExportOperator(RingEventsBaseOperator):
     """Base of the operators that write objects."""
 
     operator_extra_links = (ObjectLink(),)
-    object_is_known = True
+    has_object_link = True
     exported: tuple[ExportRecord, ...] = ()
 
     def pre_execute(self, context: Any) -> None:
         """Airflow calls it before each worker session."""
         super().pre_execute(context)
-        self.object_is_known = False
+        self.has_object_link = False
         self.exported = ()
 
     def record_lineage(
@@ -98,5 +98,5 @@ class RingEventsBaseExportOperator(RingEventsBaseOperator):
         from airflow_provider_ringevents.transfers._asset_events import emit_asset_events
 
         if manifests:
-            ObjectLink.keep(context, manifests[0]["uri"])
+            ObjectLink.persist(context, manifests[0]["uri"])
         emit_asset_events(context, self.outlets, manifests, **more)

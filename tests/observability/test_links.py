@@ -39,8 +39,8 @@ class _TaskInstance:
 
 
 class _Task:
-    event_is_known = False
-    object_is_known = False
+    has_event_link = False
+    has_object_link = False
 
 
 @pytest.mark.parametrize(("uri", "page"), PAGES.items())
@@ -48,9 +48,9 @@ def test_an_object_has_a_page_where_its_cloud_has_a_console(uri: str, page: str 
     task = _Task()
     instance = _TaskInstance(task)
     context: Any = {"ti": instance, "task": _Task()}  # of which Airflow 3.0 has two
-    ObjectLink.keep(context, uri)
+    ObjectLink.persist(context, uri)
     assert list(instance.pushed.values()) == ([page] if page else [])
-    assert task.object_is_known == bool(page)
+    assert task.has_object_link == bool(page)
 
 
 @pytest.mark.parametrize(("base_url", "slug", "page"), [(*where, page) for where, page in EVENTS.items()])
@@ -58,6 +58,6 @@ def test_an_event_s_page_is_where_the_event_is(base_url: str, slug: str | None, 
     task = _Task()
     instance = _TaskInstance(task)
     context: Any = {"ti": instance, "task": _Task()}  # of which Airflow 3.0 has two
-    EventLink.keep(context, {"slug": slug}, base_url)
+    EventLink.persist(context, {"slug": slug}, base_url)
     assert list(instance.pushed.values()) == ([page] if page else [])
-    assert task.event_is_known == bool(page)
+    assert task.has_event_link == bool(page)

@@ -15,6 +15,7 @@ from airflow_harness.versions import AIRFLOW_VERSION, HAS_TASK_SDK
 from provisioning.harness import KINDS, OPERATORS, Harness, Hours
 
 from airflow_provider_ringevents.emulator import Emulator
+from airflow_provider_ringevents.operators import _event_creation
 from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -189,7 +190,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "a date alone": ({"time_start": "2027-03-01"}, ("timeStart: cannot read '2027-03-01'",)),
     "no time": ({"time_start": "next Monday"}, ("timeStart: cannot read 'next Monday'",)),
     "an unknown attribute": ({"attributes": {"sluk": "a", "autopublish": True}}, ("is not a documented attribute",)),
-    "something given twice": ({"attributes": {"name": "Another"}}, ("attributes: name given twice",)),
+    "something given twice": ({"attributes": {"name": "Another"}}, ("`attributes['name']` must be left out",)),
 }
 BAD_OF_CREATE: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "a colour": (
@@ -198,7 +199,7 @@ BAD_OF_CREATE: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "a near miss": ({"attributes": {"colour": "#fff"}}, ("colour: is not a documented attribute; did you mean color",)),
     "an event type": ({"attributes": {"eventType": "hidden"}}, ("eventType: 'hidden'", "hidden_event")),
-    "a currency given twice": ({"attributes": {"currency": "USD"}}, ("attributes: currency given twice",)),
+    "a currency given twice": ({"attributes": {"currency": "USD"}}, ("`attributes['currency']` must be left out",)),
     "no name": ({"name": ""}, ("name: is required and empty",)),
     "no currency": ({"currency": None}, ("currency: is required and missing",)),
     "metadata, which a plain event has not": ({"attributes": {"metadata": {}}}, ("metadata: is not a documented",)),
@@ -289,10 +290,10 @@ def test_what_other_tasks_give_is_left_alone_while_a_dag_is_parsed_and_checked_a
 
     usual = {"zone": "Europe/Berlin", "more": {}, "key": "row-1"}
     assert "Did you mean 'Europe/Berlin'" in refused_at_run(run(zone="Europe/Berln"), harness)
-    assert "attributes: a mapping is wanted, got str" in refused_at_run(run(more="much"), harness)
+    assert "`attributes` must be a mapping, not str" in refused_at_run(run(more="much"), harness)
     assert "is not a documented attribute" in refused_at_run(run(more={"nmae": "x"}), harness)
-    assert "attributes: name given twice" in refused_at_run(run(more={"name": "x"}), harness)
-    assert "idempotency_key: a printable string" in refused_at_run(run(key=7), harness)
+    assert "`attributes['name']` must be left out" in refused_at_run(run(more={"name": "x"}), harness)
+    assert "`idempotency_key` must be a printable string" in refused_at_run(run(key=7), harness)
     succeeded(run(more=KNOWN_ATTRIBUTES[kind]).to_end())
 
 
@@ -306,7 +307,7 @@ def test_a_copy_s_local_time_needs_a_zone(harness: Harness) -> None:
 @pytest.mark.parametrize("kind", ["template", "duplicate"])
 def test_an_organization_given_twice(harness: Harness, kind: str) -> None:
     both = {"organization_id": "o1", "attributes": {"organizationId": "o2"}}
-    assert "attributes: organizationId given twice" in refused_at_parse(kind, harness, **both)
+    assert "`attributes['organizationId']` must be left out" in refused_at_parse(kind, harness, **both)
 
 
 @pytest.mark.parametrize("kind", ["template", "duplicate"])
@@ -324,7 +325,7 @@ def test_an_id_that_cannot_be(harness: Harness, kind: str, name: str, value: Any
 
 @pytest.mark.parametrize("word", ["", "  ", 7])
 def test_a_state_to_wait_for_is_a_word(harness: Harness, word: Any) -> None:
-    assert "wait_for: 'published', a status word or None is wanted" in refused_at_parse(
+    assert "`wait_for` must be 'published', a status word or None" in refused_at_parse(
         "template", harness, wait_for=word
     )
 
@@ -333,13 +334,13 @@ def test_a_state_to_wait_for_is_a_word(harness: Harness, word: Any) -> None:
 @pytest.mark.parametrize("value", [0, -1, float("inf"), "60", True, None])
 def test_seconds_are_positive(harness: Harness, name: str, value: Any) -> None:
     said = refused_at_parse("duplicate", harness, **{name: value})
-    assert f"{name}: a number of seconds above 0 is wanted" in said
+    assert f"`{name}` must be a number of seconds greater than 0" in said
 
 
 @every_kind
 def test_undocumented_attributes_pass_when_they_are_allowed(harness: Harness, kind: str) -> None:
     operator = OPERATORS[kind](**harness.arguments(kind, attributes={"newThing": 1}, allow_undocumented=True))
-    assert operator.request_attributes()["newThing"] == 1
+    assert _event_creation.request_attributes(operator)["newThing"] == 1
 
 
 # --- waiting for a template

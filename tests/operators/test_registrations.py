@@ -80,7 +80,7 @@ def test_the_same_again_changes_nothing(emulator: Any, registration_id: str) -> 
 @pytest.mark.parametrize(
     ("metadata", "words"),
     [
-        (None, "metadata: is required and missing"),
+        (None, "`metadata` must be given, got None"),
         ("seat=B2", "metadata: expected an object"),
         ({"seat": 2, "tier": None}, "metadata['seat']: expected a string, got int"),
         ({"seat": 2, "tier": None}, "metadata['tier']: expected a string, got NoneType"),

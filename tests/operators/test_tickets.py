@@ -8,6 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 from airflow_harness import Result, Run
 
+from airflow_provider_ringevents.operators.arguments import InvalidArgumentError
 from airflow_provider_ringevents.operators.tickets import RingEventsCreateTicketOperator
 
 POST = {"method": "POST"}
@@ -90,8 +91,9 @@ def test_all_problems_at_once(emulator: Any, event: Any) -> None:
 
 
 def test_an_attribute_given_twice(emulator: Any, event: Any) -> None:
-    with pytest.raises(ValueError, match="attributes: count, name given twice"):
+    with pytest.raises(InvalidArgumentError) as caught:
         task(emulator, event, name="VIP", count=1, attributes={"name": "VIP", "count": 1})
+    assert [problem.parameter for problem in caught.value.problems] == ["attributes['count']", "attributes['name']"]
 
 
 def test_what_other_tasks_give_is_checked_when_the_task_runs(emulator: Any, event: Any) -> None:

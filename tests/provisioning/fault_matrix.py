@@ -122,11 +122,11 @@ def dying(where: str, kill: Callable[[], None] = _play_dead) -> Iterator[None]:
         return bool(call.operation == "list_events")
 
     places: dict[str, tuple[type, str, Callable[..., Any]]] = {
-        "before posting": (RequestJournal, "posting", before(RequestJournal.posting)),
+        "before posting": (RequestJournal, "record_intent", before(RequestJournal.record_intent)),
         "before the POST": (Client, "_send_once", before(Client._send_once, creates)),
         "after the POST": (Client, "_send_once", after(Client._send_once, creates)),
-        "before accepted": (RequestJournal, "accepted", before(RequestJournal.accepted)),
-        "after accepted": (RequestJournal, "accepted", after(RequestJournal.accepted)),
+        "before accepted": (RequestJournal, "record_accepted", before(RequestJournal.record_accepted)),
+        "after accepted": (RequestJournal, "record_accepted", after(RequestJournal.record_accepted)),
         "while looking": (Client, "_send_once", before(Client._send_once, looks)),
     }
     target, name, instead = places[where]

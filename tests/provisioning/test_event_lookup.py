@@ -31,7 +31,7 @@ def large() -> Iterator[Emulator]:
 def _events(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", emulator.connection_json())
     with RingEventsHook() as hook:
-        return EventLookup(hook, emulator.organization_id).events()
+        return EventLookup(hook.client, emulator.organization_id).list_events()
 
 
 def test_5000_events_are_as_many_requests_as_the_largest_pages(
@@ -123,7 +123,7 @@ def test_the_only_organization_needs_no_search(harness: Harness) -> None:
 def test_a_source_that_is_in_no_organization_is_an_error_that_names_them(harness: Harness) -> None:
     failed(
         harness.run("duplicate", event_id="elsewhere").to_end(),
-        "organization_id: event elsewhere is in none of the organizations",
+        "`organization_id` must be the organization that the copy goes to: event elsewhere",
         *(owner.id for owner in harness.emulator.state.visible_organizations()),
     )
     assert harness.posts() == 0

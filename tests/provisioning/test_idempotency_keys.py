@@ -55,7 +55,7 @@ def test_a_given_key_holds_across_runs_and_dags(harness: Harness, kind: str) -> 
     harness.later(60)
     again = harness.run(kind, day=2, idempotency_key="row-1").to_end()
     assert succeeded(again)["id"] == first["id"]
-    assert "taken over" in again.log_text
+    assert "it is adopted" in again.log_text
     arguments = harness.arguments(kind, idempotency_key="row-1")
     connections = {"ringevents_default": harness.connection()}
     elsewhere = Run(lambda: OPERATORS[kind](**arguments), dag_id="another_dag", connections=connections)
@@ -86,7 +86,8 @@ def test_a_key_of_an_event_with_another_name_or_time_fails_and_names_the_event(
     harness.later(60)
     failed(
         harness.run(kind, day=2, idempotency_key="row-1", **other).to_end(),
-        f"idempotency_key: 'row-1' is already used by event {first['id']}",
+        "`idempotency_key` must be unused",
+        f"Event {first['id']} uses it already",
         named,
     )
     assert harness.posts() == 1
@@ -148,7 +149,7 @@ def test_several_events_with_one_key_fail_and_are_named(harness: Harness, kind: 
     harness.emulator.state.events[second["id"]].metadata[MARKER_METADATA_KEY] = "row-1"
     harness.later(60)
     result = harness.run(kind, day=3, idempotency_key="row-1").to_end()
-    failed(result, "idempotency_key: 'row-1' is carried by several events", first["id"], second["id"])
+    failed(result, "`idempotency_key` must be the key of one event, got 'row-1'", first["id"], second["id"])
     assert harness.posts() == 2
 
 
@@ -223,7 +224,13 @@ def test_a_slug_that_is_taken_by_another_event_fails_and_names_it(harness: Harne
         status=422,
         body='{"errors": [{"code": "invalid", "detail": "is taken", "source": {"pointer": "/data/attributes/slug"}}]}',
     )
-    failed(result.to_end(), f"slug: 'Data-Hour' is already used by event {first['id']}", "'Another Hour'")
+    failed(
+        result.to_end(),
+        "`slug` must be unused",
+        "'Data-Hour'",
+        f"Event {first['id']} uses it already",
+        "'Another Hour'",
+    )
 
 
 def test_a_slug_that_nobody_seems_to_have_is_the_service_s_refusal(harness: Harness) -> None:
@@ -239,12 +246,12 @@ def test_a_slug_that_nobody_seems_to_have_is_the_service_s_refusal(harness: Harn
 
 @pytest.mark.parametrize("key", ["", "  ", "a\nb", "x" * 129, 7])
 def test_what_cannot_be_a_key_is_refused_at_parse_time(harness: Harness, key: Any) -> None:
-    with pytest.raises(ValueError, match="idempotency_key: a printable string of 1 to 128 characters"):
+    with pytest.raises(ValueError, match="`idempotency_key` must be a printable string of 1 to 128 characters"):
         OPERATORS["template"](**harness.arguments("template", idempotency_key=key))
 
 
 def test_a_rendered_key_is_checked_when_the_task_runs(harness: Harness) -> None:
-    failed(harness.run("template", idempotency_key="{{ '' }}").to_end(), "idempotency_key: a printable string")
+    failed(harness.run("template", idempotency_key="{{ '' }}").to_end(), "`idempotency_key` must be a printable string")
     assert harness.requests() == []
 
 

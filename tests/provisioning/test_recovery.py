@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from airflow_harness import HAS_STATE_STORE, WorkerKilled
 
-from airflow_provider_ringevents.operators import _provisioning
+from airflow_provider_ringevents.operators import _event_creation
 from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
 from airflow_provider_ringevents.provisioning.idempotent_create import LOOKUP_DELAYS
 from airflow_provider_ringevents.provisioning.request_journal import RequestJournal
@@ -24,7 +24,7 @@ needs_store = pytest.mark.skipif(not HAS_STATE_STORE, reason="nothing is remembe
 @pytest.fixture
 def _forgetful() -> Iterator[None]:
     """No task state store, as before Airflow 3.3."""
-    with patch.object(_provisioning, "task_state_store", lambda context: None):
+    with patch.object(_event_creation, "task_state_store", lambda context: None):
         yield
 
 
@@ -148,7 +148,7 @@ def test_nothing_is_sent_again_when_looking_has_failed(harness: Harness, kind: s
     harness.emulator.fault("applied_then_cut", method="POST")
     outage = harness.emulator.fault("status", status=503, times=None, **LIST)
     assert run.attempt().state == "up_for_retry"
-    assert "may have been created, and looking for it failed" in str(run.result.exception)
+    assert "may have been created, and looking it up failed" in str(run.result.exception)
     assert harness.posts() == 1
     harness.emulator.faults.remove(outage)
     assert succeeded(run.to_end())["id"] == harness.made()[0].id
@@ -180,7 +180,7 @@ def test_a_copy_is_not_asked_for_that_could_not_be_found_again(harness: Harness)
     foreign = harness.emulator.state.organizations[2]
     foreign.visible = True
     harness.emulator.fault("delay", path="/v1/organizations$", seconds=0.0)
-    failed(harness.run("duplicate", event_id=source.id).to_end(), "organization_id: event", foreign.id)
+    failed(harness.run("duplicate", event_id=source.id).to_end(), "`organization_id` must be", foreign.id)
     assert harness.posts() == 0
 
 
@@ -215,7 +215,7 @@ def test_after_it_was_accepted_nothing_is_posted_again(harness: Harness, kind: s
     if kind == "duplicate":
         event.visible_at = event.listed_at
     for _ in range(2):
-        with patch.object(RequestJournal, "get", _killed_after(RequestJournal.get)):
+        with patch.object(RequestJournal, "load", _killed_after(RequestJournal.load)):
             run.attempt()
         harness.later(1800)
     harness.later(7200)
@@ -223,9 +223,9 @@ def test_after_it_was_accepted_nothing_is_posted_again(harness: Harness, kind: s
     assert harness.posts() == 1
 
 
-def _killed_after(get: object) -> object:
-    def killed(memory: RequestJournal) -> object:
-        assert get(memory)["state"] == "accepted"  # type: ignore[operator]
+def _killed_after(load: object) -> object:
+    def killed(journal: RequestJournal) -> object:
+        assert load(journal)["state"] == "accepted"  # type: ignore[operator]
         raise WorkerKilled
 
     return killed
@@ -239,7 +239,7 @@ def test_a_remembered_event_that_is_gone_is_a_clear_error(harness: Harness, kind
     harness.emulator.state.delete_event(event_id)
     harness.later(3600)
     run.clear()
-    failed(run.to_end(), f"stands for event {event_id}", "gone", "give another key")
+    failed(run.to_end(), f"belongs to event {event_id}", "no longer exists", "another key")
     assert harness.posts() == 1
 
 
@@ -293,7 +293,7 @@ def test_a_template_s_mark_that_is_not_kept_is_said_in_the_log(harness: Harness)
     harness.emulator.settings.change(echo_metadata=False)
     result = harness.run("template").to_end()
     succeeded(result)
-    assert "create-once is degraded" in result.log_text
+    assert "idempotency is degraded" in result.log_text
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
@@ -304,7 +304,7 @@ def test_a_copy_without_its_mark_is_found_by_name_and_times(
     harness.emulator.settings.change(echo_metadata=False)
     result = harness.run("duplicate", name=name, deferrable=deferrable).to_end()
     assert succeeded(result)["id"] == harness.made()[0].id
-    assert "create-once is degraded" in result.log_text
+    assert "idempotency is degraded" in result.log_text
     assert harness.posts() == 1
 
 
@@ -316,7 +316,7 @@ def test_two_copies_without_a_mark_fail_and_are_named(harness: Harness, deferrab
         {"name": "Data Hour", "timeStart": "2027-03-01T09:00:00Z", "timeEnd": "2027-03-01T10:30:00Z"},
     )
     result = harness.run("duplicate", deferrable=deferrable).to_end()
-    failed(result, "several events are what was asked", other.id, *(event.id for event in harness.made()))
+    failed(result, "several events have the requested attributes", other.id, *(event.id for event in harness.made()))
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
@@ -351,7 +351,7 @@ def test_without_marks_a_lost_answer_does_not_make_a_second_event(
     assert succeeded(result)["id"] == harness.made()[0].id
     assert harness.posts() == 1
     if kind != "create":  # whose mark is its slug
-        assert "Create-once is degraded" in result.log_text
+        assert "Idempotency is degraded" in result.log_text
 
 
 @pytest.mark.parametrize("kind", ["template", "duplicate"])

@@ -1,0 +1,370 @@
+"""The checks of the arguments of operators and sensors. Cheap to import: DAGs are parsed often."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, combine_errors, invalid_argument
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from airflow.providers.common.compat.sdk import BaseOperator
+
+_JINJA_STARTS: Final = ("{{", "{%", "{#")
+_LEFT_OVER: Final = (*_JINJA_STARTS, "}}", "%}", "#}")
+_START_STRINGS: Final = ("variable_start_string", "block_start_string", "comment_start_string")
+_SWITCH_WORDS: Final = {"true": True, "false": False}
+
+
+class InvalidArgumentError(RingEventsConfigError, AirflowFailException):
+    """An invalid argument. Airflow does not retry the task, nor one that fails so while it is unmapped."""
+
+
+class Arguments:
+    """The arguments of one operator or sensor: makes them plain values, checks them, and refuses all at once.
+
+    While a DAG is parsed, arguments that Airflow has yet to resolve (Jinja, XComArgs, mapped values) are skipped. When
+    the task runs, each is checked, and the plain values replace what Airflow has handed over: lists for lazy
+    sequences, numbers for ``Decimal`` and NumPy scalars, booleans for the words that a template has rendered.
+
+    Leaving the ``with`` block raises one :class:`InvalidArgumentError` for all problems that were found in it.
+
+    :param operator: the operator or sensor; its attributes have the names of its arguments.
+    :param rendered: True when the task runs, False while its DAG is parsed.
+    """
+
+    def __init__(self, operator: BaseOperator, *, rendered: bool) -> None:
+        self._operator = operator
+        self._rendered = rendered
+        self._template_starts = _template_starts(operator)
+        self._is_native = _renders_native_objects(operator)
+        self._problems: list[RingEventsConfigError] = []
+        if rendered:
+            for name in operator.template_fields:
+                setattr(operator, name, to_plain(getattr(operator, name, None)))
+
+    def __enter__(self) -> Arguments:
+        return self
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, RingEventsConfigError):
+            self._add(error)
+        elif error is not None:
+            return
+        if self._problems:
+            summary = f"{self._operator.task_id}: the arguments are invalid, nothing was sent"
+            combined = combine_errors(summary, self._problems)
+            message = str(combined)
+            if self._rendered and self._is_native:
+                message += (
+                    "\nThe DAG renders native objects (render_template_as_native_obj): Jinja makes a number of text"
+                    " that consists of digits; write '\"{{ ... }}\"', with quotes around it, to keep it text."
+                )
+            raise InvalidArgumentError(
+                message,
+                parameter=combined.parameter,
+                expected=combined.expected,
+                got=combined.got,
+                problems=combined.problems or (combined,),
+            ) from error
+
+    # --- values
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the value of an argument as a plain value; it may hold what is not resolved yet."""
+        value = getattr(self._operator, name)
+        return value if self._rendered else to_plain(value)
+
+    def is_known(self, value: Any) -> bool:
+        """Return True if a value can be checked now: the task runs, or nothing in it is left to resolve."""
+        return self._rendered or is_literal(value, self._template_starts)
+
+    def knows(self, *names: str) -> bool:
+        """Return True if all of the named arguments can be checked now."""
+        return all(self.is_known(self[name]) for name in names)
+
+    # --- problems
+
+    def refuse(self, parameter: str, expected: str, *got: Any, hint: str | None = None) -> None:
+        """Add a problem: "`parameter` must be <expected>, got <value>."; arguments as of :func:`invalid_argument`."""
+        self._problems.append(invalid_argument(parameter, expected, *got, hint=hint))
+
+    @contextmanager
+    def gather(self) -> Iterator[None]:
+        """Add the problems that a check of another module raises, and go on after the ``with`` block."""
+        try:
+            yield
+        except RingEventsConfigError as error:
+            self._add(error)
+
+    def _add(self, error: RingEventsConfigError) -> None:
+        self._problems.extend(error.problems or (error,))
+
+    # --- checks
+
+    def require(self, *names: str) -> None:
+        """Refuse None for arguments that the API makes optional and the operator does not."""
+        for name in names:
+            if self[name] is None:
+                self.refuse(name, "given", None)
+
+    def identifier(self, name: str, *, required: bool = True) -> None:
+        """Refuse what is not an id: a URL, a path, blank text, "None", or Jinja that was left over."""
+        value = self[name]
+        if (value is None and not required) or not self.is_known(value):
+            return
+        value = self._as_text(name, value)
+        if self.is_plain_text(name, "an id", value):
+            with self.gather():
+                validate_identifier(name, value)
+
+    def identifiers(self, name: str) -> None:
+        """Refuse what is not a list of ids; one id, which a mapped task group hands over, is a list of one."""
+        value = self[name]
+        if not self.is_known(value):
+            return
+        if isinstance(value, str):
+            value = [value]
+            self._replace(name, value)
+        if not isinstance(value, list) or not value:
+            self.refuse(name, "a list of at least one id", value)
+            return
+        for index, item in enumerate(value):
+            with self.gather():
+                validate_identifier(f"{name}[{index}]", item)
+            self.is_plain_text(f"{name}[{index}]", "an id", item)
+
+    def key(self, name: str, validate: Callable[[Any], None]) -> None:
+        """Refuse what is not a key, such as an idempotency key: as ids, but of any printable characters.
+
+        :param validate: raises the error for any other constraint.
+        """
+        value = self[name]
+        if value is None or not self.is_known(value):
+            return
+        value = self._as_text(name, value)
+        if self.is_plain_text(name, "a key", value):
+            with self.gather():
+                validate(value)
+
+    def is_plain_text(self, parameter: str, expected: str, value: Any) -> bool:
+        """Refuse the text "None", and Jinja that was left over, where they can only be a mistake of a template.
+
+        :param expected: the constraint, for the message.
+        :returns: False if the value was refused; True for other text, and for values that are no text.
+        """
+        if not isinstance(value, str):
+            return True
+        if value.strip() == "None":
+            self.refuse(parameter, expected, value, hint="A template has rendered None as text.")
+            return False
+        if self._rendered and any(part in value for part in _LEFT_OVER):
+            self.refuse(parameter, expected, value, hint="It still holds Jinja, which is rendered once only.")
+            return False
+        return True
+
+    def text(self, name: str) -> Any:
+        """Return text, also where native rendering made a number of it; other values are returned as they are."""
+        return self._as_text(name, self[name])
+
+    def number(self, name: str) -> Any:
+        """Return a number that may be given as text, as templates render it; other values are returned as they are."""
+        value = self[name]
+        if isinstance(value, str):
+            for read in (int, float):
+                try:
+                    value = read(value)
+                except ValueError:
+                    continue
+                self._replace(name, value)
+                break
+        return value
+
+    def duration(self, name: str) -> None:
+        """Refuse what is not a positive, finite number of seconds."""
+        value = self[name]
+        if not self.is_known(value):
+            return
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+            self.refuse(name, "a number of seconds greater than 0", value)
+
+    def switch(self, name: str) -> None:
+        """Refuse what is not True or False, nor the words of it that a template renders."""
+        value = self[name]
+        if isinstance(value, bool) or not self.is_known(value):
+            return
+        word = value.strip().lower() if isinstance(value, str) else None
+        if word in _SWITCH_WORDS:
+            self._replace(name, _SWITCH_WORDS[word])
+        else:
+            self.refuse(name, 'True or False, or a template of "true" or "false"', value)
+
+    def literal_switch(self, name: str) -> None:
+        """Refuse what is not True or False, templates included: it is read before anything is rendered."""
+        value = self[name]
+        if not isinstance(value, bool):
+            self.refuse(name, "True or False, which cannot be templated", value)
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """Return a mapping argument, empty where it is None or not known yet; refuse anything else."""
+        value = self[name]
+        if value is None or (not isinstance(value, Mapping) and not self.is_known(value)):
+            return {}
+        if isinstance(value, Mapping):
+            return dict(value)
+        self.refuse(name, f"a mapping, not {type(value).__name__}")  # the value may hold a password
+        return {}
+
+    def request(
+        self,
+        operation: str,
+        own: Any,
+        *,
+        attributes: str | None = None,
+        prefix: str = "",
+        allow_undocumented: Any = False,
+    ) -> dict[str, Any]:
+        """Check the attributes of a request, and return them in the form in which they are sent.
+
+        :param operation: the name of the endpoint.
+        :param own: the arguments that are attributes of the request, under the API's names; None: not given.
+        :param attributes: the name of the argument that holds further attributes.
+        :param prefix: the place of the attributes in an argument, for the messages.
+        :param allow_undocumented: accept attributes and values that the API does not document.
+        :returns: the attributes; empty if they are invalid or not known yet.
+        """
+        # 30 ms, more than all of the operators, and a DAG may have none of those that need it.
+        from airflow_provider_ringevents.client.validation.requests import validate_request
+
+        given = to_plain(own)
+        if attributes:
+            if not isinstance(self[attributes], Mapping) and not self.is_known(self[attributes]):
+                return {}
+            further = self.mapping(attributes)
+            given = {name: value for name, value in given.items() if value is not None}
+            for name in sorted(given.keys() & further.keys()):
+                self.refuse(f"{attributes}[{name!r}]", "left out where the argument of this attribute is given")
+            given = {**given, **further}
+        try:
+            return validate_request(operation, given, allow_undocumented=bool(allow_undocumented), known=self.is_known)
+        except RingEventsConfigError as error:
+            for problem in error.problems or (error,):
+                self._problems.append(_prefixed(problem, prefix) if prefix else problem)
+            return {}
+
+    def _as_text(self, name: str, value: Any) -> Any:
+        if self._rendered and self._is_native and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+            self._replace(name, value)
+        return value
+
+    def _replace(self, name: str, value: Any) -> None:
+        if self._rendered:
+            setattr(self._operator, name, value)
+
+
+class ArgumentsMixin:
+    """A mixin of operators and sensors that check their arguments when a DAG is parsed and when a task runs."""
+
+    switches: Sequence[str] = ()
+    """The arguments that are True or False and may be templated."""
+    literal_switches: Sequence[str] = ()
+    """The arguments that are True or False and may not."""
+
+    def check_arguments(self, arguments: Arguments) -> None:
+        """Check the arguments, as far as they are known; overridden by each class."""
+
+    def validate_literals(self) -> None:
+        """Check the arguments at the end of ``__init__``.
+
+        :raises InvalidArgumentError: with everything that is wrong and can be known while the DAG is parsed.
+        """
+        self._validate(rendered=False)
+
+    def validate_rendered(self) -> None:
+        """Check the arguments at the start of ``execute`` and make them plain values.
+
+        :raises InvalidArgumentError: with everything that is wrong.
+        """
+        self._validate(rendered=True)
+
+    def _validate(self, *, rendered: bool) -> None:
+        with Arguments(self, rendered=rendered) as arguments:  # type: ignore[arg-type] # mixed into an operator
+            for name in self.switches:
+                arguments.switch(name)
+            for name in self.literal_switches:
+                arguments.literal_switch(name)
+            self.check_arguments(arguments)
+
+
+def _prefixed(problem: RingEventsConfigError, prefix: str) -> RingEventsConfigError:
+    parameter = f"{prefix}.{problem.parameter}" if problem.parameter else prefix
+    return RingEventsConfigError(
+        f"{prefix}: {problem}", parameter=parameter, expected=problem.expected, got=problem.got
+    )
+
+
+def is_literal(value: Any, template_starts: Sequence[str] = _JINJA_STARTS) -> bool:
+    """Return True if a value holds no template and nothing that Airflow resolves when the task runs."""
+    if isinstance(value, str):
+        return not any(start in value for start in template_starts)
+    if isinstance(value, Mapping):
+        return all(is_literal(item, template_starts) for pair in value.items() for item in pair)
+    if isinstance(value, (list, tuple)):
+        return all(is_literal(item, template_starts) for item in value)
+    return not _is_resolved_later(value)
+
+
+def to_plain(value: Any) -> Any:
+    """Return the plain value of what Airflow or a template has handed over.
+
+    Lists for lazy sequences and tuples, dicts for mappings, numbers for ``Decimal`` and NumPy scalars; other values,
+    and those that are not resolved yet, are returned as they are.
+    """
+    if value is None or type(value) in (str, bool, int, float) or _is_resolved_later(value):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {to_plain(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+        return [to_plain(item) for item in value]
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        return to_plain(value.tolist())
+    if isinstance(value, Decimal):
+        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    return value
+
+
+def _is_resolved_later(value: Any) -> bool:
+    # XComArgs, mapped values, parameters of a DAG: what Airflow resolves when the task runs.
+    return hasattr(value, "resolve") or hasattr(value, "iter_references")
+
+
+def _template_starts(operator: BaseOperator) -> tuple[str, ...]:
+    dag = operator.get_dag() if operator.has_dag() else None
+    custom = getattr(dag, "jinja_environment_kwargs", None) or {}
+    return (*_JINJA_STARTS, *(custom[name] for name in _START_STRINGS if custom.get(name)))
+
+
+def _renders_native_objects(operator: BaseOperator) -> bool:
+    own = getattr(operator, "render_template_as_native_obj", None)
+    if own is not None:
+        return bool(own)
+    dag = operator.get_dag() if operator.has_dag() else None
+    return bool(getattr(dag, "render_template_as_native_obj", False))

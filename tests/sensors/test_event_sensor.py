@@ -253,7 +253,7 @@ class TestPage:
 def test_the_event_s_page_is_kept_once_a_session(emulator: Emulator, hours: Hours, event: Any) -> None:
     """It needs a call of Airflow: none for every poke."""
     hours.after(6 * POKE, lambda: setattr(event, "published", True))
-    with patch.object(EventLink, "keep", side_effect=EventLink.keep) as keep:
+    with patch.object(EventLink, "persist", side_effect=EventLink.persist) as keep:
         ended(task(emulator, event.id, condition="published", deferrable=False).to_end(), "success")
     assert polls(emulator) >= 6
     assert keep.call_count == 1

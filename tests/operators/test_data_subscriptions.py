@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 from airflow_harness import Result, Run
+from outcomes import succeeded
 
 from airflow_provider_ringevents.client.types import SIGNALS
 from airflow_provider_ringevents.operators.arguments import InvalidArgumentError
@@ -30,11 +31,6 @@ def task(emulator: Any, *, retries: int = 0, **arguments: Any) -> Run:
 
 def subscriptions(emulator: Any) -> list[Any]:
     return list(emulator.state.events[emulator.event_id].subscriptions)
-
-
-def succeeded(result: Result) -> Any:
-    assert result.state == "success", result.log_text
-    return result.xcom
 
 
 def refused(result: Result) -> str:

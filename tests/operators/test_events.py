@@ -12,6 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 from airflow_harness import Result, Run
 from airflow_harness.versions import AIRFLOW_VERSION, HAS_TASK_SDK
+from outcomes import succeeded
 from provisioning.harness import KINDS, OPERATORS, Harness, Hours
 
 from airflow_provider_ringevents.emulator import Emulator
@@ -38,11 +39,6 @@ def hours() -> Iterator[Hours]:
 def harness(hours: Hours) -> Iterator[Harness]:
     with Emulator(seed=1, clock=hours.now, registrations=3) as emulator:
         yield Harness(emulator, hours)
-
-
-def succeeded(result: Result) -> Any:
-    assert result.state == "success", result.log_text
-    return result.xcom
 
 
 def refused_at_parse(kind: str, harness: Harness, **arguments: Any) -> str:

@@ -9,6 +9,7 @@ from unittest.mock import patch
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 from airflow_harness import HAS_RETRY_POLICY, Result, Run
+from outcomes import succeeded
 from provisioning.harness import Hours
 
 from airflow_provider_ringevents.operators.magic_links import (
@@ -49,11 +50,6 @@ def links(emulator: Any, ticket: Any) -> dict[str, str]:
     found = list(emulator.state.ticket_links(ticket))
     assert len({link.email.lower() for link in found}) == len(found)
     return {link.email: link.id for link in found}
-
-
-def succeeded(result: Result) -> Any:
-    assert result.state == "success", result.log_text
-    return result.xcom
 
 
 def told(result: Result, state: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 from airflow_harness import Result, Run
+from outcomes import succeeded
 
 from airflow_provider_ringevents.client import Client, endpoints
 from airflow_provider_ringevents.operators.registrations import RingEventsUpdateRegistrationOperator
@@ -32,11 +33,6 @@ def task(emulator: Any, id: str, *, retries: int = 0, **arguments: Any) -> Run:
 def there(emulator: Any, registration_id: str) -> Any:
     with Client(emulator.url, emulator.api_key) as client:
         return client.send(endpoints.get_registration(registration_id))["data"]["attributes"]["metadata"]
-
-
-def succeeded(result: Result) -> Any:
-    assert result.state == "success", result.log_text
-    return result.xcom
 
 
 def refused(result: Result) -> str:

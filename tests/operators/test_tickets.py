@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 from airflow_harness import Result, Run
+from outcomes import succeeded
 
 from airflow_provider_ringevents.operators.arguments import InvalidArgumentError
 from airflow_provider_ringevents.operators.tickets import RingEventsCreateTicketOperator
@@ -25,11 +26,6 @@ def task(emulator: Any, event: Any, *, retries: int = 0, **arguments: Any) -> Ru
         connections={"ringevents_default": emulator.connection()},
         retries=retries,
     )
-
-
-def succeeded(result: Result) -> Any:
-    assert result.state == "success", result.log_text
-    return result.xcom
 
 
 def refused(result: Result) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from outcomes import failed, succeeded
 
 from airflow_provider_ringevents.emulator import Emulator
 from airflow_provider_ringevents.emulator.backend.store import Store
@@ -16,7 +17,6 @@ from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
 from airflow_provider_ringevents.provisioning.event_lookup import EventLookup
 from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger
-from provisioning.checks import failed, succeeded
 from provisioning.harness import Harness, Hours
 
 EVENTS = "/v1/organizations/*/events"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run
+from outcomes import failed, succeeded
 
 from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
-from provisioning.checks import failed, succeeded
 from provisioning.harness import KINDS, OPERATORS, Harness
 
 EVENTS = "/v1/organizations/*/events"

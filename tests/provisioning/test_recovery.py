@@ -7,12 +7,12 @@ from unittest.mock import patch
 
 import pytest
 from airflow_harness import HAS_STATE_STORE, WorkerKilled
+from outcomes import failed, succeeded
 
 from airflow_provider_ringevents.operators import _event_creation
 from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
 from airflow_provider_ringevents.provisioning.idempotent_create import LOOKUP_DELAYS
 from airflow_provider_ringevents.provisioning.request_journal import RequestJournal
-from provisioning.checks import failed, succeeded
 from provisioning.fault_matrix import dying
 from provisioning.harness import KINDS, Harness
 

@@ -1,4 +1,4 @@
-"""How a task must have ended."""
+"""Assertions on the outcome of a task."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from airflow_harness import Result
 
 
 def failed(result: Result, *words: str) -> None:
-    """The task has failed, without retries, and said why."""
+    """Assert that the task has failed without retries, with an error that contains all words."""
     assert result.state == "failed", result.log_text
     assert isinstance(result.exception, AirflowFailException)
     for word in words:
         assert word in str(result.exception)
 
 
-def succeeded(result: Result) -> dict[str, Any]:
-    """The task has succeeded; gives its event."""
+def succeeded(result: Result) -> Any:
+    """Assert that the task has succeeded; return its XCom."""
     assert result.state == "success", result.log_text
-    event: dict[str, Any] = result.xcom
-    return event
+    return result.xcom

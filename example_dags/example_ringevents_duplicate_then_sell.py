@@ -1,14 +1,14 @@
 """Copy an event, give the copy a ticket, and make personal links for its guests.
 
 Last year's event is copied with a new name and new times. The copy gets a ticket, and each guest a magic link of that
-ticket, which lets the guest in. The links stay with the service: of them only the ids go through XCom.
+ticket, which lets the guest in. The links stay with the service: only their ids are in XCom.
 
-A retry, or clearing a task, makes no second copy and no second link. A ticket is another matter: the API gives it
-nothing to be known again by, so its task has no retries. A second run with the same ``edition`` finds the copy that is
-there, and makes another ticket.
+A retry, or clearing a task, creates no second copy and no second link. Tickets have no identity in the API, so the task
+that creates one has no retries. A second run with the same ``edition`` finds the existing copy, and creates another
+ticket.
 
-It needs one Airflow connection of type ``ringevents``. The guests are a param here, and params can be read by everybody
-who sees the DAG: where that is too many, let a task read them from where they are kept.
+It needs one Airflow connection of type ``ringevents``. The guests are a param here, and everybody who sees the
+DAG can read its params: if that is too many people, let a task read the guests from their source.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ with DAG(
     params={
         "event_id": Param(type="string", minLength=1, title="Event", description="Id of the event to copy."),
         "edition": Param(
-            type="string", minLength=1, title="Edition", description="Names the copy: there is one for each edition."
+            type="string", minLength=1, title="Edition", description="Identifies the copy: one for each edition."
         ),
         "copy_name": Param(type="string", minLength=1, title="Name of the copy"),
         "starts": Param(type="string", format="date-time", title="Start of the copy"),
@@ -77,10 +77,10 @@ with DAG(
         task_id="create_ticket",
         event_id="{{ ti.xcom_pull('copy_event')['id'] }}",
         name="{{ params.ticket }}",
-        # A param as it is: Jinja would make text of the number. Airflow 3.1 cannot store it without its default.
+        # Jinja would turn the number into text. Airflow 3.1 cannot serialize a param without its default.
         price=dag.param("price", 0),
         ringevents_conn_id="{{ params.ringevents_conn_id }}",
-        # A try that broke off may have made the ticket all the same, and nothing would tell the next one.
+        # An interrupted try may have created the ticket, and the next one could not know.
         retries=0,
     )
     # [END howto_create_ticket]

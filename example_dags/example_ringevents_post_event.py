@@ -3,8 +3,8 @@
 The DAG waits in the triggerer until two hours after the event's end, however often the end is moved meanwhile, and then
 exports several reports: a mapped task for each, a file for each at ``<destination>/<event id>/<report type>.csv``.
 
-It needs one Airflow connection of type ``ringevents``. Start it when the event has been made, by hand or from the DAG
-that makes events; it may wait for months.
+It needs one Airflow connection of type ``ringevents``. Start it when the event has been created, by hand or from the
+DAG that creates events; it may wait for months.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ with DAG(
         offset=timedelta(hours=2),
         ringevents_conn_id="{{ params.ringevents_conn_id }}",
         deferrable=True,
-        # Airflow's own default is a week, and events are made long before.
+        # Airflow's default is a week, and events are created long before.
         timeout=timedelta(days=365).total_seconds(),
     )
     # [END howto_event_sensor_ended]

@@ -1,12 +1,12 @@
 """Provision a series of webinars from rows.
 
-The rows of a spreadsheet become events made from one template: a mapped task for each row. Each row's id is the key of
-its event, so that a row does not become two events: not by a retry, and not by a second run with the same rows. A run
-with more rows adds the new ones alone.
+The rows of a spreadsheet become events made from one template: a mapped task for each row. Each row's id is the
+idempotency key of its event, so that neither a retry nor a second run with the same rows creates a second event. A run
+with more rows creates only the new ones.
 
 It needs one Airflow connection of type ``ringevents``, with ``organization_id`` in its extra or as a param. The rows
-are a param here; in a DAG of your own, ``read_rows`` reads your sheet, your table or your file. The DAG does not ask
-the service to publish the events: that is left to somebody who has looked at them.
+are a param here; in your own DAG, ``read_rows`` reads your sheet, table or file. The DAG does not publish the events:
+somebody should review them first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ROW = {
 # [START howto_rows_to_events]
 @task
 def read_rows() -> list[dict[str, Any]]:
-    """The arguments of one event for each row."""
+    """Return the arguments of one event for each row."""
     params = get_current_context()["params"]
     rows = params["rows"]
     repeated = [row_id for row_id, count in Counter(row["id"] for row in rows).items() if count > 1]
@@ -39,10 +39,10 @@ def read_rows() -> list[dict[str, Any]]:
     return [
         {
             "name": row["name"],
-            # Without an offset they are local in the timezone.
+            # Times without an offset are local in the timezone.
             "time_start": row["starts"],
             "time_end": row["ends"],
-            # The sheet's own name in front, so that row 7 of another sheet is another event.
+            # The prefix distinguishes row 7 of this sheet from row 7 of another one.
             "idempotency_key": f"{params['series']}/{row['id']}",
         }
         for row in rows
@@ -52,9 +52,9 @@ def read_rows() -> list[dict[str, Any]]:
 # [END howto_rows_to_events]
 
 
-@task(multiple_outputs=False)  # one XCom for each key, which a dict means otherwise: Airflow 3.0 takes no slash in it
+@task(multiple_outputs=False)  # Airflow 3.0 accepts no slash in the keys of several XComs
 def ids_by_row(arguments: list[dict[str, Any]], events: list[dict[str, Any]]) -> dict[str, str]:
-    """Which event stands for which key, to be written back to the sheet."""
+    """Return the event id of each idempotency key, to be written back to the sheet."""
     return {row["idempotency_key"]: event["id"] for row, event in zip(arguments, events, strict=True)}
 
 
@@ -102,7 +102,7 @@ with DAG(
         retry_delay=timedelta(minutes=2),
         # Names the mapped tasks in the UI.
         map_index_template="{{ task.name }}",
-        # So many events are made at once.
+        # The number of events that are created at the same time.
         max_active_tis_per_dag=4,
     ).expand_kwargs(rows)
     # [END howto_create_event_from_template_mapped]

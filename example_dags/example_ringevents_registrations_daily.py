@@ -1,12 +1,12 @@
 """Yesterday's new registrations of every event, as a file for each event and day.
 
-Each morning the DAG lists the organization's events and exports of each the registrations that were created in the
-run's data interval, to ``<destination>/<day>/<event id>.csv.gz``. The days fit together without a gap and without a row
-twice, and a run that is repeated writes the same rows: the time of creation does not move.
+Each morning the DAG lists the organization's events and exports, for each event, the registrations that were created
+in the run's data interval, to ``<destination>/<day>/<event id>.csv.gz``. The days have no gap and no overlap, and a
+repeated run writes the same rows, since the time of creation does not change.
 
 It needs one Airflow connection of type ``ringevents``, with ``organization_id`` in its extra or as a param.
 
-Only ids go through XCom: a whole list of events in an XCom would fill the metadata database.
+Only ids are in XCom: a whole list of events would fill the metadata database.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from airflow_provider_ringevents.transfers.collection_to_object_storage import (
 
 @task
 def list_events() -> list[str]:
-    """The ids of the organization's events."""
+    """Return the ids of the organization's events."""
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 
     params = get_current_context()["params"]
@@ -66,7 +66,7 @@ with DAG(
         retry_delay=timedelta(minutes=2),
         # Names the mapped tasks in the UI.
         map_index_template="{{ task.parent_id }}",
-        # Each reads up to four pages at a time: so many tasks at once are gentle on the API.
+        # Each task reads up to four pages at a time, so this limits the load of the API.
         max_active_tis_per_dag=4,
     ).expand(parent_id=list_events())
     # [END howto_collection_to_object_storage]

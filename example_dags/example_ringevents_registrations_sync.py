@@ -1,9 +1,8 @@
 """Export registrations as soon as they arrive or change. Needs Airflow 3.
 
-A watcher in the triggerer looks every minute which registrations of an event are new or have changed. When there are
-some, a run starts and writes what has changed into object storage, as gzipped JSON Lines. When nothing changes, nothing
-runs. Load the files with an upsert by ``id``: a registration that changes twice is in two of them, and the second in
-which one window ends may be in the next one, too.
+A watcher in the triggerer polls every minute for new and changed registrations of an event. When there are some, a run
+starts and writes them into object storage, as gzipped JSON Lines. Without changes nothing runs. Load the files with an
+upsert by ``id``: a registration that changes twice is in two of them, and windows overlap by up to a second.
 
 It needs one Airflow connection of type ``ringevents``, and the id of your event in ``EVENT_ID`` below or in the
 environment variable ``RINGEVENTS_EVENT_ID``. To start it by hand, give ``start`` and ``end``.
@@ -42,7 +41,7 @@ with DAG(
     schedule=[registrations],
     start_date=datetime(2026, 1, 1),
     catchup=False,
-    # One after the other: a later file never holds older rows than an earlier one.
+    # One run at a time: a later file never holds older rows than an earlier one.
     max_active_runs=1,
     tags=["example", "ringevents", "registrations"],
     doc_md=__doc__,
@@ -62,7 +61,7 @@ with DAG(
     # [START howto_changed_window]
     @task(multiple_outputs=True)
     def changed_window(triggering_asset_events: Any = None, params: Any = None) -> dict[str, str]:
-        """The least start and the greatest end: one run may stand for several events."""
+        """Return the earliest start and the latest end of all events that started the run."""
         asset_events = [event for events in triggering_asset_events.values() for event in events]
         changes = [event.extra["payload"] for event in asset_events if "payload" in event.extra]
         if changes:

@@ -1,6 +1,6 @@
 """Export one report of an event into object storage.
 
-The DAG asks RingCentral Events for a report, waits in the triggerer until it is ready (no worker slot is held), and
+The DAG creates a report in RingCentral Events, waits in the triggerer until it is ready (no worker slot is held), and
 publishes the file: whole and verified, or not at all. A run that is repeated replaces the file.
 
 It needs one Airflow connection of type ``ringevents``. Start it from the form, or from the command line::
@@ -50,7 +50,7 @@ with DAG(
         destination="{{ params.destination }}/{{ params.report_type }}-{{ params.event_id }}.csv",
         ringevents_conn_id="{{ params.ringevents_conn_id }}",
         deferrable=True,
-        # A retry takes up the report that an earlier try has asked for.
+        # A retry resumes the report that an earlier try created.
         retries=3,
         retry_delay=timedelta(minutes=2),
     )

@@ -7,7 +7,7 @@ reports of each: one mapped task for each event and report type, a file for each
 It needs one Airflow connection of type ``ringevents``, with ``organization_id`` in its extra or as a param. For another
 window, start it by hand with ``ended_from`` and ``ended_before``.
 
-Only ids go through XCom: no names and no e-mail addresses.
+Only ids are in XCom, no names and no e-mail addresses.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from airflow_provider_ringevents.transfers.report_to_object_storage import RingE
 
 
 def _window(params: dict[str, Any], run_at: datetime) -> tuple[datetime, datetime]:
-    """The half-open window: as the params say, else the 24 hours before the run's time."""
+    """Return the half-open window of the params, or the 24 hours before the run's time."""
     from airflow_provider_ringevents.client.validation.datetimes import to_utc
 
     until = to_utc("ended_before", params["ended_before"] or run_at, None)
@@ -35,18 +35,18 @@ def _window(params: dict[str, Any], run_at: datetime) -> tuple[datetime, datetim
 # [START howto_list_ended_events]
 @task
 def list_exports() -> list[dict[str, str]]:
-    """One pair of event id and report type for each export to make."""
+    """Return one pair of event id and report type for each export."""
     from airflow_provider_ringevents.client.validation.datetimes import parse_timestamp
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 
     context = get_current_context()
     params = context["params"]
-    # Airflow 3 starts a run by hand without a data interval, if so asked.
+    # A manual run of Airflow 3 may have no data interval.
     since, until = _window(params, context.get("data_interval_end") or context["dag_run"].run_after)
     with RingEventsHook(params["ringevents_conn_id"]) as hook:
         ended = []
         for event in hook.list_events(params["organization_id"]):
-            # The end may lack an offset: it is local to the event's own time zone then.
+            # An end without an offset is local in the event's time zone.
             end = parse_timestamp(event.get("timeEnd"), event.get("timezone"))
             if end is not None and since <= end < until:
                 ended.append(event["id"])
@@ -72,7 +72,7 @@ with DAG(
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
-    # So many at once ask or download. Tasks that wait in the triggerer do not count here; for max_active_tis_per_dag
+    # Limits the tasks that create or download reports. Deferred tasks do not count here; for max_active_tis_per_dag
     # they do from Airflow 3.2 on.
     max_active_tasks=4,
     tags=["example", "ringevents", "report"],

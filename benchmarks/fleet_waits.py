@@ -83,7 +83,7 @@ def ours_alone() -> Make:
     """The same, but a 429 is no matter to the others."""
     from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 
-    AsyncRateLimiter.answered = lambda *_: None  # type: ignore[method-assign]
+    AsyncRateLimiter.record_response = lambda *_: None  # type: ignore[method-assign]
     return ours()
 
 

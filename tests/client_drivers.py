@@ -14,7 +14,7 @@ from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 
 KEY = "canary-key-8f2e1b"
-AT_ONCE = RetryPolicy(base=0.0)
+AT_ONCE = RetryPolicy(initial_delay=0.0)
 """Retries as always, without the pauses."""
 
 
@@ -22,7 +22,7 @@ AT_ONCE = RetryPolicy(base=0.0)
 class Fetched:
     """What a download gave, also when it ended with an error."""
 
-    plan: DownloadState
+    state: DownloadState
     content: bytes
 
 
@@ -54,7 +54,7 @@ class SyncDriver:
         blocks = into if into is not None else []
         with self.client() as client, client.download(call) as download:
             blocks.extend(download)
-            return Fetched(download.plan, b"".join(blocks))
+            return Fetched(download.state, b"".join(blocks))
 
 
 class AsyncDriver(SyncDriver):
@@ -92,7 +92,7 @@ class AsyncDriver(SyncDriver):
             async with self.client() as client, client.download(call) as download:
                 async for block in download:
                     blocks.append(block)
-                return Fetched(download.plan, b"".join(blocks))
+                return Fetched(download.state, b"".join(blocks))
 
         return _run(run())
 

@@ -77,16 +77,13 @@ class Searched:
         return next(iter(event.tickets.values())).id
 
     def run(
-        self, make: Callable[[], Any], state: str = "success", only_triggerer: bool = False, **options: Any
+        self, make: Callable[[], Any], state: str = "success", **options: Any
     ) -> Result:
-        """One task to its end, and the search.
-
-        :param only_triggerer: its requests go through aiohttp, which logs none of them for debugging.
-        """
+        """One task to its end, and the search."""
         result = Run(make, connections={"ringevents_default": self.emulator.connection_json()}, **options).to_end()
         assert result.state == state, result.log_text
         assert "HTTP Request" in result.log_text, "the HTTP libraries' log was on"
-        assert only_triggerer or "send_request_headers" in result.log_text, "down to their debugging"
+        assert "send_request_headers" in result.log_text, "down to their debugging"
         told = self.lineage.text if self.lineage is not None else ""
         ended = '"COMPLETE"' if state == "success" else '"FAIL"'
         assert (ended in told) == HAS_OPENLINEAGE
@@ -222,7 +219,7 @@ def test_sensors_that_fail(searched: Searched, deferrable: bool, status: int, se
         return RingEventsEventSensor(event_id="e", condition="published", **common)
 
     searched.echo(status, None)
-    assert "***" in str(searched.run(make, "failed", only_triggerer=deferrable).exception)
+    assert "***" in str(searched.run(make, "failed").exception)
 
 
 # --- the search

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from typing import Any, Self
 
 from airflow_provider_ringevents.client import Client
-from airflow_provider_ringevents.client.client import Download
+from airflow_provider_ringevents.client.downloads.download import Download
 from airflow_provider_ringevents.client.endpoints import Call, list_organizations
 from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.pagination import Page
@@ -36,9 +36,9 @@ class ObservedClient(Client):
 
     listener = ProgressListener()
 
-    def _answer(self, call: Call, response: Any, body: bytes) -> Envelope:
+    def _parse(self, call: Call, response: Any, body: bytes) -> Envelope:
         self.listener.on_response(response.headers.get("Date"))
-        return super()._answer(call, response, body)
+        return super()._parse(call, response, body)
 
     def pages(
         self, call: Call, *, per_page: int | None = None, concurrency: int | None = None
@@ -62,14 +62,14 @@ class _ObservedDownload(Download):
     def __init__(self, download: Download, listener: ProgressListener) -> None:
         self._download = download
         self._listener = listener
-        self.plan = download.plan
+        self.state = download.state
 
     def close(self) -> None:
         self._download.close()
 
     def __iter__(self) -> Iterator[bytes]:
         for block in self._download:
-            self._listener.on_bytes(self.plan.received, self.plan.size)
+            self._listener.on_bytes(self.state.received, self.state.size)
             yield block
 
 

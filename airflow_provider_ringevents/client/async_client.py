@@ -1,40 +1,33 @@
-"""``AsyncClient``: the asynchronous driver, for triggers. Decides nothing that ``Client`` does not decide alike."""
+"""``AsyncClient``: the asynchronous driver, for triggers. Its decisions are those of ``Client``."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
 from tenacity import AsyncRetrying
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.async_transport import open_transport
-from airflow_provider_ringevents.client.base_client import (
-    HTTP_ERRORS,
-    BaseClient,
-    BoundedBodyReader,
-    ChunkBuffer,
-    OnRetry,
-    ssl_context,
-)
+from airflow_provider_ringevents.client.base_client import BaseClient, OnRetry
+from airflow_provider_ringevents.client.downloads.download import AsyncDownload
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
-from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.pagination import Page, PaginationPlan
+from airflow_provider_ringevents.client.transport.http import HTTP_ERRORS, AsyncHttpClient, HttpResponse, open_client
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
-from airflow_provider_ringevents.client.transport.responses import Envelope
+from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 
 
 class AsyncClient(BaseClient):
-    """Speaks with the Events API from one event loop. Arguments as :class:`ClientCore`.
+    """An asynchronous client of the Events API, for one event loop. Arguments as :class:`BaseClient`.
 
-    :ivar gate: lets its requests start; may be replaced before the first one, so that clients share it.
+    :ivar rate_limiter: limits its requests; may be replaced before the first one, so that clients share it.
     """
+
+    _http: AsyncHttpClient
 
     def __init__(
         self,
@@ -45,11 +38,8 @@ class AsyncClient(BaseClient):
         **settings: Any,
     ) -> None:
         super().__init__(base_url, api_key, policy=policy, **settings)
-        self._http = self._opened_with(httpx.AsyncClient, self._http_options())
-        self._transport = open_transport(
-            self._http, proxy=self.settings.proxy, verify=ssl_context(self.settings.verify)
-        )
-        self.gate = AsyncRateLimiter(self.settings.rate_limit)
+        self._http = open_client(AsyncHttpClient, **self._http_options())
+        self.rate_limiter = AsyncRateLimiter(self.settings.rate_limit)
 
     async def __aenter__(self) -> Self:
         return self
@@ -61,61 +51,63 @@ class AsyncClient(BaseClient):
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._transport.aclose()
         await self._http.aclose()
 
     async def send(self, call: Call, *, max_attempts: int | None = None, on_retry: OnRetry | None = None) -> Envelope:
         """Send a call, as :meth:`Client.send`."""
         if max_attempts == 1:
             return await self._send_once(call)
-        arguments = self.policy.tenacity(repeatable=call.repeatable, max_attempts=max_attempts, on_retry=on_retry)
+        arguments = self.policy.tenacity_kwargs(
+            idempotent=call.idempotent, max_attempts=max_attempts, on_retry=on_retry
+        )
         return await AsyncRetrying(**arguments)(self._send_once, call)
 
     async def _send_once(self, call: Call) -> Envelope:
-        request = self._request(call)
-        async with self.gate as started:
+        request = self._build_request(call)
+        async with self.rate_limiter as started:
             try:
-                response = await self._transport.handle_async_request(request)
+                response = await self._http.send(request, stream=True)
                 try:
                     body = await self._read(call, response)
                 finally:
                     await response.aclose()
             except HTTP_ERRORS as error:
-                raise self._transport_error(call, error) from error
-            self.gate.answered(started, response.status_code, response.headers)
-        return self._answer(call, response, body)
+                raise self.to_transport_error(call, error) from error
+            self.rate_limiter.record_response(started, response.status_code, response.headers)
+        return self._parse(call, response, body)
 
     @staticmethod
-    async def _read(call: Call, response: httpx.Response) -> bytes:
-        body = BoundedBodyReader(call, response)
+    async def _read(call: Call, response: HttpResponse) -> bytes:
+        body = BoundedBodyReader(call, response.status_code, response.headers)
         async for part in response.aiter_raw():
             if not body.add(part):
                 break
-        return body.joined()
+        return body.getvalue()
 
     # --- lists
 
     async def pages(
         self, call: Call, *, per_page: int | None = None, first_attempts: int | None = None
     ) -> AsyncIterator[Page]:
-        """Read a list page by page, in order, one request at a time; otherwise as :meth:`Client.pages`.
+        """Yield a list page by page, in order, one request at a time; otherwise as :meth:`Client.pages`.
 
-        :param first_attempts: requests at most for the first page; default: the client's ``max_attempts``. Who asks
-            again anyhow gives 1, so that an outage is not multiplied.
+        :param first_attempts: the most requests for the first page; default: the client's ``max_attempts``. Callers
+            that poll pass 1, so that retries do not multiply the load of an outage.
         """
-        first, asked = self._first_page(call, per_page)
-        page = Page.of(await self.send(first, max_attempts=first_attempts), 1, operation=call.operation)
+        first, requested = self._first_page(call, per_page)
+        envelope = await self.send(first, max_attempts=first_attempts)
+        page = Page.from_envelope(envelope, 1, operation=call.operation)
         yield page
-        plan = PaginationPlan.after(page, asked)
+        plan = PaginationPlan.from_first_page(page, requested)
         seen: set[str] = set()
         while following := self._next_page(first, page, plan, seen):
-            page = Page.of(await self.send(following), page.number + 1, operation=call.operation)
+            page = Page.from_envelope(await self.send(following), page.number + 1, operation=call.operation)
             yield page
 
     async def items(
         self, call: Call, *, per_page: int | None = None, first_attempts: int | None = None
     ) -> AsyncIterator[dict[str, Any]]:
-        """The resources of a list, in order; arguments as :meth:`pages`."""
+        """Yield the resources of a list, in order; arguments as :meth:`pages`."""
         async for page in self.pages(call, per_page=per_page, first_attempts=first_attempts):
             for item in page.items:
                 yield item
@@ -125,80 +117,24 @@ class AsyncClient(BaseClient):
     @asynccontextmanager
     async def download(self, call: Call) -> AsyncIterator[AsyncDownload]:
         """Open the file that a call leads to, as :meth:`Client.download`."""
-        plan = DownloadState(call, self.settings.base_url)
-        download = AsyncDownload(self, plan, await self._open_file(plan))
+        download = await AsyncDownload(self, call).open()
         try:
             yield download
         finally:
             await download.aclose()
 
-    async def _open_file(self, plan: DownloadState) -> httpx.Response:
-        while True:
-            if wanted := plan.wants_link:
-                plan.link_from(await self.send(wanted))
-            try:
-                retrying = AsyncRetrying(**self.policy.tenacity(repeatable=True))
-                response: httpx.Response = await retrying(self._file_head, plan)
-            except RingEventsError as error:
-                plan.refused(error)
-                continue
-            try:
-                if plan.answered(response.status_code, response.headers):
-                    return response
-            except BaseException:
-                await response.aclose()
-                raise
-            await response.aclose()
-
-    async def _file_head(self, plan: DownloadState) -> httpx.Response:
-        request = self._file_request(self._http, plan)
-        await self.gate.turn()
+    async def request_file(self, state: DownloadState) -> HttpResponse:
+        """Send the next request of a download, as :meth:`Client.request_file`."""
+        request = self._build_file_request(state)
+        await self.rate_limiter.acquire()
         try:
             response = await self._http.send(request, stream=True)
             if not response.is_error:
                 return response
             try:
-                body = await self._read(plan.call, response)
+                body = await self._read(state.call, response)
             finally:
                 await response.aclose()
         except HTTP_ERRORS as error:
-            raise self._transport_error(plan.call, error) from error
-        raise self._file_error(plan.call, response, body)
-
-
-class AsyncDownload:
-    """A file on its way, as :class:`~airflow_provider_ringevents.client.client.Download`."""
-
-    def __init__(self, client: AsyncClient, plan: DownloadState, response: httpx.Response) -> None:
-        self._client = client
-        self.plan = plan
-        self._response = response
-
-    async def aclose(self) -> None:
-        """Drop the connection."""
-        await self._response.aclose()
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The file, block by block; errors as the synchronous form."""
-        plan = self.plan
-        while True:
-            blocks, failure = ChunkBuffer(), None
-            try:
-                async for part in self._response.aiter_raw():
-                    for piece in plan.unpacked(part):
-                        if block := blocks.add(piece):
-                            plan.took(block)
-                            yield block
-            except HTTP_ERRORS as error:
-                failure = self._client._transport_error(plan.call, error)
-            # What came before a cut is part of the file, too.
-            if block := blocks.rest():
-                plan.took(block)
-                yield block
-            if failure is None:
-                plan.ended(self._response.num_bytes_downloaded)
-                return
-            await self._response.aclose()
-            plan.cut(failure)
-            await asyncio.sleep(self._client.policy.backoff(plan.resumes))
-            self._response = await self._client._open_file(plan)
+            raise self.to_transport_error(state.call, error) from error
+        raise self._file_error(state.call, response, body)

@@ -1,4 +1,4 @@
-"""A list read whole although it changes meanwhile: what decides that something is not there must not miss it."""
+"""Consistent listing: a list read whole although it changes meanwhile, to decide that a resource does not exist."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_PASSES: Final = 3
-"""Times that a list is read which changes meanwhile: a row may slip from a page unread to one that was read."""
+"""The most readings of a list that changes meanwhile: a row may slip from an unread page to one that was read."""
 
 
 def list_consistently(client: Client, call: Call, *, per_page: int | None = None) -> list[dict[str, Any]]:
-    """All rows of a list, each once.
+    """Return all rows of a list, each once.
 
-    Read again where the counts of its pages show that it has changed; of what never holds still, all that was seen.
+    The list is read again where the counts of its pages show that it has changed; if it keeps changing, all rows of all
+    readings are returned.
 
-    :param per_page: rows asked for in a page; default: the client's.
-    :raises RingEventsError: as the client raises.
+    :param per_page: rows per page; default: the client's.
+    :raises RingEventsError: a page could not be read.
     """
     rows: dict[str, dict[str, Any]] = {}
     for reading in range(1, MAX_PASSES + 1):

@@ -1,6 +1,7 @@
-"""Every documented operation as a pure function that returns a :class:`Call`: what to send, nothing sent.
+"""The documented operations, each a function that returns the :class:`Call` to send and sends nothing.
 
-The functions are named as the hook's methods. Ids become one quoted path segment each, so no id can change the path.
+The functions have the names of the hook's methods. Each id becomes one quoted path segment, so that none can change the
+path.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER, FilterLike
-from airflow_provider_ringevents.client.transport.retry import REPEATABLE_METHODS
+from airflow_provider_ringevents.client.transport.retry import IDEMPOTENT_METHODS
 from airflow_provider_ringevents.client.types import REPORT_TYPES, REPORT_VERSIONS, validate_choice
 from airflow_provider_ringevents.client.validation.identifiers import quote_segment
 from airflow_provider_ringevents.contract._generated import OPERATIONS
@@ -23,13 +24,13 @@ _PLACEHOLDER: Final = re.compile(r"\{\w+\}")
 class Call:
     """One request of the API.
 
-    :ivar operation: the name of the function that made it.
+    :ivar operation: the name of the function that builds it.
     :ivar method: the HTTP method.
     :ivar path: the quoted path, from ``/v1``.
     :ivar params: query parameters.
-    :ivar body: what is sent as JSON, if anything.
-    :ivar paged: a list that understands ``page`` and ``perPage``.
-    :ivar link: for a download: the call whose answer's ``url`` leads to the same file.
+    :ivar body: the JSON object to send, if there is one.
+    :ivar paged: it is a list that supports ``page`` and ``perPage``.
+    :ivar link_call: for a download: the call whose response holds a ``url`` that leads to the same file.
     """
 
     operation: str
@@ -38,23 +39,23 @@ class Call:
     params: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     paged: bool = False
-    link: Call | None = None
+    link_call: Call | None = None
 
     @property
-    def repeatable(self) -> bool:
-        """Sending it twice is the same as sending it once."""
-        return self.method in REPEATABLE_METHODS
+    def idempotent(self) -> bool:
+        """Return whether sending it twice has the effect of sending it once."""
+        return self.method in IDEMPOTENT_METHODS
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What is sent that no message repeats, even where the service echoes it: an event's password."""
+        """Return the values that no message may repeat, even where the service echoes them: an event's password."""
         data = (self.body or {}).get("data")
         attributes = data.get("attributes") if isinstance(data, Mapping) else None
         password = attributes.get("password") if isinstance(attributes, Mapping) else None
         return (password,) if isinstance(password, str) and password else ()
 
     def with_params(self, **params: str | int) -> Call:
-        """The same call with more query parameters."""
+        """Return a copy with more query parameters."""
         return replace(self, params={**self.params, **{name: str(value) for name, value in params.items()}})
 
 
@@ -181,7 +182,7 @@ def get_report(report_id: str) -> Call:
 
 def download_report(report_id: str) -> Call:
     """``GET /v1/reports/{reportId}/download``: the file, or a redirect to it"""
-    return replace(_call("download_report", report_id=report_id), link=get_report(report_id))
+    return replace(_call("download_report", report_id=report_id), link_call=get_report(report_id))
 
 
 # --- the rooms of an event

@@ -1,4 +1,4 @@
-"""Page numbers, links and counts -> what to ask next. Pure."""
+"""Pagination: from page numbers, links and counts to the next request."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 from airflow_provider_ringevents.client.errors import RingEventsTransportError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_MOST_ROWS = 2**53
-"""A count beyond this counts nothing."""
+_MAX_ROWS = 2**53
+"""A larger ``meta.count`` is taken for garbage."""
 
 
 def url_origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of a URL, with the scheme's own port filled in.
+    """Return scheme, host and port of a URL, with the scheme's default port filled in.
 
-    :raises ValueError: it is no URL.
+    :raises ValueError: it is not a URL.
     """
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
@@ -40,7 +40,7 @@ class Page:
 
     :ivar number: from 1.
     :ivar items: the resources, each a flat dict with ``id``.
-    :ivar count: ``meta.count``, how many rows the service says there are in all, if it says so.
+    :ivar count: ``meta.count``, the number of rows in all, if the service sends it.
     :ivar next_link: ``links.next``, if there is one.
     """
 
@@ -50,10 +50,10 @@ class Page:
     next_link: str | None
 
     @classmethod
-    def of(cls, envelope: Mapping[str, Any], number: int, *, operation: str) -> Page:
-        """Read a page from an answer.
+    def from_envelope(cls, envelope: Mapping[str, Any], number: int, *, operation: str) -> Page:
+        """Read a page from a response.
 
-        :raises RingEventsTransportError: the answer is no list as the API documents them.
+        :raises RingEventsTransportError: it is not a list as the API documents them.
         """
         data = envelope.get("data")
         if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
@@ -62,7 +62,7 @@ class Page:
             )
         meta, links = envelope.get("meta"), envelope.get("links")
         count = meta.get("count") if isinstance(meta, Mapping) else None
-        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MOST_ROWS:
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MAX_ROWS:
             count = None
         next_link = links.get("next") if isinstance(links, Mapping) else None
         return cls(
@@ -75,10 +75,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class PaginationPlan:
-    """What the first page tells about the others.
+    """The pages of a list, as derived from the first one.
 
-    :ivar per_page: the page size to ask for: a server that gave fewer rows than asked while it has more is believed,
-        and so is one that gave more.
+    :ivar per_page: the page size to request: that of the first page, where the server sent fewer rows than requested
+        although it has more, or sent more.
     :ivar last: the number of the last page that is known to exist.
     """
 
@@ -86,22 +86,22 @@ class PaginationPlan:
     last: int
 
     @classmethod
-    def after(cls, first: Page, asked: int) -> PaginationPlan | None:
-        """Plan from ``meta.count``; None where it is missing or cannot be right: then links are followed."""
+    def from_first_page(cls, first: Page, requested: int) -> PaginationPlan | None:
+        """Plan from ``meta.count``; None where it is missing or implausible, so that links have to be followed."""
         rows = len(first.items)
         if first.count is None or rows == 0:
             return None
         if first.count <= rows:
-            return None if first.next_link else cls(asked, 1)
-        if rows > asked and first.next_link:
+            return None if first.next_link else cls(requested, 1)
+        if rows > requested and first.next_link:
             return None
         return cls(rows, math.ceil(first.count / rows))
 
 
 def next_page_params(next_link: str, base_url: str, *, operation: str) -> dict[str, str]:
-    """The query of ``links.next``, which must stay on the API's own origin.
+    """Return the query of ``links.next``, which must stay on the API's own origin.
 
-    :raises RingEventsTransportError: it is no address, or leads to another scheme, host or port: the key is not sent
+    :raises RingEventsTransportError: it is malformed, or leads to another scheme, host or port: the key is not sent
         there.
     """
     try:
@@ -109,7 +109,7 @@ def next_page_params(next_link: str, base_url: str, *, operation: str) -> dict[s
         scheme, host, port = url_origin(target)
     except ValueError:
         raise RingEventsTransportError(
-            f"{operation}: links.next is no usable address; not followed", sent=True, retryable=False
+            f"{operation}: links.next is not a valid address; not followed", sent=True, retryable=False
         ) from None
     if (scheme, host, port) != url_origin(base_url):
         raise RingEventsTransportError(

@@ -1,4 +1,4 @@
-"""Whether a report is ready. The reference enumerates no status words; what we hold of them is here alone. Pure."""
+"""The status of a report. The API reference enumerates no status words; their interpretation is here alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READY_WORDS: Final = frozenset(
 
 
 class ReportState(enum.Enum):
-    """Where a report stands."""
+    """The states of a report."""
 
     IN_PROGRESS = "in_progress"
     READY = "ready"
@@ -33,11 +33,11 @@ class ReportState(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReportStatus:
-    """What an answer says about a report.
+    """The status of a report as one response describes it.
 
-    :ivar state: where it stands.
-    :ivar word: the service's own word, if it said one.
-    :ivar known: the word is one that we know, or there is none.
+    :ivar state: the state.
+    :ivar word: the service's own status word, if it sent one.
+    :ivar known: the word has a known meaning, or there is none.
     """
 
     state: ReportState
@@ -46,12 +46,12 @@ class ReportStatus:
 
 
 def report_status(envelope: Envelope) -> ReportStatus:
-    """Read ``GET /v1/reports/{reportId}``; an unknown word is never taken for success, nor for failure."""
+    """Read ``GET /v1/reports/{reportId}``; an unknown word is taken neither for success nor for failure."""
     data = envelope.get("data")
     attributes = data.get("attributes") if isinstance(data, Mapping) else None
     attributes = attributes if isinstance(attributes, Mapping) else {}
-    said = attributes.get("status")
-    word = said if isinstance(said, str) and said.strip() else None
+    value = attributes.get("status")
+    word = value if isinstance(value, str) and value.strip() else None
     plain = word.strip().lower().replace("-", "_").replace(" ", "_") if word else ""
     known = not plain or plain in FAILED_WORDS | IN_PROGRESS_WORDS | READY_WORDS
 

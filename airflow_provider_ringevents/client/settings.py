@@ -1,4 +1,4 @@
-"""What a client needs to know, checked before anything is sent. Pure."""
+"""The settings of a client, validated before anything is sent."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
+from airflow_provider_ringevents.client.transport.http import normalize_host
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -22,16 +21,16 @@ class ClientSettings:
     """Settings of a client.
 
     :ivar base_url: scheme, host, optional port and path prefix; plain http only on loopback.
-    :ivar api_key: the key, sent to the base URL's origin alone.
-    :ivar auth_scheme: word before the key in ``Authorization``; empty sends the key bare.
-    :ivar timeout: seconds without a byte before a request is given up.
+    :ivar api_key: the key, sent to the origin of the base URL alone.
+    :ivar auth_scheme: the word before the key in ``Authorization``; empty sends the bare key.
+    :ivar timeout: the longest silence of the server before a request is given up, in seconds.
     :ivar max_attempts: requests per call, the first one included.
-    :ivar per_page: rows asked for in a page of a list.
+    :ivar per_page: rows per page of a list.
     :ivar concurrency: pages of one list in flight, 1 to 16.
-    :ivar rate_limit: requests per second; None: as fast as they come.
-    :ivar verify: check the server's certificate: True, False, or the path of a CA bundle.
+    :ivar rate_limit: requests per second; None: no limit.
+    :ivar verify: verify the server's certificate: True, False, or the path of a CA bundle.
     :ivar proxy: URL of a proxy; None: the environment's.
-    :raises RingEventsConfigError: a value cannot be used; the message names it.
+    :raises RingEventsConfigError: a value is invalid; the message names it.
     """
 
     base_url: str = defaults.BASE_URL
@@ -46,43 +45,44 @@ class ClientSettings:
     proxy: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "base_url", _checked_url(self.base_url))
+        object.__setattr__(self, "base_url", _validate_base_url(self.base_url))
         if not isinstance(self.api_key, str) or not self.api_key.strip():
             raise RingEventsConfigError(
-                "password: the connection holds no API key; make one in RingCentral Events under"
-                " Organization settings > API and put it into the connection's password"
+                "`password` of the connection must be an API key, and is empty. Create one in RingCentral Events under"
+                " Organization settings > API.",
+                parameter="password",
+                expected="an API key",
             )
         # Not echoed: it is the secret, whatever is wrong with it.
         if not self.api_key.isascii() or not self.api_key.isprintable() or self.api_key != self.api_key.strip():
-            raise RingEventsConfigError(
-                "password: the API key holds characters that no header may have (spaces around it, line ends, or"
-                " non-ASCII letters); copy it again"
+            raise invalid_argument(
+                "password",
+                "an API key of printable ASCII characters without spaces around it or line ends",
+                hint="Copy the key again.",
             )
         scheme = self.auth_scheme
         if not isinstance(scheme, str) or not scheme.isascii() or (scheme and not scheme.isalnum()):
-            raise RingEventsConfigError(
-                f"auth_scheme: one word such as 'Bearer', or nothing, is wanted, got {scheme!r}"
-            )
-        check_number("timeout", self.timeout, above=0, most=defaults.MAX_TIMEOUT)
-        check_number("max_attempts", self.max_attempts, whole=True, least=1, most=20)
-        check_number("per_page", self.per_page, whole=True, least=1)
-        check_number("concurrency", self.concurrency, whole=True, least=1, most=defaults.MAX_CONCURRENCY)
+            raise invalid_argument("auth_scheme", "one word such as 'Bearer', or empty", scheme)
+        check_number("timeout", self.timeout, greater_than=0, maximum=defaults.MAX_TIMEOUT)
+        check_number("max_attempts", self.max_attempts, integer=True, minimum=1, maximum=20)
+        check_number("per_page", self.per_page, integer=True, minimum=1)
+        check_number("concurrency", self.concurrency, integer=True, minimum=1, maximum=defaults.MAX_CONCURRENCY)
         if self.rate_limit is not None:
-            check_number("rate_limit", self.rate_limit, least=defaults.MIN_RATE, most=defaults.MAX_RATE)
+            check_number("rate_limit", self.rate_limit, minimum=defaults.MIN_RATE, maximum=defaults.MAX_RATE)
         if not isinstance(self.verify, (bool, str)) or self.verify == "":
-            raise RingEventsConfigError(f"verify: true, false or a CA bundle's path is wanted, got {self.verify!r}")
+            raise invalid_argument("verify", "true, false or the path of a CA bundle", self.verify)
         if self.proxy is not None and not _is_proxy_url(self.proxy):
             # Not echoed: it may hold a password.
-            raise RingEventsConfigError("proxy: a URL such as http://host:3128 (or https://, socks5://) is wanted")
+            raise invalid_argument("proxy", "a URL such as http://host:3128 (or https://, socks5://)")
 
     @property
     def authorization(self) -> str:
-        """The ``Authorization`` header."""
+        """Return the value of the ``Authorization`` header."""
         return f"{self.auth_scheme} {self.api_key}" if self.auth_scheme else self.api_key
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address stays on this machine."""
+    """Return whether a host name or address stays on this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -91,30 +91,36 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _checked_url(url: Any) -> str:
-    # What looks like a user, a password or a query is not echoed.
-    got = "something else" if isinstance(url, str) and set(url) & set("@?#") else repr(url)
-    wanted = RingEventsConfigError(f"host: a base URL such as {defaults.BASE_URL} is wanted, got {got}")
+def _validate_base_url(url: Any) -> str:
+    expected = f"a base URL such as {defaults.BASE_URL}"
+    # Not echoed where it may hold a user, a password or a query.
+    if isinstance(url, str) and set(url) & set("@?#"):
+        error = invalid_argument("host", f"{expected}, without user, password, query and fragment")
+    else:
+        error = invalid_argument("host", expected, url)
     if not isinstance(url, str) or not url.isprintable():
-        raise wanted
+        raise error
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise RingEventsConfigError(f"{wanted} ({error})") from error
+    except ValueError:
+        raise error from None
     if parts.username is not None or parts.query or parts.fragment:
-        raise RingEventsConfigError("host: the base URL takes no user, password, query or fragment")
+        raise error
     if parts.scheme not in ("http", "https") or not _is_host(host):
-        raise wanted
+        raise error
     if parts.scheme == "http" and not is_loopback(host):
-        raise RingEventsConfigError(
-            f"host: http://{host} would send the API key in the clear; use https:// (plain http is for loopback only)"
+        raise invalid_argument(
+            "host",
+            "an https:// URL, or http:// on loopback",
+            f"http://{host}",
+            hint="Plain http would send the API key unencrypted.",
         )
     return url.rstrip("/")
 
 
 def _is_host(host: str) -> bool:
-    """Whether it is an IP address or a name that a resolver takes."""
+    """Return whether it is an IP address or a name that can be resolved."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -122,9 +128,8 @@ def _is_host(host: str) -> bool:
     else:
         return True
     try:
-        host = httpx.URL(f"https://{host}").host
-        return _NAME.fullmatch(host.encode("idna").decode()) is not None
-    except (ValueError, httpx.InvalidURL):
+        return _NAME.fullmatch(normalize_host(host)) is not None
+    except ValueError:
         return False
 
 
@@ -143,31 +148,31 @@ def _is_proxy_url(url: Any) -> bool:
 
 
 def check_number(
-    name: str,
+    parameter: str,
     value: Any,
     *,
-    whole: bool = False,
-    above: float | None = None,
-    least: float | None = None,
-    most: float | None = None,
+    integer: bool = False,
+    greater_than: float | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
 ) -> None:
-    """Refuse what is no finite number within the bounds.
+    """Require a finite number within bounds.
 
-    :raises RingEventsConfigError: the message names it, its value and what is allowed.
+    :raises RingEventsConfigError: it is not one; the message names the parameter, its value and the bounds.
     """
-    wanted = ["a whole number" if whole else "a number"]
-    wanted += [f"above {above}"] if above is not None else []
-    if least is not None and most is not None:
-        wanted.append(f"from {least} to {most}")
-    else:
-        wanted += [f"of at least {least}"] if least is not None else []
-        wanted += [f"of at most {most}"] if most is not None else []
-    numeric = not isinstance(value, bool) and isinstance(value, int if whole else (int, float))
+    numeric = not isinstance(value, bool) and isinstance(value, int if integer else (int, float))
     if (
-        not numeric
-        or (isinstance(value, float) and not math.isfinite(value))
-        or (above is not None and value <= above)
-        or (least is not None and value < least)
-        or (most is not None and value > most)
+        numeric
+        and not (isinstance(value, float) and not math.isfinite(value))
+        and (greater_than is None or value > greater_than)
+        and (minimum is None or value >= minimum)
+        and (maximum is None or value <= maximum)
     ):
-        raise RingEventsConfigError(f"{name}: {' '.join(wanted)} is wanted, got {value!r}")
+        return
+    bounds = {"greater than": greater_than, "at least": minimum, "at most": maximum}
+    if minimum is not None and maximum is not None:
+        constraint = f" from {minimum} to {maximum}"
+    else:
+        named = [f"{name} {bound}" for name, bound in bounds.items() if bound is not None]
+        constraint = f" {' and '.join(named)}" if named else ""
+    raise invalid_argument(parameter, f"{'an integer' if integer else 'a number'}{constraint}", value)

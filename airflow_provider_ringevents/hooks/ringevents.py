@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_ringevents._compat import get_connection_async, silence_request_log
 from airflow_provider_ringevents.client import AsyncClient, Client, endpoints
-from airflow_provider_ringevents.client.client import Download
+from airflow_provider_ringevents.client.downloads.download import Download
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
     RingEventsAuthError,

@@ -29,7 +29,7 @@ def validate_collection(known: Known, collection: Any, filter: Any, concurrency:
     :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
     """
     if concurrency is not None:
-        check_number("concurrency", concurrency, whole=True, least=1, most=defaults.MAX_CONCURRENCY)
+        check_number("concurrency", concurrency, integer=True, minimum=1, maximum=defaults.MAX_CONCURRENCY)
     if known(collection):
         named = collection_named(collection)
         if known(filter):

@@ -60,13 +60,13 @@ def _publish_once(
     client: Client, report_id: str, destination: Destination, if_exists: IfExists, fallback_name: str
 ) -> dict[str, Any]:
     with client.download(download_report(report_id)) as download:
-        plan = download.plan
+        state = download.state
         if destination.is_prefix:
-            destination = destination.child(safe_file_name(plan.file_name, fallback_name))
+            destination = destination.child(safe_file_name(state.file_name, fallback_name))
             if skip_if_exists(destination, if_exists):
                 return {"uri": destination.uri, "skipped": True}
-        progress = ProgressReporter(plan.size, log.info)
-        with destination.publish(None if plan.encoded else plan.size) as writer:
+        progress = ProgressReporter(state.size, log.info)
+        with destination.publish(None if state.encoded else state.size) as writer:
             for block in download:
                 writer.write(block)
                 progress.update(writer.bytes)
@@ -77,14 +77,14 @@ def _publish_once(
         format_duration(progress.seconds),
         format_bytes(progress.rate(writer.bytes)),
         writer.sha256,
-        "" if plan.verified else "; the server said neither its length nor a checksum: it could not be verified",
+        "" if state.verified else "; the server said neither its length nor a checksum: it could not be verified",
     )
     return {
         "uri": destination.uri,
         "bytes": writer.bytes,
         "sha256": writer.sha256,
-        "content_type": plan.content_type or "application/octet-stream",
-        "verified": plan.verified,
+        "content_type": state.content_type or "application/octet-stream",
+        "verified": state.verified,
     }
 
 

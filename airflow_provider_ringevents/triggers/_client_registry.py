@@ -134,8 +134,8 @@ class SharedClient:
         return self._client
 
     def _attach_rate_limiter(self, client: AsyncClient) -> AsyncClient:
-        self._rate_limiter.limit(client.settings.rate_limit)
-        client.gate = self._rate_limiter
+        self._rate_limiter.set_rate(client.settings.rate_limit)
+        client.rate_limiter = self._rate_limiter
         return client
 
     async def _reload_connection(self, refused: AsyncClient) -> AsyncClient | None:

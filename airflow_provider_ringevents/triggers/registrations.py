@@ -76,8 +76,8 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         list_registrations(event_id, filter)
         if not isinstance(ringevents_conn_id, str) or not ringevents_conn_id:
             raise RingEventsConfigError(f"ringevents_conn_id: a connection's id is wanted, got {ringevents_conn_id!r}")
-        check_number("poll_interval", poll_interval, above=0)
-        check_number("lookback", lookback, least=0)
+        check_number("poll_interval", poll_interval, greater_than=0)
+        check_number("lookback", lookback, minimum=0)
         if window_field == "userUpdatedAt":
             raise RingEventsConfigError(
                 "window_field: the API filters by 'userUpdatedAt' but does not show it, so what is new cannot be told;"

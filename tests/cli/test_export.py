@@ -191,7 +191,7 @@ def test_a_cut_download_is_resumed_and_whole(emulator: Any, run: Any, tmp_path: 
     assert cut.hit_count == 1
     assert hashlib.sha256((tmp_path / "r.csv").read_bytes()).hexdigest() == ran.json["sha256"]
     assert ran.json["sha256"] == emulator.report_sha256(ran.json["report_id"])
-    assert "(RemoteProtocolError); going on from byte " in ran.err
+    assert "(RemoteProtocolError); resuming from byte " in ran.err
 
 
 def test_verbose_tells_what_is_done(emulator: Any, run: Any) -> None:

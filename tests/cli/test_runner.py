@@ -40,7 +40,7 @@ def test_no_connection(run: Any) -> None:
 
 def test_a_connection_that_cannot_be_used(connect: Any, run: Any) -> None:
     connect(password="")
-    assert run("events").err.startswith("ringevents: connection 'ringevents_default': password: ")
+    assert run("events").err.startswith("ringevents: connection 'ringevents_default': `password` ")
     connect(extra={"timeout": "soon"})
     assert run("events").code == 2
 

@@ -140,8 +140,8 @@ def test_any_body_is_an_envelope_or_an_error_of_ours(body: bytes, status: int) -
         if error is None:
             assert isinstance(envelope, Envelope)
             _, error = outcome(lambda envelope=envelope: parse_resource(GET, envelope))
-            page, error_of_list = outcome(lambda envelope=envelope: Page.of(envelope, 1, operation="list"))
-            assert error_of_list or isinstance(PaginationPlan.after(page, 100), PaginationPlan | None)
+            page, error_of_list = outcome(lambda envelope=envelope: Page.from_envelope(envelope, 1, operation="list"))
+            assert error_of_list or isinstance(PaginationPlan.from_first_page(page, 100), PaginationPlan | None)
         assert error is None or str(error).isprintable()
 
 
@@ -164,7 +164,7 @@ ODD = {
 def test_json_that_is_none_is_an_error_of_ours(driver: type[SyncDriver], body: bytes) -> None:
     with (
         RawServer(lambda seen: Response(200, body)) as server,
-        pytest.raises(RingEventsTransportError, match="no readable JSON"),
+        pytest.raises(RingEventsTransportError, match="not valid JSON"),
     ):
         driver(server.url, max_attempts=1).send(GET)
 
@@ -190,19 +190,19 @@ def test_a_count_that_no_list_has_loses_no_row(driver: type[SyncDriver], number:
     if error is None:
         assert [row["id"] for row in rows] == ["1", "2", "3"]
     else:
-        assert "no readable JSON" in str(error)
+        assert "not valid JSON" in str(error)
 
 
 @given(rows=st.lists(VALUES, max_size=4), meta=VALUES, links=VALUES)
 @quick
 def test_any_list_is_a_page_or_an_error_of_ours(rows: list[Any], meta: Any, links: Any) -> None:
     try:
-        page = Page.of({"data": rows, "meta": meta, "links": links}, 1, operation="list")
+        page = Page.from_envelope({"data": rows, "meta": meta, "links": links}, 1, operation="list")
     except RingEventsTransportError:
         return
     assert len(page.items) == len(rows)
     assert all("id" in item for item in page.items)
-    plan = PaginationPlan.after(page, 100)
+    plan = PaginationPlan.from_first_page(page, 100)
     assert plan is None or plan.last >= 1
 
 
@@ -263,7 +263,7 @@ def test_headers_without_end_are_left(driver: type[SyncDriver]) -> None:
     headers = [(f"X-Filler-{number}", "x" * 1_000) for number in range(1_000)]
     with (
         RawServer(lambda seen: Response(200, b"{}", headers)) as server,
-        pytest.raises(RingEventsTransportError, match="no whole answer"),
+        pytest.raises(RingEventsTransportError, match="no complete response"),
     ):
         driver(server.url, max_attempts=1).send(GET)
 

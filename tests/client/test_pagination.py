@@ -200,7 +200,7 @@ def page_of(rows: int, count: int | None, link: str | None = None) -> Page:
     ],
 )
 def test_plan_from_the_first_page(rows: int, count: int | None, link: str | None, plan: PaginationPlan | None) -> None:
-    assert PaginationPlan.after(page_of(rows, count, link), 10) == plan
+    assert PaginationPlan.from_first_page(page_of(rows, count, link), 10) == plan
 
 
 # --- links
@@ -520,7 +520,7 @@ def test_a_long_retry_after_ends_the_list_with_the_error(driver: type[SyncDriver
 @pytest.mark.parametrize("value", [0, -1, 2.5, True, "10"], ids=repr)
 def test_a_page_size_that_cannot_be_is_refused_by_name(driver: type[SyncDriver], value: Any) -> None:
     with RawServer(counted(10)) as server:
-        with pytest.raises(RingEventsConfigError, match="per_page: "):
+        with pytest.raises(RingEventsConfigError, match="`per_page` must be"):
             driver(server.url).items(LIST, per_page=value)
         assert server.requests == []
 
@@ -528,7 +528,7 @@ def test_a_page_size_that_cannot_be_is_refused_by_name(driver: type[SyncDriver],
 @pytest.mark.parametrize("value", [0, -1, 17, True, "4"], ids=repr)
 def test_a_concurrency_that_cannot_be_is_refused_by_name(value: Any) -> None:
     with RawServer(counted(10)) as server, Client(server.url, KEY) as client:
-        with pytest.raises(RingEventsConfigError, match="concurrency: "):
+        with pytest.raises(RingEventsConfigError, match="`concurrency` must be"):
             list(client.items(LIST, concurrency=value))
         assert server.requests == []
 

@@ -48,7 +48,7 @@ async def request(
         await asyncio.sleep(seconds / 2)
         status, headers = answer()
         await asyncio.sleep(seconds / 2)
-        through.answered(started, status, headers)
+        through.record_response(started, status, headers)
     return status
 
 
@@ -116,7 +116,7 @@ def test_one_that_is_cancelled_gives_its_place_back() -> None:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        through.limit(None)
+        through.set_rate(None)
         await asyncio.sleep(100_000)  # until all turns are over that were reserved
         done = await asyncio.gather(*(request(through, lambda: (200, {})) for _ in range(16)))
         assert done == [200] * 16

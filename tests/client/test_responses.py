@@ -56,7 +56,7 @@ def test_the_message_names_operation_path_status_details_and_advice(driver: type
     )
     assert isinstance(error, RingEventsValidationError)
     assert str(error) == (
-        f"create_event (POST /v1/organizations/o1/events): the service answered 422 {HTTPStatus(422).phrase}: must be"
+        f"create_event (POST /v1/organizations/o1/events): the service responded 422 {HTTPStatus(422).phrase}: must be"
         " after timeStart (at /data/attributes/timeEnd); Too long (at filter); odd; no detail given."
     )
     assert error.errors[0] == ErrorDetail(
@@ -74,7 +74,7 @@ def test_the_message_names_operation_path_status_details_and_advice(driver: type
     ("status", "advice"),
     [
         (401, "API key"),
-        (403, "may not do this"),
+        (403, "lacks the permission"),
         (404, "Check the id"),
         (429, "rate_limit"),
     ],
@@ -335,4 +335,4 @@ def test_half_an_emoji_does_not_make_its_page_unreadable(driver: type[SyncDriver
 
 @pytest.mark.parametrize("body", [b'{"a": "\\ud83d", "b": NaN}', b'{"a": "\\ud83d"', b'{"a": "\\ud8'])
 def test_what_is_no_json_stays_none_beside_half_an_emoji(driver: type[SyncDriver], body: bytes) -> None:
-    assert "is no readable JSON" in str(failure(driver, Response(200, body, {"Content-Type": "application/json"})))
+    assert "is not valid JSON" in str(failure(driver, Response(200, body, {"Content-Type": "application/json"})))

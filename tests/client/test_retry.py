@@ -225,7 +225,7 @@ def test_requests_queue_before_the_connection_pool_and_never_time_out_in_it(monk
 
 
 def test_ten_thousand_draws_stay_within_full_jitter() -> None:
-    policy = RetryPolicy(draw=random.Random(7).uniform)
+    policy = RetryPolicy(uniform=random.Random(7).uniform)
     for attempt in range(1, 11):
         ceiling = min(8.0, 0.5 * 2 ** (attempt - 1))
         draws = [policy.backoff(attempt) for _ in range(1000)]
@@ -237,12 +237,12 @@ def test_ten_thousand_draws_stay_within_full_jitter() -> None:
 
 
 def test_the_hundredth_attempt_waits_no_longer_than_the_cap() -> None:
-    assert RetryPolicy(draw=lambda low, high: high).backoff(10_000) == defaults.BACKOFF_CAP
+    assert RetryPolicy(uniform=lambda low, high: high).backoff(10_000) == defaults.BACKOFF_CAP
 
 
 def pauses_of_one_call(policy: RetryPolicy, error: BaseException, attempts: int) -> list[float]:
     """What tenacity would sleep for a call that always fails with ``error``, without sleeping."""
-    arguments = policy.tenacity(repeatable=True, max_attempts=attempts)
+    arguments = policy.tenacity_kwargs(idempotent=True, max_attempts=attempts)
     slept = []
     for attempt in range(1, attempts + 1):
         outcome = SimpleNamespace(exception=lambda: error)
@@ -256,14 +256,14 @@ def pauses_of_one_call(policy: RetryPolicy, error: BaseException, attempts: int)
 
 
 def test_own_sleep_in_all_is_bounded() -> None:
-    longest = RetryPolicy(draw=lambda low, high: high)
+    longest = RetryPolicy(uniform=lambda low, high: high)
     slept = pauses_of_one_call(longest, RingEventsServerError("x", status=500), 20)
     assert slept[:5] == [0.5, 1, 2, 4, 8]
     assert sum(slept) <= defaults.BACKOFF_TOTAL
     assert sum(slept) + defaults.BACKOFF_CAP > defaults.BACKOFF_TOTAL
     generator = random.Random(3)
     for _ in range(500):
-        seeded = RetryPolicy(draw=generator.uniform)
+        seeded = RetryPolicy(uniform=generator.uniform)
         assert sum(pauses_of_one_call(seeded, RingEventsServerError("x", status=500), 20)) <= defaults.BACKOFF_TOTAL
 
 
@@ -273,7 +273,7 @@ def test_what_the_service_asks_to_wait_does_not_count_as_own_sleep() -> None:
 
 
 def test_one_policy_serves_many_calls() -> None:
-    longest = RetryPolicy(draw=lambda low, high: high)
+    longest = RetryPolicy(uniform=lambda low, high: high)
     error = RingEventsServerError("x", status=500)
     assert pauses_of_one_call(longest, error, 20) == pauses_of_one_call(longest, error, 20)
 
@@ -281,13 +281,13 @@ def test_one_policy_serves_many_calls() -> None:
 @pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), RingEventsTransportError("x", sent=False)])
 def test_only_errors_of_the_network_and_the_service_are_repeated(error: BaseException) -> None:
     known = isinstance(error, RingEventsTransportError)
-    assert RetryPolicy().repeats(error, repeatable=True) == known
-    assert RetryPolicy().repeats(error, repeatable=False) == known
+    assert RetryPolicy().should_retry(error, idempotent=True) == known
+    assert RetryPolicy().should_retry(error, idempotent=False) == known
 
 
-def test_each_method_is_repeatable_or_not() -> None:
+def test_each_method_is_idempotent_or_not() -> None:
     made = {
-        name: call.repeatable
+        name: call.idempotent
         for name, call in {**KINDS, "PUT": Call("x", "PUT", "/v1/x"), "HEAD": Call("x", "HEAD", "/v1/x")}.items()
     }
     assert made == {"GET": True, "DELETE": True, "PATCH": True, "POST": False, "PUT": False, "HEAD": False}

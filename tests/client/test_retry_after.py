@@ -90,7 +90,7 @@ def test_any_retry_after_is_seconds_or_nothing(text: str) -> None:
 
 OWN = 0.25
 """The pause of a client that is not told one."""
-OWN_PAUSE = RetryPolicy(draw=lambda low, high: OWN)
+OWN_PAUSE = RetryPolicy(uniform=lambda low, high: OWN)
 
 
 class Midday(datetime):

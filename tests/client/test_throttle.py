@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.transport.throttle import AdaptiveThrottle
+from airflow_provider_ringevents.client.transport.rate_limiter import AdaptiveThrottle
 
 
 def starts(pacer: AdaptiveThrottle, number: int, now: float = 0.0) -> list[float]:
@@ -24,24 +24,24 @@ def test_requests_of_a_limit_are_spaced_evenly() -> None:
 
 def test_another_limit_counts_from_now_on() -> None:
     pacer = AdaptiveThrottle(None)
-    pacer.limit(2)
+    pacer.set_rate(2)
     assert starts(pacer, 3) == pytest.approx([0, 0.5, 1])
-    pacer.limit(None)
+    pacer.set_rate(None)
     assert starts(pacer, 2, now=2) == [2, 2]
 
 
 @pytest.mark.parametrize(("asked", "held"), [(30.0, 30.0), (0.5, 0.5), (120.0, 120.0), (86_400.0, 120.0)])
 def test_nothing_starts_within_the_pause_that_the_service_asks_for(asked: float, held: float) -> None:
     pacer = AdaptiveThrottle(None)
-    pacer.refused(started=0, now=1, retry_after=asked)
+    pacer.on_rejected(started=0, now=1, retry_after=asked)
     assert pacer.reserve(1) == pytest.approx(held)
-    assert pacer.refusals == 1
+    assert pacer.rejection_count == 1
 
 
 @pytest.mark.parametrize("asked", [None, 0.0])
 def test_without_a_pause_requests_are_spaced_all_the_same(asked: float | None) -> None:
     pacer = AdaptiveThrottle(None)
-    pacer.refused(started=0, now=1, retry_after=asked)
+    pacer.on_rejected(started=0, now=1, retry_after=asked)
     assert starts(pacer, 3, now=1) == pytest.approx(
         [1 + defaults.THROTTLE_MIN_INTERVAL * number for number in (1, 2, 3)]
     )
@@ -49,15 +49,15 @@ def test_without_a_pause_requests_are_spaced_all_the_same(asked: float | None) -
 
 def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     pacer = AdaptiveThrottle(None)
-    pacer.refused(started=0, now=1, retry_after=30)
-    pacer.refused(started=0.5, now=2, retry_after=1)
+    pacer.on_rejected(started=0, now=1, retry_after=30)
+    pacer.on_rejected(started=0.5, now=2, retry_after=1)
     assert pacer.reserve(2) == pytest.approx(29)
 
 
 def test_what_was_reserved_before_a_refusal_is_void() -> None:
     pacer = AdaptiveThrottle(2)
     starts(pacer, 100)
-    pacer.refused(started=0, now=1, retry_after=10)
+    pacer.on_rejected(started=0, now=1, retry_after=10)
     assert pacer.reserve(1) == pytest.approx(10), "not behind those that have to ask again"
 
 
@@ -70,7 +70,7 @@ def test_each_refusal_doubles_the_spacing_up_to_a_second() -> None:
     pacer = AdaptiveThrottle(None)
     found = []
     for now in range(0, 8000, 1000):
-        pacer.refused(started=now, now=now + 1, retry_after=1)
+        pacer.on_rejected(started=now, now=now + 1, retry_after=1)
         found.append(spacing(pacer, now + 500))
     assert found == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8, 1, 1, 1])
 
@@ -78,31 +78,31 @@ def test_each_refusal_doubles_the_spacing_up_to_a_second() -> None:
 def test_those_that_were_on_their_way_together_count_once() -> None:
     pacer = AdaptiveThrottle(None)
     for number in range(16):
-        pacer.refused(started=0.9, now=1 + number / 100, retry_after=1)
+        pacer.on_rejected(started=0.9, now=1 + number / 100, retry_after=1)
     assert spacing(pacer, 500) == pytest.approx(defaults.THROTTLE_MIN_INTERVAL)
 
 
 def test_what_is_let_through_makes_it_quicker_until_nothing_is_left() -> None:
     pacer = AdaptiveThrottle(None)
-    pacer.refused(started=0, now=1, retry_after=None)
+    pacer.on_rejected(started=0, now=1, retry_after=None)
     for _ in range(69):
-        pacer.accepted()
+        pacer.on_accepted()
     assert spacing(pacer, 500) == pytest.approx(0.025, rel=0.01)
     for _ in range(400):
-        pacer.accepted()
+        pacer.on_accepted()
     assert starts(pacer, 5, now=1000) == [1000] * 5
 
 
 def test_a_refusal_slows_down_what_was_limited_already() -> None:
     pacer = AdaptiveThrottle(5)
-    pacer.refused(started=0, now=1, retry_after=None)
+    pacer.on_rejected(started=0, now=1, retry_after=None)
     assert spacing(pacer, 500) == pytest.approx(0.4)
     for _ in range(1000):
-        pacer.accepted()
+        pacer.on_accepted()
     assert spacing(pacer, 1000) == pytest.approx(0.2)
 
 
 def test_after_a_refusal_a_lower_limit_still_holds() -> None:
     pacer = AdaptiveThrottle(0.1)
-    pacer.refused(started=0, now=1, retry_after=2)
+    pacer.on_rejected(started=0, now=1, retry_after=2)
     assert starts(pacer, 3, now=1) == pytest.approx([11, 21, 31])

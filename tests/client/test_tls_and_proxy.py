@@ -145,7 +145,7 @@ def test_verification_can_be_switched_off(driver: type[SyncDriver], trusted: ssl
 def test_the_environments_ca_bundle_is_honoured(
     driver: type[SyncDriver], authority: Authority, trusted: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_provider_ringevents.client.base_client import ssl_context
+    from airflow_provider_ringevents.client.transport.http import ssl_context
 
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     ssl_context.cache_clear()
@@ -180,7 +180,7 @@ def test_plain_http_on_a_tls_port_is_an_error_of_ours(driver: type[SyncDriver]) 
 
 
 def test_one_tls_context_serves_all_clients_of_a_setting(authority: Authority) -> None:
-    from airflow_provider_ringevents.client.base_client import ssl_context
+    from airflow_provider_ringevents.client.transport.http import ssl_context
 
     assert ssl_context(True) is ssl_context(True)
     assert ssl_context(True) is not ssl_context(False)

@@ -94,7 +94,7 @@ def test_only_lists_of_registrations_change(emulator: Emulator, api: Api, event_
 
 
 def client(emulator: Emulator) -> Client:
-    return Client(emulator.url, emulator.api_key, policy=RetryPolicy(base=0.001), max_attempts=9, per_page=50)
+    return Client(emulator.url, emulator.api_key, policy=RetryPolicy(initial_delay=0.001), max_attempts=9, per_page=50)
 
 
 def read(emulator: Emulator, concurrency: int) -> list[str]:

@@ -104,10 +104,10 @@ def test_a_host_that_nobody_knows_is_said(connect: Connect) -> None:
     [
         (error_response(500, {"detail": "oops"}), "500 Internal Server Error: oops"),
         (error_response(404), "404 Not Found"),
-        (Response(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}), "is no readable JSON"),
+        (Response(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}), "is not valid JSON"),
         (json_response({"status": "ok"}), "'data'"),
         (Response(302, headers={"Location": "https://login.example.org/?token=hunter2"}), "login.example.org"),
-        (Response(cut=-1), "no whole answer"),
+        (Response(cut=-1), "no complete response"),
     ],
 )
 def test_another_failure_is_said(connect: Connect, answer: Response, words: str) -> None:
@@ -122,8 +122,8 @@ def test_another_failure_is_said(connect: Connect, answer: Response, words: str)
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"password": ""}, "no API key"),
-        ({"host": "http://example.org"}, "in the clear"),
+        ({"password": ""}, "must be an API key"),
+        ({"host": "http://example.org"}, "unencrypted"),
         ({"extra": {"timeout": "soon"}}, "timeout"),
         ({"extra": {"verify": "/no/such/ca.pem"}}, "verify"),
     ],

@@ -89,7 +89,7 @@ def test_every_operation_works_on_the_emulator(hook: RingEventsHook, emulator: A
     assert hook.get_report(report["id"])["id"] == report["id"]
     with hook.download_report(report["id"]) as download:
         digest = hashlib.sha256(b"".join(download)).hexdigest()
-        assert download.plan.verified
+        assert download.state.verified
     assert digest == emulator.report_sha256(report["id"])
     assert emulator.leaked_authorizations == 0
 

@@ -306,7 +306,7 @@ BAD = {
         },
         r"filter: 'updatedAt' is the window's field",
     ),
-    "too many pages in flight": ({"concurrency": 17}, r"concurrency: .*17"),
+    "too many pages in flight": ({"concurrency": 17}, r"`concurrency` .*17"),
     "formulas in what is no CSV": ({"escape_formulas": True}, r"escape_formulas: only CSV.*rows\.jsonl' is written as"),
     "an unknown if_exists": ({"if_exists": "append"}, r"if_exists: 'append' is not allowed"),
     "a filter without a condition": ({"filter": {"email": {}}}, r"filter\[email\]: a condition is wanted"),

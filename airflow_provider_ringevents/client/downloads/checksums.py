@@ -1,8 +1,8 @@
-"""What a server says that the bytes of a file are, compared with what came. Pure.
+"""Checksums that a server announces for a file, compared with the bytes that arrived.
 
-Known are ``Repr-Digest`` and ``Content-Digest`` (RFC 9530), ``Digest`` (RFC 3230), ``x-goog-hash`` and
-``Content-MD5``, with SHA-256 or MD5. An ETag is none: it is an MD5 for some objects of some stores, and cannot be told
-from one that is not.
+Supported are ``Repr-Digest`` and ``Content-Digest`` (RFC 9530), ``Digest`` (RFC 3230), ``x-goog-hash`` and
+``Content-MD5``, with SHA-256 or MD5. An ETag is not a checksum: it is an MD5 for some objects of some stores only, and
+nothing tells which.
 """
 
 from __future__ import annotations
@@ -18,54 +18,54 @@ from airflow_provider_ringevents.client.errors import RingEventsTransferError
 _LISTS: Final = ("repr-digest", "content-digest", "digest", "x-goog-hash")
 """Headers whose value is ``algorithm=digest, ...``; the digest is between colons in the newer ones."""
 _ALGORITHMS: Final = {"sha-256": ("sha256", 32), "md5": ("md5", 16)}
-"""What they are called in headers, by hashlib, and their bytes; the stronger first."""
+"""Name in headers -> name in hashlib, length in bytes; the stronger one first."""
 _ITEM: Final = re.compile(r"\s*([\w-]+)\s*=\s*(:?)([A-Za-z0-9+/]+={0,2})\2\s*(?:;.*)?")
 
 
 class Checksum:
-    """Takes the bytes of one file in the order in which they come, and compares in the end.
+    """A running digest over the bytes of one file, compared with an announced one at the end.
 
-    :param header: who said so, for messages.
+    :param header: the header that announced it, for messages.
     :param algorithm: a name that :mod:`hashlib` knows.
-    :param expected: the digest.
+    :param expected: the announced digest.
     """
 
     def __init__(self, header: str, algorithm: str, expected: bytes) -> None:
-        self._said = f"{header} ({algorithm})"
+        self._source = f"{header} ({algorithm})"
         self._expected = expected
         self._digest = hashlib.new(algorithm, usedforsecurity=False)
 
     @classmethod
-    def of(cls, headers: Mapping[str, str]) -> Checksum | None:
-        """The strongest checksum in the head of an answer that holds a whole file; None if there is none to be read.
+    def from_headers(cls, headers: Mapping[str, str]) -> Checksum | None:
+        """Return the strongest readable checksum of a response that holds a whole file, None if there is none.
 
-        :param headers: names in any case if the mapping does not mind, else in lower case.
+        :param headers: a case-insensitive mapping, or one with names in lower case.
         """
-        for named, (algorithm, length) in _ALGORITHMS.items():
-            for header, said, value in _said(headers):
-                if said == named and len(expected := _decoded(value)) == length:
+        for name, (algorithm, length) in _ALGORITHMS.items():
+            for header, announced, value in _announced(headers):
+                if announced == name and len(expected := _decoded(value)) == length:
                     return cls(header, algorithm, expected)
         return None
 
-    def take(self, block: bytes) -> None:
+    def update(self, block: bytes) -> None:
         """Add the next bytes of the file."""
         self._digest.update(block)
 
-    def check(self, place: str) -> None:
-        """Compare, once all bytes were taken.
+    def verify(self, source: str) -> None:
+        """Compare the digests, once all bytes were added.
 
-        :param place: who sent them, for the message.
-        :raises RingEventsTransferError: they are not what was said.
+        :param source: the sender, for the message.
+        :raises RingEventsTransferError: they differ.
         """
         if self._digest.digest() != self._expected:
             raise RingEventsTransferError(
-                f"{place} sent other bytes than its checksum says: by {self._said} they should be"
-                f" {self._expected.hex()}, and are {self._digest.hexdigest()}"
+                f"{source} sent bytes that do not match its checksum: {self._source} announces"
+                f" {self._expected.hex()}, the bytes have {self._digest.hexdigest()}"
             )
 
 
-def _said(headers: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Header, algorithm and encoded digest of all that the headers say."""
+def _announced(headers: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield header, algorithm and encoded digest of each announced checksum."""
     for header in _LISTS:
         for item in headers.get(header, "").split(","):
             if match := _ITEM.fullmatch(item):
@@ -74,7 +74,7 @@ def _said(headers: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
 
 
 def _decoded(text: str) -> bytes:
-    """Nothing, if it is no base64: a checksum that cannot be read says nothing about the file."""
+    """Return the bytes of a base64 text; of an unreadable one nothing, as it says nothing about the file."""
     try:
         return b64decode(text, validate=True)
     except ValueError:

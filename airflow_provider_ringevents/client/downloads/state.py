@@ -1,8 +1,8 @@
-"""How a report's file is reached, followed, resumed and checked. Pure: decides, the clients do the I/O.
+"""The state of a download: how the file of a report is located, resumed and verified. The drivers do the I/O.
 
-The way to the file: the API's ``/download`` (with the key) answers with the file or redirects to it; where it will not
-do, the report's signed link leads there. A link that has expired is asked for anew, a body that was cut goes on by
-Range where the server can say that it is still the same file. Where it says a checksum, the bytes are held to that.
+The API's ``/download`` (with the key) responds with the file or redirects to it; where it fails, the report's signed
+link leads there. An expired link is requested anew, and a body that was cut is resumed by Range where the server can
+prove that it is still the same file. Where it announces a checksum, the bytes must match.
 """
 
 from __future__ import annotations
@@ -35,26 +35,27 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 class DownloadRequest:
     """One request on the way to the file.
 
-    :ivar url: where to.
-    :ivar headers: what to send besides the client's own headers.
-    :ivar with_key: it is the API's own origin: send ``Authorization``.
+    :ivar url: the address.
+    :ivar headers: headers besides the client's own.
+    :ivar send_credentials: the address is of the API's own origin: send ``Authorization``.
     """
 
     url: str
     headers: Mapping[str, str]
-    with_key: bool
+    send_credentials: bool
 
 
 @dataclass(slots=True)
 class DownloadState:
-    """Where one download stands.
+    """The progress of one download and the facts known of its file.
 
-    :ivar received: bytes of the file handed on so far.
-    :ivar size: bytes of the whole file, if the server says; None for a compressed one.
-    :ivar etag: a strong ETag, if the server gives one.
+    :ivar received: bytes of the file delivered so far.
+    :ivar size: bytes of the whole file, if the server declares it; None for a compressed one.
+    :ivar etag: the strong ETag, if the server sends one.
     :ivar content_type: the file's media type, without parameters.
     :ivar file_name: the server's name for the file, as sent; not safe to use as it is.
-    :ivar encoded: the body is compressed in spite of what was asked; it cannot be resumed.
+    :ivar encoded: the body is compressed although that was not requested; it cannot be resumed.
+    :ivar resumes: the number of times that it was resumed.
     """
 
     call: Call
@@ -66,35 +67,35 @@ class DownloadState:
     file_name: str = ""
     encoded: bool = False
     resumes: int = 0
-    _sent_size: int | None = None
+    _declared_size: int | None = None
     _url: str = ""
-    _by_link: bool = False
+    _uses_link: bool = False
     _redirects: int = 0
-    _asked_anew: int = 0
+    _link_refreshes: int = 0
     _first_error: RingEventsError | None = field(default=None, repr=False)
     _checksum: Checksum | None = field(default=None, repr=False)
-    _unpacker: StreamingDecompressor = field(default_factory=lambda: StreamingDecompressor(""), repr=False)
+    _decompressor: StreamingDecompressor = field(default_factory=lambda: StreamingDecompressor(""), repr=False)
 
     @property
     def verified(self) -> bool:
-        """The server said how long the file is, or its checksum: a body that ends early cannot pass for whole."""
-        return self._sent_size is not None or self._checksum is not None
+        """Return whether a body that ends early is noticed: the server declared its length or a checksum."""
+        return self._declared_size is not None or self._checksum is not None
 
-    # --- the way to the file
+    # --- locating the file
 
-    def start(self) -> None:
-        """Go (back) to the beginning of the way: the place that hands out fresh links."""
+    def restart(self) -> None:
+        """Return to the address that hands out fresh links."""
         self._url, self._redirects = "", 0
 
     @property
-    def wants_link(self) -> Call | None:
-        """The call whose answer's ``url`` is needed next, if the way goes by the signed link."""
-        return self.call.link if self._by_link and not self._url else None
+    def pending_link_call(self) -> Call | None:
+        """Return the call whose response holds the signed link, if that is needed next."""
+        return self.call.link_call if self._uses_link and not self._url else None
 
-    def link_from(self, envelope: Mapping[str, Any]) -> None:
-        """Take the answer of :attr:`wants_link`.
+    def accept_link(self, envelope: Mapping[str, Any]) -> None:
+        """Take the response to :attr:`pending_link_call`.
 
-        :raises RingEventsError: it holds no ``url``: what went wrong at ``/download`` is raised.
+        :raises RingEventsError: it holds no ``url``; the error of ``/download``, if there was one.
         """
         data = envelope.get("data")
         url = flatten_resource(data).get("url") if isinstance(data, Mapping) else None
@@ -104,20 +105,20 @@ class DownloadState:
             )
         self._go(self.base_url, url)
 
-    def target(self) -> DownloadRequest:
-        """What to ask next."""
+    def next_request(self) -> DownloadRequest:
+        """Return the request to send next."""
         url = self._url or f"{self.base_url}{self.call.path}"
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
             headers["If-Range"] = self.etag or ""
-        return DownloadRequest(url, headers, with_key=url_origin(url) == url_origin(self.base_url))
+        return DownloadRequest(url, headers, send_credentials=url_origin(url) == url_origin(self.base_url))
 
-    def answered(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Take the head of an answer below 400.
+    def on_response(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Take the status and headers of a response below 400.
 
-        :returns: True: the body is the file (or its rest); False: go on with the next :meth:`target`.
-        :raises RingEventsTransferError: it is no file, and there is no other way.
+        :returns: True if the body is the file or its rest, False if :meth:`next_request` has to be sent.
+        :raises RingEventsTransferError: it is not a file, and there is no other way to it.
         """
         if 300 <= status < 400:
             self._redirect(headers.get("location", ""))
@@ -125,38 +126,38 @@ class DownloadState:
         kind = headers.get("content-type", "").split(";")[0].strip().lower()
         if status not in (200, 206) or kind in _NOT_A_FILE:
             what = f"answered {status} with {kind or 'no content type'} where a file was expected"
-            self._other_way(RingEventsTransferError(f"{self._place()} {what}"))
+            self._fall_back_to_link(RingEventsTransferError(f"{self._describe_host()} {what}"))
             return False
         self._begin(status, headers, kind)
         return True
 
-    def refused(self, error: RingEventsError) -> None:
-        """Take an error in place of an answer; returns when there is another way to try.
+    def on_error(self, error: RingEventsError) -> None:
+        """Take an error in place of a response; return if there is another way to try.
 
         :raises RingEventsError: there is none.
         """
         status = error.status if isinstance(error, RingEventsApiError) else None
         if status == 416:
-            raise self._start_over("the file is shorter now")
+            raise self._restart_required("the file is shorter now")
         by_a_link = bool(self._url)
-        if by_a_link and status in _EXPIRED and self._asked_anew < defaults.MAX_LINK_REFRESHES:
-            # The link has expired, or says so in its own way: a fresh one costs one request.
-            self._asked_anew += 1
-            self.start()
+        if by_a_link and status in _EXPIRED and self._link_refreshes < defaults.MAX_LINK_REFRESHES:
+            # Stores report an expired link by any of these; a fresh one costs one request.
+            self._link_refreshes += 1
+            self.restart()
             return
         if not by_a_link and status in (401, 429):
-            raise error  # the signed link is asked for with the same key, at the same service
+            raise error  # the signed link is requested with the same key from the same service
         if by_a_link and status is not None:
-            # Not the API's own word: advice on its key would mislead, and a fresh link may do another time.
-            error = RingEventsTransferError(f"{self._place()} answered {status} where the file was expected")
-        self._other_way(error)
+            # Not the API itself: advice on its key would mislead, and a retry gets a fresh link.
+            error = RingEventsTransferError(f"{self._describe_host()} answered {status} where the file was expected")
+        self._fall_back_to_link(error)
 
     def _redirect(self, location: str) -> None:
         self._redirects += 1
         if not location or self._redirects > defaults.MAX_REDIRECTS:
-            what = "redirects to nowhere" if not location else "redirects without end"
-            raise RingEventsTransferError(f"{self._place()} {what}")
-        self._go(self.target().url, location)
+            what = "redirects without a location" if not location else "redirects endlessly"
+            raise RingEventsTransferError(f"{self._describe_host()} {what}")
+        self._go(self.next_request().url, location)
 
     def _go(self, base: str, link: str) -> None:
         try:
@@ -165,19 +166,21 @@ class DownloadState:
         except ValueError:
             scheme = host = url = ""
         if scheme not in ("http", "https") or not host:
-            raise RingEventsTransferError(f"{self._place()} leads to something that is no http(s) address")
+            raise RingEventsTransferError(f"{self._describe_host()} leads to an address that is not http or https")
         if scheme == "http" and not is_loopback(host):
-            raise RingEventsTransferError(f"{self._place()} leads to http://{host}: a report is not read in the clear")
+            raise RingEventsTransferError(
+                f"{self._describe_host()} leads to http://{host}: a report is not read unencrypted"
+            )
         self._url = url
 
-    def _other_way(self, error: RingEventsError) -> None:
-        if self._by_link or self.call.link is None:
+    def _fall_back_to_link(self, error: RingEventsError) -> None:
+        if self._uses_link or self.call.link_call is None:
             raise error from self._first_error
-        self._by_link, self._first_error = True, error
-        self.start()
+        self._uses_link, self._first_error = True, error
+        self.restart()
 
-    def _place(self) -> str:
-        """Name who answered, without path or query: a link is a secret."""
+    def _describe_host(self) -> str:
+        """Name the sender without path or query: a link is a secret."""
         url = self._url or self.base_url
         return f"{self.call.operation}: {urlsplit(url).hostname}"
 
@@ -190,68 +193,74 @@ class DownloadState:
             size = int(match[3]) if match is not None and match[3] != "*" else self.size
             same = match is not None and int(match[1]) == self.received and self.size in (None, size)
             if status != 206 or not same or (etag and etag != self.etag):
-                raise self._start_over("the server cannot go on where it was cut, or the file has changed")
-            self.size = self._sent_size = size
+                raise self._restart_required("the server cannot resume it, or the file has changed")
+            self.size = self._declared_size = size
             return
         if status != 200:
-            raise RingEventsTransferError(f"{self._place()} answered with a part of the file where all was asked for")
+            raise RingEventsTransferError(
+                f"{self._describe_host()} sent a part of the file where all of it was requested"
+            )
         encoding = headers.get("content-encoding", "").strip().lower()
         self.encoded = encoding not in ("", "identity")
         if self.encoded and encoding not in _DECODED:
-            raise RingEventsTransferError(f"{self._place()} sent the file in an encoding that was not asked for")
+            raise RingEventsTransferError(
+                f"{self._describe_host()} sent the file in an encoding that was not requested"
+            )
         length = headers.get("content-length", "")
-        self._sent_size = int(length) if length.isdecimal() else None
-        self.size = None if self.encoded else self._sent_size
+        self._declared_size = int(length) if length.isdecimal() else None
+        self.size = None if self.encoded else self._declared_size
         self.etag = etag if etag.startswith('"') else None
-        self._unpacker = StreamingDecompressor(encoding)
-        # Of what was unpacked nobody has said a checksum.
-        self._checksum = None if self.encoded else Checksum.of(headers)
+        self._decompressor = StreamingDecompressor(encoding)
+        # The checksum is that of the compressed bytes.
+        self._checksum = None if self.encoded else Checksum.from_headers(headers)
         self.content_type = kind
         self.file_name = file_name(headers.get("content-disposition", ""))
 
-    def unpacked(self, part: bytes) -> Iterator[bytes]:
-        """What bytes of a body hold of the file.
+    def decompress(self, part: bytes) -> Iterator[bytes]:
+        """Yield the bytes of the file that a part of a body holds.
 
-        :raises UnpackingError: they are not packed as the head says.
+        :raises DecompressionError: they are not in the declared encoding.
         """
-        return self._unpacker.pieces(part)
+        return self._decompressor.decompress(part)
 
-    def took(self, block: bytes) -> None:
-        """Take the next bytes of the file, in order, whichever answer they came in."""
+    def record(self, block: bytes) -> None:
+        """Count the next bytes of the file, in order, whichever response they came in."""
         self.received += len(block)
         if self._checksum is not None:
-            self._checksum.take(block)
+            self._checksum.update(block)
 
-    def ended(self, raw_bytes: int) -> None:
-        """The body ended without an error.
+    def finish(self, raw_bytes: int) -> None:
+        """Verify a body that ended without an error.
 
-        :param raw_bytes: bytes that this answer's body had on the wire.
-        :raises RingEventsTransferError: that is not what Content-Length said, or the checksum is another.
+        :param raw_bytes: bytes that the body of the last response had on the wire.
+        :raises RingEventsTransferError: its length differs from Content-Length, or its checksum from the announced one.
         """
-        in_all = raw_bytes if self.encoded else self.received
-        if self._sent_size is not None and in_all != self._sent_size:
-            raise RingEventsTransferError(f"{self._place()} sent {in_all} bytes of a file of {self._sent_size}")
-        if self._unpacker.cut:
-            raise RingEventsTransferError(f"{self._place()} sent a compressed file that ends in the middle")
+        total = raw_bytes if self.encoded else self.received
+        if self._declared_size is not None and total != self._declared_size:
+            raise RingEventsTransferError(
+                f"{self._describe_host()} sent {total} bytes of a file of {self._declared_size}"
+            )
+        if self._decompressor.is_truncated:
+            raise RingEventsTransferError(f"{self._describe_host()} sent a compressed file that ends in the middle")
         if self._checksum is not None:
-            self._checksum.check(self._place())
+            self._checksum.verify(self._describe_host())
 
-    def cut(self, error: RingEventsError) -> None:
-        """The body broke off; returns when it can go on from :attr:`received`.
+    def on_disconnect(self, error: RingEventsError) -> None:
+        """Take the error that cut the body; return if it can be resumed from :attr:`received`.
 
-        :raises RingEventsTransferError: it cannot: start over, or give up.
+        :raises RingEventsTransferError: it cannot, or was resumed too often.
         """
         self.resumes += 1
         if self.resumes > defaults.MAX_RESUMES:
             raise RingEventsTransferError(
-                f"{self._place()} cut the file {self.resumes} times; gave up after {self.received} bytes"
+                f"{self._describe_host()} cut the file {self.resumes} times; gave up after {self.received} bytes"
             ) from error
         if self.received and (self.etag is None or self.encoded):
-            raise self._start_over("it was cut, and the server gives no ETag to go on by") from error
-        self.start()
+            raise self._restart_required("it was cut, and the server sends no ETag to resume by") from error
+        self.restart()
 
-    def _start_over(self, why: str) -> DownloadRestartRequired:
-        return DownloadRestartRequired(f"{self._place()}: {why}; {self.received} bytes are thrown away")
+    def _restart_required(self, why: str) -> DownloadRestartRequired:
+        return DownloadRestartRequired(f"{self._describe_host()}: {why}; {self.received} bytes are discarded")
 
 
 class DownloadRestartRequired(RingEventsTransferError):
@@ -263,13 +272,13 @@ _PLAIN_NAME = re.compile(r"(?:^|;)\s*filename\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([
 
 
 def file_name(content_disposition: str) -> str:
-    """The file name in a Content-Disposition header (RFC 6266), the extended form first; empty if there is none."""
+    """Return the file name of a Content-Disposition header (RFC 6266), the extended form first; empty without one."""
     extended = _EXTENDED_NAME.search(content_disposition)
     if extended:
         try:
             return unquote(extended[2].strip(), encoding=extended[1], errors="strict")
         except (LookupError, UnicodeError):
-            pass  # an unknown or wrong charset: the plain form may do
+            pass  # an unknown or wrong charset: use the plain form
     plain = _PLAIN_NAME.search(content_disposition)
     if not plain:
         return ""

@@ -1,7 +1,7 @@
-"""Compressed answers -> bytes, in pieces of bounded size. Pure.
+"""Decompression of response bodies in pieces of bounded size.
 
-The HTTP library unpacks all that it has read at once: half a megabyte that was packed well becomes half a gigabyte of
-memory before anybody can look at a limit.
+The HTTP library decompresses all that it has read at once: half a megabyte that was compressed well becomes half a
+gigabyte of memory before a limit can be checked.
 """
 
 from __future__ import annotations
@@ -13,57 +13,57 @@ from typing import Final
 from airflow_provider_ringevents.client import defaults
 
 ACCEPT_ENCODING: Final = "gzip, deflate"
-"""What is asked for where compression is welcome; whatever else comes stays packed."""
+"""The encodings requested where compression is welcome; a body in another one stays as it is."""
 _WINDOWS: Final = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
 class DecompressionError(Exception):
-    """A body is not in the encoding that its head says."""
+    """A body is not in the encoding that its headers declare."""
 
 
 class StreamingDecompressor:
-    """Unpacks one body; gives it through as it is where it has an encoding that is not known, or none.
+    """A decompressor of one body, which passes through as it is with an unknown encoding or none.
 
-    :param encoding: the answer's Content-Encoding.
+    :param encoding: the Content-Encoding of the response.
     """
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding.strip().lower()
-        self._packed = self._encoding in _WINDOWS
+        self._compressed = self._encoding in _WINDOWS
         self._stream = zlib.decompressobj(_WINDOWS.get(self._encoding, zlib.MAX_WBITS))
-        self._may_be_bare = self._encoding == "deflate"
-        self._begun = False
+        self._may_be_raw_deflate = self._encoding == "deflate"
+        self._started = False
 
     @property
-    def cut(self) -> bool:
-        """What has come ends in the middle of its compression."""
-        return self._begun and not self._stream.eof
+    def is_truncated(self) -> bool:
+        """Return whether the bytes so far end in the middle of the compressed stream."""
+        return self._started and not self._stream.eof
 
-    def pieces(self, part: bytes) -> Iterator[bytes]:
-        """What the next bytes of the body hold, in pieces of ``defaults.CHUNK_BYTES`` at most if they are packed.
+    def decompress(self, part: bytes) -> Iterator[bytes]:
+        """Yield the content of the next bytes of the body, in pieces of at most ``defaults.CHUNK_BYTES``.
 
-        :raises UnpackingError: they are not packed as was said.
+        :raises DecompressionError: they are not in the declared encoding.
         """
-        if not self._packed:
+        if not self._compressed:
             yield part
             return
-        self._begun = self._begun or bool(part)
+        self._started = self._started or bool(part)
         while True:
-            piece = self._unpacked(part)
+            piece = self._decompress_piece(part)
             if piece:
                 yield piece
             part = self._stream.unconsumed_tail
             if not part and len(piece) < defaults.CHUNK_BYTES:
                 return
 
-    def _unpacked(self, part: bytes) -> bytes:
+    def _decompress_piece(self, part: bytes) -> bytes:
         try:
             piece = self._stream.decompress(part, defaults.CHUNK_BYTES)
         except zlib.error as error:
-            if not self._may_be_bare:
-                raise DecompressionError(f"the body is no {self._encoding}") from error
-            # Some servers take "deflate" for the bare stream, without the head that RFC 9110 wants.
-            self._stream, self._may_be_bare = zlib.decompressobj(-zlib.MAX_WBITS), False
-            return self._unpacked(part)
-        self._may_be_bare = False
+            if not self._may_be_raw_deflate:
+                raise DecompressionError(f"the body is not valid {self._encoding}") from error
+            # Some servers send a raw stream as "deflate", without the zlib header that RFC 9110 requires.
+            self._stream, self._may_be_raw_deflate = zlib.decompressobj(-zlib.MAX_WBITS), False
+            return self._decompress_piece(part)
+        self._may_be_raw_deflate = False
         return piece

@@ -1,25 +1,91 @@
-"""Where the requests of one event loop wait for their turn."""
+"""Rate limits of the requests that one client, or the clients of one event loop, send."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.transport.retry import parse_retry_after
-from airflow_provider_ringevents.client.transport.throttle import AdaptiveThrottle
+
+
+class AdaptiveThrottle:
+    """An evenly spaced schedule of request starts that slows down after rejections (429). It does not wait itself.
+
+    After a rejection requests start one after the other, each further one doubles their interval, and each accepted
+    request makes it a little shorter.
+
+    :ivar rejection_count: the number of rejections so far; a change invalidates reservations made before.
+    :param rate: requests per second; None: no limit.
+    """
+
+    def __init__(self, rate: float | None) -> None:
+        self.rejection_count = 0
+        self._lock = threading.Lock()
+        self._min_interval = 0.0
+        self._throttled_interval = 0.0
+        self._next_start = 0.0
+        self._held_until = float("-inf")
+        self._last_rejection = float("-inf")
+        self.set_rate(rate)
+
+    def set_rate(self, rate: float | None) -> None:
+        """Limit the requests per second from now on; None: no limit."""
+        self._min_interval = 1.0 / rate if rate else 0.0
+
+    def reserve(self, now: float) -> float:
+        """Reserve the next free start, and return the delay until then, in seconds.
+
+        :param now: seconds of a monotonic clock.
+        """
+        with self._lock:
+            interval = max(self._min_interval, self._throttled_interval)
+            if not interval and now >= self._next_start:
+                return 0.0
+            start = max(now, self._next_start)
+            self._next_start = start + interval
+        return start - now
+
+    def on_rejected(self, started: float, now: float, retry_after: float | None) -> None:
+        """Let no request start before the pause is over that a 429 asks for.
+
+        :param started: the time at which the rejected request started; those in flight together count as one
+            rejection.
+        :param now: seconds of the same monotonic clock.
+        :param retry_after: the pause in seconds, if the service sent one; at most ``defaults.RETRY_AFTER_MAX`` is
+            obeyed.
+        """
+        with self._lock:
+            if started >= self._last_rejection:
+                doubled = max(2 * max(self._throttled_interval, self._min_interval), defaults.THROTTLE_MIN_INTERVAL)
+                self._throttled_interval = min(doubled, defaults.THROTTLE_MAX_INTERVAL)
+            self._last_rejection = now
+            pause = max(min(retry_after or 0.0, defaults.RETRY_AFTER_MAX), self._throttled_interval, self._min_interval)
+            self._held_until = max(self._held_until, now + pause)
+            self._next_start = self._held_until
+            self.rejection_count += 1
+
+    def on_accepted(self) -> None:
+        """Shorten the interval a little after a request that was not rejected."""
+        if not self._throttled_interval:
+            return
+        with self._lock:
+            self._throttled_interval *= defaults.THROTTLE_DECAY
+            if self._throttled_interval < defaults.THROTTLE_RESET_BELOW:
+                self._throttled_interval = 0.0
 
 
 class AsyncRateLimiter:
-    """Lets so many requests through at a time, and so many in a second; none while the service wants a pause.
+    """A rate and concurrency limit for the requests of one event loop, paused after a 429.
 
-    ``async with gate as started`` around a request; then :meth:`answered`.
+    Use ``async with limiter as started`` around a request, then :meth:`record_response`.
 
     :param rate: requests per second; None: no limit.
-    :param now: seconds of a clock that never goes back.
-    :param sleep: waits for so many seconds.
+    :param now: returns the seconds of a monotonic clock.
+    :param sleep: waits for a number of seconds.
     """
 
     def __init__(
@@ -29,49 +95,49 @@ class AsyncRateLimiter:
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._pacer = AdaptiveThrottle(rate)
+        self._throttle = AdaptiveThrottle(rate)
         self._now = now
         self._sleep = sleep
-        # Where it is httpx that sends them, it slows down as requests queue up inside its pool: they wait here instead.
-        self._free = asyncio.Semaphore(defaults.MAX_CONNECTIONS)
+        # httpx slows down as requests queue up inside its pool: they queue here instead.
+        self._in_flight = asyncio.Semaphore(defaults.MAX_CONNECTIONS)
 
-    def limit(self, rate: float | None) -> None:
-        """Take another limit from now on: requests per second; None: none."""
-        self._pacer.limit(rate)
+    def set_rate(self, rate: float | None) -> None:
+        """Limit the requests per second from now on; None: no limit."""
+        self._throttle.set_rate(rate)
 
     async def __aenter__(self) -> float:
-        """Wait for a free place and for one's turn; gives the moment at which the request starts."""
-        await self._free.acquire()
+        """Wait for a free place and the next start; return the time at which the request starts."""
+        await self._in_flight.acquire()
         try:
-            return await self.turn()
+            return await self.acquire()
         except BaseException:
-            self._free.release()
+            self._in_flight.release()
             raise
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._free.release()
+        self._in_flight.release()
 
-    async def turn(self) -> float:
-        """Wait for one's turn alone."""
+    async def acquire(self) -> float:
+        """Wait for the next start alone, without taking a place; return the time."""
         while True:
-            refusals = self._pacer.refusals
-            pause = self._pacer.reserve(self._now())
-            if not pause:
+            rejections = self._throttle.rejection_count
+            delay = self._throttle.reserve(self._now())
+            if not delay:
                 return self._now()
-            await self._sleep(pause)
-            # Whoever slept while another one was refused would start within the pause that the service wants.
-            if self._pacer.refusals == refusals:
+            await self._sleep(delay)
+            # A rejection meanwhile has moved all starts: this one would fall within the pause.
+            if self._throttle.rejection_count == rejections:
                 return self._now()
 
-    def answered(self, started: float, status: int, headers: Mapping[str, str]) -> None:
-        """Learn from an answer.
+    def record_response(self, started: float, status: int, headers: Mapping[str, str]) -> None:
+        """Adapt to a response.
 
-        :param started: what entering gave.
-        :param headers: of the answer; ``Retry-After`` is looked for.
+        :param started: the time that entering returned.
+        :param headers: those of the response; ``Retry-After`` is read.
         """
         if status == 429:
-            self._pacer.refused(started, self._now(), parse_retry_after(headers.get("retry-after")))
+            self._throttle.on_rejected(started, self._now(), parse_retry_after(headers.get("retry-after")))
         else:
-            self._pacer.accepted()
+            self._throttle.on_accepted()

@@ -1,7 +1,7 @@
-"""Keeps secrets out of what the HTTP libraries log.
+"""Redaction of secrets in the log records of the HTTP libraries.
 
-httpx logs whole URLs at INFO, httpcore response headers (redirect targets, cookies) at DEBUG. A filter on a logger
-sees only what that very logger is given, not what its children are, so it is put on each.
+httpx logs whole URLs at INFO, httpcore response headers (redirect targets, cookies) at DEBUG. A filter on a logger does
+not see the records of its children, so each logger gets it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import logging
 import re
 from urllib.parse import urlsplit
 
-_SHORTEST_KEY = 8
-"""A shorter text is no key of this API, and striking it out would tear every other word apart."""
+_MIN_KEY_LENGTH = 8
+"""A shorter text is not a key of this API, and replacing it would mangle unrelated words."""
 
 _LOGGERS = (
     "httpx",
@@ -20,7 +20,6 @@ _LOGGERS = (
     "httpcore.http2",
     "httpcore.proxy",
     "httpcore.socks",
-    "aiohttp.client",
 )
 # Up to white space or what no URL holds: brackets and quotes may stand in the middle of a signed query.
 _URL = re.compile(r"https?://[^\s\"<>]+", re.IGNORECASE)
@@ -32,7 +31,7 @@ _HEADER = re.compile(
 
 
 def redact_url(url: str, trusted: frozenset[str] | set[str] = frozenset()) -> str:
-    """Strip a URL of what may be secret: user, query and fragment; elsewhere than on a trusted host the path too."""
+    """Remove user, query and fragment from a URL, which may be secret; off the trusted origins also its path."""
     try:
         parts = urlsplit(url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
@@ -44,15 +43,15 @@ def redact_url(url: str, trusted: frozenset[str] | set[str] = frozenset()) -> st
 
 
 def redact_text(text: str, trusted: frozenset[str] | set[str] = frozenset()) -> str:
-    """Redact every URL in a text, and what looks like the query of one."""
+    """Redact every URL in a text, and everything that looks like the query of one."""
     return _QUERY.sub("?***", _URL.sub(lambda match: redact_url(match[0], trusted), text))
 
 
 class RedactingFilter(logging.Filter):
-    """Rewrites records so that URLs keep no query, headers no credentials, and nothing a key.
+    """A logging filter that removes queries of URLs, credentials in headers, and API keys anywhere.
 
     :ivar trusted: origins below which paths stay readable.
-    :ivar keys: as they are and as ``repr`` writes them. A service may repeat them in any header of an answer.
+    :ivar keys: the keys, plain and as ``repr`` writes them. A service may repeat them in any header of a response.
     """
 
     def __init__(self) -> None:
@@ -74,9 +73,9 @@ _FILTER = RedactingFilter()
 
 
 def install(base_url: str, key: str = "") -> None:
-    """Put the filter on the HTTP libraries' loggers, once; paths below ``base_url``'s origin stay readable."""
+    """Install the filter on the loggers of the HTTP libraries; paths below the origin of ``base_url`` stay readable."""
     _FILTER.trusted.add(redact_url(base_url).removesuffix("/***"))
-    if len(key) >= _SHORTEST_KEY:
+    if len(key) >= _MIN_KEY_LENGTH:
         _FILTER.keys |= {key, repr(key)[1:-1]}
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_FILTER)

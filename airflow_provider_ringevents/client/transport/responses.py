@@ -1,12 +1,16 @@
-"""What came back -> an envelope or an error. Pure, shared by the sync and the async client."""
+"""Responses: bounded while they are read, parsed into envelopes or errors, cleaned before they are shown."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+import msgspec
+
+from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
     ErrorDetail,
@@ -15,27 +19,28 @@ from airflow_provider_ringevents.client.errors import (
     api_error_class,
 )
 from airflow_provider_ringevents.client.pagination import flatten_resource
-from airflow_provider_ringevents.client.transport.decoding import decode_json, is_well_formed
+from airflow_provider_ringevents.client.transport.decompression import StreamingDecompressor
 from airflow_provider_ringevents.client.transport.redaction import redact_text
 from airflow_provider_ringevents.client.transport.retry import parse_retry_after
 
 _MAX_DETAILS = 10
 _MAX_DETAIL_CHARACTERS = 500
 _MAX_READ_CHARACTERS = 10 * _MAX_DETAIL_CHARACTERS
+_scan = msgspec.json.Decoder(msgspec.Raw).decode
 
 _ADVICE: Mapping[int, str] = {
     401: "Check the API key in the connection's password; a key may have been revoked or belong to another account.",
-    403: "The key is valid but may not do this; check what it was given access to.",
+    403: "The key is valid but lacks the permission; check its access rights.",
     404: "Check the id, and that the key's organization can see it.",
     429: "Too many requests; lower 'concurrency' or set 'rate_limit' in the connection's extra.",
 }
 
 
 class Envelope(dict[str, Any]):
-    """The JSON object of an answer, with what HTTP said around it.
+    """The JSON object of a response, with facts of its HTTP head.
 
     :ivar status: the HTTP status code.
-    :ivar request_id: the service's own id of the request, if it gave one.
+    :ivar request_id: the service's own id of the request, if it sent one.
     """
 
     def __init__(self, body: Mapping[str, Any], *, status: int, request_id: str | None = None) -> None:
@@ -44,13 +49,50 @@ class Envelope(dict[str, Any]):
         self.request_id = request_id
 
 
-def parse_response(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> Envelope:
-    """Turn an answer into its envelope.
+class BoundedBodyReader:
+    """A collector of the decompressed body of a response up to a limit, so that an endless one does not fill memory."""
 
-    :param body: all of it; for an error its beginning is enough.
-    :param secret: never repeated in a message, even where the service echoes it; nor is what the call keeps secret.
-    :raises RingEventsApiError: the status says that it failed.
-    :raises RingEventsTransportError: the status says success but the body is not what the API speaks.
+    def __init__(self, call: Call, status: int, headers: Mapping[str, str]) -> None:
+        self._call = call
+        self._is_error = status >= 400
+        self._limit = defaults.MAX_ERROR_BYTES if self._is_error else defaults.MAX_JSON_BYTES
+        self._decompressor = StreamingDecompressor(headers.get("content-encoding", ""))
+        self._parts: list[bytes] = []
+        self._length = 0
+
+    def add(self, part: bytes) -> bool:
+        """Add a part as it was sent; return False once the rest is not needed.
+
+        :raises RingEventsTransportError: a success exceeds the limit.
+        :raises DecompressionError: the body is not in the declared encoding.
+        """
+        for piece in self._decompressor.decompress(part):
+            self._parts.append(piece)
+            self._length += len(piece)
+            if self._length <= self._limit:
+                continue
+            if self._is_error:
+                return False
+            raise RingEventsTransportError(
+                f"{self._call.operation}: the response is longer than {self._limit} bytes; not read further",
+                sent=True,
+                ambiguous=not self._call.idempotent,
+                retryable=False,
+            )
+        return True
+
+    def getvalue(self) -> bytes:
+        """Return all bytes that were added."""
+        return b"".join(self._parts)
+
+
+def parse_response(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> Envelope:
+    """Return the envelope of a response.
+
+    :param body: the whole body; for an error its beginning is enough.
+    :param secret: a text that no message repeats, even where the service echoes it; nor those of ``call.secrets``.
+    :raises RingEventsApiError: the status is an error.
+    :raises RingEventsTransportError: the status is a success, but the body is not a JSON object.
     """
     secrets = (secret, *call.secrets)
     request_id = _request_id(headers, secrets)
@@ -63,31 +105,31 @@ def parse_response(call: Call, status: int, headers: Mapping[str, str], body: by
     except (ValueError, RecursionError) as error:
         kind = _sanitize(headers.get("content-type", "no content type").split(";")[0], secrets)
         raise RingEventsTransportError(
-            f"{_describe_call(call)}: the answer ({status}, {kind}, {len(body)} bytes) is no readable JSON ({error});"
-            " if this lasts, check the connection's host",
+            f"{_describe_call(call)}: the response ({status}, {kind}, {len(body)} bytes) is not valid JSON ({error});"
+            " if this persists, check the connection's host",
             sent=True,
-            ambiguous=not call.repeatable,
+            ambiguous=not call.idempotent,
         ) from None
     if not isinstance(decoded, dict):
         raise RingEventsTransportError(
-            f"{_describe_call(call)}: the answer ({status}) is JSON but no object as the API documents",
+            f"{_describe_call(call)}: the response ({status}) is JSON, but not the object that the API documents",
             sent=True,
-            ambiguous=not call.repeatable,
+            ambiguous=not call.idempotent,
         )
     return Envelope(decoded, status=status, request_id=request_id)
 
 
 def validate_response(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> None:
-    """Raise what :func:`read_answer` would raise for an error or a malformed body, at a fraction of its cost.
+    """Raise the error that :func:`parse_response` raises for a failure or a malformed body, at a fraction of its cost.
 
-    Left to be found by it: texts that are not UTF-8, and JSON that is no object.
+    Not detected: strings that are not UTF-8, and JSON that is not an object.
     """
     if not (200 <= status < 300 and is_well_formed(body)):
         parse_response(call, status, headers, body, secret=secret)
 
 
 def parse_resource(call: Call, envelope: Envelope) -> dict[str, Any]:
-    """Take the one resource out of an envelope: a flat dict with ``id``; empty where 202 or 204 came without one.
+    """Return the one resource of an envelope, a flat dict with ``id``; empty for a 202 or 204 without one.
 
     :raises RingEventsTransportError: there is none where the API documents one.
     """
@@ -97,31 +139,31 @@ def parse_resource(call: Call, envelope: Envelope) -> dict[str, Any]:
     if envelope.status in (202, 204) and not data:
         return {}
     raise RingEventsTransportError(
-        f"{_describe_call(call)}: the answer ({envelope.status}) came without the resource that the API documents under"
+        f"{_describe_call(call)}: the response ({envelope.status}) lacks the resource that the API documents under"
         " 'data'",
         sent=True,
-        ambiguous=not call.repeatable,
+        ambiguous=not call.idempotent,
     )
 
 
 def api_error(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> RingEventsApiError:
-    """Build the error for a status that is no success."""
+    """Return the error for a status that is not a success."""
     secrets = (secret, *call.secrets)
     details = tuple(_details(body, secrets))
-    listed = "; ".join(str(detail) for detail in details)
-    words = [
-        f"{_describe_call(call)}: the service answered {status} {_reason(status)}{f': {listed}' if listed else ''}."
+    listing = "; ".join(str(detail) for detail in details)
+    sentences = [
+        f"{_describe_call(call)}: the service responded {status} {_reason(status)}{f': {listing}' if listing else ''}."
     ]
     if 300 <= status < 400:
-        host = _host(headers.get("location", "")) or "an unknown place"
-        words.append(f"It redirects to {host}, where the key is not sent; check the connection's host.")
+        host = _host(headers.get("location", "")) or "an unknown host"
+        sentences.append(f"It redirects to {host}, to which the key is not sent; check the connection's host.")
     elif status in _ADVICE:
-        words.append(_ADVICE[status])
-    ambiguous = not call.repeatable and (status == 408 or status >= 500)
+        sentences.append(_ADVICE[status])
+    ambiguous = not call.idempotent and (status == 408 or status >= 500)
     if ambiguous:
-        words.append("The request may have been applied all the same.")
+        sentences.append("The request may have been applied nevertheless.")
     return api_error_class(status)(
-        " ".join(words),
+        " ".join(sentences),
         status=status,
         errors=details,
         request_id=_request_id(headers, secrets),
@@ -133,18 +175,62 @@ def api_error(call: Call, status: int, headers: Mapping[str, str], body: bytes, 
 def transport_error(
     call: Call, error: Exception, *, sent: bool, timed_out: bool = False, retryable: bool = True
 ) -> RingEventsTransportError:
-    """Build the error for an answer that never came whole; the cause's own text may hold a URL and is left out."""
-    ambiguous = sent and not call.repeatable
-    what = f"{_describe_call(call)}: no whole answer came ({type(error).__name__})"
+    """Return the error for a response that never arrived whole, without its cause's text, which may hold a URL."""
+    ambiguous = sent and not call.idempotent
+    what = f"{_describe_call(call)}: no complete response arrived ({type(error).__name__})"
     if not sent:
         what = f"{_describe_call(call)}: the service could not be reached ({type(error).__name__})"
     return RingEventsTransportError(
-        f"{what}.{' The request may have been applied all the same.' if ambiguous else ''}",
+        f"{what}.{' The request may have been applied nevertheless.' if ambiguous else ''}",
         sent=sent,
         timed_out=timed_out,
         ambiguous=ambiguous,
         retryable=retryable,
     )
+
+
+def decode_json(body: bytes) -> Any:
+    """Decode JSON; half a surrogate pair becomes U+FFFD.
+
+    A service that cuts text by UTF-16 units makes such halves out of emoji, and one of them in one row must not make
+    its whole page unreadable.
+
+    :raises ValueError: it is not JSON.
+    :raises RecursionError: it is nested too deeply.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        if b"\\ud" not in body.lower():
+            raise ValueError(str(error)) from None  # a subclass of it since msgspec 0.21 only
+        return replace_lone_surrogates(json.loads(body, parse_constant=_reject_constant))
+
+
+def is_well_formed(body: bytes) -> bool:
+    """Return whether it is complete, well-formed JSON, without building its values, which takes ten times as long.
+
+    The encoding of its strings and halves of surrogate pairs are left to :func:`decode_json`.
+    """
+    try:
+        _scan(body)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+def replace_lone_surrogates(value: Any) -> Any:
+    """Return a copy in which halves of surrogate pairs, which no encoding can write, are U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, Mapping):
+        return {replace_lone_surrogates(key): replace_lone_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [replace_lone_surrogates(item) for item in value]
+    return value
+
+
+def _reject_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _describe_call(call: Call) -> str:
@@ -160,8 +246,8 @@ def _reason(status: int) -> str:
 
 
 def _request_id(headers: Mapping[str, str], secrets: Sequence[str]) -> str | None:
-    said = headers.get("x-request-id")
-    return _sanitize(said, secrets) if said is not None else None
+    request_id = headers.get("x-request-id")
+    return _sanitize(request_id, secrets) if request_id is not None else None
 
 
 def _host(url: str) -> str:
@@ -172,16 +258,16 @@ def _host(url: str) -> str:
 
 
 def _sanitize(text: str, secrets: Sequence[str]) -> str:
-    """What the service wrote, without secrets and without links, on one line."""
+    """Return a text of the service without secrets and links, on one line."""
     for secret in secrets:
         text = text.replace(secret, "***")
-    said = redact_text(text[:_MAX_READ_CHARACTERS])
-    printable = "".join(character if character.isprintable() else " " for character in said)
+    redacted = redact_text(text[:_MAX_READ_CHARACTERS])
+    printable = "".join(character if character.isprintable() else " " for character in redacted)
     return printable[:_MAX_DETAIL_CHARACTERS]
 
 
 def _details(body: bytes, secrets: Sequence[str]) -> list[ErrorDetail]:
-    """Read the documented error list; anything else gives nothing, since a page of HTML helps nobody."""
+    """Return the documented list of errors; anything else, such as a page of HTML, gives none."""
     try:
         decoded = decode_json(body)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What is tried again, and how long to wait: one policy for the sync and the async client. Pure, no I/O."""
+"""The retry policy of both clients: which requests are sent again, and after which delay."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
 )
 
-REPEATABLE_METHODS = frozenset({"GET", "DELETE", "PATCH"})
-"""Sending these twice is the same as once: the only PATCH of the API sets the values that its body holds."""
+IDEMPOTENT_METHODS = frozenset({"GET", "DELETE", "PATCH"})
+"""Methods whose request can be sent twice with the effect of one: the only PATCH of the API sets given values."""
 # float() would take "1_0", "1e3" and digits of other scripts, too.
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Read a ``Retry-After`` header.
+    """Return the delay of a ``Retry-After`` header, in seconds.
 
     :param value: seconds (also with a fraction) or an HTTP date.
-    :param now: the present, aware; default: now.
-    :returns: seconds to wait, 0 for a moment in the past; None for nothing or for garbage.
+    :param now: the current time, aware; default: the system's.
+    :returns: 0 for a date in the past; None for a missing or malformed header.
     """
     text = (value or "").strip()
     if not text:
@@ -40,67 +40,75 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
         seconds = float(text)
         return seconds if math.isfinite(seconds) else None
     try:
-        moment = parsedate_to_datetime(text)
+        date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The numbers of the policy; see :mod:`~airflow_provider_ringevents.client.defaults` for their reasons."""
+    """The numbers of the policy; see :mod:`~airflow_provider_ringevents.client.defaults` for their reasons.
+
+    :ivar max_attempts: the most requests of a call.
+    :ivar initial_delay: the upper bound of the first delay, in seconds; it doubles with each attempt.
+    :ivar max_delay: the upper bound of any delay, in seconds.
+    :ivar max_total_delay: the sum of the delays after which a call gives up, in seconds, without ``Retry-After``.
+    :ivar retry_after_max: the longest ``Retry-After`` that is slept, in seconds.
+    :ivar uniform: draws a random number between two bounds.
+    """
 
     max_attempts: int = defaults.MAX_ATTEMPTS
-    base: float = defaults.BACKOFF_BASE
-    cap: float = defaults.BACKOFF_CAP
-    total: float = defaults.BACKOFF_TOTAL
+    initial_delay: float = defaults.BACKOFF_BASE
+    max_delay: float = defaults.BACKOFF_CAP
+    max_total_delay: float = defaults.BACKOFF_TOTAL
     retry_after_max: float = defaults.RETRY_AFTER_MAX
-    draw: Callable[[float, float], float] = field(default=random.uniform, repr=False)
+    uniform: Callable[[float, float], float] = field(default=random.uniform, repr=False)
 
-    def repeats(self, error: BaseException, *, repeatable: bool) -> bool:
-        """Whether a request that ended with ``error`` may be sent again.
+    def should_retry(self, error: BaseException, *, idempotent: bool) -> bool:
+        """Return whether a request that failed with ``error`` may be sent again.
 
-        :param repeatable: the method is one of :data:`REPEATABLE_METHODS`. Others are sent again only when they
-            provably never left, or were answered with 429.
+        :param idempotent: the method is one of :data:`IDEMPOTENT_METHODS`. Others are sent again only if they provably
+            never left, or were rejected with 429.
         """
         if isinstance(error, RingEventsTransportError):
-            return error.retryable and (repeatable or not error.sent)
+            return error.retryable and (idempotent or not error.sent)
         if isinstance(error, RingEventsRateLimitError):
             return True
-        return isinstance(error, RingEventsApiError) and repeatable and error.status in defaults.RETRY_STATUSES
+        return isinstance(error, RingEventsApiError) and idempotent and error.status in defaults.RETRY_STATUSES
 
     def backoff(self, attempt: int) -> float:
-        """Seconds to wait after the ``attempt``-th try (from 1), when the service does not say."""
-        return self.draw(0.0, min(self.cap, self.base * 2.0 ** min(attempt - 1, 30)))
+        """Return the delay after attempt number ``attempt`` (from 1), in seconds, without a ``Retry-After``."""
+        return self.uniform(0.0, min(self.max_delay, self.initial_delay * 2.0 ** min(attempt - 1, 30)))
 
-    def tenacity(
+    def tenacity_kwargs(
         self,
         *,
-        repeatable: bool,
+        idempotent: bool,
         max_attempts: int | None = None,
         on_retry: Callable[[BaseException], None] | None = None,
     ) -> dict[str, Any]:
-        """Arguments for ``tenacity.Retrying`` and ``tenacity.AsyncRetrying`` of one call.
+        """Return the arguments of ``tenacity.Retrying`` or ``tenacity.AsyncRetrying`` for one call.
 
-        :param on_retry: told of each error that will be followed by another attempt.
+        :param on_retry: called with each error that will be followed by another attempt.
         """
-        return _CallBackoff(self, repeatable, max_attempts or self.max_attempts, on_retry).arguments()
+        return _CallBackoff(self, idempotent, max_attempts or self.max_attempts, on_retry).arguments()
 
 
 class _CallBackoff:
-    """How long one call has slept of its own accord; Retry-After does not count."""
+    """The backoff of one call. Delays that ``Retry-After`` sets do not count towards its total."""
 
     def __init__(
         self,
         policy: RetryPolicy,
-        repeatable: bool,
+        idempotent: bool,
         max_attempts: int,
         on_retry: Callable[[BaseException], None] | None,
     ) -> None:
         self._policy = policy
-        self._repeatable = repeatable
+        self._idempotent = idempotent
         self._max_attempts = max_attempts
         self._on_retry = on_retry
         self._slept = 0.0
@@ -125,20 +133,20 @@ class _CallBackoff:
 
     def _retry(self, state: RetryCallState) -> bool:
         error = self._error(state)
-        return error is not None and self._policy.repeats(error, repeatable=self._repeatable)
+        return error is not None and self._policy.should_retry(error, idempotent=self._idempotent)
 
     def _wait(self, state: RetryCallState) -> float:
-        asked = getattr(self._error(state), "retry_after", None)
-        if asked is not None:
-            return float(asked)
-        pause = self._policy.backoff(state.attempt_number)
-        self._slept += pause
-        return pause
+        retry_after = getattr(self._error(state), "retry_after", None)
+        if retry_after is not None:
+            return float(retry_after)
+        delay = self._policy.backoff(state.attempt_number)
+        self._slept += delay
+        return delay
 
     def _stop(self, state: RetryCallState) -> bool:
-        asked = getattr(self._error(state), "retry_after", None)
+        retry_after = getattr(self._error(state), "retry_after", None)
         return (
             state.attempt_number >= self._max_attempts
-            or self._slept > self._policy.total
-            or (asked is not None and asked > self._policy.retry_after_max)
+            or self._slept > self._policy.max_total_delay
+            or (retry_after is not None and retry_after > self._policy.retry_after_max)
         )

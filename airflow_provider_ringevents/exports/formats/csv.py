@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from airflow_provider_ringevents.client.transport.decoding import replace_lone_surrogates
+from airflow_provider_ringevents.client.transport.responses import replace_lone_surrogates
 from airflow_provider_ringevents.exports.columns import OTHER
 from airflow_provider_ringevents.exports.formats.base import Row
 from airflow_provider_ringevents.exports.formats.compression import OutputStream

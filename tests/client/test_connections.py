@@ -1,4 +1,4 @@
-"""Connections of the asynchronous client: as many as are needed at a time, and no more."""
+"""Connections of the clients: as many as are needed at a time, and no more; every request ends."""
 
 from __future__ import annotations
 
@@ -189,12 +189,13 @@ def test_closing_it_during_its_first_request_leaves_nothing_open() -> None:
         first = asyncio.ensure_future(client.send(POLL, max_attempts=1))
         await asyncio.sleep(0)
         await client.aclose()
+        await asyncio.gather(first, return_exceptions=True)
         with pytest.raises(RuntimeError, match="closed"):
-            await first
+            await client.send(POLL, max_attempts=1)
 
     with RawServer(lambda seen: OK) as server:
         asyncio.run(main(server.url))
-        assert server.connections == 0
+        assert server.wait_until_closed()
 
 
 def test_a_request_without_a_body_names_no_type(driver: type[SyncDriver]) -> None:

@@ -1,0 +1,178 @@
+"""The drivers of one download: they do the I/O that its state asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Self
+
+from tenacity import AsyncRetrying, Retrying
+
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.downloads.state import DownloadState
+from airflow_provider_ringevents.client.endpoints import Call
+from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.transport.http import HTTP_ERRORS, HttpResponse
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.client.async_client import AsyncClient
+    from airflow_provider_ringevents.client.client import Client
+
+log = logging.getLogger(__name__)
+
+
+class ChunkBuffer:
+    """A buffer that joins small network reads into blocks, so that their consumer is called less often."""
+
+    def __init__(self, size: int = defaults.CHUNK_BYTES) -> None:
+        self._size = size
+        self._parts: list[bytes] = []
+        self._length = 0
+
+    def add(self, part: bytes) -> bytes:
+        """Add a part; return a block once there is enough for one, else nothing."""
+        self._parts.append(part)
+        self._length += len(part)
+        return self.flush() if self._length >= self._size else b""
+
+    def flush(self) -> bytes:
+        """Return the rest."""
+        block = b"".join(self._parts)
+        self._parts.clear()
+        self._length = 0
+        return block
+
+
+class Download:
+    """A file in transit: iterate over it once, for its blocks of bytes in order.
+
+    :ivar state: ``size``, ``content_type``, ``file_name``, ``verified`` and ``resumes`` of the file.
+    :raises RingEventsError: the file cannot be reached.
+    """
+
+    def __init__(self, client: Client, call: Call) -> None:
+        self._client = client
+        self.state = DownloadState(call, client.settings.base_url)
+        self._response = self._open()
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._response.close()
+
+    def _open(self) -> HttpResponse:
+        state = self.state
+        while True:
+            if link_call := state.pending_link_call:
+                state.accept_link(self._client.send(link_call))
+            try:
+                retrying = Retrying(**self._client.policy.tenacity_kwargs(idempotent=True))
+                response = retrying(self._client.request_file, state)
+            except RingEventsError as error:
+                state.on_error(error)
+                continue
+            try:
+                if state.on_response(response.status_code, response.headers):
+                    return response
+            except BaseException:
+                response.close()
+                raise
+            response.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the file in blocks, and resume after a disconnect where that is possible.
+
+        :raises DownloadRestartRequired: the download has to begin again from nothing.
+        :raises RingEventsTransferError: the file cannot be had whole.
+        """
+        state = self.state
+        while True:
+            blocks, failure = ChunkBuffer(), None
+            try:
+                for part in self._response.iter_raw():
+                    for piece in state.decompress(part):
+                        if block := blocks.add(piece):
+                            state.record(block)
+                            yield block
+            except HTTP_ERRORS as error:
+                failure = self._client.to_transport_error(state.call, error)
+            # The bytes before a disconnect are part of the file, too.
+            if block := blocks.flush():
+                state.record(block)
+                yield block
+            if failure is None:
+                state.finish(self._response.num_bytes_downloaded)
+                return
+            self._response.close()
+            state.on_disconnect(failure)
+            log.warning("%s; resuming from byte %d", str(failure).rstrip("."), state.received)
+            time.sleep(self._client.policy.backoff(state.resumes))
+            self._response = self._open()
+
+
+class AsyncDownload:
+    """A file in transit, as :class:`Download`; opened by :meth:`open`."""
+
+    _response: HttpResponse
+
+    def __init__(self, client: AsyncClient, call: Call) -> None:
+        self._client = client
+        self.state = DownloadState(call, client.settings.base_url)
+
+    async def open(self) -> Self:
+        """Open the connection to the file.
+
+        :raises RingEventsError: the file cannot be reached.
+        """
+        self._response = await self._open()
+        return self
+
+    async def aclose(self) -> None:
+        """Drop the connection."""
+        await self._response.aclose()
+
+    async def _open(self) -> HttpResponse:
+        state = self.state
+        while True:
+            if link_call := state.pending_link_call:
+                state.accept_link(await self._client.send(link_call))
+            try:
+                retrying = AsyncRetrying(**self._client.policy.tenacity_kwargs(idempotent=True))
+                response: HttpResponse = await retrying(self._client.request_file, state)
+            except RingEventsError as error:
+                state.on_error(error)
+                continue
+            try:
+                if state.on_response(response.status_code, response.headers):
+                    return response
+            except BaseException:
+                await response.aclose()
+                raise
+            await response.aclose()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the file in blocks; errors as the synchronous form."""
+        state = self.state
+        while True:
+            blocks, failure = ChunkBuffer(), None
+            try:
+                async for part in self._response.aiter_raw():
+                    for piece in state.decompress(part):
+                        if block := blocks.add(piece):
+                            state.record(block)
+                            yield block
+            except HTTP_ERRORS as error:
+                failure = self._client.to_transport_error(state.call, error)
+            # The bytes before a disconnect are part of the file, too.
+            if block := blocks.flush():
+                state.record(block)
+                yield block
+            if failure is None:
+                state.finish(self._response.num_bytes_downloaded)
+                return
+            await self._response.aclose()
+            state.on_disconnect(failure)
+            log.warning("%s; resuming from byte %d", str(failure).rstrip("."), state.received)
+            await asyncio.sleep(self._client.policy.backoff(state.resumes))
+            self._response = await self._open()

@@ -80,7 +80,7 @@ comma := ,
 
 # Airflow 3.0 to 3.2 do not bound what they stand on: packages of their own days fit.
 OLDER = --group test --exclude-newer-package apache-airflow-providers-common-compat=$(shell date +%F) \
-	--exclude-newer-package aiohttp=2026-07-15 --constraints - --no-universal --output-file constraints/airflow
+	--constraints - --no-universal --output-file constraints/airflow
 
 constraints: ## newest versions that fit together, written to constraints/ (needs uv)
 	@$(LOCK) --extra azure --group dev --group stores --group matrix --group cluster --output-file constraints/airflow-3.3.txt

@@ -76,9 +76,7 @@ class Searched:
         event = self.emulator.state.events[self.emulator.event_id]
         return next(iter(event.tickets.values())).id
 
-    def run(
-        self, make: Callable[[], Any], state: str = "success", **options: Any
-    ) -> Result:
+    def run(self, make: Callable[[], Any], state: str = "success", **options: Any) -> Result:
         """One task to its end, and the search."""
         result = Run(make, connections={"ringevents_default": self.emulator.connection_json()}, **options).to_end()
         assert result.state == state, result.log_text

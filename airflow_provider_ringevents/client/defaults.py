@@ -24,9 +24,6 @@ MAX_CONNECTIONS: Final = 16
 """Requests in flight per client: httpx gets slower, not faster, beyond (685 requests/s at 10 in flight, 299 at 100)."""
 KEEPALIVE_SECONDS: Final = 5.0
 """Idle connections are dropped before servers and proxies drop them: a POST on a dead one would be ambiguous."""
-KEPT_ADDRESSES: Final = 16_384
-"""Addresses of resources that are not taken apart again at each poll: more than one triggerer waits for. Less than a
-kilobyte each."""
 
 MIN_RATE: Final = 0.001
 """Requests per second that may be set at least: one in a quarter of an hour."""
@@ -70,10 +67,6 @@ MAX_JSON_BYTES: Final = 256 * 1024 * 1024
 """A list page or a resource beyond this is no answer of this API."""
 MAX_ERROR_BYTES: Final = 256 * 1024
 """Read of an error page; enough for any JSON error, and an endless page does not fill memory."""
-MAX_HEADER_BYTES: Final = 64 * 1024
-"""Of one line of an answer's head."""
-SOCKET_READ_SIZE: Final = 512 * 1024
-"""Asked of a socket in the clear at a time: above this the copying inside the HTTP library eats what is gained."""
 CHUNK_BYTES: Final = 1024 * 1024
 """Block handed on while downloading: handing over smaller ones costs a sixth of the time, larger ones are slower."""
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any, Protocol
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 from airflow_provider_ringevents.client.settings import ClientSettings
 
 
@@ -41,13 +41,13 @@ def _number(name: str, value: Any) -> float:
 def _whole_number(name: str, value: Any) -> int:
     number = _number(name, value)
     if not number.is_integer():
-        raise _unreadable(name, "a whole number", value)
+        raise _unreadable(name, "an integer", value)
     return int(number)
 
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise _unreadable(name, "text", value)
+        raise _unreadable(name, "a string", value)
     return value
 
 
@@ -58,9 +58,11 @@ def _verify(name: str, value: Any) -> bool | str:
     return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(word.lower(), word)
 
 
-def _unreadable(name: str, wanted: str, value: Any) -> RingEventsConfigError:
-    got = "something else" if name == "proxy" else repr(value)  # a proxy's URL may hold a password
-    return RingEventsConfigError(f"{name}: {wanted} is wanted in the connection's extra, got {got}")
+def _unreadable(name: str, expected: str, value: Any) -> RingEventsConfigError:
+    expected = f"{expected} in the connection's extra"
+    if name == "proxy":  # its URL may hold a password
+        return invalid_argument(name, expected)
+    return invalid_argument(name, expected, value)
 
 
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {
@@ -137,7 +139,12 @@ def client_settings(connection: ConnectionLike, extra: Any, overrides: Mapping[s
         values.pop("organization_id", None)
         return ClientSettings(**{**values, **overrides})
     except RingEventsConfigError as error:
-        raise RingEventsConfigError(f"connection {connection.conn_id!r}: {error}") from None
+        raise RingEventsConfigError(
+            f"connection {connection.conn_id!r}: {error}",
+            parameter=error.parameter,
+            expected=error.expected,
+            got=error.got,
+        ) from None
 
 
 def _check_type(conn_type: str | None) -> None:

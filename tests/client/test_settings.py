@@ -180,8 +180,9 @@ def test_a_number_that_can_be(name: str, value: Any) -> None:
 )
 def test_a_number_that_cannot_be_is_refused_by_name_and_value(name: str, value: Any) -> None:
     message = refused(name, **{name: value})
-    assert repr(value) in message
-    assert "number" in message
+    shown = repr(value)
+    assert f"got {shown}" in message or (len(shown) > 40 and f"got {shown[:10]}" in message)
+    assert "a number" in message or "an integer" in message
 
 
 @pytest.mark.parametrize("value", ["", 0, 1, None, ["ca.pem"]], ids=repr)

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, get_args, get_type_hints
 DEFAULT_API_KEY: Final = "emulator-api-key"
 
 AuthForm = Literal["both", "bearer", "bare"]
-RegistrationsOrder = Literal["created", "newest_first"]
+RegistrationsOrder = Literal["created", "newest_first", "updated"]
 SEEDED: Final = ("seed", "registrations", "events")
 """Settings of the seeded resources, which cannot change while these exist."""
 _TEN_YEARS: Final = 315_360_000
@@ -19,6 +19,7 @@ _RANGES: Final = {
     "latency": (0, 3600),
     "rate_limit": (0.001, 1_000_000),
     "max_per_page": (1, 1_000_000),
+    "count_cap": (0, 100_000_000),
     "report_seconds": (0, _TEN_YEARS),
     "report_missing_seconds": (0, _TEN_YEARS),
     "report_bytes": (0, 2**50),
@@ -52,7 +53,7 @@ class Settings:
     events_order: Literal["shuffled", "created"] = "shuffled"
     """The order of the list of events; the API documents none."""
     registrations_order: RegistrationsOrder = "created"
-    """``newest_first`` shifts all pages when somebody registers, as many services do."""
+    """``newest_first`` shifts all pages when somebody registers; ``updated`` moves rows that change to the end."""
 
     latency: float = 0.0
     """Pause before every answer of the API."""
@@ -62,6 +63,26 @@ class Settings:
     """Largest ``perPage``."""
     refuse_large_pages: bool = False
     """Answer 422 to a larger ``perPage`` instead of lowering it silently."""
+    ignore_page: bool = False
+    """Answer the first page, whatever ``page`` says."""
+    ignore_filters: bool = False
+    """Answer all rows, whatever filters say."""
+    count: Literal["exact", "missing", "capped", "approximate"] = "exact"
+    """The form of ``meta.count``; ``approximate`` is 5 % too large on odd pages and 5 % too small on even ones."""
+    count_cap: int = 1000
+    """Largest ``meta.count`` with ``count="capped"``."""
+    links: Literal["string", "object", "null", "missing"] = "string"
+    """The form of the links around a page; ``object`` is ``{"href": ...}``."""
+    links_origin: str | None = None
+    """Scheme, host and port of the links around a page, instead of the emulator's own."""
+    raw_plus_in_links: bool = False
+    """Write ``+`` as it is into the links around a page, where it reads as a space."""
+    endless_next: bool = False
+    """Give the last page and all pages after it a ``links.next``."""
+    empty_data: Literal["list", "null"] = "list"
+    """The ``data`` of a page without rows."""
+    row_form: Literal["nested", "flat", "bare"] = "nested"
+    """The form of rows: with ``attributes``, with the attributes beside the id, or with the id alone."""
 
     report_seconds: float = 2.0
     """From the creation of a report until it is ready."""
@@ -89,6 +110,10 @@ class Settings:
     """Which header of files says what their bytes should be."""
     chunked: bool = False
     """Send files without a Content-Length."""
+    file_encoding: Literal["none", "gzip", "gzip_members"] = "none"
+    """How files are compressed for the transfer: not, as one member of gzip, or as many."""
+    content_encoding: str | None = None
+    """``Content-Encoding`` of files, instead of the one that ``file_encoding`` implies."""
     disposition: str | None = None
     """``Content-Disposition`` of files, instead of ``attachment; filename="..."``; empty: none."""
     content_type: str = "text/csv; charset=utf-8"
@@ -106,6 +131,16 @@ class Settings:
     """Whether events show the metadata that they were given."""
     patch_metadata: Literal["replace", "merge"] = "replace"
     """What an update of a registration does with metadata that it does not name."""
+    registration_type: Literal["Registration", "registration", "any"] = "Registration"
+    """The ``data.type`` that an update of a registration must have."""
+    read_only_key: bool = False
+    """Answer 403 to all writing requests, as to a member without rights."""
+    plan_has_magic_links: bool = True
+    """Whether the plan allows magic links; otherwise creating one is answered with 403."""
+    draft_magic_links: bool = True
+    """Whether magic links of an unpublished event can be created; otherwise the answer is 422."""
+    publish_needs_ticket: bool = False
+    """Answer 422 to ``auto_publish`` of a template, or of a copy of an event without a ticket."""
     naive_event_times: bool = False
     """Give the times of events as local times of their zone, without an offset."""
 

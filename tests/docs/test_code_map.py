@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,3 +84,18 @@ def test_every_folder_around_the_package_is_on_the_map() -> None:
     mirrored = {f"tests/{room}" for room in rooms_there()}
     listed = {code(row[0])[0] for row in rows("code-map.md", "## Around it")}
     assert listed == folders | (of_tests - mirrored)
+
+
+def test_no_module_of_the_emulator_imports_itself_by_way_of_others() -> None:
+    """Imports for type checking count as well."""
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in files_of("emulator/")
+    }
+    graph = {
+        name: {module for module in imported(path) if module in names} - {name}
+        | {module.rpartition(".")[0] for module in imported(path) if module.rpartition(".")[0] in names} - {name}
+        for name, path in names.items()
+        if not path.name.startswith("__")
+    }
+    assert list(graphlib.TopologicalSorter(graph).static_order())

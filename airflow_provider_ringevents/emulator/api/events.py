@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from starlette.responses import Response
 
 from airflow_provider_ringevents.emulator.api import filters, validation
+from airflow_provider_ringevents.emulator.api.errors import invalid
 from airflow_provider_ringevents.emulator.api.filters import read_filter
 from airflow_provider_ringevents.emulator.api.responses import (
     RequestContext,
@@ -19,6 +21,7 @@ from airflow_provider_ringevents.emulator.api.responses import (
     resource,
     resource_response,
 )
+from airflow_provider_ringevents.emulator.backend.list_order import ordered_slice
 from airflow_provider_ringevents.emulator.backend.models import Event
 from airflow_provider_ringevents.emulator.backend.store import Store
 
@@ -108,12 +111,9 @@ class EventsApi:
     def list_registrations(self, call: RequestContext) -> Response:
         """Handle ``list_registrations``."""
         book = self._event(call).registrations
-        found = book.select(read_filter(call.query, filters.REGISTRATIONS))
+        found = book.select(read_filter(call.filter_query, filters.REGISTRATIONS))
         page = call.page()
-        if self._store.settings.registrations_order == "created":
-            indexes = found.slice(page.start, page.stop)
-        else:
-            indexes = found.slice(max(0, found.total - page.stop), max(0, found.total - page.start))[::-1]
+        indexes = ordered_slice(book, found, page.start, page.stop, self._store.settings.registrations_order)
         return raw_page_response(page, map(book.to_json, indexes), found.total)
 
     def get_registration(self, call: RequestContext) -> Response:
@@ -125,8 +125,27 @@ class EventsApi:
         """Handle ``update_registration``."""
         event, index = self._store.registration(call.path("registration_id"))
         book = event.registrations
-        attributes = validation.read_attributes(call.body, "update_registration")
+        body = _with_documented_type(call.body, self._store.settings.registration_type)
+        attributes = validation.read_attributes(body, "update_registration")
         if "metadata" in attributes:
             kept = book.attributes(index)["metadata"] if self._store.settings.patch_metadata == "merge" else {}
             book.patch(index, {**kept, **attributes["metadata"]}, self._store.now())
         return raw_json_response(f'{{"data":{book.to_json(index)}}}')
+
+
+def _with_documented_type(body: bytes, expected: str) -> bytes:
+    """Return the body of an update with the ``data.type`` of the contract.
+
+    :raises ApiError: 422 when the body has another spelling than ``expected``.
+    """
+    try:
+        parsed = json.loads(body)
+        given = parsed["data"]["type"]
+    except (ValueError, KeyError, TypeError):
+        return body
+    if expected == "Registration" or given not in ("Registration", "registration"):
+        return body
+    if expected not in (given, "any"):
+        raise invalid("/data/type", f"must be {expected}")
+    parsed["data"]["type"] = "Registration"
+    return json.dumps(parsed).encode()

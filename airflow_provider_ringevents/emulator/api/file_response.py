@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from airflow_provider_ringevents.emulator.backend.report_files import FileContent
+from airflow_provider_ringevents.emulator.backend.report_files import FileContent, compressed, digest
 from airflow_provider_ringevents.emulator.backend.reports import Report
 from airflow_provider_ringevents.emulator.server.connection import transport_of
 from airflow_provider_ringevents.emulator.settings import Settings
@@ -36,6 +36,10 @@ class FileResponse(Response):
         range_header: str | None = None,
         if_range: str | None = None,
     ) -> None:
+        encoding = settings.content_encoding
+        if settings.file_encoding != "none":
+            content = compressed(content, settings.file_encoding)
+            encoding = "gzip" if encoding is None else encoding
         etag = f'"{report.id[:12]}-{report.revision}-{content.size}"'
         self._content = content
         self._start, self._stop = 0, content.size
@@ -47,12 +51,16 @@ class FileResponse(Response):
             disposition = f"attachment; filename=\"{report.filename}\"; filename*=UTF-8''{name}"
         if disposition:
             headers["content-disposition"] = disposition
+        if encoding:
+            headers["content-encoding"] = encoding
         if settings.etag:
             headers["etag"] = etag
         if settings.checksum == "content-md5":
-            headers["content-md5"] = base64.b64encode(report.digest("md5")).decode()
+            headers["content-md5"] = base64.b64encode(_digest(report, content, settings, "md5")).decode()
         elif settings.checksum == "repr-digest":
-            headers["repr-digest"] = f"sha-256=:{base64.b64encode(report.digest('sha256')).decode()}:"
+            headers["repr-digest"] = (
+                f"sha-256=:{base64.b64encode(_digest(report, content, settings, 'sha256')).decode()}:"
+            )
         if settings.ranges:
             headers["accept-ranges"] = "bytes"
             current = if_range is None or (settings.etag and if_range == etag)
@@ -81,6 +89,10 @@ class FileResponse(Response):
                 # A reader that keeps up never makes send() wait, and others want their turn.
                 await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _digest(report: Report, content: FileContent, settings: Settings, algorithm: str) -> bytes:
+    return report.digest(algorithm) if settings.file_encoding == "none" else digest(content, algorithm)
 
 
 def _part(header: str, size: int) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ from airflow_provider_ringevents.emulator.api.responses import RequestContext, R
 from airflow_provider_ringevents.emulator.backend.clock import DAY, iso_seconds
 from airflow_provider_ringevents.emulator.backend.event_resources import COUNTS
 from airflow_provider_ringevents.emulator.backend.ids import ResourceType
-from airflow_provider_ringevents.emulator.backend.models import Event, MagicLink
+from airflow_provider_ringevents.emulator.backend.models import Event, MagicLink, Ticket
 from airflow_provider_ringevents.emulator.backend.store import Store
 
 _SUBSCRIPTION_DAYS: Final = 30
@@ -104,7 +104,7 @@ class TicketsApi:
     def list_magic_links(self, call: RequestContext) -> Response:
         """Handle ``list_magic_links``."""
         ticket = self._store.ticket(call.path("ticket_id"))
-        selection = read_filter(call.query, filters.MAGIC_LINKS)
+        selection = read_filter(call.filter_query, filters.MAGIC_LINKS)
         with_all = selection.booleans.pop("includeConfirmAndJoin", False)
         found = [
             link.attributes()
@@ -120,8 +120,15 @@ class TicketsApi:
     def create_magic_link(self, call: RequestContext) -> Response:
         """Handle ``create_magic_link``."""
         ticket = self._store.ticket(call.path("ticket_id"))
+        self._check_magic_links(ticket)
         attributes = validation.read_attributes(call.body, "create_magic_link")
         return resource_response("magicLink", self._store.create_magic_link(ticket, attributes).attributes(), 201)
+
+    def _check_magic_links(self, ticket: Ticket) -> None:
+        if not self._store.settings.plan_has_magic_links:
+            raise ApiError(403, "the plan of the organization does not include magic links")
+        if not (self._store.settings.draft_magic_links or ticket.event.published):
+            raise ApiError(422, "the event is not published")
 
     def delete_magic_link(self, call: RequestContext) -> Response:
         """Handle ``delete_magic_link``."""
@@ -150,6 +157,7 @@ class TicketsApi:
         except ApiError as problem:
             # The reference knows neither 403 nor 404 here.
             raise ApiError(422, [ErrorDetail("ticket not found", pointer="/ticket_id")]) from problem
+        self._check_magic_links(ticket)
         names = {"firstName": body["first_name"], "lastName": body["last_name"], "email": body["email"]}
         link = self._store.create_magic_link(ticket, names).attributes()
         attributes = {

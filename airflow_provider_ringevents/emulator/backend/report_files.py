@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import io
 import tempfile
 import threading
 import weakref
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
@@ -17,6 +19,7 @@ BLOCK: Final = 256 * 1024
 """Bytes that are read at once."""
 _LINE: Final = 128
 _STAMP: Final = 16
+_MEMBER: Final = 4096
 
 
 class FileContent(Protocol):
@@ -88,6 +91,23 @@ class SyntheticContent:
             piece = block if place == 0 and end == BLOCK else block[place:end]
             start += len(piece)
             yield piece
+
+
+def compressed(content: FileContent, encoding: str) -> FileContent:
+    """Return a file compressed by ``gzip`` in one member, or by ``gzip_members`` in a member for each 4 KiB."""
+
+    def one_member() -> Iterator[bytes]:
+        compressor = zlib.compressobj(wbits=31)
+        for piece in content.read(0, content.size):
+            yield compressor.compress(piece)
+        yield compressor.flush()
+
+    def many_members() -> Iterator[bytes]:
+        for piece in content.read(0, content.size):
+            for start in range(0, len(piece), _MEMBER):
+                yield gzip.compress(piece[start : start + _MEMBER], mtime=0)
+
+    return SpooledContent(one_member() if encoding == "gzip" else many_members())
 
 
 def digest(content: FileContent, algorithm: str) -> bytes:

@@ -54,8 +54,6 @@ class Store:
         """Return the time in milliseconds since the epoch."""
         return round(self._clock() * 1000)
 
-    # --- organizations and templates
-
     def visible_organizations(self) -> list[Organization]:
         """Return the organizations that the API key may see."""
         return [owner for owner in self.organizations if owner.visible]
@@ -79,8 +77,6 @@ class Store:
         if template is None or not template.organization.visible:
             raise not_found("template")
         return template
-
-    # --- events
 
     def event(self, identifier: str) -> Event:
         """Return an event that exists by now.
@@ -133,7 +129,7 @@ class Store:
             owner = self.organization(attributes["organizationId"])
             event = self._new_event(owner, attributes["name"], attributes["timezone"], attributes)
             event.description = f"Made from the template {template.name!r}."
-            event.published = attributes.get("auto_publish", False)
+            event.published = self._publishes(attributes, has_ticket=False)
             event.ready_at = event.created + round(self.settings.template_seconds * 1000)
             return self._register(event)
 
@@ -150,7 +146,7 @@ class Store:
             copy.end = source.end if copy.end is None else copy.end
             copy.type = attributes.get("type") or source.type
             copy.description = source.description
-            copy.published = attributes.get("auto_publish", False)
+            copy.published = self._publishes(attributes, has_ticket=bool(source.tickets))
             if self.settings.copy_keeps_metadata:
                 copy.metadata = {**source.metadata, **copy.metadata}
             delay = round(self.settings.duplicate_seconds * 1000)
@@ -168,6 +164,11 @@ class Store:
             del self._by_number[event.number]
             self._slugs.discard(event.slug)
             self._shuffled = None
+
+    def _publishes(self, attributes: dict[str, Any], *, has_ticket: bool) -> bool:
+        if attributes.get("auto_publish") and self.settings.publish_needs_ticket and not has_ticket:
+            raise invalid("/data/attributes/auto_publish", "an event needs a ticket to be published")
+        return bool(attributes.get("auto_publish"))
 
     def _target_organization(self, identifier: str | None) -> Organization | None:
         if identifier is None:
@@ -197,8 +198,6 @@ class Store:
         event = Event.create(number, identifier, owner, name, slug, timezone, now, registrations, attributes)
         event.listed_at = now + round(self.settings.visible_seconds * 1000)
         return event
-
-    # --- what belongs to an event
 
     def resolve(self, identifier: str, kind: ResourceType, subject: str) -> tuple[Event, ResourceKey]:
         """Return the event and the key that an id stands for.

@@ -1,4 +1,4 @@
-"""Faults under which a list of registrations changes while somebody reads it page by page."""
+"""Faults under which a list of registrations changes while a client reads it page by page."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from airflow_provider_ringevents.emulator.api import filters
 from airflow_provider_ringevents.emulator.api.filters import Selection, read_filter
+from airflow_provider_ringevents.emulator.backend.list_order import ordered_slice
 from airflow_provider_ringevents.emulator.backend.store import Store
 from airflow_provider_ringevents.emulator.faults.context import Action, FaultContext
 
@@ -17,31 +18,43 @@ _LIST: Final = re.compile(r"/v1/events/(\w+)/registrations\Z")
 
 
 def register(store: Store, event_id: str, _: Selection, number: int) -> list[str]:
-    """Let ``number`` people register now; returns the ids of their registrations.
+    """Register ``number`` people now and return the ids of their registrations.
 
-    :raises KeyError: there is no such event.
+    :raises KeyError: the event does not exist.
     """
     return store.add_registrations(event_id, number)
 
 
 def cancel(store: Store, event_id: str, selection: Selection, number: int) -> list[str]:
-    """Take away the first ``number`` registrations that the selected list shows; returns their ids.
+    """Delete the first ``number`` registrations of the selected list and return their ids.
 
-    :raises KeyError: there is no such event.
+    :raises KeyError: the event does not exist.
     """
     with store.lock:
         book = store.events[event_id].registrations
         found = book.select(selection)
-        first = 0 if store.settings.registrations_order == "created" else max(0, found.total - number)
-        gone = found.slice(first, first + number)
+        gone = ordered_slice(book, found, 0, number, store.settings.registrations_order)
         for index in gone:
             book.delete(index)
         return [book.id(index) for index in gone]
 
 
+def update(store: Store, event_id: str, selection: Selection, number: int) -> list[str]:
+    """Change the first ``number`` registrations of the selected list now and return their ids.
+
+    :raises KeyError: the event does not exist.
+    """
+    with store.lock:
+        book = store.events[event_id].registrations
+        changed = ordered_slice(book, book.select(selection), 0, number, store.settings.registrations_order)
+        for index in changed:
+            book.patch(index, {"changed": str(store.now())}, store.now())
+        return [book.id(index) for index in changed]
+
+
 def _changing(change: _Change) -> Action:
     async def run(context: FaultContext) -> None:
-        # Made before the change: what follows then does not fit this page, however many requests are in flight.
+        # The response precedes the change, so that later pages do not fit this one.
         answer = await context.collect()
         asked = _LIST.match(context.scope["path"])
         if asked is not None and answer.status == 200:
@@ -53,4 +66,8 @@ def _changing(change: _Change) -> Action:
     return run
 
 
-ACTIONS: dict[str, Action] = {"registrations_added": _changing(register), "registrations_cancelled": _changing(cancel)}
+ACTIONS: dict[str, Action] = {
+    "registrations_added": _changing(register),
+    "registrations_cancelled": _changing(cancel),
+    "registrations_updated": _changing(update),
+}

@@ -65,8 +65,11 @@ class FaultContext:
             if not message.get("more_body", False):
                 return cls(fault, backend, app, scope, receive, send, body)
 
-    async def answer(self, send: Send) -> None:
-        """Run the application and pass its messages to ``send``."""
+    async def answer(self, send: Send, query: bytes | None = None) -> None:
+        """Run the application and pass its messages to ``send``.
+
+        :param query: replaces the query of the request.
+        """
         waiting = [self._body]
 
         async def receive() -> Message:
@@ -74,10 +77,14 @@ class FaultContext:
                 return {"type": "http.request", "body": waiting.pop(), "more_body": False}
             return await self._receive()
 
-        await self._app(self.scope, receive, send)
+        scope = self.scope if query is None else {**self.scope, "query_string": query}
+        await self._app(scope, receive, send)
 
-    async def collect(self) -> BufferedResponse:
-        """Run the application and return its response without sending it."""
+    async def collect(self, query: bytes | None = None) -> BufferedResponse:
+        """Run the application and return its response without sending it.
+
+        :param query: replaces the query of the request.
+        """
         answer = BufferedResponse(500, [], b"")
 
         async def send(message: Message) -> None:
@@ -87,7 +94,7 @@ class FaultContext:
             else:
                 answer.body += message.get("body", b"")
 
-        await self.answer(send)
+        await self.answer(send, query)
         return answer
 
     async def reply(self, answer: BufferedResponse) -> None:

@@ -28,6 +28,8 @@ Kind = Literal[
     "missing_count",
     "next_loop",
     "next_foreign",
+    "short_page",
+    "repeated_page",
     "expired_link",
     "cut_body",
     "truncate_chunked",
@@ -41,12 +43,13 @@ Kind = Literal[
     "applied_late",
     "registrations_added",
     "registrations_cancelled",
+    "registrations_updated",
 ]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 MAX_CHANGES: Final = 100_000
 """Largest number of registrations that one fault or one control request changes."""
 MAX_FAULTS: Final = 10_000
-_CHANGES: Final = ("registrations_added", "registrations_cancelled")
+_CHANGES: Final = ("registrations_added", "registrations_cancelled", "registrations_updated")
 
 
 @dataclass

@@ -6,7 +6,7 @@ import gzip
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from airflow_provider_ringevents.emulator.backend.signed_urls import error_xml
 from airflow_provider_ringevents.emulator.faults.context import Action, BufferedResponse, FaultContext, with_header
@@ -87,6 +87,25 @@ def _expire(context: FaultContext, body: Any) -> None:
             attributes["url"] = context.backend.signer.expired(attributes["url"])
 
 
+async def repeated_page(context: FaultContext) -> None:
+    """Answer the rows of the page before, within the links and the count of the requested page."""
+    query = dict(parse_qsl(context.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    page = query.get("page", "")
+    query["page"] = str(max(1, int(page) - 1)) if page.isdecimal() else "1"
+    before = json.loads((await context.collect(urlencode(query).encode())).body)
+
+    def change(_: FaultContext, body: Any) -> None:
+        if "data" in body and "data" in before:
+            body["data"] = before["data"]
+
+    await context.reply(_changed(context, await context.collect(), change))
+
+
+def _short_page(context: FaultContext, body: Any) -> None:
+    if isinstance(body.get("data"), list):
+        body["data"] = body["data"][: context.fault.value or 0]
+
+
 def _wrong_count(context: FaultContext, body: Any) -> None:
     if "meta" in body:
         body["meta"]["count"] = context.fault.value
@@ -118,4 +137,6 @@ ACTIONS: dict[str, Action] = {
     "missing_count": _rewriting(_missing_count),
     "next_loop": _rewriting(_next_loop),
     "next_foreign": _rewriting(_next_foreign),
+    "short_page": _rewriting(_short_page),
+    "repeated_page": repeated_page,
 }

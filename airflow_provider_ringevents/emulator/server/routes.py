@@ -37,6 +37,8 @@ def api_application(backend: Backend) -> Starlette:
         async def run(request: Request) -> Response:
             if not authorized(request.headers.get("authorization"), store.settings):
                 return error_response(unauthorized())
+            if store.settings.read_only_key and request.method != "GET":
+                return error_response(ApiError(403, "the role of the key's user does not allow this"))
             body = await request.body()
             query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
             try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import email
+import json
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
@@ -126,6 +128,10 @@ def try_emulator(programs: Path, environment: dict[str, str]) -> None:
         connected = environment | {"AIRFLOW_CONN_RINGEVENTS_DEFAULT": line.removeprefix(LISTENING).strip()}
         if "Northwind" not in run(programs / "ringevents", "organizations", "--output", "plain", env=connected):
             raise CheckFailedError("ringevents organizations does not list the emulator's first organization")
+        host = json.loads(connected["AIRFLOW_CONN_RINGEVENTS_DEFAULT"])["host"]
+        with urlopen(host) as page:  # noqa: S310 - our own server
+            if b"RingCentral Events, emulated" not in page.read():
+                raise CheckFailedError("the emulator does not serve its dashboard")
         emulator.send_signal(signal.SIGTERM)
         if code := emulator.wait(20):
             raise CheckFailedError(f"the emulator ended with {code}")

@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until SIGINT or SIGTERM; returns the exit code."""
+    """Run until SIGINT or SIGTERM and return the exit code."""
     parser = _parser()
     values: dict[str, Any] = vars(parser.parse_args(arguments))
     port = values.pop("port")

@@ -1,4 +1,4 @@
-"""Error answers in the API's own shape."""
+"""Error responses in the shape of the API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TITLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetail:
-    """One thing that is wrong with a request.
+    """One error in a request.
 
     :ivar pointer: JSON pointer to the part of the body, if it is in the body.
     :ivar parameter: name of the query parameter, if it is there.
@@ -39,7 +39,7 @@ class ErrorDetail:
 
 
 class ApiError(Exception):
-    """A request is answered with an error status and one entry in ``errors`` for each detail."""
+    """An error response with one entry in ``errors`` for each detail."""
 
     def __init__(self, status: int, details: str | Sequence[ErrorDetail]) -> None:
         self.status = status
@@ -62,25 +62,28 @@ def _entry(status: int, detail: ErrorDetail) -> dict[str, Any]:
 
 
 def unauthorized() -> ApiError:
-    """401: no key, or a wrong one."""
+    """Return 401 for a missing or wrong key."""
     return ApiError(401, "authentication failed")
 
 
 def forbidden() -> ApiError:
-    """403: it is there, but not for this key."""
+    """Return 403 for a resource that the key may not see."""
     return ApiError(403, "forbidden")
 
 
 def not_found(what: str) -> ApiError:
-    """404: there is no such ``what`` (a word such as ``event``)."""
+    """Return 404 for a missing resource.
+
+    :param what: the word for the resource, such as ``event``.
+    """
     return ApiError(404, f"{what} not found")
 
 
 def invalid(pointer: str, detail: str) -> ApiError:
-    """422 with one detail in the body."""
+    """Return 422 with one error in the body."""
     return ApiError(422, [ErrorDetail(detail, pointer=pointer)])
 
 
 def bad_parameter(parameter: str, detail: str) -> ApiError:
-    """400 with one detail in the query."""
+    """Return 400 with one error in the query."""
     return ApiError(400, [ErrorDetail(detail, parameter=parameter)])

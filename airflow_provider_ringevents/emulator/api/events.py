@@ -27,7 +27,7 @@ from airflow_provider_ringevents.emulator.backend.store import Store
 
 
 class EventsApi:
-    """Handlers; each runs under the store's lock and does not wait."""
+    """Handlers that run under the store's lock and do not wait."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

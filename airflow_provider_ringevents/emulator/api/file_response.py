@@ -1,4 +1,4 @@
-"""Answers with a file: whole or in parts, with or without a length."""
+"""Responses with a file, whole or in ranges, with or without a length."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)\Z")
 
 
 class FileResponse(Response):
-    """The file of a report.
+    """A response with the file of a report.
 
     :param range_header: the request's ``Range``, if any.
     :param if_range: the request's ``If-Range``, if any.
@@ -86,7 +86,7 @@ class FileResponse(Response):
                 if transport.is_closing():
                     return
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-                # A reader that keeps up never makes send() wait, and others want their turn.
+                # A fast reader never makes send() wait, which would block other requests.
                 await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -20,7 +20,7 @@ from airflow_provider_ringevents.emulator.settings import Settings
 
 
 class ReportsApi:
-    """Handlers; each runs under the store's lock, and only a download waits."""
+    """Handlers that run under the store's lock; only a download waits."""
 
     def __init__(self, backend: Backend) -> None:
         self._store = backend.store

@@ -20,7 +20,7 @@ _SUBSCRIPTION_DAYS: Final = 30
 
 
 class TicketsApi:
-    """Handlers; each runs under the store's lock and does not wait."""
+    """Handlers that run under the store's lock and do not wait."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

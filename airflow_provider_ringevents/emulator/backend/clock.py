@@ -1,4 +1,4 @@
-"""Time as the emulator sees it."""
+"""The clock of the emulator and its time formats."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from functools import lru_cache
 from typing import Final
 
 Clock = Callable[[], float]
-"""Says the time in seconds since the epoch."""
+"""Returns the time in seconds since the epoch."""
 
 DAY: Final = 86400.0
 
 
 class ManualClock:
-    """A clock that stands still until it is moved, so that a test waits for nothing.
+    """A clock that tests advance.
 
     :param now: seconds since the epoch.
     """
@@ -28,9 +28,9 @@ class ManualClock:
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Move on by ``seconds``."""
+        """Advance by ``seconds``."""
         if seconds < 0:
-            raise ValueError(f"seconds: {seconds!r} would turn time back")
+            raise ValueError(f"`seconds` must be at least 0, got {seconds!r}.")
         self.now += seconds
 
 
@@ -38,7 +38,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def iso(milliseconds: int) -> str:
-    """Milliseconds since the epoch as ``2026-11-22T08:06:01.250Z``."""
+    """Return milliseconds since the epoch as ``2026-11-22T08:06:01.250Z``."""
     seconds, rest = divmod(milliseconds, 1000)
     return f"{_minute(seconds // 60)}{seconds % 60:02d}.{rest:03d}Z"
 
@@ -49,12 +49,12 @@ def _minute(number: int) -> str:
 
 
 def iso_seconds(seconds: float) -> str:
-    """Seconds since the epoch as ``2026-11-22T08:06:01Z``."""
+    """Return seconds since the epoch as ``2026-11-22T08:06:01Z``."""
     return (_EPOCH + timedelta(seconds=int(seconds))).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_instant(text: str) -> int | None:
-    """Read an ISO 8601 time with an offset: milliseconds since the epoch, or None when it is no such thing."""
+    """Return an ISO 8601 time with an offset in milliseconds since the epoch, or None for any other text."""
     if "T" not in text.upper():
         return None
     try:

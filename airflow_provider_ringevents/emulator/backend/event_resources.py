@@ -1,4 +1,4 @@
-"""The small things of an event (booths, stages, sessions, schedule, tags): computed from its number, never stored."""
+"""Booths, stages, sessions, schedule items and tags, computed from the number of their event."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from airflow_provider_ringevents.emulator.backend.ids import Ids, ResourceKey, R
 _HOUR: Final = 3_600_000
 _TAGS: Final = ("AI", "Données", "クラウド", "Security & Privacy", "Beginner", "Q&A", "Hands-on")
 _AREAS: Final = ("stage", "session", "expo", "reception")
-# How many there are of each kind in an event with content; tags are counted per booth and per schedule item.
+# Number of resources of each type in an event with content.
 COUNTS: Final = {ResourceType.BOOTH: 6, ResourceType.STAGE: 3, ResourceType.SESSION: 5, ResourceType.SCHEDULE_ITEM: 9}
 TAGS_PER_PARENT: Final = 16
-"""Room for tags in the numbering; how many there are is less."""
+"""Indexes reserved for the tags of one parent."""
 
 
 class EventResources:
-    """The small things of all events.
-
-    Every method takes the event's number, when it was made and when it starts (milliseconds since the epoch).
-    """
+    """The computed resources of all events."""
 
     def __init__(self, ids: Ids, values: SeededValues) -> None:
         self._ids = ids

@@ -1,7 +1,7 @@
-"""Ids that look random, come from the seed, and can be read back.
+"""Reversible ids that look random and depend on the seed.
 
-An id holds what it stands for (kind, parent, index), scrambled by a keyed one-to-one function. So a million
-registrations need no table: their ids are computed, and an id that is asked for says which registration it is.
+An id is the kind, parent and index of a resource, scrambled by a keyed bijection. A million registrations therefore
+need no table: ids are computed, and decoded to find the registration.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ LENGTH: Final = 25
 _BITS: Final = 125
 _MASK: Final = (1 << _BITS) - 1
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-# Kind (5 bits), parent (32), index (40); the rest is zero, so that a made-up id is recognized as such.
+# Kind (5 bits), parent (32), index (40); the other bits are zero, so that an invented id is recognized.
 _PARENT_SHIFT: Final = 40
 _KIND_SHIFT: Final = 72
 
 
 class ResourceType(IntEnum):
-    """What an id stands for; the parent of its key is in brackets."""
+    """The types of resources, each with the type of its parent."""
 
     ORGANIZATION = 1  # (none)
     TEMPLATE = 2  # (organization)
@@ -46,7 +46,7 @@ class ResourceType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResourceKey:
-    """What an id was made from."""
+    """The content of an id."""
 
     kind: ResourceType
     parent: int
@@ -54,7 +54,7 @@ class ResourceKey:
 
 
 class Ids:
-    """The ids of one seed."""
+    """An encoder and decoder of the ids of one seed."""
 
     def __init__(self, seed: int) -> None:
         digest = hashlib.blake2b(f"ids of {seed}".encode(), digest_size=64).digest()
@@ -105,7 +105,7 @@ class Ids:
         word = word * self._second_back & _MASK
         word ^= word >> 63
         word = (word - self._add) * self._first_back & _MASK
-        # For a made-up id this is a huge number.
+        # For an invented id this is a huge number.
         kind = word >> _KIND_SHIFT
         if kind not in ResourceType.__members__.values():
             return None
@@ -119,7 +119,7 @@ def ids_of(seed: int) -> Ids:
 
 
 class SeededValues:
-    """Numbers that depend on the seed and on what they are asked for, and on nothing else."""
+    """Pseudo-random numbers that depend on the seed and a resource alone."""
 
     def __init__(self, seed: int) -> None:
         self._seed = int.from_bytes(hashlib.blake2b(f"dice of {seed}".encode(), digest_size=8).digest())

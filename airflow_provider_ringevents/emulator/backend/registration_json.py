@@ -1,4 +1,4 @@
-"""Registrations as the API shows them: written as JSON right away, since a list has very many."""
+"""Registrations in the JSON of the API, written directly because lists are long."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from airflow_provider_ringevents.emulator.backend.clock import iso
 from airflow_provider_ringevents.emulator.backend.ids import Ids, ResourceType, SeededValues
 
 TICKETS: Final = 3
-"""Tickets that each seeded event sells."""
+"""Number of tickets of each seeded event."""
 MAGIC_LINKS: Final = 30
-"""Magic links that each seeded event has given out; the seventh part of the first registrations came by them."""
+"""Number of magic links of each seeded event; every seventh of its first registrations used one."""
 
 
 def _json(value: Any) -> str:
@@ -48,10 +48,10 @@ def email_of(person: int, index: int) -> str:
 
 
 class RegistrationSerializer:
-    """The registrations of one event as JSON.
+    """A serializer of the registrations of one event.
 
     :param event: number of the event.
-    :param seeded: how many registrations are seeded.
+    :param seeded: number of seeded registrations.
     """
 
     def __init__(self, ids: Ids, values: SeededValues, event: int, seeded: int) -> None:
@@ -92,10 +92,10 @@ class RegistrationSerializer:
         refunded: bool,
         metadata: dict[str, Any] | None,
     ) -> str:
-        """One registration as a JSON object with ``id``, ``type`` and ``attributes``.
+        """Return a registration as a JSON object with ``id``, ``type`` and ``attributes``.
 
-        :param check_in: when the person came (milliseconds since the epoch), None for one who did not.
-        :param metadata: what an update left; None for the seeded metadata.
+        :param check_in: time of the check-in in milliseconds since the epoch, or None.
+        :param metadata: metadata after an update, or None for the seeded metadata.
         """
         value = self._values.value(ResourceType.REGISTRATION, self._event, index)
         person = self._values.value(ResourceType.USER, 0, index)

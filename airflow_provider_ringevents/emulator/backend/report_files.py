@@ -16,31 +16,31 @@ from typing import Any, Final, Protocol
 from airflow_provider_ringevents.emulator.backend.registrations import Matches, Registrations
 
 BLOCK: Final = 256 * 1024
-"""Bytes that are read at once."""
+"""Largest number of bytes read at once."""
 _LINE: Final = 128
 _STAMP: Final = 16
 _MEMBER: Final = 4096
 
 
 class FileContent(Protocol):
-    """The bytes of a file."""
+    """The bytes of a file, readable from any offset."""
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """The number of bytes."""
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes from ``start`` up to ``stop``, in pieces of at most :data:`BLOCK`."""
 
 
 class SpooledContent:
-    """A file that was written out once, in memory while it is small, else in a temporary file.
+    """A file that was generated once, kept in memory while it is small and in a temporary file otherwise.
 
     :param pieces: the bytes, in order.
     """
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
-        # Read from the event loop and from tests' threads: a seek and its read belong together.
+        # The event loop and threads of tests read it; a seek and its read belong together.
         self._lock = threading.Lock()
         self._file = tempfile.SpooledTemporaryFile(max_size=8 * 1024 * 1024)  # noqa: SIM115 - kept open to be read
         weakref.finalize(self, self._file.close)
@@ -59,16 +59,16 @@ class SpooledContent:
 
 
 class SyntheticContent:
-    """A CSV file of any given size, made from one block again and again; each copy has its own number in it.
+    """A CSV file of a given size that repeats one numbered block.
 
-    :param size: bytes; a file below about 512 is too short to be a CSV.
-    :param label: some text that other files do not have.
+    :param size: bytes; a file below about 512 bytes is too short to be a CSV file.
+    :param label: text that distinguishes the file from others.
     """
 
     def __init__(self, size: int, label: str) -> None:
         self.size = size
         columns = b"Block,Row,Name,Email,Report,"
-        # The header takes up what whole rows leave over.
+        # The header is padded to the bytes that whole rows leave over.
         spare = (size - len(columns) - 2) % _LINE
         self._header = (columns + b"x" * spare + b"\r\n")[:size]
         rows = []
@@ -205,7 +205,7 @@ def columns_of(report_type: str) -> tuple[str, ...]:
 def iter_csv(report_type: str, book: Registrations, people: Matches) -> Iterator[bytes]:
     """Yield the file of a report: UTF-8, a header, one row for each of its registrations.
 
-    :param people: who had registered when the report was asked for.
+    :param people: the registrations that existed when the report was created.
     """
     columns = columns_of(report_type)
     cells = [_CELLS[column] for column in columns]

@@ -1,4 +1,4 @@
-"""Reports: asked for, made after a while, then a file."""
+"""Reports, which become files some time after their creation."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ FAILED: Final = ("failed", "error", "errored", "failure")
 class Report:
     """One report. Times are milliseconds since the epoch.
 
-    :ivar status: its status word once it is done.
-    :ivar has_url: whether it has a ``url`` once it is done.
-    :ivar size: bytes of its file; None: as its rows make it.
-    :ivar revision: how many times its file was changed.
+    :ivar status: status word once it is done.
+    :ivar has_url: True when it has a ``url`` once it is done.
+    :ivar size: bytes of its file, or None for the size that its rows have.
+    :ivar revision: number of changes of its file.
     """
 
     id: str
@@ -57,12 +57,12 @@ class Report:
 
     @property
     def filename(self) -> str:
-        """What the file is called."""
+        """The name of the file."""
         return f"{self.type}-{self.event.slug}.csv"
 
     @property
     def failed(self) -> bool:
-        """Whether no file will ever come."""
+        """True when the report never gets a file."""
         return self.status.casefold() in FAILED
 
     def file(self) -> FileContent:
@@ -96,7 +96,7 @@ class Reports:
         return iter(list(self._reports.values()))
 
     def create(self, event: Event, report_type: str, attributes: dict[str, Any]) -> Report:
-        """Ask for a report."""
+        """Create a report."""
         settings = self._store.settings
         with self._store.lock:
             now = self._store.now()
@@ -141,11 +141,11 @@ class Reports:
         return report
 
     def is_done(self, report: Report) -> bool:
-        """Whether it has been made, or has failed."""
+        """Return True when a report is complete or has failed."""
         return self._store.now() >= report.ready_at
 
     def change_file(self, report_id: str) -> None:
-        """Let the file of a report become another one, as if somebody registered and it was made again."""
+        """Change the file of a report, as if it had been generated again after a registration."""
         with self._store.lock:
             report = self._reports[report_id]
             report.event.registrations.add(1, self._store.now())

@@ -1,4 +1,4 @@
-"""Invented people: names from many places, as real exports have them."""
+"""Names and answers of invented people from many places."""
 
 from __future__ import annotations
 

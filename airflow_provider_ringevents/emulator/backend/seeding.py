@@ -1,4 +1,4 @@
-"""What is there when the emulator starts: organizations, templates and events of every sort."""
+"""The resources at the start: organizations, templates and events of every sort."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_ringevents.emulator.backend.registrations import Registrat
 _DAY: Final = 86_400_000
 _HOUR: Final = 3_600_000
 ORGANIZATION_STEP: Final = 1_000_000
-"""Numbers of events of two organizations are at least this far apart, so that more of one do not move the others."""
+"""Distance between the event numbers of two organizations."""
 _NAMES: Final = (
     ("Northwind Events", True),
     ("Société Générale d'Événements", True),
@@ -27,7 +27,7 @@ _TEMPLATES: Final = ("Webinar", "Two-day summit", "Salon · marché 🎪", "Hybr
 
 @dataclass(frozen=True, slots=True)
 class _EventSpec:
-    """A seeded event; days are counted from the day on which the emulator starts."""
+    """A seeded event, with days relative to the start of the emulator."""
 
     name: str
     timezone: str
@@ -37,7 +37,7 @@ class _EventSpec:
     type: str = "public_event"
 
 
-# The first is the one that the command line shows: it has ended, and has registrations.
+# The command line shows the first one, which has ended and has registrations.
 EVENT_SPECS: Final = (
     _EventSpec("Data Engineering Summit", "Europe/Berlin", -2, 1.4),
     _EventSpec("Winter Meetup", "Eastern Time (US & Canada)", -21, 0.3),
@@ -52,10 +52,10 @@ _WEEKLY_ZONES: Final = ("Europe/London", "Central Time (US & Canada)", "Asia/Kol
 
 
 class Seeder:
-    """Makes the seeded things.
+    """A factory of the seeded resources.
 
-    :param today: the midnight (UTC, milliseconds) that all times are counted from.
-    :param registrations: how many each published event has.
+    :param today: the midnight that all times are relative to, in milliseconds since the epoch.
+    :param registrations: number of registrations of each published event.
     """
 
     def __init__(self, ids: Ids, values: SeededValues, today: int, registrations: int) -> None:
@@ -65,7 +65,7 @@ class Seeder:
         self._registrations = registrations
 
     def organizations(self) -> list[Organization]:
-        """Two that the key may see, and one that it may not."""
+        """Return two organizations that the key may see, and one that it may not."""
         return [
             Organization(
                 number,

@@ -1,4 +1,4 @@
-"""Faults that give no answer, or another one; with the request applied or not."""
+"""Faults that suppress or replace a response, with the request applied or not."""
 
 from __future__ import annotations
 
@@ -72,4 +72,4 @@ ACTIONS: dict[str, Action] = {
     "applied_then_hang": _applied(_hang),
     "applied_late": _reset,
 }
-"""``applied_late`` is a reset here; who runs it applies the request afterwards."""
+"""``applied_late`` is a reset here; the middleware applies the request afterwards."""

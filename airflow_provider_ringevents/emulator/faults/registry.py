@@ -61,8 +61,8 @@ class Fault:
 
     :ivar method: HTTP method, or None for all.
     :ivar path: regular expression searched for in the path, or None for all.
-    :ivar query: regular expression searched for in the decoded query, or None for all; ``\\bpage=3\\b`` is page 3 of
-        a list.
+    :ivar query: regular expression searched for in the decoded query, or None for all; ``page=3`` is page 3 of a
+        list.
     :ivar origin: ``api``, ``links``, or None for both.
     :ivar times: number of requests to hit, or None for all.
     :ivar after: bytes of the body that are sent before the fault.

@@ -1,4 +1,4 @@
-"""Faults that change what an answer says: its headers, or its JSON once it is whole."""
+"""Faults that change the headers or the JSON of a response."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from starlette.types import Message
 
 _Change = Callable[[FaultContext, Any], None]
-"""Changes the parsed JSON of an answer in its place."""
+"""Changes the parsed JSON of a response in place."""
 
 
 async def headers(context: FaultContext) -> None:
-    """Other headers."""
+    """Replace headers."""
     fault = context.fault
     given = {name.lower(): value for name, value in fault.headers.items()}
     if fault.kind == "content_type":
@@ -37,7 +37,7 @@ async def headers(context: FaultContext) -> None:
 
 
 async def truncated_json(context: FaultContext) -> None:
-    """Half of the body, with a Content-Length that fits the half."""
+    """Send half of the body, with a matching Content-Length."""
     answer = await context.collect()
     await context.reply(BufferedResponse(answer.status, answer.headers, answer.body[: len(answer.body) // 2]))
 
@@ -50,7 +50,7 @@ async def gzipped(context: FaultContext) -> None:
 
 
 async def expired_link(context: FaultContext) -> None:
-    """Links that have expired already, or the answer to one."""
+    """Replace links by expired ones, or respond as to an expired one."""
     if origin_of(context.scope) == "links":
         headers = [(b"content-type", b"application/xml")]
         await context.reply(BufferedResponse(403, headers, error_xml("AccessDenied")))

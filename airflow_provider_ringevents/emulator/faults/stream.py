@@ -1,4 +1,4 @@
-"""Faults that touch the way of an answer, not what it says: cut, slow, stalled, flipped, without an end."""
+"""Faults of the byte stream of a response: cut, slow, stalled, corrupted, endless."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PLENTY: Final = 1024 * 1024
 
 
 _OnBody = Callable[[bytes, bool], Awaitable[None]]
-"""Takes a piece of the body and whether more follows."""
+"""Receives a piece of the body and True when more follows."""
 
 
 async def _through(context: FaultContext, start: Callable[[Message], Awaitable[None]], body: _OnBody) -> None:
@@ -67,7 +67,7 @@ async def cut_body(context: FaultContext) -> None:
 
 async def _flushed(context: FaultContext, most: int = 0) -> None:
     transport = transport_of(context.scope)
-    # Only the protocol is told when a buffer has run empty, and the protocol is uvicorn's.
+    # Only uvicorn's protocol is notified when a buffer has been flushed.
     while transport.get_write_buffer_size() > most and not transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(_TICK)
 
@@ -99,7 +99,7 @@ async def close_delimited(context: FaultContext) -> None:
 
 
 async def slow_body(context: FaultContext) -> None:
-    """``rate`` bytes per second."""
+    """Send ``rate`` bytes per second."""
     size = max(1, int(context.fault.rate * _TICK))
     pause = size / context.fault.rate
 
@@ -117,7 +117,7 @@ async def slow_body(context: FaultContext) -> None:
 
 
 async def stall(context: FaultContext) -> None:
-    """After ``after`` bytes nothing comes for ``seconds``, then the rest; for ever by default."""
+    """Pause for ``seconds`` after ``after`` bytes; without ``seconds`` pause for ever."""
     left = context.fault.after or 0
     stalled = False
 
@@ -136,7 +136,7 @@ async def stall(context: FaultContext) -> None:
 
 
 async def flip_byte(context: FaultContext) -> None:
-    """One byte is another: that at ``after``, in the middle by default."""
+    """Change the byte at the offset ``after``, by default in the middle."""
     place = 0
 
     async def start(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What the emulator does below HTTP: uvicorn's protocol, made to hand out its connection."""
+"""Access to the TCP connection below uvicorn's HTTP protocol."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ORIGIN: Final = "origin"
 
 
 def with_transport(base: type[asyncio.Protocol]) -> Callable[..., asyncio.Protocol]:
-    """One of uvicorn's HTTP protocols, made so that applications find the connection in ``scope["state"]``."""
+    """Return a subclass of one of uvicorn's HTTP protocols that puts the connection into ``scope["state"]``."""
 
     class Protocol(base):  # type: ignore[misc, valid-type] # which one it is depends on what is installed
         app_state: dict[str, Any]
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
-            # Whoever sets up logging anew turns uvicorn's access log on again, and signed links do not belong there.
+            # New logging settings turn uvicorn's access log on again, and signed links do not belong there.
             self.access_log = False
             # Uvicorn copies this into the scope of every request of the connection.
             self.app_state = {**self.app_state, _TRANSPORT: transport}
@@ -44,23 +44,23 @@ def origin_of(scope: Mapping[str, Any]) -> str:
 
 
 async def reset(scope: Mapping[str, Any], receive: Receive) -> None:
-    """End the connection with a TCP reset; what was not sent yet is lost."""
+    """Close the connection with a TCP reset and discard unsent data."""
     transport = transport_of(scope)
     sock = transport.get_extra_info("socket")
     if sock is not None:
-        # Lingering for no time makes the kernel send RST instead of FIN.
+        # A linger time of 0 makes the kernel send RST instead of FIN.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
     await wait_for_disconnect(receive)
 
 
 async def close(scope: Mapping[str, Any], receive: Receive) -> None:
-    """Send what is waiting, then end the connection the orderly way, whatever was promised."""
+    """Send buffered data, then close the connection in the orderly way."""
     transport_of(scope).close()
     await wait_for_disconnect(receive)
 
 
 async def wait_for_disconnect(receive: Receive) -> None:
-    """Wait until the connection has ended; uvicorn would answer for an application that returns before."""
+    """Wait until the client has disconnected, since uvicorn responds when an application returns earlier."""
     while (await receive())["type"] != "http.disconnect":
         pass

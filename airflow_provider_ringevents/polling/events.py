@@ -11,9 +11,9 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import get_event
 from airflow_provider_ringevents.client.errors import (
-    RingEventsConfigError,
     RingEventsError,
     RingEventsNotFoundError,
+    invalid_argument,
 )
 from airflow_provider_ringevents.client.pagination import flatten_resource
 from airflow_provider_ringevents.client.types import validate_choice
@@ -53,11 +53,11 @@ class EventCondition:
     def __post_init__(self) -> None:
         validate_choice("condition", self.name, get_args(EventConditionName), closed=True)
         if self.name == "status" and not (isinstance(self.status, str) and self.status.strip()):
-            raise RingEventsConfigError(f"status: condition 'status' needs a status word, got {self.status!r}")
+            raise invalid_argument("status", "a status for the condition 'status'", self.status)
         if self.name != "status" and self.status is not None:
-            raise RingEventsConfigError(f"status: {self.status!r} is for condition 'status' alone, not {self.name!r}")
+            raise invalid_argument("status", f"left out for the condition {self.name!r}", self.status)
         if self.offset and self.name not in _TIME_FIELDS:
-            raise RingEventsConfigError(f"offset: is for conditions 'started' and 'ended' alone, not {self.name!r}")
+            raise invalid_argument("offset", f"left out for the condition {self.name!r}", self.offset)
 
     @property
     def description(self) -> str:

@@ -18,7 +18,7 @@ from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsWaitTimeoutError
 from airflow_provider_ringevents.observability.progress_log import WaitProgressLogger
 from airflow_provider_ringevents.operators.base import translate_errors
-from airflow_provider_ringevents.polling.failures import FailurePolicy
+from airflow_provider_ringevents.polling.schedule import FailurePolicy
 from airflow_provider_ringevents.state.entry import StateEntry
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class RingEventsBaseSensor(BaseSensorOperator):
         so that before Airflow 3.3 only a refused key and the timeout end such a wait.
 
         :raises RingEventsError: the error ends the wait; see
-            :class:`~airflow_provider_ringevents.polling.failures.FailurePolicy`.
+            :class:`~airflow_provider_ringevents.polling.schedule.FailurePolicy`.
         """
         failures = self._load_failures(context)
         try:

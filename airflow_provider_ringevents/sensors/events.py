@@ -10,9 +10,9 @@ from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import (
-    RingEventsConfigError,
     RingEventsError,
     RingEventsNotFoundError,
+    invalid_argument,
 )
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.observability.links import EventLink
@@ -73,7 +73,7 @@ class RingEventsEventSensor(RingEventsBaseSensor):
     @reject_invalid_arguments
     def _check(self, known: Callable[[Any], bool]) -> None:
         if not isinstance(self.offset, timedelta):
-            raise RingEventsConfigError(f"offset: a timedelta is wanted, got {self.offset!r}")
+            raise invalid_argument("offset", "a timedelta", self.offset)
         if known(self.event_id):
             validate_identifier("event_id", self.event_id)
         if known(self.condition) and known(self.status):

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
 
 from airflow_provider_ringevents import _compat, clock
-from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
+from airflow_provider_ringevents.client.errors import RingEventsError, invalid_argument
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.operators.base import is_known, is_literal, reject_invalid_arguments, translate_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
@@ -64,17 +64,19 @@ class RingEventsReportSensor(RingEventsBaseSensor):
     @reject_invalid_arguments
     def _start_from_trigger(self) -> None:
         if not self.deferrable:
-            raise RingEventsConfigError("start_from_trigger: needs deferrable=True")
+            raise invalid_argument("start_from_trigger", "False without deferrable=True", True)
         if not _compat.AIRFLOW_V_3_3_PLUS:
-            raise RingEventsConfigError(
-                "start_from_trigger: needs Airflow 3.3 or later; leave it out to defer from a worker"
+            raise invalid_argument(
+                "start_from_trigger", "False before Airflow 3.3", True, hint="Leave it out to defer from a worker."
             )
         for name in self.template_fields:
             value = getattr(self, name)
             if not isinstance(value, str):
-                raise RingEventsConfigError(
-                    f"{name}: with start_from_trigger a literal or Jinja string is wanted, got"
-                    f" {type(value).__name__}; write \"{{{{ ti.xcom_pull('the task before') }}}}\" instead"
+                raise invalid_argument(
+                    name,
+                    "a literal or Jinja string with start_from_trigger",
+                    value,
+                    hint="Write \"{{ ti.xcom_pull('the task before') }}\" instead.",
                 )
         from airflow.triggers.base import StartTriggerArgs
 

@@ -16,7 +16,7 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents._compat import asset_state_stores
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import list_registrations
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.filters import Filter, FilterLike
 from airflow_provider_ringevents.client.settings import check_number
 from airflow_provider_ringevents.client.types import validate_choice
@@ -72,25 +72,27 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         super().__init__()
         validate_identifier("event_id", event_id)
         if "{{" in event_id or "{%" in event_id:
-            raise RingEventsConfigError(f"event_id: a watcher's arguments are not templated, got {event_id!r}")
+            raise invalid_argument("event_id", "an id, since the arguments of a watcher are not templated", event_id)
         list_registrations(event_id, filter)
         if not isinstance(ringevents_conn_id, str) or not ringevents_conn_id:
-            raise RingEventsConfigError(f"ringevents_conn_id: a connection's id is wanted, got {ringevents_conn_id!r}")
+            raise invalid_argument("ringevents_conn_id", "the id of a connection", ringevents_conn_id)
         check_number("poll_interval", poll_interval, greater_than=0)
         check_number("lookback", lookback, minimum=0)
         if window_field == "userUpdatedAt":
-            raise RingEventsConfigError(
-                "window_field: the API filters by 'userUpdatedAt' but does not show it, so what is new cannot be told;"
-                " watch 'updatedAt', and export the window of 'userUpdatedAt'"
+            raise invalid_argument(
+                "window_field",
+                "'updatedAt' or 'createdAt'",
+                window_field,
+                hint="The API filters by 'userUpdatedAt' but does not show it: watch 'updatedAt', and export the window"
+                " of 'userUpdatedAt'.",
             )
         validate_choice("window_field", window_field, WINDOW_FIELDS, closed=True)
         if filter and window_field in filter:
-            raise RingEventsConfigError(
-                f"filter: {window_field!r} is what is watched, so the filter may not name it as well:"
-                f" {filter[window_field]!r}"
+            raise invalid_argument(
+                "filter", f"without a condition on {window_field!r}, which is watched", filter[window_field]
             )
         if start is not None and lookback:
-            raise RingEventsConfigError(f"lookback: {lookback!r} and start={start!r} both say where to begin; give one")
+            raise invalid_argument("lookback", f"0 when `start` is given ({start!r})", lookback)
         self.event_id = event_id
         self.ringevents_conn_id = ringevents_conn_id
         self.poll_interval = poll_interval

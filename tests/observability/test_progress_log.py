@@ -17,7 +17,12 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsServerError
 from airflow_provider_ringevents.client.transport.responses import Envelope
 from airflow_provider_ringevents.observability.formatting import format_count, format_duration
-from airflow_provider_ringevents.observability.progress_log import LOG_INTERVAL, WaitProgressLogger, log_group
+from airflow_provider_ringevents.observability.progress_log import (
+    LOG_INTERVAL,
+    LogThrottle,
+    WaitProgressLogger,
+    log_group,
+)
 from airflow_provider_ringevents.polling.duplications import DuplicationWaiter
 from airflow_provider_ringevents.polling.events import EventCondition, EventWaiter
 from airflow_provider_ringevents.polling.reports import ReportWaiter
@@ -130,6 +135,21 @@ def test_a_wait_that_is_over_at_once_says_its_end_alone(time: FakeClock, said: S
     time.sleep(2)
     progress_log.log_done("The post is here")
     assert said.lines == ["The post is here after 2.0 s (1 poll)"]
+
+
+def test_a_throttle_lets_one_line_pass_in_its_interval(time: FakeClock) -> None:
+    throttle = LogThrottle(10)
+    due = []
+    for second in range(25):
+        if throttle.is_due():
+            due.append(second)
+        time.sleep(1)
+    assert due == [0, 10, 20]
+    throttle.restart()
+    time.sleep(9.5)
+    assert not throttle.is_due()
+    time.sleep(0.5)
+    assert throttle.is_due()
 
 
 # --- figures and folds

@@ -337,11 +337,14 @@ def test_templated_arguments_are_rendered(emulator: Emulator, event: Any) -> Non
     ("arguments", "message"),
     [
         ({"condition": "publshed"}, "condition: 'publshed'"),
-        ({"condition": "status"}, "status: condition 'status' needs a status word, got None"),
-        ({"condition": "status", "status": " "}, "status: condition 'status' needs a status word, got ' '"),
-        ({"status": "live"}, "status: 'live' is for condition 'status' alone"),
-        ({"condition": "published", "offset": timedelta(hours=1)}, "offset: is for conditions 'started' and 'ended'"),
-        ({"condition": "ended", "offset": 3600}, "offset: a timedelta is wanted, got 3600"),
+        ({"condition": "status"}, "`status` must be a status for the condition 'status', got None"),
+        ({"condition": "status", "status": " "}, "`status` must be a status for the condition 'status', got ' '"),
+        ({"status": "live"}, "`status` must be left out for the condition 'exists', got 'live'"),
+        (
+            {"condition": "published", "offset": timedelta(hours=1)},
+            "`offset` must be left out for the condition 'published'",
+        ),
+        ({"condition": "ended", "offset": 3600}, "`offset` must be a timedelta, got 3600"),
         ({"event_id": " "}, "event_id: an id is wanted"),
     ],
 )
@@ -354,7 +357,7 @@ def test_bad_arguments_are_refused_at_parse_time(arguments: dict[str, Any], mess
     ("arguments", "message"),
     [
         ({"condition": "{{ 'publshed' }}"}, "condition: 'publshed'"),
-        ({"condition": "status", "status": "{{ '' }}"}, "status: condition 'status' needs a status word, got ''"),
+        ({"condition": "status", "status": "{{ '' }}"}, "`status` must be a status for the condition 'status', got ''"),
         ({"event_id": "{{ '' }}"}, "event_id: an id is wanted"),
     ],
 )

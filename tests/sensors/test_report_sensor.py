@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -109,6 +110,45 @@ def test_rescheduled_pokes_that_fail_are_counted_over_their_processes(emulator: 
     assert result.state == "failed"
     assert "404" in str(result.exception)
     assert emulator.count("GET", "/v1/reports/nobody") == 10
+    assert result.store == {}
+
+
+def test_ten_failed_pokes_in_a_row_end_it_and_a_429_is_none(emulator: Any, report_id: str) -> None:
+    from airflow_provider_ringevents.client.errors import RingEventsRateLimitError, RingEventsServerError
+    from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
+
+    sensor = RingEventsReportSensor(task_id="wait", report_id=report_id, poke_interval=0.01)
+    broken = RingEventsServerError("oops", status=500)
+    for _ in range(20):
+        sensor.on_poke_error(RingEventsRateLimitError("slowly", status=429), {})
+    for _ in range(9):
+        sensor.on_poke_error(broken, {})
+    sensor.on_poke_success({})
+    for _ in range(9):
+        sensor.on_poke_error(broken, {})
+    with pytest.raises(RingEventsServerError):
+        sensor.on_poke_error(broken, {})
+
+
+MODES = ["poke", pytest.param("reschedule", marks=pytest.mark.skipif(not HAS_STATE_STORE, reason="kept from 3.3 on"))]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_poke_sends_a_request_while_retry_after_lasts(
+    emulator: Any, report_id: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_provider_ringevents.client import defaults
+
+    # The service asks for more than the client itself waits; the policy of waits cuts it to half a second here.
+    monkeypatch.setattr(defaults, "RETRY_AFTER_MAX", 0.5)
+    emulator.report(report_id).ready_at = 0
+    emulator.fault("status", method="GET", path="/v1/reports/", status=429, headers={"Retry-After": "200"})
+    started = time.monotonic()
+    result = run(emulator, report_id=report_id, deferrable=False, mode=mode, poke_interval=0.05).to_end()
+
+    assert result.state == "success"
+    assert emulator.count("GET", f"/v1/reports/{report_id}") == 2
+    assert time.monotonic() - started >= 0.5
     assert result.store == {}
 
 

@@ -167,6 +167,9 @@ class _Store(dict[str, Any]):
     def set(self, key: str, value: Any) -> None:
         self[key] = json.loads(json.dumps(value))
 
+    def delete(self, key: str) -> None:
+        del self[key]
+
 
 def mark(store: _Store, run: str = "r1", request: str = "request", due: datetime | None = None) -> ExportWatermark:
     return ExportWatermark(store, request, run, due, 60.0)

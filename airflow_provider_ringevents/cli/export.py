@@ -23,7 +23,7 @@ from airflow_provider_ringevents.polling.waiter import wait_until_done
 from airflow_provider_ringevents.storage import Destination
 from airflow_provider_ringevents.transfers.base import manifest
 from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, upload_collection
-from airflow_provider_ringevents.transfers.report_upload import skip_if_exists, upload_report
+from airflow_provider_ringevents.transfers.report_upload import upload_report
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def export_report(args: argparse.Namespace) -> ExitCode:
         allow_undocumented=args.allow_undocumented,
     )
     destination = Destination.resolve(resolve_destination(args.destination), args.object_storage_conn_id)
-    if skip_if_exists(destination, args.if_exists):
+    if destination.must_skip(args.if_exists):
         return _print_manifest(args, {"uri": destination.uri, "skipped": True})
     with ProgressBar("Requesting the report") as bar, CliHook(args.conn_id, bar) as hook:
         report_id, not_found_until = _request_report(args, hook, attributes)

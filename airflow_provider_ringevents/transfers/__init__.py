@@ -1,1 +1,1 @@
-"""The operators that export to object storage."""
+"""Transfers between the API and object storage, as operators."""

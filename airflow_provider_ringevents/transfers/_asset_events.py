@@ -1,4 +1,4 @@
-"""What an export tells the assets that it is declared to change."""
+"""The asset events of an export."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_provider_ringevents import _compat
 
 log = logging.getLogger(__name__)
 
-_TOLD = ("uri", "rows", "bytes", "skipped")
+_EXTRA = ("uri", "rows", "columns", "bytes", "skipped")
 
 
 def emit_asset_events(
@@ -21,13 +21,13 @@ def emit_asset_events(
     window: Mapping[str, Any] | None = None,
     partition_key: str | None = None,
 ) -> None:
-    """Give the asset events of a task what was exported: sizes and the window, never what is in the rows.
+    """Add sizes, columns and the window of an export to the asset events of the task, never the content of rows.
 
     An alias gets one asset for each object, under the object's URI without a connection.
 
     :param manifests: one for each object.
-    :param partition_key: for DAGs that are scheduled by partitions of the asset; Airflow 3.3 and later, left out
-        before.
+    :param partition_key: the partition of the asset, for DAGs that are scheduled by partitions; Airflow 3.3 and later,
+        left out before.
     """
     from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
@@ -37,13 +37,15 @@ def emit_asset_events(
                 try:
                     asset = Asset(uri=manifest["uri"])
                 except ValueError as error:
-                    log.warning("No asset event for %s: Airflow takes it for no asset: %s", manifest["uri"], error)
+                    log.warning(
+                        "No asset event for %s: Airflow does not accept it as an asset: %s", manifest["uri"], error
+                    )
                     continue
                 context["outlet_events"][outlet].add(asset, extra=_extra([manifest], window))
         elif _compat.is_asset(outlet):
             events = _compat.outlet_event(context, outlet)
             if events is None:
-                log.warning("No asset event for %s: Airflow knows no such asset, since no DAG declares it", outlet)
+                log.warning("No asset event for %s: the asset is unknown to Airflow, since no DAG declares it", outlet)
                 continue
             events.extra = {**events.extra, **_extra(manifests, window)}
             if partition_key is not None and not _compat.add_partition(events, partition_key):
@@ -52,11 +54,11 @@ def emit_asset_events(
 
 def _extra(manifests: Sequence[Mapping[str, Any]], window: Mapping[str, Any] | None) -> dict[str, Any]:
     if len(manifests) == 1:
-        extra = {name: manifests[0][name] for name in _TOLD if name in manifests[0]}
+        extra = {name: manifests[0][name] for name in _EXTRA if manifests[0].get(name) is not None}
     else:
         extra = {
             "objects": len(manifests),
-            "rows": sum(manifest.get("rows", 0) for manifest in manifests),
+            "rows": sum(manifest.get("rows") or 0 for manifest in manifests),
             "bytes": sum(manifest.get("bytes", 0) for manifest in manifests),
         }
     # Flat: Airflow 2 fails a task whose alias gets an extra with a mapping in it.

@@ -1,14 +1,15 @@
-"""What the transfers share: arguments, results, what they leave behind. Cheap to import: DAGs are parsed often."""
+"""The shared part of the transfers: arguments, results, asset events, lineage. Cheap to import at parse time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.observability.links import ObjectLink
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator
+from airflow_provider_ringevents.storage import IfExists
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -17,20 +18,21 @@ if TYPE_CHECKING:
     from airflow_provider_ringevents.observability.lineage import ExportRecord
     from airflow_provider_ringevents.storage import Destination
 
-IfExists = Literal["overwrite", "skip", "fail"]
 
+def validate_target(
+    known: Callable[[Any], bool], destination: Any, if_exists: Any, conn_id: Any = None, options: Any = None
+) -> None:
+    """Refuse an impossible destination, options that its store does not take, or an unknown ``if_exists``.
 
-def validate_target(known: Callable[[Any], bool], destination: Any, if_exists: Any) -> None:
-    """Refuse a destination that cannot be, as far as it is known, or an unknown ``if_exists``.
-
-    :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
+    :raises RingEventsConfigError: the message names the argument, its value and the allowed values.
     """
     from airflow_provider_ringevents.client.types import validate_choice
-    from airflow_provider_ringevents.storage import check_destination
+    from airflow_provider_ringevents.storage import Destination
 
     validate_choice("if_exists", if_exists, get_args(IfExists), closed=True)
     if known(destination):
-        check_destination(destination)
+        conn_id = conn_id if known(conn_id) else None
+        Destination.parse(destination, conn_id, options=options if known(options) else None)
 
 
 def manifest(
@@ -41,7 +43,7 @@ def manifest(
     report_type: str | None,
     title: str | None,
 ) -> dict[str, Any]:
-    """What a transfer returns: what was published, and what it is."""
+    """Return the result of a report transfer: the published object and the report in it."""
     return {
         **published,
         "report_id": report_id,
@@ -52,24 +54,43 @@ def manifest(
 
 
 class RingEventsBaseExportOperator(RingEventsBaseOperator):
-    """Base of the operators that write objects."""
+    """Base class of the operators that write objects.
+
+    :ivar destination: the URI of the object, or of a folder.
+    :ivar object_storage_conn_id: the connection of the storage, or None.
+    :ivar object_options: headers of the object, or None.
+    """
+
+    destination: str
+    object_storage_conn_id: str | None
+    object_options: Mapping[str, Any] | None
 
     operator_extra_links = (ObjectLink(),)
     has_object_link = True
     exported: tuple[ExportRecord, ...] = ()
 
     def pre_execute(self, context: Any) -> None:
-        """Airflow calls it before each worker session."""
+        """Forget the objects of an earlier try; called by Airflow before each worker session."""
         super().pre_execute(context)
         self.has_object_link = False
         self.exported = ()
 
+    def connect_destination(self, uri: str | None = None) -> Destination:
+        """Return the destination, ready for use.
+
+        :param uri: the URI to use in place of the argument.
+        """
+        from airflow_provider_ringevents.storage import Destination
+
+        uri = self.destination if uri is None else uri
+        return Destination.parse(uri, self.object_storage_conn_id, options=self.object_options).connect()
+
     def record_lineage(
         self, hook: RingEventsHook, path: str, published: Mapping[str, Any], destination: Destination
     ) -> None:
-        """Keep what one object was made of. What was skipped is nothing that this run has read or written.
+        """Record the source of one object; a skipped object was neither read nor written.
 
-        :param path: what was read, as the API's quoted path.
+        :param path: the quoted path of the API that was read.
         """
         from airflow_provider_ringevents.observability.lineage import ExportRecord
 
@@ -85,15 +106,15 @@ class RingEventsBaseExportOperator(RingEventsBaseOperator):
             self.exported = (*self.exported, one)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
-        """What the task has read and written; the OpenLineage provider asks, also when the task has failed."""
+        """Return the datasets that the task read and wrote; called by OpenLineage, also after a failure."""
         from airflow_provider_ringevents.observability.lineage import operator_lineage
 
         return operator_lineage(self.exported)
 
     def publish_outcome(self, context: Context, manifests: Sequence[Mapping[str, Any]], **more: Any) -> None:
-        """Tell the link, and the assets in ``outlets``, what was published.
+        """Report the published objects to the link and to the assets in ``outlets``.
 
-        :param more: as of :func:`~airflow_provider_ringevents.transfers._asset_events.emit_asset_events`.
+        :param more: arguments of :func:`~airflow_provider_ringevents.transfers._asset_events.emit_asset_events`.
         """
         from airflow_provider_ringevents.transfers._asset_events import emit_asset_events
 

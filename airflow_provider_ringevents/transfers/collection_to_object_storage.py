@@ -16,7 +16,8 @@ from airflow_provider_ringevents.operators.base import (
     translate_errors_decorator,
     validate_duration,
 )
-from airflow_provider_ringevents.transfers.base import IfExists, RingEventsBaseExportOperator, validate_target
+from airflow_provider_ringevents.storage import IfExists
+from airflow_provider_ringevents.transfers.base import RingEventsBaseExportOperator, validate_target
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.exports.window import Window
@@ -54,6 +55,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
     :param escape_formulas: CSV only: put an apostrophe before text that a spreadsheet would take for a formula.
     :param if_exists: ``overwrite``, ``skip`` (success, ``skipped`` in the result) or ``fail``.
     :param object_storage_conn_id: the connection of the storage, instead of ``conn@`` (templated).
+    :param object_options: headers of the object, such as ``{"StorageClass": "STANDARD_IA"}`` on S3 (templated).
     :param partition_key: the partition of the asset in ``outlets`` that this export is. Only DAGs that are scheduled by
         partitions start on such an event. Airflow 3.3 and later (templated).
     :param ringevents_conn_id: the Airflow connection (templated).
@@ -73,6 +75,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         "window_field",
         "window",
         "object_storage_conn_id",
+        "object_options",
         "partition_key",
         *RingEventsBaseExportOperator.template_fields,
     )
@@ -97,6 +100,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         if_exists: IfExists = "overwrite",
         object_storage_conn_id: str | None = None,
         partition_key: str | None = None,
+        object_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -117,6 +121,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         self.if_exists = if_exists
         self.object_storage_conn_id = object_storage_conn_id
         self.partition_key = partition_key
+        self.object_options = object_options
         self._check(is_literal)
 
     @reject_invalid_arguments
@@ -131,7 +136,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
             validate_window,
         )
 
-        validate_target(known, self.destination, self.if_exists)
+        validate_target(known, self.destination, self.if_exists, self.object_storage_conn_id, self.object_options)
         validate_duration("watermark_delay", self.watermark_delay)
         validate_collection(known, self.collection, self.filter, self.concurrency)
         validate_parents(known, self.collection, self.parent_id, self.parent_ids)
@@ -181,11 +186,11 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         return [self.parent_id]
 
     def _export(self, hook: RingEventsHook, export: CollectionExport, parent_id: str | None) -> dict[str, Any]:
-        from airflow_provider_ringevents.storage import Destination, safe_file_name
+        from airflow_provider_ringevents.storage import safe_file_name
         from airflow_provider_ringevents.transfers.collection_upload import upload_collection
 
         place = self.destination.replace("{parent_id}", safe_file_name(parent_id or "", self.collection))
-        destination = Destination.resolve(place, self.object_storage_conn_id)
+        destination = self.connect_destination(place)
         published = upload_collection(hook.client, export, parent_id, destination)
         self.record_lineage(hook, export.collection.call(parent_id).path, published, destination)
         return {**published, "collection": self.collection, "parent_id": parent_id}

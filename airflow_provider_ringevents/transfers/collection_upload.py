@@ -1,4 +1,4 @@
-"""A list of the API -> object storage: read page by page, written as it comes, published whole."""
+"""The upload of a list to object storage: read page by page, written as it comes, published whole."""
 
 from __future__ import annotations
 
@@ -21,21 +21,20 @@ from airflow_provider_ringevents.exports.formats import open_row_writer
 from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.exports.reader import CollectionReader
 from airflow_provider_ringevents.observability.formatting import format_bytes, format_count, format_duration
-from airflow_provider_ringevents.storage import Destination, safe_file_name
-from airflow_provider_ringevents.transfers.base import IfExists
-from airflow_provider_ringevents.transfers.report_upload import ProgressReporter, skip_if_exists
+from airflow_provider_ringevents.storage import Destination, IfExists, safe_file_name
+from airflow_provider_ringevents.transfers.report_upload import ProgressReporter
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionExport:
-    """What is exported, and how; the same for every parent.
+    """The settings of an export, the same for every parent.
 
     :ivar filter: conditions that the list documents, a window's among them.
     :ivar concurrency: pages in flight; None: the client's.
     :ivar strict: publish nothing when the list may have changed while it was read.
-    :ivar include_credentials: export what lets whoever has it in.
+    :ivar include_credentials: export the fields that admit their holder to the event.
     :ivar escape_formulas: CSV only: put an apostrophe before text that a spreadsheet would take for a formula.
     """
 
@@ -50,7 +49,7 @@ class CollectionExport:
 
     @property
     def hidden(self) -> frozenset[str]:
-        """Fields that are left out of every row."""
+        """Return the fields that are left out of every row."""
         return self.collection.dropped | (frozenset() if self.include_credentials else self.collection.credentials)
 
 
@@ -59,8 +58,8 @@ def upload_collection(
 ) -> dict[str, Any]:
     """Read one list and publish it whole, in memory that does not grow with it.
 
-    :param parent_id: what the list belongs to; None for organizations.
-    :param destination: an object, or a folder, in which it is called after the list and its parent.
+    :param parent_id: the id of the parent of the list; None for organizations.
+    :param destination: an object, or a folder, in which the object is named after the list and its parent.
     :returns: ``uri``, ``bytes``, ``sha256``, ``content_type``, ``rows``, ``count``, ``count_stable``,
         ``duplicates_dropped``, ``pages``, ``seconds``; or ``uri`` and ``skipped``.
     :raises RingEventsError: nothing was published, unless the message says so.
@@ -70,22 +69,28 @@ def upload_collection(
     if destination.is_prefix:
         name = f"{collection.name}-{parent_id}" if parent_id else collection.name
         destination = destination.child(safe_file_name(name + export.kind.suffix, collection.name))
-    if skip_if_exists(destination, export.if_exists):
+    if destination.must_skip(export.if_exists):
         return {"uri": destination.uri, "skipped": True}
     started = time.monotonic()
     reading = CollectionReader(client, call, concurrency=export.concurrency, hidden=export.hidden)
-    with destination.publish() as writer:
-        progress = ProgressReporter(None, log.info)
-        zone_of = _zones(client, collection, parent_id)
-        rows = open_row_writer(
-            export.kind, collection.name, writer.write, zone_of, escape_formulas=export.escape_formulas
-        )
-        for page in reading:
-            rows.write(page)
-            progress.update(writer.bytes)
-        rows.finish()
-        if export.strict:
-            reading.require_stable()
+    try:
+        with destination.publish(content_type=export.kind.content_type, if_exists=export.if_exists) as writer:
+            progress = ProgressReporter(None, log.info)
+            zone_of = _zones(client, collection, parent_id)
+            rows = open_row_writer(
+                export.kind, collection.name, writer.write, zone_of, escape_formulas=export.escape_formulas
+            )
+            for page in reading:
+                rows.write(page)
+                progress.update(writer.bytes)
+            rows.finish()
+            if export.strict:
+                reading.require_stable()
+    except ObjectExistsError:
+        if export.if_exists == "fail":
+            raise
+        log.info("%s appeared in the meantime and is kept", destination.uri)
+        return {"uri": destination.uri, "skipped": True}
     seconds = time.monotonic() - started
     log.info(
         "Wrote %s: %s of %s in %s, %s in %s%s",
@@ -112,7 +117,7 @@ def upload_collection(
 
 
 def _zones(client: Client, collection: Collection, parent_id: str | None) -> Callable[[Mapping[str, Any]], tzinfo]:
-    """Where a row's times without an offset are local: the event's zone, which is looked up when one is met."""
+    """Return the function that gives the zone of a row's times without an offset: the event's, looked up at need."""
 
     @cache
     def named(name: object) -> tzinfo:
@@ -127,7 +132,9 @@ def _zones(client: Client, collection: Collection, parent_id: str | None) -> Cal
         try:
             return named(parse_resource(call, client.send(call)).get("timezone"))
         except RingEventsError as error:
-            log.warning("Times without an offset are taken for UTC: the event's zone could not be read: %s", error)
+            log.warning(
+                "Times without an offset are read as UTC, since the zone of the event could not be read: %s", error
+            )
             return UTC
 
     if collection.parent == "event":

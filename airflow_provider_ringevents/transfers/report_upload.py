@@ -1,53 +1,50 @@
-"""A report's file -> object storage: the step that both report transfers share."""
+"""The upload of a report's file to object storage: the work of both report transfers and of the CLI."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.client import Client
 from airflow_provider_ringevents.client.downloads.state import DownloadRestartRequired
 from airflow_provider_ringevents.client.endpoints import download_report
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.observability.formatting import format_bytes, format_duration
-from airflow_provider_ringevents.storage import Destination, safe_file_name
-from airflow_provider_ringevents.transfers.base import IfExists
+from airflow_provider_ringevents.storage import Destination, IfExists, ObjectExistsError, safe_file_name
+from airflow_provider_ringevents.transfers._report_content import ReportPipeline, true_name
 
 log = logging.getLogger(__name__)
 
-_PROGRESS_EVERY = 10.0
-
-
-def skip_if_exists(destination: Destination, if_exists: IfExists) -> bool:
-    """Whether an object that must be kept is at the destination.
-
-    :returns: True with ``skip``: there is nothing to do.
-    :raises RingEventsConfigError: with ``fail``.
-    """
-    if if_exists == "overwrite" or destination.is_prefix or not destination.exists():
-        return False
-    if if_exists == "skip":
-        log.info("%s is there already; skipped", destination.uri)
-        return True
-    raise RingEventsConfigError(f"destination: {destination.uri} is there already, and if_exists is 'fail'")
+_PROGRESS_INTERVAL = 10.0
 
 
 def upload_report(
-    client: Client, report_id: str, destination: Destination, *, if_exists: IfExists, fallback_name: str
+    client: Client,
+    report_id: str,
+    destination: Destination,
+    *,
+    if_exists: IfExists,
+    fallback_name: str,
+    required_columns: Sequence[str] = (),
+    allow_empty: bool = False,
 ) -> dict[str, Any]:
     """Download a report and publish it whole.
 
     :param destination: an object, or a folder, which then takes the server's file name.
     :param fallback_name: the name in a folder where the server gives none.
-    :returns: ``uri``, ``bytes``, ``sha256``, ``content_type``, ``verified``; or ``uri`` and ``skipped``.
+    :param required_columns: names of columns that the report must have.
+    :param allow_empty: publish a report without a single byte, too.
+    :returns: ``uri``, ``bytes``, ``sha256``, ``content_type``, ``verified``, ``columns``, ``rows``; or ``uri`` and
+        ``skipped``.
     :raises RingEventsError: nothing was published, unless the message says so.
     """
     for restart in range(defaults.MAX_RESUMES + 1):
         try:
-            return _publish_once(client, report_id, destination, if_exists, fallback_name)
+            return _upload_once(
+                client, report_id, destination, if_exists, fallback_name, required_columns, allow_empty=allow_empty
+            )
         except DownloadRestartRequired as error:
             if restart == defaults.MAX_RESUMES:
                 raise
@@ -56,20 +53,45 @@ def upload_report(
     raise AssertionError("the loop returns or raises")
 
 
-def _publish_once(
-    client: Client, report_id: str, destination: Destination, if_exists: IfExists, fallback_name: str
+def _upload_once(
+    client: Client,
+    report_id: str,
+    destination: Destination,
+    if_exists: IfExists,
+    fallback_name: str,
+    required_columns: Sequence[str],
+    *,
+    allow_empty: bool,
 ) -> dict[str, Any]:
+    if destination.must_skip(if_exists):
+        return {"uri": destination.uri, "skipped": True}
     with client.download(download_report(report_id)) as download:
         state = download.state
+        blocks = iter(download)
+        head = next(blocks, b"")
         if destination.is_prefix:
-            destination = destination.child(safe_file_name(state.file_name, fallback_name))
-            if skip_if_exists(destination, if_exists):
+            name = safe_file_name(state.file_name, fallback_name)
+            destination = destination.child(true_name(name, head))
+            if destination.must_skip(if_exists):
                 return {"uri": destination.uri, "skipped": True}
+        pipeline = ReportPipeline(destination.uri, head, required_columns)
+        content_type = pipeline.content_type(state.content_type)
         progress = ProgressReporter(state.size, log.info)
-        with destination.publish(None if state.encoded else state.size) as writer:
-            for block in download:
-                writer.write(block)
-                progress.update(writer.bytes)
+        expected_size = state.size if pipeline.passes_through and not state.encoded else None
+        try:
+            with destination.publish(expected_size, content_type=content_type, if_exists=if_exists) as writer:
+                pipeline.open(writer.write)
+                pipeline.write(head)
+                for block in blocks:
+                    pipeline.write(block)
+                    progress.update(writer.bytes)
+                pipeline.finish(allow_empty=allow_empty)
+        except ObjectExistsError:
+            if if_exists == "fail":
+                raise
+            log.info("%s appeared in the meantime and is kept", destination.uri)
+            return {"uri": destination.uri, "skipped": True}
+    inspector = pipeline.inspector
     log.info(
         "Wrote %s: %s in %s (%s/s), sha256 %s%s",
         destination.uri,
@@ -77,44 +99,46 @@ def _publish_once(
         format_duration(progress.seconds),
         format_bytes(progress.rate(writer.bytes)),
         writer.sha256,
-        "" if state.verified else "; the server said neither its length nor a checksum: it could not be verified",
+        "" if state.verified else "; the server sent neither its length nor a checksum: it could not be verified",
     )
     return {
         "uri": destination.uri,
         "bytes": writer.bytes,
         "sha256": writer.sha256,
-        "content_type": state.content_type or "application/octet-stream",
+        "content_type": content_type,
         "verified": state.verified,
+        "columns": list(inspector.columns) if inspector.columns is not None else None,
+        "rows": inspector.rows,
     }
 
 
 class ProgressReporter:
-    """Says every ten seconds how far a transfer is.
+    """A reporter of the progress of a transfer, every ten seconds.
 
     :param size: bytes in all, if known.
-    :param say: takes a message and its arguments, as ``log.info`` does.
+    :param log: takes a message and its arguments, as ``log.info`` does.
     """
 
-    def __init__(self, size: int | None, say: Callable[..., None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, size: int | None, log: Callable[..., None], clock: Callable[[], float] = time.monotonic) -> None:
         self._size = size
-        self._say = say
+        self._log = log
         self._clock = clock
-        self._started = self._said = clock()
+        self._started = self._logged_at = clock()
 
     @property
     def seconds(self) -> float:
-        """How long it has taken so far."""
+        """Return the seconds since the start."""
         return self._clock() - self._started
 
     def rate(self, done: int) -> float:
-        """Bytes per second since the start."""
+        """Return the bytes per second since the start."""
         return done / max(self.seconds, 1e-9)
 
     def update(self, done: int) -> None:
-        """Tell how many bytes are through."""
+        """Report that ``done`` bytes are transferred."""
         now = self._clock()
-        if now - self._said < _PROGRESS_EVERY:
+        if now - self._logged_at < _PROGRESS_INTERVAL:
             return
-        self._said = now
+        self._logged_at = now
         share = f" of {format_bytes(self._size)} ({100 * done / self._size:.0f} %)" if self._size else ""
-        self._say("%s%s, %s/s", format_bytes(done), share, format_bytes(self.rate(done)))
+        self._log("%s%s, %s/s", format_bytes(done), share, format_bytes(self.rate(done)))

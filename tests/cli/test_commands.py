@@ -18,7 +18,7 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.exports.formats.file_format import FORMATS
 from airflow_provider_ringevents.get_provider_info import get_provider_info
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-from airflow_provider_ringevents.transfers.base import IfExists
+from airflow_provider_ringevents.storage import IfExists
 
 (GROUP,) = commands.get_ringevents_cli_commands()
 COMMANDS = {command.name: command for command in GROUP.subcommands}

@@ -453,7 +453,7 @@ def test_a_reference_to_no_asset_is_said_and_fails_nothing(export: Export) -> No
 
     assert result.state == "success"
     assert not result.outlet_events
-    assert 'No asset event for AssetNameRef(name="nobody\'s"): Airflow knows no such asset' in result.log_text
+    assert 'No asset event for AssetNameRef(name="nobody\'s"): the asset is unknown to Airflow' in result.log_text
 
 
 @pytest.mark.skipif(not HAS_STATE_STORE, reason="assets have a state and partitions on Airflow 3.3 and later")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import re
 from collections.abc import Callable
@@ -40,6 +41,8 @@ def test_publishes_the_whole_report_and_returns_its_manifest(export: Export, emu
         "sha256": hashlib.sha256(content).hexdigest(),
         "content_type": "text/csv",
         "verified": True,
+        "columns": next(csv.reader(content.decode().splitlines())),
+        "rows": 40,
         "report_id": report_id,
         "event_id": emulator.event_id,
         "report_type": "registrations",

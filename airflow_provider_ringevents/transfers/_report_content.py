@@ -1,0 +1,347 @@
+"""The content of a report on its way to the store: checked, inspected as CSV, and packed as its name says. Pure."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from airflow_provider_ringevents.client.errors import RingEventsTransferError, invalid_argument
+from airflow_provider_ringevents.exports.formats.compression import GzipStream
+
+MAX_HEADER_BYTES: Final = 1024 * 1024
+"""Bytes of the longest header of a CSV file that is read."""
+
+_PIECE_BYTES: Final = 1024 * 1024
+_GZIP_MAGIC: Final = b"\x1f\x8b\x08"
+_GZIP_SUFFIXES: Final = (".gz", ".tgz")
+_NOT_CSV: Final = (
+    ".parquet",
+    ".json",
+    ".jsonl",
+    ".avro",
+    ".orc",
+    ".xlsx",
+    ".xls",
+    ".zip",
+    ".bz2",
+    ".xz",
+    ".zst",
+    ".pdf",
+)
+_DELIMITERS: Final = ",;\t"
+_MARKUP: Final = re.compile(rb"<(?:!|\?xml|[A-Za-z][\w:.-]*[\s/>])", re.IGNORECASE)
+_JSON: Final = re.compile(rb"\{\s*(?:\"|\}|$)|\[\s*(?:[\[{\"\]]|$)")
+_ALL_BUT_QUOTES_AND_LINE_FEEDS: Final = bytes(set(range(256)) - set(b'"\n'))
+
+
+def validate_report_suffix(destination: str, parameter: str = "destination") -> None:
+    """Refuse a destination whose suffix promises what a report in CSV is not.
+
+    :raises RingEventsConfigError: the suffix is that of another format.
+    """
+    name = destination.rpartition("/")[2].lower()
+    name = name.removesuffix(".gz")
+    if suffix := next((suffix for suffix in _NOT_CSV if name.endswith(suffix)), None):
+        raise invalid_argument(
+            parameter,
+            f"a name that fits a report, which is CSV, and not one in {suffix}",
+            destination,
+            hint="End it in .csv, or in .csv.gz to compress it.",
+        )
+
+
+def is_gzip(content: bytes) -> bool:
+    """Return True if the content of a file begins as gzip does."""
+    return content.startswith(_GZIP_MAGIC)
+
+
+def true_name(name: str, content: bytes) -> str:
+    """Return the server's name for a file without a ``.gz`` that its content does not justify.
+
+    :param content: the beginning of the file.
+    """
+    if name.lower().endswith(".gz") and not is_gzip(content) and len(name) > len(".gz"):
+        return name[: -len(".gz")]
+    return name
+
+
+class ReportPipeline:
+    """The way of a report's bytes from the download to the writer of the object.
+
+    :ivar passes_through: the bytes of the download are the bytes of the object.
+    :ivar inspector: the columns and rows of the report.
+
+    :param name: the name of the object: with ``.gz`` it is compressed, without it is not.
+    :param head: the beginning of the file, as it is downloaded.
+    :param required_columns: names of columns that the report must have.
+    """
+
+    def __init__(self, name: str, head: bytes, required_columns: Sequence[str] = ()) -> None:
+        keeps_gzip = name.lower().endswith(_GZIP_SUFFIXES)
+        self.inspector = CsvInspector()
+        self.passes_through = is_gzip(head) == keeps_gzip
+        self._required = tuple(required_columns)
+        self._keeps_gzip = keeps_gzip
+        self._checked_first_bytes = False
+        self._unpacker = _Gunzip() if is_gzip(head) else None
+        self._packer: GzipStream | None = None
+        self._write: Callable[[bytes], None]
+
+    def content_type(self, sent: str) -> str:
+        """Return the media type of the object.
+
+        :param sent: the media type that the server sent, which may be that of the file before it was packed.
+        """
+        if self._keeps_gzip:
+            return "application/gzip"
+        return "text/csv" if self._unpacker is not None else sent or "application/octet-stream"
+
+    def open(self, write: Callable[[bytes], None]) -> None:
+        """Begin the object.
+
+        :param write: takes its bytes.
+        """
+        self._write = write
+        if self._keeps_gzip and self._unpacker is None:
+            self._packer = GzipStream(write)
+
+    def write(self, block: bytes) -> None:
+        """Take the next bytes of the file.
+
+        :raises RingEventsTransferError: they are not a report, or a required column is missing.
+        """
+        if self.passes_through:
+            self._write(block)
+        for plain in self._unpacker.decompress(block) if self._unpacker is not None else (block,):
+            self._inspect(plain)
+            if self._packer is not None:
+                self._packer.write(plain)
+            elif not self.passes_through:
+                self._write(plain)
+
+    def finish(self, *, allow_empty: bool) -> None:
+        """Check the whole file, and write the end of the compressed one.
+
+        :raises RingEventsTransferError: the file is empty, cut, or lacks a required column.
+        """
+        if self._unpacker is not None:
+            self._unpacker.finish()
+        self.inspector.finish()
+        if self.inspector.is_empty:
+            if not allow_empty:
+                raise RingEventsTransferError(
+                    "The report is empty: not even a header came. Nothing was published. With allow_empty=True an empty"
+                    " report is published."
+                )
+        else:
+            self._require_columns()
+        if self._packer is not None:
+            self._packer.finish()
+
+    def _inspect(self, plain: bytes) -> None:
+        if not self._checked_first_bytes and plain:
+            self._checked_first_bytes = True
+            _refuse_error_document(plain)
+        header_was_complete = self.inspector.has_header
+        self.inspector.feed(plain)
+        if self.inspector.has_header and not header_was_complete and not self.inspector.is_empty:
+            self._require_columns()
+
+    def _require_columns(self) -> None:
+        if not self._required:
+            return
+        columns = self.inspector.columns
+        if columns is None:
+            raise RingEventsTransferError(
+                "`required_columns` must be in the header of the report, which cannot be read. Nothing was published."
+            )
+        if missing := [name for name in self._required if name not in columns]:
+            raise RingEventsTransferError(
+                f"`required_columns` must be in the header of the report, which lacks {', '.join(map(repr, missing))};"
+                f" its columns are {', '.join(map(repr, columns))[:1000]}. Nothing was published."
+            )
+
+
+def _refuse_error_document(content: bytes) -> None:
+    start = content.removeprefix(codecs.BOM_UTF8).lstrip()[:200]
+    kind = "an HTML or XML document" if _MARKUP.match(start) else "a JSON document" if _JSON.match(start) else None
+    if kind is not None:
+        raise RingEventsTransferError(
+            f"The server sent {kind} in place of the report, which is CSV. Nothing was published.", retryable=True
+        )
+
+
+class _Gunzip:
+    """A decompressor of all members of a gzip file, in pieces of bounded size."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        self._between_members = False
+
+    def decompress(self, data: bytes) -> Iterator[bytes]:
+        """Yield the content of the next bytes.
+
+        :raises RingEventsTransferError: they are not gzip.
+        """
+        while data:
+            if self._between_members:
+                data = data.lstrip(b"\0")  # padding, as tapes and some tools leave it
+                if not data:
+                    return
+                self._stream, self._between_members = zlib.decompressobj(16 + zlib.MAX_WBITS), False
+            try:
+                piece = self._stream.decompress(data, _PIECE_BYTES)
+            except zlib.error as error:
+                raise RingEventsTransferError(
+                    f"The report is not a valid gzip file ({error}). Nothing was published."
+                ) from error
+            if piece:
+                yield piece
+            if self._stream.eof:
+                self._between_members, data = True, self._stream.unused_data
+            else:
+                data = self._stream.unconsumed_tail
+                if not data and len(piece) == _PIECE_BYTES:
+                    # Everything is read, but more may be waiting inside.
+                    yield from self._drain()
+
+    def _drain(self) -> Iterator[bytes]:
+        while piece := self._stream.decompress(b"", _PIECE_BYTES):
+            yield piece
+
+    def finish(self) -> None:
+        """Refuse a file that ends in the middle of a member.
+
+        :raises RingEventsTransferError: the end is missing.
+        """
+        if not self._between_members:
+            raise RingEventsTransferError(
+                "The report is a gzip file that ends in the middle. Nothing was published.", retryable=True
+            )
+
+
+class CsvInspector:
+    """A reader of the header and the number of rows of a CSV file, in constant memory.
+
+    :ivar columns: the names in the header; None until it is complete, and where it cannot be read.
+    :ivar has_header: the header is complete, or cannot be read.
+    :ivar is_empty: nothing but white space came.
+    """
+
+    def __init__(self) -> None:
+        self.columns: tuple[str, ...] | None = None
+        self.has_header = False
+        self.is_empty = True
+        self._start = b""
+        self._is_text = True
+        self._records = 0
+        self._inside_quotes = False
+        self._has_content = False  # the record that is being read is no blank line
+
+    @property
+    def rows(self) -> int | None:
+        """Return the number of records after the header; None where the file is no text of this kind."""
+        return max(0, self._records - 1) if self._is_text else None
+
+    def feed(self, block: bytes) -> None:
+        """Take the next bytes of the file."""
+        if self.is_empty and block.strip(b"\xef\xbb\xbf \t\r\n"):
+            self.is_empty = False
+        if not self.has_header:
+            self._start += block
+            self._read_header(at_end=False)
+        if self._is_text:
+            self._count(block)
+
+    def finish(self) -> None:
+        """Take the end of the file."""
+        if not self.has_header:
+            self._read_header(at_end=True)
+        if self._has_content:
+            self._records += 1
+            self._has_content = False
+
+    def _read_header(self, *, at_end: bool) -> None:
+        start = self._start.removeprefix(codecs.BOM_UTF8)
+        if b"\0" in start or start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            self._is_text = False
+            self._close_header(None)
+            return
+        line = _first_record(start)
+        if line is None and at_end:
+            line = start
+        if line is not None and len(line) <= MAX_HEADER_BYTES:
+            self._close_header(_columns(line))
+        elif line is not None or len(start) > MAX_HEADER_BYTES:
+            self._close_header(None)
+
+    def _close_header(self, columns: tuple[str, ...] | None) -> None:
+        self.columns, self.has_header, self._start = columns, True, b""
+
+    def _count(self, block: bytes) -> None:
+        if b"\n\n" in block or b"\n\r\n" in block or (not self._has_content and block[:1] in (b"\n", b"\r")):
+            self._count_with_blank_lines(block)
+            return
+        # All but quotes and line feeds is thrown away, and pairs of quotes with nothing between them: both at the speed
+        # of C. What remains are the line feeds outside quotes, and quotes around those inside.
+        marks = block.translate(None, _ALL_BUT_QUOTES_AND_LINE_FEEDS)
+        if self._inside_quotes:
+            marks = b'"' + marks
+        marks = marks.replace(b'""', b"")
+        if b'"' in marks:
+            parts = marks.split(b'"')
+            self._records += sum(part.count(b"\n") for part in parts[::2])
+            self._inside_quotes = len(parts) % 2 == 0
+        else:
+            self._records += len(marks)
+            self._inside_quotes = False
+        if block:
+            rest = block[block.rfind(b"\n") + 1 :]
+            ends_record = b"\n" in block and not self._inside_quotes and not rest.strip(b"\r")
+            self._has_content = not ends_record
+
+    def _count_with_blank_lines(self, block: bytes) -> None:
+        for index, part in enumerate(block.split(b'"')):
+            if index:
+                self._inside_quotes = not self._inside_quotes
+                self._has_content = True
+            if self._inside_quotes:
+                continue
+            *ended, rest = part.split(b"\n")
+            for line in ended:
+                self._records += self._has_content or bool(line.strip(b"\r"))
+                self._has_content = False
+            self._has_content = self._has_content or bool(rest.strip(b"\r"))
+
+
+def _first_record(text: bytes) -> bytes | None:
+    """Return the first record that is no blank line, without its end; None where it is not complete."""
+    start = len(text) - len(text.lstrip(b"\r\n"))
+    inside, place = False, start
+    for found in re.finditer(rb'["\n]', text[start : start + MAX_HEADER_BYTES + 1]):
+        place = start + found.start()
+        if found[0] == b'"':
+            inside = not inside
+        elif not inside:
+            return text[start:place].rstrip(b"\r")
+    return None
+
+
+def _columns(line: bytes) -> tuple[str, ...] | None:
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        return None
+    if text.count('"') % 2:
+        return None
+    bare = re.sub(r'"[^"]*"', "", text)
+    delimiter = max(_DELIMITERS, key=bare.count)
+    try:
+        return tuple(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), ())) or None
+    except csv.Error:
+        return None

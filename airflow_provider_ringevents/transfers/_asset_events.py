@@ -37,11 +37,12 @@ def emit_asset_events(
                 try:
                     asset = Asset(uri=manifest["uri"])
                 except ValueError as error:
-                    log.warning(
-                        "No asset event for %s: Airflow does not accept it as an asset: %s", manifest["uri"], error
-                    )
+                    log.warning("No asset event for %s: not an asset for Airflow: %s", manifest["uri"], error)
                     continue
-                context["outlet_events"][outlet].add(asset, extra=_extra([manifest], window))
+                extra = _extra([manifest], window)
+                if _compat.AIRFLOW_VERSION < (3, 0):  # it hashes the values, which a list does not survive
+                    extra.pop("columns", None)
+                context["outlet_events"][outlet].add(asset, extra=extra)
         elif _compat.is_asset(outlet):
             events = _compat.outlet_event(context, outlet)
             if events is None:

@@ -21,7 +21,7 @@ from airflow_provider_ringevents.exports.formats import open_row_writer
 from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.exports.reader import CollectionReader
 from airflow_provider_ringevents.observability.formatting import format_bytes, format_count, format_duration
-from airflow_provider_ringevents.storage import Destination, IfExists, safe_file_name
+from airflow_provider_ringevents.storage import Destination, IfExists, ObjectExistsError, safe_file_name
 from airflow_provider_ringevents.transfers.report_upload import ProgressReporter
 
 log = logging.getLogger(__name__)
@@ -132,9 +132,7 @@ def _zones(client: Client, collection: Collection, parent_id: str | None) -> Cal
         try:
             return named(parse_resource(call, client.send(call)).get("timezone"))
         except RingEventsError as error:
-            log.warning(
-                "Times without an offset are read as UTC, since the zone of the event could not be read: %s", error
-            )
+            log.warning("Times without an offset are read as UTC: the zone of the event could not be read: %s", error)
             return UTC
 
     if collection.parent == "event":

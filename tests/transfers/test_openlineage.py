@@ -83,7 +83,7 @@ def test_a_report_is_read_and_a_file_written_in_both_modes(
     path = f"events/{emulator.event_id}/reports/registrations{'/2' if version else ''}"
     assert datasets(event, "inputs") == [(here(emulator), path)]
     assert datasets(event, "outputs") == [("file", f"{tmp_path}/out/report.csv")]
-    assert statistics(event) == [{"size": result.xcom["bytes"], "fileCount": 1}]
+    assert statistics(event) == [{"size": result.xcom["bytes"], "rowCount": 40, "fileCount": 1}]
 
 
 def test_a_report_that_was_there_is_read_by_its_id(

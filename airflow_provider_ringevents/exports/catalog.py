@@ -39,7 +39,7 @@ class Collection:
     credentials: frozenset[str] = frozenset()
 
     def call(self, parent_id: str | None, filter: FilterLike | None = None) -> Call:
-        """The call that reads the list.
+        """Return the call that reads the list.
 
         :raises RingEventsConfigError: the parent is missing or unusable, or the list does not document the filter.
         """
@@ -110,7 +110,7 @@ COLLECTIONS: Final[dict[str, Collection]] = {
 
 
 def collection_named(name: str) -> Collection:
-    """The list of that name.
+    """Return the list of a name.
 
     :raises RingEventsConfigError: there is none; the message names the nearest.
     """

@@ -52,7 +52,7 @@ class CollectionReader:
         return self._counts == {self.rows}
 
     def __iter__(self) -> Iterator[list[dict[str, Any]]]:
-        """The rows of each page.
+        """Yield the rows of each page.
 
         :raises RingEventsError: a page could not be read; the message names it.
         """
@@ -94,7 +94,7 @@ class CollectionReader:
             self.count = page.count
 
     def _new_rows(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The rows that are to be written; one without an id cannot be known again."""
+        """Return the rows to write; a row without an id cannot be recognized as a duplicate."""
         named = [row for row in rows if row["id"] is not None]
         new = self._seen.add([str(row["id"]) for row in named])
         self.duplicates_dropped += len(new) - sum(new)

@@ -31,7 +31,7 @@ class Window:
     end: datetime
 
     def merge_into(self, filter: FilterLike | None) -> Filter:
-        """A filter with this window's conditions besides its own.
+        """Return a filter with the conditions of this window added.
 
         :raises RingEventsConfigError: it has conditions on the same field already.
         """
@@ -73,7 +73,7 @@ def parse_window(field: str, window: Any) -> Window:
 
 
 def data_interval_window(field: str, context: Mapping[str, Any]) -> Window:
-    """The data interval of the run.
+    """Return the window of the run's data interval.
 
     :raises RingEventsConfigError: the run has none, or an empty one; the message names the timetables that have one.
     """

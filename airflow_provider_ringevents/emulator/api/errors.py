@@ -26,7 +26,7 @@ _TITLES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorDetail:
+class ErrorEntry:
     """One error in a request.
 
     :ivar pointer: JSON pointer to the part of the body, if it is in the body.
@@ -41,9 +41,9 @@ class ErrorDetail:
 class ApiError(Exception):
     """An error response with one entry in ``errors`` for each detail."""
 
-    def __init__(self, status: int, details: str | Sequence[ErrorDetail]) -> None:
+    def __init__(self, status: int, details: str | Sequence[ErrorEntry]) -> None:
         self.status = status
-        self.details = (ErrorDetail(details),) if isinstance(details, str) else tuple(details)
+        self.details = (ErrorEntry(details),) if isinstance(details, str) else tuple(details)
         super().__init__(f"{status}: {'; '.join(detail.detail for detail in self.details)}")
 
     def body(self) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class ApiError(Exception):
         return {"errors": [_entry(self.status, detail) for detail in self.details]}
 
 
-def _entry(status: int, detail: ErrorDetail) -> dict[str, Any]:
+def _entry(status: int, detail: ErrorEntry) -> dict[str, Any]:
     code, title = _TITLES.get(status, ("error", "Error"))
     source = {}
     if detail.pointer is not None:
@@ -81,9 +81,9 @@ def not_found(what: str) -> ApiError:
 
 def invalid(pointer: str, detail: str) -> ApiError:
     """Return 422 with one error in the body."""
-    return ApiError(422, [ErrorDetail(detail, pointer=pointer)])
+    return ApiError(422, [ErrorEntry(detail, pointer=pointer)])
 
 
 def bad_parameter(parameter: str, detail: str) -> ApiError:
     """Return 400 with one error in the query."""
-    return ApiError(400, [ErrorDetail(detail, parameter=parameter)])
+    return ApiError(400, [ErrorEntry(detail, parameter=parameter)])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorDetail, bad_parameter
+from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorEntry, bad_parameter
 from airflow_provider_ringevents.emulator.settings import Settings
 
 _DEFAULT_PER_PAGE: Final = 25
@@ -24,7 +24,7 @@ _SHAPES: Final[dict[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RequestedPage:
     """One page of a list.
 
     :ivar number: counted from 1.
@@ -98,7 +98,7 @@ class Page:
         return f"{self.address}?{query.replace('%2B', '+') if self.settings.raw_plus_in_links else query}"
 
 
-def read_page(address: str, query: Query, settings: Settings) -> Page:
+def read_page(address: str, query: Query, settings: Settings) -> RequestedPage:
     """Return the requested page.
 
     :raises ApiError: 400 for a page or a size that is not a positive integer, 422 for a size that is too large.
@@ -106,11 +106,11 @@ def read_page(address: str, query: Query, settings: Settings) -> Page:
     size = _positive(query, "perPage", _DEFAULT_PER_PAGE)
     if size > settings.max_per_page:
         if settings.refuse_large_pages:
-            raise ApiError(422, [ErrorDetail(f"must be at most {settings.max_per_page}", parameter="perPage")])
+            raise ApiError(422, [ErrorEntry(f"must be at most {settings.max_per_page}", parameter="perPage")])
         size = settings.max_per_page
     others = [(name, value) for name, value in query if name not in ("page", "perPage")]
     number = _positive(query, "page", 1)
-    return Page(1 if settings.ignore_page else number, size, address, others, settings)
+    return RequestedPage(1 if settings.ignore_page else number, size, address, others, settings)
 
 
 def _positive(query: Query, name: str, default: int) -> int:

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from airflow_provider_ringevents.contract._generated import REPORT_TYPES, REPORT_VERSIONS
 from airflow_provider_ringevents.emulator.api import validation
-from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorDetail
+from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorEntry
 from airflow_provider_ringevents.emulator.api.file_response import FileResponse
 from airflow_provider_ringevents.emulator.api.responses import RequestContext, Routes, list_response, resource_response
 from airflow_provider_ringevents.emulator.backend.backend import Backend
@@ -44,9 +44,9 @@ class ReportsApi:
         report_type = call.path("report_type")
         version = call.request.path_params.get("report_version", REPORT_VERSIONS[0])
         if report_type not in REPORT_TYPES:
-            raise ApiError(422, [ErrorDetail(f"report type {report_type!r} is not known", parameter="reportType")])
+            raise ApiError(422, [ErrorEntry(f"report type {report_type!r} is not known", parameter="reportType")])
         if version not in REPORT_VERSIONS:
-            raise ApiError(422, [ErrorDetail(f"report version {version!r} is not known", parameter="reportVersion")])
+            raise ApiError(422, [ErrorEntry(f"report version {version!r} is not known", parameter="reportVersion")])
         attributes = validation.read_attributes(call.body, "create_report")
         report = self._reports.create(event, report_type, attributes)
         return resource_response("report", {"id": report.id, "title": report.title, "status": "enqueued"}, 201)

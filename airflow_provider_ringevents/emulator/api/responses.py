@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_ringevents.emulator.api.errors import ApiError
-from airflow_provider_ringevents.emulator.api.pagination import Page, read_page
+from airflow_provider_ringevents.emulator.api.pagination import RequestedPage, read_page
 from airflow_provider_ringevents.emulator.settings import Settings
 
 
@@ -38,7 +38,7 @@ class RequestContext:
         """The query parameters that filters are read from."""
         return () if self.settings.ignore_filters else self.query
 
-    def page(self) -> Page:
+    def page(self) -> RequestedPage:
         """Return the requested page of a list.
 
         :raises ApiError: 400 for a page or a size that is not a positive integer.
@@ -78,7 +78,7 @@ def resource_response(word: str, attributes: dict[str, Any], status: int = 200) 
     return json_response({"data": resource(word, attributes)}, status)
 
 
-def page_response(page: Page, word: str, rows: Iterable[dict[str, Any]], total: int) -> Response:
+def page_response(page: RequestedPage, word: str, rows: Iterable[dict[str, Any]], total: int) -> Response:
     """Return a response with one page.
 
     :param rows: attributes of the rows of the page.
@@ -87,7 +87,7 @@ def page_response(page: Page, word: str, rows: Iterable[dict[str, Any]], total: 
     return json_response(page.envelope([resource(word, row) for row in rows], total))
 
 
-def raw_page_response(page: Page, rows: Iterable[str], total: int) -> Response:
+def raw_page_response(page: RequestedPage, rows: Iterable[str], total: int) -> Response:
     """Return a response with one page of resources that are JSON text."""
     if not page.is_plain:
         return json_response(page.envelope([json.loads(row) for row in rows], total))

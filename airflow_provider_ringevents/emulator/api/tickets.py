@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from airflow_provider_ringevents.emulator.api import filters, validation
-from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorDetail
+from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorEntry
 from airflow_provider_ringevents.emulator.api.filters import Selection, read_filter
 from airflow_provider_ringevents.emulator.api.responses import RequestContext, Routes, list_response, resource_response
 from airflow_provider_ringevents.emulator.backend.clock import DAY, iso_seconds
@@ -156,7 +156,7 @@ class TicketsApi:
             ticket = self._store.ticket(body["ticket_id"])
         except ApiError as problem:
             # The reference knows neither 403 nor 404 here.
-            raise ApiError(422, [ErrorDetail("ticket not found", pointer="/ticket_id")]) from problem
+            raise ApiError(422, [ErrorEntry("ticket not found", pointer="/ticket_id")]) from problem
         self._check_magic_links(ticket)
         names = {"firstName": body["first_name"], "lastName": body["last_name"], "email": body["email"]}
         link = self._store.create_magic_link(ticket, names).attributes()

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
 
 from airflow_provider_ringevents.contract import openapi
-from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorDetail
+from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorEntry
 from airflow_provider_ringevents.emulator.backend.clock import parse_instant
 
 _DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)\Z", re.IGNORECASE)
@@ -69,13 +69,13 @@ def read_body(raw: bytes, operation: str) -> dict[str, Any]:
     try:
         body: dict[str, Any] = json.loads(raw, parse_constant=_refuse_constant)
         # A value of the wrong type is not among the allowed ones either: the first error of each place suffices.
-        details: dict[str | None, ErrorDetail] = {}
+        details: dict[str | None, ErrorEntry] = {}
         for error in _validator(operation).iter_errors(body):
             for detail in _details(error):
                 details.setdefault(detail.pointer, detail)
     except (ValueError, RecursionError):
         message = "the body is not JSON" if raw else "the body is missing"
-        raise ApiError(422, [ErrorDetail(message, pointer="")]) from None
+        raise ApiError(422, [ErrorEntry(message, pointer="")]) from None
     if details:
         raise ApiError(422, list(details.values()))
     return body
@@ -98,32 +98,32 @@ def check_times(attributes: Mapping[str, Any]) -> None:
     """
     start, end = attributes.get("timeStart"), attributes.get("timeEnd")
     if start is not None and end is not None and (parse_instant(end) or 0) <= (parse_instant(start) or 0):
-        raise ApiError(422, [ErrorDetail("must be after timeStart", pointer="/data/attributes/timeEnd")])
+        raise ApiError(422, [ErrorEntry("must be after timeStart", pointer="/data/attributes/timeEnd")])
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _details(error: ValidationError) -> Iterator[ErrorDetail]:
+def _details(error: ValidationError) -> Iterator[ErrorEntry]:
     pointer = "".join(f"/{_escaped(str(part))}" for part in error.absolute_path)
     allowed = error.validator_value
     if error.validator == "required":
         missing = [name for name in allowed if name not in error.instance]
-        yield from (ErrorDetail(f"{name} is missing", f"{pointer}/{_escaped(name)}") for name in missing)
+        yield from (ErrorEntry(f"{name} is missing", f"{pointer}/{_escaped(name)}") for name in missing)
     elif error.validator == "additionalProperties":
         unknown = [name for name in error.instance if name not in error.schema["properties"]]
-        yield from (ErrorDetail(f"{name} is not a known attribute", f"{pointer}/{_escaped(name)}") for name in unknown)
+        yield from (ErrorEntry(f"{name} is not a known attribute", f"{pointer}/{_escaped(name)}") for name in unknown)
     elif error.validator == "enum":
         listing = f": {', '.join(allowed)}" if len(allowed) <= _LONGEST_LIST else ""
         value = json.dumps(error.instance)[:_LONGEST_VALUE]
-        yield ErrorDetail(f"{value} is not one of the {len(allowed)} allowed values{listing}", pointer)
+        yield ErrorEntry(f"{value} is not one of the {len(allowed)} allowed values{listing}", pointer)
     elif error.validator == "type":
-        yield ErrorDetail(f"must be {_TYPE_NAMES[allowed]}", pointer)
+        yield ErrorEntry(f"must be {_TYPE_NAMES[allowed]}", pointer)
     elif error.validator == "format":
-        yield ErrorDetail("must be a date-time with an offset, such as 2019-08-24T14:15:22Z", pointer)
+        yield ErrorEntry("must be a date-time with an offset, such as 2019-08-24T14:15:22Z", pointer)
     else:
-        yield ErrorDetail(f"must match {allowed}", pointer)
+        yield ErrorEntry(f"must match {allowed}", pointer)
 
 
 def _escaped(name: str) -> str:

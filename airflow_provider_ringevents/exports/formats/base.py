@@ -1,4 +1,4 @@
-"""What all formats share."""
+"""The protocols that all formats implement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of an answer fits a typed column, and what does not."""
+"""Type coercion: the values of a response in the types of columns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CoercionError(ValueError):
 
 
 def coerce(kind: ColumnKind, value: Any, row: Row, zone_of: ZoneOf) -> Any:
-    """The value as the column holds it; ``timestamp`` as an aware datetime in UTC.
+    """Return the value in the column's type; a ``timestamp`` as an aware datetime in UTC.
 
     What says the same in another spelling fits: a number as text where a number is documented (Ruby writes decimals
     so), a number or truth value where text is.

@@ -42,9 +42,11 @@ class GzipStream:
         self._compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, _GZIP_MEMBER)
 
     def write(self, data: bytes) -> None:
+        """Compress and write bytes."""
         compressed = self._compressor.compress(data)
         if compressed:
             self._write(compressed)
 
     def finish(self) -> None:
+        """Write the end of the compressed stream."""
         self._write(self._compressor.flush())

@@ -32,6 +32,7 @@ class CsvWriter:
         self._header = ",".join([*names, OTHER]) + "\n"
 
     def write(self, rows: Sequence[Row]) -> None:
+        """Write rows."""
         try:
             lines = self._lines(rows)
         except UnicodeEncodeError:
@@ -40,6 +41,7 @@ class CsvWriter:
         self._header = ""
 
     def finish(self) -> None:
+        """Write the end of the file."""
         if self._header:
             self.write([])
         self._sink.finish()

@@ -49,7 +49,7 @@ _OTHER_COMPRESSIONS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """How rows are written into a file.
+    """The format of a file, and its compression.
 
     :ivar gzip: the whole file is compressed; never so for Parquet, which compresses inside.
     """

@@ -15,7 +15,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class RowFlattener:
-    """How rows of one list become columns.
+    """A flattener that turns the rows of one list into columns.
 
     :ivar columns: the documented ones.
     """
@@ -32,7 +32,7 @@ class RowFlattener:
         self._known = frozenset(parent or name for parent, name in self._paths)
 
     def to_columns(self, rows: Sequence[Row]) -> tuple[list[list[Any]], list[dict[str, Any]]]:
-        """The values of each column, and of each row what has no column: by column is twice as fast as row by row.
+        """Return the values of each column, and the rest of each row; by column is twice as fast as by row.
 
         ``{"utm": {"utmTerm": ...}}`` is the column ``utm.utmTerm``, or is put aside under that name. What stands where
         such an object is documented and is none is put aside under the name of the object; null counts as empty.

@@ -19,6 +19,7 @@ class JsonLinesWriter:
         self._encoder = msgspec.json.Encoder()
 
     def write(self, rows: Sequence[Row]) -> None:
+        """Write rows."""
         try:
             lines = self._encoder.encode_lines(rows)
         except UnicodeEncodeError:
@@ -26,4 +27,5 @@ class JsonLinesWriter:
         self._sink.write(lines)
 
     def finish(self) -> None:
+        """Write the end of the file."""
         self._sink.finish()

@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
-    """What the file declares. Every column may be null: the documentation is no promise."""
+    """Return the schema of the file; every column is nullable, since the documentation is no guarantee."""
     return pa.schema([*((column.name, _TYPES[column.kind]) for column in columns), (OTHER, pa.string())])
 
 
@@ -72,6 +72,7 @@ class ParquetWriter:
             )
 
     def write(self, rows: Sequence[Row]) -> None:
+        """Write rows."""
         if not rows:
             return
         try:
@@ -86,6 +87,7 @@ class ParquetWriter:
             self._write_row_group()
 
     def finish(self) -> None:
+        """Write the end of the file."""
         self._write_row_group()
         with self._stream:
             self._writer.close()

@@ -81,7 +81,7 @@ def _call(
 
 
 def health() -> Call:
-    """``GET /v1/health``"""
+    """Return the call ``GET /v1/health``."""
     return _call("health")
 
 
@@ -89,17 +89,17 @@ def health() -> Call:
 
 
 def list_organizations() -> Call:
-    """``GET /v1/organizations``"""
+    """Return the call ``GET /v1/organizations``."""
     return _call("list_organizations")
 
 
 def get_organization(organization_id: str) -> Call:
-    """``GET /v1/organizations/{organizationId}``"""
+    """Return the call ``GET /v1/organizations/{organizationId}``."""
     return _call("get_organization", organization_id=organization_id)
 
 
 def list_templates(organization_id: str) -> Call:
-    """``GET /v1/organizations/{organizationId}/templates`` (not paged)"""
+    """Return the call ``GET /v1/organizations/{organizationId}/templates`` (not paged)."""
     return _call("list_templates", organization_id=organization_id)
 
 
@@ -107,27 +107,27 @@ def list_templates(organization_id: str) -> Call:
 
 
 def list_events(organization_id: str) -> Call:
-    """``GET /v1/organizations/{organizationId}/events``"""
+    """Return the call ``GET /v1/organizations/{organizationId}/events``."""
     return _call("list_events", organization_id=organization_id)
 
 
 def get_event(event_id: str) -> Call:
-    """``GET /v1/events/{eventId}``"""
+    """Return the call ``GET /v1/events/{eventId}``."""
     return _call("get_event", event_id=event_id)
 
 
 def create_event(organization_id: str, attributes: Mapping[str, Any]) -> Call:
-    """``POST /v1/organizations/{organizationId}/events``"""
+    """Return the call ``POST /v1/organizations/{organizationId}/events``."""
     return _call("create_event", organization_id=organization_id, body=_body("event", attributes))
 
 
 def create_event_from_template(template_id: str, attributes: Mapping[str, Any]) -> Call:
-    """``POST /v1/templates/{templateID}/event``"""
+    """Return the call ``POST /v1/templates/{templateID}/event``."""
     return _call("create_event_from_template", template_id=template_id, body=_body("event", attributes))
 
 
 def duplicate_event(event_id: str, attributes: Mapping[str, Any] | None = None) -> Call:
-    """``POST /v1/events/{eventId}/duplications``: 202 without a body; the copy appears later."""
+    """Return the call ``POST /v1/events/{eventId}/duplications``: 202 without a body; the copy appears later."""
     return _call("duplicate_event", event_id=event_id, body=_body("event", attributes or {}))
 
 
@@ -135,17 +135,17 @@ def duplicate_event(event_id: str, attributes: Mapping[str, Any] | None = None) 
 
 
 def list_registrations(event_id: str, filter: FilterLike | None = None) -> Call:
-    """``GET /v1/events/{eventId}/registrations``"""
+    """Return the call ``GET /v1/events/{eventId}/registrations``."""
     return _call("list_registrations", event_id=event_id, params=REGISTRATIONS_FILTER.params(filter))
 
 
 def get_registration(registration_id: str) -> Call:
-    """``GET /v1/registrations/{registrationId}``"""
+    """Return the call ``GET /v1/registrations/{registrationId}``."""
     return _call("get_registration", registration_id=registration_id)
 
 
 def update_registration(registration_id: str, metadata: Mapping[str, str]) -> Call:
-    """``PATCH /v1/registrations/{registrationId}``; its type is spelt with a capital."""
+    """Return the call ``PATCH /v1/registrations/{registrationId}``; its type is spelt with a capital."""
     body = _body("Registration", {"metadata": dict(metadata)})
     return _call("update_registration", registration_id=registration_id, body=body)
 
@@ -161,7 +161,7 @@ def create_report(
     *,
     allow_undocumented: bool = False,
 ) -> Call:
-    """``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``"""
+    """Return the call ``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``."""
     validate_choice("report_type", report_type, REPORT_TYPES, allow_undocumented=allow_undocumented)
     body = {"data": {"attributes": dict(attributes or {})}}
     if report_version is None:
@@ -171,17 +171,17 @@ def create_report(
 
 
 def list_reports(event_id: str) -> Call:
-    """``GET /v1/events/{eventId}/reports``"""
+    """Return the call ``GET /v1/events/{eventId}/reports``."""
     return _call("list_reports", event_id=event_id)
 
 
 def get_report(report_id: str) -> Call:
-    """``GET /v1/reports/{reportId}``: 200 ready, 202 in progress"""
+    """Return the call ``GET /v1/reports/{reportId}``: 200 ready, 202 in progress."""
     return _call("get_report", report_id=report_id)
 
 
 def download_report(report_id: str) -> Call:
-    """``GET /v1/reports/{reportId}/download``: the file, or a redirect to it"""
+    """Return the call ``GET /v1/reports/{reportId}/download``: the file, or a redirect to it."""
     return replace(_call("download_report", report_id=report_id), link_call=get_report(report_id))
 
 
@@ -189,37 +189,37 @@ def download_report(report_id: str) -> Call:
 
 
 def list_schedule_items(event_id: str) -> Call:
-    """``GET /v1/events/{eventId}/scheduleItems``"""
+    """Return the call ``GET /v1/events/{eventId}/scheduleItems``."""
     return _call("list_schedule_items", event_id=event_id)
 
 
 def get_schedule_item(schedule_item_id: str) -> Call:
-    """``GET /v1/scheduleItems/{scheduleItemId}``"""
+    """Return the call ``GET /v1/scheduleItems/{scheduleItemId}``."""
     return _call("get_schedule_item", schedule_item_id=schedule_item_id)
 
 
 def list_schedule_item_tags(schedule_item_id: str) -> Call:
-    """``GET /v1/scheduleItems/{scheduleId}/tags``"""
+    """Return the call ``GET /v1/scheduleItems/{scheduleId}/tags``."""
     return _call("list_schedule_item_tags", schedule_item_id=schedule_item_id)
 
 
 def list_booths(event_id: str) -> Call:
-    """``GET /v1/events/{eventId}/booths``"""
+    """Return the call ``GET /v1/events/{eventId}/booths``."""
     return _call("list_booths", event_id=event_id)
 
 
 def list_booth_tags(booth_id: str) -> Call:
-    """``GET /v1/booths/{boothId}/tags``"""
+    """Return the call ``GET /v1/booths/{boothId}/tags``."""
     return _call("list_booth_tags", booth_id=booth_id)
 
 
 def list_sessions(event_id: str) -> Call:
-    """``GET /v1/events/{eventId}/sessions``"""
+    """Return the call ``GET /v1/events/{eventId}/sessions``."""
     return _call("list_sessions", event_id=event_id)
 
 
 def list_stages(event_id: str) -> Call:
-    """``GET /v1/events/{eventId}/stages``"""
+    """Return the call ``GET /v1/events/{eventId}/stages``."""
     return _call("list_stages", event_id=event_id)
 
 
@@ -227,37 +227,37 @@ def list_stages(event_id: str) -> Call:
 
 
 def list_tickets(event_id: str) -> Call:
-    """``GET /v1/events/{eventId}/tickets``"""
+    """Return the call ``GET /v1/events/{eventId}/tickets``."""
     return _call("list_tickets", event_id=event_id)
 
 
 def create_ticket(event_id: str, attributes: Mapping[str, Any]) -> Call:
-    """``POST /v1/events/{eventId}/tickets``"""
+    """Return the call ``POST /v1/events/{eventId}/tickets``."""
     return _call("create_ticket", event_id=event_id, body=_body("ticket", attributes))
 
 
 def get_ticket(ticket_id: str) -> Call:
-    """``GET /v1/tickets/{ticketId}``"""
+    """Return the call ``GET /v1/tickets/{ticketId}``."""
     return _call("get_ticket", ticket_id=ticket_id)
 
 
 def list_magic_links(ticket_id: str, filter: FilterLike | None = None) -> Call:
-    """``GET /v1/tickets/{ticketId}/magicLinks``"""
+    """Return the call ``GET /v1/tickets/{ticketId}/magicLinks``."""
     return _call("list_magic_links", ticket_id=ticket_id, params=MAGIC_LINKS_FILTER.params(filter))
 
 
 def create_magic_link(ticket_id: str, attributes: Mapping[str, Any]) -> Call:
-    """``POST /v1/tickets/{ticketId}/magicLinks``"""
+    """Return the call ``POST /v1/tickets/{ticketId}/magicLinks``."""
     return _call("create_magic_link", ticket_id=ticket_id, body=_body("magicLink", attributes))
 
 
 def get_magic_link(magic_link_id: str) -> Call:
-    """``GET /v1/magicLinks/{magicLinkId}``"""
+    """Return the call ``GET /v1/magicLinks/{magicLinkId}``."""
     return _call("get_magic_link", magic_link_id=magic_link_id)
 
 
 def delete_magic_link(magic_link_id: str) -> Call:
-    """``DELETE /v1/magicLinks/{magicLinkId}``"""
+    """Return the call ``DELETE /v1/magicLinks/{magicLinkId}``."""
     return _call("delete_magic_link", magic_link_id=magic_link_id)
 
 
@@ -265,7 +265,7 @@ def delete_magic_link(magic_link_id: str) -> Call:
 
 
 def create_data_subscription(event_id: str, configuration: Mapping[str, Any], signals: Sequence[str]) -> Call:
-    """``POST /v1/events/{eventId}/dataSubscriptions``"""
+    """Return the call ``POST /v1/events/{eventId}/dataSubscriptions``."""
     body = _body("dataSubscription", {"configuration": dict(configuration), "signals": list(signals)})
     return _call("create_data_subscription", event_id=event_id, body=body)
 
@@ -276,7 +276,7 @@ def create_data_subscription(event_id: str, configuration: Mapping[str, Any], si
 def create_redeem_code(
     ticket_id: str, first_name: str, last_name: str, email: str, created_at: str | None = None
 ) -> Call:
-    """``POST /v1/magic_link``, deprecated by the API: use :func:`create_magic_link`."""
+    """Return the call ``POST /v1/magic_link``, deprecated by the API: use :func:`create_magic_link`."""
     body = {"ticket_id": ticket_id, "first_name": first_name, "last_name": last_name, "email": email}
     if created_at is not None:
         body["created_at"] = created_at

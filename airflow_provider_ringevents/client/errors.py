@@ -99,6 +99,7 @@ class RingEventsConfigError(RingEventsError, ValueError):
         self.problems = tuple(problems)
 
     def to_payload(self) -> dict[str, Any]:
+        """Return the error as plain JSON values."""
         return {**super().to_payload(), "parameter": self.parameter, "expected": self.expected, "got": self.got}
 
 
@@ -154,6 +155,7 @@ class RingEventsTransportError(RingEventsError):
         self.timed_out = timed_out
 
     def to_payload(self) -> dict[str, Any]:
+        """Return the error as plain JSON values."""
         return {**super().to_payload(), "sent": self.sent, "timed_out": self.timed_out}
 
 
@@ -198,6 +200,7 @@ class RingEventsApiError(RingEventsError):
         self.retry_after = retry_after
 
     def to_payload(self) -> dict[str, Any]:
+        """Return the error as plain JSON values."""
         return {
             **super().to_payload(),
             "status": self.status,

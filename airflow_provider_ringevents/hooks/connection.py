@@ -13,20 +13,31 @@ from airflow_provider_ringevents.client.settings import ClientSettings
 
 
 class ConnectionLike(Protocol):
-    """What is read of an Airflow connection."""
+    """The fields of an Airflow connection that are read."""
 
     @property
-    def conn_id(self) -> str | None: ...
+    def conn_id(self) -> str | None:
+        """Return the field ``conn_id``."""
+
     @property
-    def conn_type(self) -> str | None: ...
+    def conn_type(self) -> str | None:
+        """Return the field ``conn_type``."""
+
     @property
-    def host(self) -> str | None: ...
+    def host(self) -> str | None:
+        """Return the field ``host``."""
+
     @property
-    def schema(self) -> str | None: ...
+    def schema(self) -> str | None:
+        """Return the field ``schema``."""
+
     @property
-    def port(self) -> int | None: ...
+    def port(self) -> int | None:
+        """Return the field ``port``."""
+
     @property
-    def password(self) -> str | None: ...
+    def password(self) -> str | None:
+        """Return the field ``password``."""
 
 
 def _number(name: str, value: Any) -> float:
@@ -107,7 +118,7 @@ def read_extra(conn_id: str | None, extra: Any) -> dict[str, Any]:
 
 
 def base_url(connection: ConnectionLike) -> str:
-    """The base URL: the host as it is when it is a URL, else put together from schema, host and port."""
+    """Return the base URL: the host if it is a URL, else one built from schema, host and port."""
     host = (connection.host or "").strip()
     if not host:
         return defaults.BASE_URL

@@ -61,7 +61,7 @@ PLACEHOLDERS = {
 
 
 def conn_fields() -> dict[str, Any]:
-    """The extra fields as provider metadata."""
+    """Return the extra fields as provider metadata."""
     return {
         name: {"label": label, "description": description, "schema": schema}
         for name, (label, description, schema) in _FIELDS.items()
@@ -69,7 +69,7 @@ def conn_fields() -> dict[str, Any]:
 
 
 def widgets() -> dict[str, Any]:
-    """The extra fields as WTForms widgets; imported here, since a plain Airflow 3 has no WTForms."""
+    """Return the extra fields as WTForms widgets; a plain Airflow 3 has no WTForms, so it is imported here."""
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import PasswordField, StringField
 
@@ -82,5 +82,5 @@ def widgets() -> dict[str, Any]:
 
 
 def field_behaviour() -> dict[str, Any]:
-    """Labels and placeholders of the standard fields, for Airflow before 3.2."""
+    """Return labels and placeholders of the standard fields, for Airflow before 3.2."""
     return {"hidden_fields": HIDDEN, "relabeling": RELABELED, "placeholders": PLACEHOLDERS}

@@ -57,7 +57,7 @@ class RingEventsHook(BaseHook):
     # --- connection
 
     def get_conn(self) -> Client:
-        """A new client for the connection; close it, or use it in a ``with`` statement.
+        """Return a new client for the connection; close it, or use it in a ``with`` statement.
 
         :raises RingEventsConfigError: the connection cannot be used; the message names the field.
         """
@@ -67,7 +67,7 @@ class RingEventsHook(BaseHook):
         return Client.from_settings(client_settings(connection, connection.extra_dejson, self._overrides))
 
     async def get_async_conn(self) -> AsyncClient:
-        """A new asynchronous client; the connection is looked up without blocking the event loop."""
+        """Return a new asynchronous client; the connection is looked up without blocking the event loop."""
         silence_request_log()
         with self._found():
             connection = await get_connection_async(self.ringevents_conn_id)
@@ -91,7 +91,7 @@ class RingEventsHook(BaseHook):
 
     @property
     def base_url(self) -> str:
-        """Where the API is."""
+        """Return the base URL of the API."""
         return self.client.settings.base_url
 
     def with_reauthentication(self, use: Callable[[Client], _Result]) -> _Result:
@@ -136,7 +136,7 @@ class RingEventsHook(BaseHook):
         return read_extra(self.ringevents_conn_id, extra).get("organization_id")
 
     def organization_id(self, given: str | None = None) -> str:
-        """The organization to work on: the one given, else the connection's.
+        """Return the given organization, else the connection's.
 
         :raises RingEventsConfigError: neither is there.
         """
@@ -172,12 +172,12 @@ class RingEventsHook(BaseHook):
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """The form's extra fields, for Airflow before 3.2, which does not read them from the provider's metadata."""
+        """Return the form's extra fields, for Airflow before 3.2, which ignores them in the metadata."""
         return connection_form.widgets()
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """The form's labels, for Airflow before 3.2."""
+        """Return the form's labels, for Airflow before 3.2."""
         return connection_form.field_behaviour()
 
     # --- how an answer is handed on
@@ -191,64 +191,64 @@ class RingEventsHook(BaseHook):
     # --- health, organizations, templates
 
     def health(self) -> dict[str, Any]:
-        """``GET /v1/health``"""
+        """Send ``GET /v1/health``."""
         return dict(self.client.send(endpoints.health()))
 
     def list_organizations(self) -> Iterator[dict[str, Any]]:
-        """``GET /v1/organizations``"""
+        """Send ``GET /v1/organizations``."""
         return self._many(endpoints.list_organizations())
 
     def get_organization(self, organization_id: str | None = None) -> dict[str, Any]:
-        """``GET /v1/organizations/{organizationId}``"""
+        """Send ``GET /v1/organizations/{organizationId}``."""
         return self._one(endpoints.get_organization(self.organization_id(organization_id)))
 
     def list_templates(self, organization_id: str | None = None) -> Iterator[dict[str, Any]]:
-        """``GET /v1/organizations/{organizationId}/templates``"""
+        """Send ``GET /v1/organizations/{organizationId}/templates``."""
         return self._many(endpoints.list_templates(self.organization_id(organization_id)))
 
     # --- events
 
     def list_events(self, organization_id: str | None = None) -> Iterator[dict[str, Any]]:
-        """``GET /v1/organizations/{organizationId}/events``"""
+        """Send ``GET /v1/organizations/{organizationId}/events``."""
         return self._many(endpoints.list_events(self.organization_id(organization_id)))
 
     def get_event(self, event_id: str) -> dict[str, Any]:
-        """``GET /v1/events/{eventId}``"""
+        """Send ``GET /v1/events/{eventId}``."""
         return self._one(endpoints.get_event(event_id))
 
     def create_event(
         self, organization_id: str | None, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
-        """``POST /v1/organizations/{organizationId}/events``"""
+        """Send ``POST /v1/organizations/{organizationId}/events``."""
         checked = validate_request("create_event", attributes, allow_undocumented=allow_undocumented)
         return self._one(endpoints.create_event(self.organization_id(organization_id), checked))
 
     def create_event_from_template(
         self, template_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
-        """``POST /v1/templates/{templateID}/event``: the event, whose templating job goes on in the background"""
+        """Send ``POST /v1/templates/{templateID}/event``; the service fills the event in the background."""
         checked = validate_request("create_event_from_template", attributes, allow_undocumented=allow_undocumented)
         return self._one(endpoints.create_event_from_template(template_id, checked))
 
     def duplicate_event(
         self, event_id: str, attributes: Mapping[str, Any] | None = None, *, allow_undocumented: bool = False
     ) -> None:
-        """``POST /v1/events/{eventId}/duplications``: answers nothing; the copy appears later"""
+        """Send ``POST /v1/events/{eventId}/duplications``; there is no response body, and the copy appears later."""
         checked = validate_request("duplicate_event", attributes or {}, allow_undocumented=allow_undocumented)
         self.client.send(endpoints.duplicate_event(event_id, checked))
 
     # --- registrations
 
     def list_registrations(self, event_id: str, filter: FilterLike | None = None) -> Iterator[dict[str, Any]]:
-        """``GET /v1/events/{eventId}/registrations``"""
+        """Send ``GET /v1/events/{eventId}/registrations``."""
         return self._many(endpoints.list_registrations(event_id, filter))
 
     def get_registration(self, registration_id: str) -> dict[str, Any]:
-        """``GET /v1/registrations/{registrationId}``"""
+        """Send ``GET /v1/registrations/{registrationId}``."""
         return self._one(endpoints.get_registration(registration_id))
 
     def update_registration(self, registration_id: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-        """``PATCH /v1/registrations/{registrationId}``: sends the metadata as given"""
+        """Send ``PATCH /v1/registrations/{registrationId}``, with the metadata unchanged."""
         checked = validate_request("update_registration", {"metadata": metadata})
         return self._one(endpoints.update_registration(registration_id, checked["metadata"]))
 
@@ -263,7 +263,7 @@ class RingEventsHook(BaseHook):
         *,
         allow_undocumented: bool = False,
     ) -> dict[str, Any]:
-        """``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``"""
+        """Send ``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``."""
         checked = validate_request("create_report", attributes or {}, allow_undocumented=allow_undocumented)
         return self._one(
             endpoints.create_report(
@@ -272,81 +272,81 @@ class RingEventsHook(BaseHook):
         )
 
     def list_reports(self, event_id: str) -> Iterator[dict[str, Any]]:
-        """``GET /v1/events/{eventId}/reports``; a ``url`` in a row is a signed link, good for a minute"""
+        """Send ``GET /v1/events/{eventId}/reports``; a ``url`` in a row is a signed link, valid for a minute."""
         return self._many(endpoints.list_reports(event_id))
 
     def get_report(self, report_id: str) -> dict[str, Any]:
-        """``GET /v1/reports/{reportId}``; a ``url`` is a signed link, good for a minute"""
+        """Send ``GET /v1/reports/{reportId}``; a ``url`` is a signed link, valid for a minute."""
         return self._one(endpoints.get_report(report_id))
 
     def download_report(self, report_id: str) -> AbstractContextManager[Download]:
-        """``GET /v1/reports/{reportId}/download``: in a ``with`` statement; iterate over it for blocks of bytes"""
+        """Send ``GET /v1/reports/{reportId}/download``; use it in a ``with`` statement and iterate over the bytes."""
         return self.client.download(endpoints.download_report(report_id))
 
     # --- the rooms of an event
 
     def list_schedule_items(self, event_id: str) -> Iterator[dict[str, Any]]:
-        """``GET /v1/events/{eventId}/scheduleItems``"""
+        """Send ``GET /v1/events/{eventId}/scheduleItems``."""
         return self._many(endpoints.list_schedule_items(event_id))
 
     def get_schedule_item(self, schedule_item_id: str) -> dict[str, Any]:
-        """``GET /v1/scheduleItems/{scheduleItemId}``"""
+        """Send ``GET /v1/scheduleItems/{scheduleItemId}``."""
         return self._one(endpoints.get_schedule_item(schedule_item_id))
 
     def list_schedule_item_tags(self, schedule_item_id: str) -> Iterator[dict[str, Any]]:
-        """``GET /v1/scheduleItems/{scheduleId}/tags``"""
+        """Send ``GET /v1/scheduleItems/{scheduleId}/tags``."""
         return self._many(endpoints.list_schedule_item_tags(schedule_item_id))
 
     def list_booths(self, event_id: str) -> Iterator[dict[str, Any]]:
-        """``GET /v1/events/{eventId}/booths``"""
+        """Send ``GET /v1/events/{eventId}/booths``."""
         return self._many(endpoints.list_booths(event_id))
 
     def list_booth_tags(self, booth_id: str) -> Iterator[dict[str, Any]]:
-        """``GET /v1/booths/{boothId}/tags``"""
+        """Send ``GET /v1/booths/{boothId}/tags``."""
         return self._many(endpoints.list_booth_tags(booth_id))
 
     def list_sessions(self, event_id: str) -> Iterator[dict[str, Any]]:
-        """``GET /v1/events/{eventId}/sessions``"""
+        """Send ``GET /v1/events/{eventId}/sessions``."""
         return self._many(endpoints.list_sessions(event_id))
 
     def list_stages(self, event_id: str) -> Iterator[dict[str, Any]]:
-        """``GET /v1/events/{eventId}/stages``"""
+        """Send ``GET /v1/events/{eventId}/stages``."""
         return self._many(endpoints.list_stages(event_id))
 
     # --- tickets and magic links
 
     def list_tickets(self, event_id: str) -> Iterator[dict[str, Any]]:
-        """``GET /v1/events/{eventId}/tickets``"""
+        """Send ``GET /v1/events/{eventId}/tickets``."""
         return self._many(endpoints.list_tickets(event_id))
 
     def create_ticket(
         self, event_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
-        """``POST /v1/events/{eventId}/tickets``"""
+        """Send ``POST /v1/events/{eventId}/tickets``."""
         checked = validate_request("create_ticket", attributes, allow_undocumented=allow_undocumented)
         return self._one(endpoints.create_ticket(event_id, checked))
 
     def get_ticket(self, ticket_id: str) -> dict[str, Any]:
-        """``GET /v1/tickets/{ticketId}``"""
+        """Send ``GET /v1/tickets/{ticketId}``."""
         return self._one(endpoints.get_ticket(ticket_id))
 
     def list_magic_links(self, ticket_id: str, filter: FilterLike | None = None) -> Iterator[dict[str, Any]]:
-        """``GET /v1/tickets/{ticketId}/magicLinks``"""
+        """Send ``GET /v1/tickets/{ticketId}/magicLinks``."""
         return self._many(endpoints.list_magic_links(ticket_id, filter))
 
     def create_magic_link(
         self, ticket_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
-        """``POST /v1/tickets/{ticketId}/magicLinks``; its ``magicLink`` lets anyone in"""
+        """Send ``POST /v1/tickets/{ticketId}/magicLinks``; its ``magicLink`` lets anyone in."""
         checked = validate_request("create_magic_link", attributes, allow_undocumented=allow_undocumented)
         return self._one(endpoints.create_magic_link(ticket_id, checked))
 
     def get_magic_link(self, magic_link_id: str) -> dict[str, Any]:
-        """``GET /v1/magicLinks/{magicLinkId}``"""
+        """Send ``GET /v1/magicLinks/{magicLinkId}``."""
         return self._one(endpoints.get_magic_link(magic_link_id))
 
     def delete_magic_link(self, magic_link_id: str) -> None:
-        """``DELETE /v1/magicLinks/{magicLinkId}``"""
+        """Send ``DELETE /v1/magicLinks/{magicLinkId}``."""
         self.client.send(endpoints.delete_magic_link(magic_link_id))
 
     # --- data subscriptions
@@ -359,7 +359,7 @@ class RingEventsHook(BaseHook):
         *,
         allow_undocumented: bool = False,
     ) -> dict[str, Any]:
-        """``POST /v1/events/{eventId}/dataSubscriptions``"""
+        """Send ``POST /v1/events/{eventId}/dataSubscriptions``."""
         checked = validate_request(
             "create_data_subscription",
             {"configuration": configuration, "signals": signals},
@@ -372,6 +372,6 @@ class RingEventsHook(BaseHook):
     def create_redeem_code(
         self, ticket_id: str, first_name: str, last_name: str, email: str, created_at: str | None = None
     ) -> dict[str, Any]:
-        """``POST /v1/magic_link``, deprecated by the API: use :meth:`create_magic_link`"""
+        """Send ``POST /v1/magic_link``, deprecated by the API: use :meth:`create_magic_link`."""
         warnings.warn("the API has deprecated redeem codes; use create_magic_link", DeprecationWarning, stacklevel=2)
         return self._one(endpoints.create_redeem_code(ticket_id, first_name, last_name, email, created_at))

@@ -1,4 +1,4 @@
-"""What an export has read and written, in OpenLineage's words. OpenLineage is imported only where it is installed."""
+"""The inputs and outputs of exports as OpenLineage datasets. OpenLineage is imported only where it is installed."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, t
 
 
 class RingEventsCreateDataSubscriptionOperator(RingEventsBaseOperator):
-    """Subscribe to signals of an event. ``POST /v1/events/{eventId}/dataSubscriptions``
+    """Subscribe to signals of an event, with ``POST /v1/events/{eventId}/dataSubscriptions``.
 
     At least once: the API does not list subscriptions, so that an interrupted try may leave one that is not known.
 

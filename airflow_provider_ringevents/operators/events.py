@@ -14,7 +14,7 @@ from airflow_provider_ringevents.triggers._payload import parse_payload
 
 
 class RingEventsCreateEventOperator(RingEventsBaseProvisioningOperator):
-    """Create an event, once. ``POST /v1/organizations/{organizationId}/events``
+    """Create an event, once, with ``POST /v1/organizations/{organizationId}/events``.
 
     A plain event carries its key in its ``slug``: a readable name and a short hash, unless ``attributes`` has a
     ``slug``, which then identifies the event.
@@ -82,7 +82,7 @@ class RingEventsCreateEventOperator(RingEventsBaseProvisioningOperator):
 
 
 class RingEventsCreateEventFromTemplateOperator(DeferrableWaitMixin, RingEventsBaseProvisioningOperator):
-    """Create an event from a template, once. ``POST /v1/templates/{templateID}/event``
+    """Create an event from a template, once, with ``POST /v1/templates/{templateID}/event``.
 
     The service fills the event in the background; ``wait_for`` is the state to wait for.
 
@@ -180,7 +180,7 @@ class RingEventsCreateEventFromTemplateOperator(DeferrableWaitMixin, RingEventsB
 
 
 class RingEventsDuplicateEventOperator(DeferrableWaitMixin, RingEventsBaseProvisioningOperator):
-    """Copy an event, once, and wait until the copy appears. ``POST /v1/events/{eventId}/duplications``
+    """Copy an event, once, and wait until the copy appears, with ``POST /v1/events/{eventId}/duplications``.
 
     :param event_id: the id of the event to copy (templated).
     :param name: the copy's name; None: the service chooses it (templated).

@@ -13,7 +13,7 @@ from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, t
 
 
 class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
-    """Create magic links of a ticket, one for each attendee. ``POST /v1/tickets/{ticketId}/magicLinks``
+    """Create magic links of a ticket, one for each attendee, with ``POST /v1/tickets/{ticketId}/magicLinks``.
 
     The identity of a link is its ticket and its e-mail address without case, whichever run created it: attendees who
     have a link keep it. When one attendee fails the others are still tried, unless all of them would fail alike: the
@@ -98,7 +98,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
 
 
 class RingEventsDeleteMagicLinkOperator(RingEventsBaseOperator):
-    """Delete a magic link; one that no longer exists is a success. ``DELETE /v1/magicLinks/{magicLinkId}``
+    """Delete a magic link; one that no longer exists is a success, with ``DELETE /v1/magicLinks/{magicLinkId}``.
 
     :param magic_link_id: the id of the link (templated).
     :param ringevents_conn_id: the Airflow connection (templated).

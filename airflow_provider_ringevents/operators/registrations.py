@@ -12,7 +12,7 @@ from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, t
 
 
 class RingEventsUpdateRegistrationOperator(RingEventsBaseOperator):
-    """Set metadata of a registration. ``PATCH /v1/registrations/{registrationId}``
+    """Set metadata of a registration, with ``PATCH /v1/registrations/{registrationId}``.
 
     The API does not document whether the service merges or replaces. ``merge=True`` reads the metadata and sends the
     union, which is correct in both cases but not atomic: a concurrent change by somebody else may be lost.

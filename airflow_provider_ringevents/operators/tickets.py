@@ -12,7 +12,7 @@ from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, t
 
 
 class RingEventsCreateTicketOperator(RingEventsBaseOperator):
-    """Create a virtual ticket of an event (beta in the API). ``POST /v1/events/{eventId}/tickets``
+    """Create a virtual ticket of an event (beta in the API), with ``POST /v1/events/{eventId}/tickets``.
 
     At least once: the API gives a ticket no identity of ours, so that an interrupted try may leave one.
 

@@ -60,6 +60,7 @@ class RedactingFilter(logging.Filter):
         self.keys: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Redact the message of a record."""
         message = redacted = record.getMessage()
         redacted = redact_text(_HEADER.sub(r"\1'***'", redacted), self.trusted)
         for key in tuple(self.keys):

@@ -29,6 +29,7 @@ class ValidationContext:
     errors: list[str] = field(default_factory=list)
 
     def add_error(self, parameter: str, text: str) -> None:
+        """Record a problem of a parameter."""
         self.errors.append(f"{parameter}: {text}")
 
 
@@ -39,6 +40,7 @@ class StringType:
     required: bool = False
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, str):
             context.add_error(parameter, f"expected a string, got {_shown(value)}")
         elif self.required and not value.strip():
@@ -53,6 +55,7 @@ class SecretType:
     required: bool = False
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, str):
             context.add_error(parameter, f"expected a string, got {type(value).__name__} (not shown)")
         return value
@@ -67,6 +70,7 @@ class PatternType:
     required: bool = False
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, str) or not self.pattern.fullmatch(value):
             context.add_error(parameter, f"expected {self.expected}, got {_shown(value)}")
         return value
@@ -81,6 +85,7 @@ class EnumType:
     deprecated_for: str | None = None
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
         try:
             return validate_choice(parameter, value, self.allowed, allow_undocumented=context.allow_undocumented)
         except RingEventsConfigError as error:
@@ -95,6 +100,7 @@ class EnumListType:
     required: bool = False
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, (list, tuple)) or not value:
             context.add_error(parameter, f"expected a list with at least one string, got {_shown(value)}")
             return value
@@ -109,6 +115,7 @@ class TimeZoneType:
     required: bool = False
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
         try:
             return check_timezone(parameter, value, context.allow_undocumented)
         except RingEventsConfigError as error:
@@ -122,6 +129,7 @@ class TimestampType:
     required: bool = False
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
         try:
             moment = to_utc(parameter, value, context.timezone, allow_undocumented=context.allow_undocumented)
         except RingEventsConfigError as error:
@@ -133,9 +141,12 @@ class TimestampType:
 
 @dataclass(frozen=True, slots=True)
 class BooleanType:
+    """A boolean."""
+
     required: bool = False
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, bool):
             context.add_error(parameter, f"expected true or false, got {_shown(value)}")
         return value
@@ -143,9 +154,12 @@ class BooleanType:
 
 @dataclass(frozen=True, slots=True)
 class IntegerType:
+    """An integer."""
+
     required: bool = False
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, int) or isinstance(value, bool):
             context.add_error(parameter, f"expected an integer, got {_shown(value)}")
         return value
@@ -158,6 +172,7 @@ class NumberType:
     required: bool = False
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value or abs(value) == math.inf:
             context.add_error(parameter, f"expected a finite number, got {_shown(value)}")
         return value
@@ -171,6 +186,7 @@ class MapType:
     required: bool = False
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
             context.add_error(parameter, f"expected an object with strings for keys, got {type(value).__name__}")
             return value
@@ -190,6 +206,7 @@ class StructType:
     required: bool = False
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, Mapping):
             context.add_error(parameter, f"expected an object, got {type(value).__name__}")
             return value

@@ -98,7 +98,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
 
 
 class RingEventsDeleteMagicLinkOperator(RingEventsBaseOperator):
-    """Delete a magic link; one that no longer exists is a success, with ``DELETE /v1/magicLinks/{magicLinkId}``.
+    """Delete a magic link, with ``DELETE /v1/magicLinks/{magicLinkId}``; a missing one is a success.
 
     :param magic_link_id: the id of the link (templated).
     :param ringevents_conn_id: the Airflow connection (templated).

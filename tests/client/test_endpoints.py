@@ -301,7 +301,7 @@ def calls_with_id(value: Any) -> list[tuple[str, Any]]:
 )
 def test_what_cannot_be_an_id_is_refused_by_name_before_anything_is_sent(value: Any) -> None:
     for parameter, make in calls_with_id(value):
-        with pytest.raises(RingEventsConfigError, match=rf"^{parameter}: "):
+        with pytest.raises(RingEventsConfigError, match=rf"^`{parameter}` must be"):
             make()
 
 
@@ -309,7 +309,7 @@ def test_what_cannot_be_an_id_is_refused_by_name_before_anything_is_sent(value: 
 @settings(derandomize=True, max_examples=500, deadline=None)
 def test_any_id_is_one_segment_that_reads_back_as_itself_or_an_error(value: str) -> None:
     if value in (".", "..") or not value.strip() or not value.isprintable():
-        with pytest.raises(RingEventsConfigError, match=r"^event_id: "):
+        with pytest.raises(RingEventsConfigError, match=r"^`event_id` must be"):
             quote_segment("event_id", value)
         return
     segment = quote_segment("event_id", value)

@@ -60,7 +60,7 @@ def test_a_subscription_is_made_and_its_configuration_kept_back(emulator: Any) -
             {"configuration": {"expiresAt": "2027-03-01T10:00:00"}},
             "configuration.expiresAt: '2027-03-01 10:00:00' has no",
         ),
-        ({"event_id": " "}, "event_id: an id is wanted"),
+        ({"event_id": " "}, "`event_id` must be an id"),
     ],
 )
 def test_bad_input(emulator: Any, arguments: dict[str, Any], words: str, rendered: bool) -> None:

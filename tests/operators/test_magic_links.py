@@ -344,5 +344,5 @@ def test_a_link_that_may_not_be_deleted_is_an_error(emulator: Any, status: int) 
 
 @pytest.mark.parametrize("link", ["", " ", None, 7])
 def test_a_link_needs_an_id(link: Any) -> None:
-    with pytest.raises(ValueError, match="magic_link_id: an id is wanted"):
+    with pytest.raises(ValueError, match="`magic_link_id` must be an id"):
         RingEventsDeleteMagicLinkOperator(task_id="delete", magic_link_id=link)

@@ -66,7 +66,7 @@ def test_numbers_that_a_template_has_made_text_of_are_numbers_again(emulator: An
         ({"price": "cheap"}, "price: expected a finite number, got 'cheap'"),
         ({"price": "nan"}, "price: expected a finite number"),
         ({"count": "2.5"}, "count: expected an integer, got 2.5"),
-        ({"event_id": " "}, "event_id: an id is wanted"),
+        ({"event_id": " "}, "`event_id` must be an id"),
     ],
 )
 def test_bad_input(emulator: Any, event: Any, arguments: dict[str, str], words: str, rendered: bool) -> None:

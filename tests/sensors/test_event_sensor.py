@@ -345,7 +345,7 @@ def test_templated_arguments_are_rendered(emulator: Emulator, event: Any) -> Non
             "`offset` must be left out for the condition 'published'",
         ),
         ({"condition": "ended", "offset": 3600}, "`offset` must be a timedelta, got 3600"),
-        ({"event_id": " "}, "event_id: an id is wanted"),
+        ({"event_id": " "}, "`event_id` must be an id"),
     ],
 )
 def test_bad_arguments_are_refused_at_parse_time(arguments: dict[str, Any], message: str) -> None:
@@ -358,7 +358,7 @@ def test_bad_arguments_are_refused_at_parse_time(arguments: dict[str, Any], mess
     [
         ({"condition": "{{ 'publshed' }}"}, "condition: 'publshed'"),
         ({"condition": "status", "status": "{{ '' }}"}, "`status` must be a status for the condition 'status', got ''"),
-        ({"event_id": "{{ '' }}"}, "event_id: an id is wanted"),
+        ({"event_id": "{{ '' }}"}, "`event_id` must be an id"),
     ],
 )
 def test_bad_rendered_arguments_fail_without_retries(

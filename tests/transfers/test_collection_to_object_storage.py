@@ -268,7 +268,7 @@ BAD = {
     "a path as parent": ({"parent_id": "../x"}, r"parent_id"),
     "a slash in a parent": (
         {"parent_id": None, "parent_ids": ["a/b"]},
-        r"parent_ids: an id is wanted, without a slash",
+        r"`parent_ids` must be an id without a slash",
     ),
     "one text as parents": ({"parent_id": None, "parent_ids": "abc"}, r"parent_ids: a list of ids.*'abc'"),
     "one object for several": ({"parent_id": None, "parent_ids": ["a"]}, r"destination: .*put \{parent_id\} into it"),

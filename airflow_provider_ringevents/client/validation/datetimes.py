@@ -1,4 +1,4 @@
-"""Points in time: what users write, what the API wants, what it answers."""
+"""Conversion of points in time between users, the API and Python."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.validation.timezones import get_zone
 
 _EXAMPLE = '"2026-05-01T09:00:00+02:00"'
-# "2026-05-01 09:00:00 UTC" and "2026-05-01 09:00:00 +0200": what a Ruby service writes where no format is asked for.
+# "2026-05-01 09:00:00 UTC" and "2026-05-01 09:00:00 +0200": the default format of a Ruby service.
 _SPACED_OFFSET = re.compile(r"\s+(UTC|GMT|[+-]\d\d:?\d\d)$")
 
 
 def to_utc(
     parameter: str, value: str | datetime, timezone: str | None, *, allow_undocumented: bool = False
 ) -> datetime:
-    """Turn an ISO 8601 string or a datetime into an aware datetime in UTC.
+    """Convert an ISO 8601 string or a datetime to an aware datetime in UTC.
 
     :param parameter: the name to use in the error.
     :param value: with an offset it is converted; without one it is local time in ``timezone``.
@@ -51,7 +51,7 @@ def to_utc(
 
 
 def format_timestamp(value: datetime) -> str:
-    """Write an aware datetime as the API wants it: ``2019-08-24T14:15:22Z``.
+    """Format an aware datetime as the API expects it: ``2019-08-24T14:15:22Z``.
 
     Microseconds are written only where there are any.
 
@@ -63,7 +63,7 @@ def format_timestamp(value: datetime) -> str:
 
 
 def parse_timestamp(text: str | None, timezone: str | None) -> datetime | None:
-    """Read a time of an answer as an aware datetime in UTC; ``None`` for what is missing or cannot be read.
+    """Parse a time of a response as an aware datetime in UTC; ``None`` if it is missing or malformed.
 
     :param timezone: the event's zone: a time without an offset is local there. An unknown zone counts as UTC. Of a time
         that happens twice it is the first; one that the clocks skip is read with the offset before the change.
@@ -88,7 +88,7 @@ def _parsed(parameter: str, value: str | datetime) -> datetime:
         except ValueError:
             pass
         else:
-            # A date alone reads as midnight, which nobody means who forgets the time.
+            # A date alone would be midnight, which is hardly meant.
             if ":" in value or "T" in value.upper():
                 return moment
     raise RingEventsConfigError(f"{parameter}: cannot read {value!r} as a time; write it like {_EXAMPLE}")

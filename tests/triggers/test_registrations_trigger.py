@@ -128,7 +128,7 @@ class TestArguments:
         [
             ({"event_id": ""}, "event_id"),
             ({"event_id": "a/b"}, "`event_id` must be an id without a slash"),
-            ({"event_id": "{{ params.event_id }}"}, "event_id: an id is wanted, since the arguments of a watcher"),
+            ({"event_id": "{{ params.event_id }}"}, "`event_id` must be an id, since the arguments of a watcher"),
             ({"ringevents_conn_id": ""}, "ringevents_conn_id"),
             ({"poll_interval": 0}, "poll_interval"),
             ({"poll_interval": float("nan")}, "poll_interval"),

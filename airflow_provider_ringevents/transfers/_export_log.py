@@ -1,4 +1,4 @@
-"""What an export of lists says in the task's log, besides what it says of each object."""
+"""The log lines of an export of lists, beside those of each object."""
 
 from __future__ import annotations
 

@@ -101,11 +101,15 @@ class Arguments:
         self._problems.append(invalid_argument(parameter, expected, *got, hint=hint))
 
     @contextmanager
-    def gather(self) -> Iterator[None]:
-        """Add the problems that a check of another module raises, and go on after the ``with`` block."""
+    def gather(self, parameter: str | None = None) -> Iterator[None]:
+        """Add the problems that a check of another module raises, and go on after the ``with`` block.
+
+        :param parameter: the argument that is checked, for problems that name none.
+        """
         try:
             yield
         except RingEventsConfigError as error:
+            error.parameter = error.parameter or (None if error.problems else parameter)
             self._add(error)
 
     def _add(self, error: RingEventsConfigError) -> None:
@@ -126,7 +130,7 @@ class Arguments:
             return
         value = self._as_text(name, value)
         if self.is_plain_text(name, "an id", value):
-            with self.gather():
+            with self.gather(name):
                 validate_identifier(name, value)
 
     def identifiers(self, name: str) -> None:
@@ -141,7 +145,7 @@ class Arguments:
             self.refuse(name, "a list of at least one id", value)
             return
         for index, item in enumerate(value):
-            with self.gather():
+            with self.gather(f"{name}[{index}]"):
                 validate_identifier(f"{name}[{index}]", item)
             self.is_plain_text(f"{name}[{index}]", "an id", item)
 
@@ -155,7 +159,7 @@ class Arguments:
             return
         value = self._as_text(name, value)
         if self.is_plain_text(name, "a key", value):
-            with self.gather():
+            with self.gather(name):
                 validate(value)
 
     def is_plain_text(self, parameter: str, expected: str, value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""An Airflow connection -> the settings of a client. Pure."""
+"""From an Airflow connection to the settings of a client. Pure."""
 
 from __future__ import annotations
 
@@ -88,21 +88,21 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "proxy": _text,
 }
 EXTRA_KEYS = tuple(_READERS)
-"""What the connection's extra may hold."""
+"""The keys that the connection's extra may have."""
 
 CONNECTION_TYPES = ("ringevents", "generic")
-"""Types that a connection may have. The second is what can be chosen where this package is not installed."""
+"""The types that a connection may have. The second is for Airflow web servers that do not have this package."""
 
 _EMPTY_MEANS_SOMETHING = ("auth_scheme",)
 _warned: set[tuple[str | None, str]] = set()
 
 
 def read_extra(conn_id: str | None, extra: Any) -> dict[str, Any]:
-    """Read a connection's extra; numbers and booleans may be strings, since a connection URI has no other.
+    """Return the values of a connection's extra; numbers and booleans may be strings, as in a connection URI.
 
-    A key that is not known warns once per connection and process.
+    An unknown key warns once per connection and process.
 
-    :param extra: whatever JSON it holds.
+    :param extra: the decoded JSON.
     :raises RingEventsConfigError: it is no object, or a value cannot be read; the message names its key.
     """
     if extra is not None and not isinstance(extra, Mapping):
@@ -136,12 +136,12 @@ def base_url(connection: ConnectionLike) -> str:
 
 
 def client_settings(connection: ConnectionLike, extra: Any, overrides: Mapping[str, Any]) -> ClientSettings:
-    """Build a client's settings.
+    """Return the settings of a client.
 
-    :param extra: the connection's extra, decoded; apart, since an event loop reads it in its own way.
+    :param extra: the connection's extra, decoded; a parameter of its own, since an event loop reads it differently.
     :param overrides: fields of :class:`~airflow_provider_ringevents.client.settings.ClientSettings` that win over
         the connection's.
-    :raises RingEventsConfigError: something cannot be used; the message names the connection and the field.
+    :raises RingEventsConfigError: a field is invalid; the message names the connection and the field.
     """
     values: dict[str, Any] = {"base_url": base_url(connection), "api_key": connection.password or ""}
     try:
@@ -166,9 +166,9 @@ def _check_type(conn_type: str | None) -> None:
 
 
 def os_error_message(error: BaseException) -> str:
-    """Why there was no answer, as the operating system or the TLS library says it; else the error's own words.
+    """Return the message of the operating system or the TLS library behind an error; else that of the error itself.
 
-    Only they are asked: the words of an HTTP library may hold a URL, and that a secret.
+    The messages of an HTTP library are left out: they may hold a URL, and that a secret.
     """
     cause: BaseException | None = error
     while cause is not None:

@@ -1,4 +1,4 @@
-"""The hook: an Airflow connection -> a client, and one method per operation of the API."""
+"""The hook: from an Airflow connection to a client, with one method for each operation of the API."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _Result = TypeVar("_Result")
 
 
 class RingEventsHook(BaseHook):
-    """Speaks with RingCentral Events.
+    """A hook for RingCentral Events.
 
-    Resources come back as plain dicts of their attributes with ``id``; lists as iterators that hold a few pages at a
-    time. What is written is checked before it is sent; ``allow_undocumented=True`` lets attributes and enumeration
-    values through that the API does not document. Every method raises
-    :class:`~airflow_provider_ringevents.client.errors.RingEventsError` or one of its kinds.
+    Resources are returned as plain dicts of their attributes with ``id``; lists as iterators that hold a few pages at a
+    time. Requests are checked before they are sent; ``allow_undocumented=True`` accepts attributes and enumeration
+    values that the API does not document. Every method raises
+    :class:`~airflow_provider_ringevents.client.errors.RingEventsError` or one of its subclasses.
 
     :param ringevents_conn_id: the Airflow connection, of type ``ringevents``.
     :param overrides: fields of :class:`~airflow_provider_ringevents.client.settings.ClientSettings` that win over the
@@ -59,39 +59,51 @@ class RingEventsHook(BaseHook):
     def get_conn(self) -> Client:
         """Return a new client for the connection; close it, or use it in a ``with`` statement.
 
-        :raises RingEventsConfigError: the connection cannot be used; the message names the field.
+        :raises RingEventsConfigError: the connection does not exist or is invalid; the message names the field.
         """
         silence_request_log()
-        with self._found():
+        with self._translate_missing_connection():
             connection = self.get_connection(self.ringevents_conn_id)
-        return Client.from_settings(client_settings(connection, connection.extra_dejson, self._overrides))
+        extra = connection.extra_dejson
+        settings = client_settings(connection, extra, self._overrides)
+        # One reading of the connection serves both.
+        self.__dict__["default_organization_id"] = read_extra(self.ringevents_conn_id, extra).get("organization_id")
+        return Client.from_settings(settings)
 
     async def get_async_conn(self) -> AsyncClient:
-        """Return a new asynchronous client; the connection is looked up without blocking the event loop."""
+        """Return a new asynchronous client; the connection is looked up without blocking the event loop.
+
+        :raises RingEventsConfigError: the connection does not exist or is invalid; the message names the field.
+        """
         silence_request_log()
-        with self._found():
+        with self._translate_missing_connection():
             connection = await get_connection_async(self.ringevents_conn_id)
         extra = await get_async_extra_dejson(connection)
         return AsyncClient.from_settings(client_settings(connection, extra, self._overrides))
 
     @contextmanager
-    def _found(self) -> Iterator[None]:
+    def _translate_missing_connection(self) -> Iterator[None]:
+        """Raise an error of ours where Airflow finds no connection."""
         try:
             yield
         except AirflowNotFoundException as error:
             raise RingEventsConfigError(
-                f"ringevents_conn_id: there is no connection {self.ringevents_conn_id!r} that Airflow can read; make"
-                " one of type 'ringevents', or see that what is there is JSON or a URI"
+                "`ringevents_conn_id` must be the id of a connection that Airflow can read: there is no connection"
+                f" {self.ringevents_conn_id!r}. Create one of type 'ringevents', or check that the one that exists is"
+                " valid JSON or a valid URI.",
+                parameter="ringevents_conn_id",
+                expected="the id of a connection that Airflow can read",
+                got=repr(self.ringevents_conn_id),
             ) from error
 
     @cached_property
     def client(self) -> Client:
-        """The client that the methods below share; closed with the hook."""
+        """The client that the methods of the hook share; closed with the hook."""
         return self.get_conn()
 
     @property
     def base_url(self) -> str:
-        """Return the base URL of the API."""
+        """The base URL of the API."""
         return self.client.settings.base_url
 
     def with_reauthentication(self, use: Callable[[Client], _Result]) -> _Result:
@@ -118,7 +130,7 @@ class RingEventsHook(BaseHook):
         return True
 
     def close(self) -> None:
-        """Close the connections that the methods below opened."""
+        """Close the client that the methods of the hook share."""
         if client := self.__dict__.pop("client", None):
             client.close()
 
@@ -130,26 +142,31 @@ class RingEventsHook(BaseHook):
 
     @cached_property
     def default_organization_id(self) -> str | None:
-        """``organization_id`` of the connection's extra, if it has one."""
-        with self._found():
+        """The ``organization_id`` of the connection's extra; None if it has none."""
+        with self._translate_missing_connection():
             extra = self.get_connection(self.ringevents_conn_id).extra_dejson
         return read_extra(self.ringevents_conn_id, extra).get("organization_id")
 
     def organization_id(self, given: str | None = None) -> str:
-        """Return the given organization, else the connection's.
+        """Return the id of the organization to work on: the one given, else the connection's.
 
-        :raises RingEventsConfigError: neither is there.
+        :raises RingEventsConfigError: neither is given.
         """
         found = given or self.default_organization_id
         if not found:
             raise RingEventsConfigError(
-                "organization_id: none is given, and the connection"
-                f" {self.ringevents_conn_id!r} has no 'organization_id' in its extra"
+                "`organization_id` must be given: the connection"
+                f" {self.ringevents_conn_id!r} has no 'organization_id' in its extra.",
+                parameter="organization_id",
+                expected="given",
             )
         return found
 
     def test_connection(self) -> tuple[bool, str]:
-        """Read what the key can see; what the Test button of the connection form shows."""
+        """Read the first organizations that the key can see; the Test button of the connection form shows the result.
+
+        :returns: whether the test succeeded, and a message that does not hold the key.
+        """
         try:
             with self.get_conn() as client:
                 page = next(client.pages(endpoints.list_organizations(), per_page=_SHOWN_ORGANIZATIONS))
@@ -172,85 +189,121 @@ class RingEventsHook(BaseHook):
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the form's extra fields, for Airflow before 3.2, which ignores them in the metadata."""
+        """Return the extra fields of the form, for Airflow before 3.2, which does not read the provider's metadata."""
         return connection_form.widgets()
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return the form's labels, for Airflow before 3.2."""
+        """Return the labels of the form, for Airflow before 3.2."""
         return connection_form.field_behaviour()
 
-    # --- how an answer is handed on
+    # --- responses
 
-    def _one(self, call: Call) -> dict[str, Any]:
+    def _get_resource(self, call: Call) -> dict[str, Any]:
         return parse_resource(call, self.client.send(call))
 
-    def _many(self, call: Call) -> Iterator[dict[str, Any]]:
+    def _iter_resources(self, call: Call) -> Iterator[dict[str, Any]]:
         return self.client.items(call)
 
     # --- health, organizations, templates
 
     def health(self) -> dict[str, Any]:
-        """Send ``GET /v1/health``."""
+        """Return the health of the service.
+
+        ``GET /v1/health``
+        """
         return dict(self.client.send(endpoints.health()))
 
     def list_organizations(self) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/organizations``."""
-        return self._many(endpoints.list_organizations())
+        """Iterate over the organizations that the key can see.
+
+        ``GET /v1/organizations``
+        """
+        return self._iter_resources(endpoints.list_organizations())
 
     def get_organization(self, organization_id: str | None = None) -> dict[str, Any]:
-        """Send ``GET /v1/organizations/{organizationId}``."""
-        return self._one(endpoints.get_organization(self.organization_id(organization_id)))
+        """Return an organization; default: the connection's.
+
+        ``GET /v1/organizations/{organizationId}``
+        """
+        return self._get_resource(endpoints.get_organization(self.organization_id(organization_id)))
 
     def list_templates(self, organization_id: str | None = None) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/organizations/{organizationId}/templates``."""
-        return self._many(endpoints.list_templates(self.organization_id(organization_id)))
+        """Iterate over the templates of an organization; default: the connection's.
+
+        ``GET /v1/organizations/{organizationId}/templates``
+        """
+        return self._iter_resources(endpoints.list_templates(self.organization_id(organization_id)))
 
     # --- events
 
     def list_events(self, organization_id: str | None = None) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/organizations/{organizationId}/events``."""
-        return self._many(endpoints.list_events(self.organization_id(organization_id)))
+        """Iterate over the events of an organization; default: the connection's.
+
+        ``GET /v1/organizations/{organizationId}/events``
+        """
+        return self._iter_resources(endpoints.list_events(self.organization_id(organization_id)))
 
     def get_event(self, event_id: str) -> dict[str, Any]:
-        """Send ``GET /v1/events/{eventId}``."""
-        return self._one(endpoints.get_event(event_id))
+        """Return an event.
+
+        ``GET /v1/events/{eventId}``
+        """
+        return self._get_resource(endpoints.get_event(event_id))
 
     def create_event(
         self, organization_id: str | None, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
-        """Send ``POST /v1/organizations/{organizationId}/events``."""
+        """Create an event, and return it.
+
+        ``POST /v1/organizations/{organizationId}/events``
+        """
         checked = validate_request("create_event", attributes, allow_undocumented=allow_undocumented)
-        return self._one(endpoints.create_event(self.organization_id(organization_id), checked))
+        return self._get_resource(endpoints.create_event(self.organization_id(organization_id), checked))
 
     def create_event_from_template(
         self, template_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
-        """Send ``POST /v1/templates/{templateID}/event``; the service fills the event in the background."""
+        """Create an event from a template, and return it; the service fills it in the background.
+
+        ``POST /v1/templates/{templateID}/event``
+        """
         checked = validate_request("create_event_from_template", attributes, allow_undocumented=allow_undocumented)
-        return self._one(endpoints.create_event_from_template(template_id, checked))
+        return self._get_resource(endpoints.create_event_from_template(template_id, checked))
 
     def duplicate_event(
         self, event_id: str, attributes: Mapping[str, Any] | None = None, *, allow_undocumented: bool = False
     ) -> None:
-        """Send ``POST /v1/events/{eventId}/duplications``; there is no response body, and the copy appears later."""
+        """Request the copy of an event; the response is empty, and the copy appears later.
+
+        ``POST /v1/events/{eventId}/duplications``
+        """
         checked = validate_request("duplicate_event", attributes or {}, allow_undocumented=allow_undocumented)
         self.client.send(endpoints.duplicate_event(event_id, checked))
 
     # --- registrations
 
     def list_registrations(self, event_id: str, filter: FilterLike | None = None) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/registrations``."""
-        return self._many(endpoints.list_registrations(event_id, filter))
+        """Iterate over the registrations of an event.
+
+        ``GET /v1/events/{eventId}/registrations``
+        """
+        return self._iter_resources(endpoints.list_registrations(event_id, filter))
 
     def get_registration(self, registration_id: str) -> dict[str, Any]:
-        """Send ``GET /v1/registrations/{registrationId}``."""
-        return self._one(endpoints.get_registration(registration_id))
+        """Return a registration.
+
+        ``GET /v1/registrations/{registrationId}``
+        """
+        return self._get_resource(endpoints.get_registration(registration_id))
 
     def update_registration(self, registration_id: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-        """Send ``PATCH /v1/registrations/{registrationId}``, with the metadata unchanged."""
+        """Send the metadata of a registration as given, and return the registration.
+
+        ``PATCH /v1/registrations/{registrationId}``
+        """
         checked = validate_request("update_registration", {"metadata": metadata})
-        return self._one(endpoints.update_registration(registration_id, checked["metadata"]))
+        return self._get_resource(endpoints.update_registration(registration_id, checked["metadata"]))
 
     # --- reports
 
@@ -263,90 +316,144 @@ class RingEventsHook(BaseHook):
         *,
         allow_undocumented: bool = False,
     ) -> dict[str, Any]:
-        """Send ``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``."""
+        """Request a report, and return it.
+
+        ``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``
+        """
         checked = validate_request("create_report", attributes or {}, allow_undocumented=allow_undocumented)
-        return self._one(
+        return self._get_resource(
             endpoints.create_report(
                 event_id, report_type, report_version, checked, allow_undocumented=allow_undocumented
             )
         )
 
     def list_reports(self, event_id: str) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/reports``; a ``url`` in a row is a signed link, valid for a minute."""
-        return self._many(endpoints.list_reports(event_id))
+        """Iterate over the reports of an event; a ``url`` in a row is a signed link, valid for a minute.
+
+        ``GET /v1/events/{eventId}/reports``
+        """
+        return self._iter_resources(endpoints.list_reports(event_id))
 
     def get_report(self, report_id: str) -> dict[str, Any]:
-        """Send ``GET /v1/reports/{reportId}``; a ``url`` is a signed link, valid for a minute."""
-        return self._one(endpoints.get_report(report_id))
+        """Return a report; its ``url`` is a signed link, valid for a minute.
+
+        ``GET /v1/reports/{reportId}``
+        """
+        return self._get_resource(endpoints.get_report(report_id))
 
     def download_report(self, report_id: str) -> AbstractContextManager[Download]:
-        """Send ``GET /v1/reports/{reportId}/download``; use it in a ``with`` statement and iterate over the bytes."""
+        """Download a report, in a ``with`` statement; iterate over it for blocks of bytes.
+
+        ``GET /v1/reports/{reportId}/download``
+        """
         return self.client.download(endpoints.download_report(report_id))
 
-    # --- the rooms of an event
+    # --- schedule, booths, sessions and stages
 
     def list_schedule_items(self, event_id: str) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/scheduleItems``."""
-        return self._many(endpoints.list_schedule_items(event_id))
+        """Iterate over the schedule items of an event.
+
+        ``GET /v1/events/{eventId}/scheduleItems``
+        """
+        return self._iter_resources(endpoints.list_schedule_items(event_id))
 
     def get_schedule_item(self, schedule_item_id: str) -> dict[str, Any]:
-        """Send ``GET /v1/scheduleItems/{scheduleItemId}``."""
-        return self._one(endpoints.get_schedule_item(schedule_item_id))
+        """Return a schedule item.
+
+        ``GET /v1/scheduleItems/{scheduleItemId}``
+        """
+        return self._get_resource(endpoints.get_schedule_item(schedule_item_id))
 
     def list_schedule_item_tags(self, schedule_item_id: str) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/scheduleItems/{scheduleId}/tags``."""
-        return self._many(endpoints.list_schedule_item_tags(schedule_item_id))
+        """Iterate over the tags of a schedule item.
+
+        ``GET /v1/scheduleItems/{scheduleId}/tags``
+        """
+        return self._iter_resources(endpoints.list_schedule_item_tags(schedule_item_id))
 
     def list_booths(self, event_id: str) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/booths``."""
-        return self._many(endpoints.list_booths(event_id))
+        """Iterate over the booths of an event.
+
+        ``GET /v1/events/{eventId}/booths``
+        """
+        return self._iter_resources(endpoints.list_booths(event_id))
 
     def list_booth_tags(self, booth_id: str) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/booths/{boothId}/tags``."""
-        return self._many(endpoints.list_booth_tags(booth_id))
+        """Iterate over the tags of a booth.
+
+        ``GET /v1/booths/{boothId}/tags``
+        """
+        return self._iter_resources(endpoints.list_booth_tags(booth_id))
 
     def list_sessions(self, event_id: str) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/sessions``."""
-        return self._many(endpoints.list_sessions(event_id))
+        """Iterate over the sessions of an event.
+
+        ``GET /v1/events/{eventId}/sessions``
+        """
+        return self._iter_resources(endpoints.list_sessions(event_id))
 
     def list_stages(self, event_id: str) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/stages``."""
-        return self._many(endpoints.list_stages(event_id))
+        """Iterate over the stages of an event.
+
+        ``GET /v1/events/{eventId}/stages``
+        """
+        return self._iter_resources(endpoints.list_stages(event_id))
 
     # --- tickets and magic links
 
     def list_tickets(self, event_id: str) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/tickets``."""
-        return self._many(endpoints.list_tickets(event_id))
+        """Iterate over the tickets of an event.
+
+        ``GET /v1/events/{eventId}/tickets``
+        """
+        return self._iter_resources(endpoints.list_tickets(event_id))
 
     def create_ticket(
         self, event_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
-        """Send ``POST /v1/events/{eventId}/tickets``."""
+        """Create a ticket of an event, and return it.
+
+        ``POST /v1/events/{eventId}/tickets``
+        """
         checked = validate_request("create_ticket", attributes, allow_undocumented=allow_undocumented)
-        return self._one(endpoints.create_ticket(event_id, checked))
+        return self._get_resource(endpoints.create_ticket(event_id, checked))
 
     def get_ticket(self, ticket_id: str) -> dict[str, Any]:
-        """Send ``GET /v1/tickets/{ticketId}``."""
-        return self._one(endpoints.get_ticket(ticket_id))
+        """Return a ticket.
+
+        ``GET /v1/tickets/{ticketId}``
+        """
+        return self._get_resource(endpoints.get_ticket(ticket_id))
 
     def list_magic_links(self, ticket_id: str, filter: FilterLike | None = None) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/tickets/{ticketId}/magicLinks``."""
-        return self._many(endpoints.list_magic_links(ticket_id, filter))
+        """Iterate over the magic links of a ticket.
+
+        ``GET /v1/tickets/{ticketId}/magicLinks``
+        """
+        return self._iter_resources(endpoints.list_magic_links(ticket_id, filter))
 
     def create_magic_link(
         self, ticket_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
-        """Send ``POST /v1/tickets/{ticketId}/magicLinks``; its ``magicLink`` lets anyone in."""
+        """Create a magic link, and return it; with its ``magicLink`` anyone can enter.
+
+        ``POST /v1/tickets/{ticketId}/magicLinks``
+        """
         checked = validate_request("create_magic_link", attributes, allow_undocumented=allow_undocumented)
-        return self._one(endpoints.create_magic_link(ticket_id, checked))
+        return self._get_resource(endpoints.create_magic_link(ticket_id, checked))
 
     def get_magic_link(self, magic_link_id: str) -> dict[str, Any]:
-        """Send ``GET /v1/magicLinks/{magicLinkId}``."""
-        return self._one(endpoints.get_magic_link(magic_link_id))
+        """Return a magic link.
+
+        ``GET /v1/magicLinks/{magicLinkId}``
+        """
+        return self._get_resource(endpoints.get_magic_link(magic_link_id))
 
     def delete_magic_link(self, magic_link_id: str) -> None:
-        """Send ``DELETE /v1/magicLinks/{magicLinkId}``."""
+        """Delete a magic link.
+
+        ``DELETE /v1/magicLinks/{magicLinkId}``
+        """
         self.client.send(endpoints.delete_magic_link(magic_link_id))
 
     # --- data subscriptions
@@ -359,19 +466,27 @@ class RingEventsHook(BaseHook):
         *,
         allow_undocumented: bool = False,
     ) -> dict[str, Any]:
-        """Send ``POST /v1/events/{eventId}/dataSubscriptions``."""
+        """Create a data subscription of an event, and return it.
+
+        ``POST /v1/events/{eventId}/dataSubscriptions``
+        """
         checked = validate_request(
             "create_data_subscription",
             {"configuration": configuration, "signals": signals},
             allow_undocumented=allow_undocumented,
         )
-        return self._one(endpoints.create_data_subscription(event_id, checked["configuration"], checked["signals"]))
+        return self._get_resource(
+            endpoints.create_data_subscription(event_id, checked["configuration"], checked["signals"])
+        )
 
     # --- deprecated
 
     def create_redeem_code(
         self, ticket_id: str, first_name: str, last_name: str, email: str, created_at: str | None = None
     ) -> dict[str, Any]:
-        """Send ``POST /v1/magic_link``, deprecated by the API: use :meth:`create_magic_link`."""
+        """Create a redeem code; deprecated by the API, use :meth:`create_magic_link`.
+
+        ``POST /v1/magic_link``
+        """
         warnings.warn("the API has deprecated redeem codes; use create_magic_link", DeprecationWarning, stacklevel=2)
-        return self._one(endpoints.create_redeem_code(ticket_id, first_name, last_name, email, created_at))
+        return self._get_resource(endpoints.create_redeem_code(ticket_id, first_name, last_name, email, created_at))

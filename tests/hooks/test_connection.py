@@ -166,9 +166,9 @@ def test_a_key_from_a_uri_is_unquoted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_missing_connection_is_named() -> None:
     hook = RingEventsHook("no_such")
-    with pytest.raises(RingEventsConfigError, match="ringevents_conn_id: there is no connection 'no_such'"):
+    with pytest.raises(RingEventsConfigError, match="`ringevents_conn_id` must be the id of a connection"):
         hook.get_conn()
-    with pytest.raises(RingEventsConfigError, match="ringevents_conn_id: there is no connection 'no_such'"):
+    with pytest.raises(RingEventsConfigError, match="`ringevents_conn_id` must be the id of a connection"):
         asyncio.run(hook.get_async_conn())
     with pytest.raises(RingEventsConfigError, match="no_such"):
         hook.organization_id()

@@ -248,7 +248,7 @@ def test_the_connections_organization_is_the_default(
 
 
 def test_without_a_default_organization_the_error_says_where_to_put_one(hook: RingEventsHook) -> None:
-    with pytest.raises(RingEventsConfigError, match=r"organization_id: .*'ringevents_default' .*extra"):
+    with pytest.raises(RingEventsConfigError, match=r"`organization_id` must be given: .*'ringevents_default' .*extra"):
         hook.list_events()
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from airflow_harness import HAS_STATE_STORE
+from outcomes import succeeded
 
 from airflow_provider_ringevents.provisioning.request_journal import RequestJournal, is_usable_id
-from provisioning.checks import succeeded
 
 
 class Store(dict[str, Any]):

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any, Final
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
 from airflow_provider_ringevents.contract._generated import FILTERS
 
@@ -55,12 +55,10 @@ class FilterSchema:
         if not filter:
             return {}
         if not isinstance(filter, Mapping):
-            raise RingEventsConfigError(
-                f"filter: a mapping of field to conditions is wanted, got {type(filter).__name__}"
-            )
+            raise invalid_argument("filter", f"a mapping of fields to conditions, not {type(filter).__name__}")
         for field, conditions in Filter(filter).items():
             if not conditions:
-                raise RingEventsConfigError(f"filter[{field}]: a condition is wanted, got {conditions!r}")
+                raise invalid_argument(f"filter[{field}]", "a condition", conditions)
         return {
             f"filter[{field}][{operator}]": self._value(field, operator, value)
             for field, conditions in Filter(filter).items()
@@ -69,19 +67,19 @@ class FilterSchema:
 
     def _value(self, field: str, operator: str, value: Any) -> str:
         if field not in self.fields:
-            raise _unknown("filter", f"field {field!r} of {self.collection}", field, tuple(self.fields))
+            raise _undocumented("filter", f"by a documented field of {self.collection}", field, tuple(self.fields))
         kind, operators = self.fields[field]
         where = f"filter[{field}][{operator}]"
         if operator not in operators:
-            raise _unknown(f"filter[{field}]", f"operator {operator!r}", operator, operators)
+            raise _undocumented(f"filter[{field}]", "by a documented operator", operator, operators)
         if operator != "in":
             return _scalar(where, kind, value)
         values = value.split(",") if isinstance(value, str) else value
         if not isinstance(values, Sequence) or not values:
-            raise RingEventsConfigError(f"{where}: a list with at least one value is wanted, got {value!r}")
+            raise invalid_argument(where, "a list with at least one value", value)
         rendered = [_scalar(where, kind, item) for item in values]
         if any("," in item for item in rendered):
-            raise RingEventsConfigError(f"{where}: the API joins values by commas, so none may hold one: {value!r}")
+            raise invalid_argument(where, "values without commas, by which the API joins them", value)
         return ",".join(rendered)
 
 
@@ -90,23 +88,21 @@ def _scalar(where: str, kind: str, value: Any) -> str:
         if isinstance(value, str) and value.lower() in ("true", "false"):
             return value.lower()
         if not isinstance(value, bool):
-            raise RingEventsConfigError(f"{where}: true or false is wanted, got {value!r}")
+            raise invalid_argument(where, "true or false", value)
         return "true" if value else "false"
     if kind == "date-time":
         if isinstance(value, date) and not isinstance(value, datetime):
-            raise RingEventsConfigError(f"{where}: a time with an offset is wanted, got the date {value.isoformat()}")
+            raise invalid_argument(where, "a time with an offset, not a date", value.isoformat())
         return format_timestamp(to_utc(where, value, None))
     if not isinstance(value, str) or not value:
-        raise RingEventsConfigError(f"{where}: a non-empty string is wanted, got {value!r}")
+        raise invalid_argument(where, "a non-empty string", value)
     return value
 
 
-def _unknown(parameter: str, what: str, name: str, allowed: Sequence[str]) -> RingEventsConfigError:
+def _undocumented(parameter: str, expected: str, name: str, allowed: Sequence[str]) -> RingEventsConfigError:
     close = get_close_matches(str(name), allowed, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return RingEventsConfigError(
-        f"{parameter}: the API documents no {what}{hint} (allowed: {', '.join(allowed) or 'none'})"
-    )
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    return invalid_argument(parameter, expected, name, hint=f"{hint}Allowed: {', '.join(allowed) or 'none'}.")
 
 
 REGISTRATIONS_FILTER: Final = FilterSchema("registrations", FILTERS["registrations"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.contract._generated import (
     ATTENDEES_VISIBILITIES,
     EVENT_TYPES,
@@ -90,19 +90,16 @@ def validate_choice(
     :param closed: the values are this package's own, so that there are no undocumented ones.
     :raises RingEventsConfigError: ``value`` is not a string, empty, or (unless ``allow_undocumented``) not documented.
     """
-    listing = f" Allowed: {', '.join(allowed)}." if len(allowed) <= _LONGEST_LIST else ""
+    listing = f"Allowed: {', '.join(allowed)}." if len(allowed) <= _LONGEST_LIST else ""
     if not isinstance(value, str) or not value:
-        raise RingEventsConfigError(f"{parameter}: expected a non-empty string, got {value!r}.{listing}")
+        raise invalid_argument(parameter, "a non-empty string", value, hint=listing or None)
     if value in allowed or allow_undocumented:
         return value
     close = closest_matches(value, allowed)
-    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-    if closed:
-        raise RingEventsConfigError(f"{parameter}: {value!r} is not allowed.{hint}{listing}")
-    raise RingEventsConfigError(
-        f"{parameter}: {value!r} is not a documented value.{hint}{listing}"
-        " Pass allow_undocumented=True for a value newer than this package."
-    )
+    suggestion = f"Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    newer = "" if closed else "Pass allow_undocumented=True for a value newer than this package."
+    hint = " ".join(filter(None, [suggestion, listing, newer]))
+    raise invalid_argument(parameter, "an allowed value" if closed else "a documented value", value, hint=hint or None)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Every list of the API: where it hangs, what may be filtered, what is not exported. Pure."""
+"""The lists of the API: their parents, filters and the fields that are not exported."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from typing import Final
 
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.endpoints import Call
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.filters import FilterLike, FilterSchema
 from airflow_provider_ringevents.client.types import validate_choice
 from airflow_provider_ringevents.contract._generated import FILTERS, PARENTS
 from airflow_provider_ringevents.contract.overlay import CREDENTIAL_FIELDS, SIGNED_LINK_FIELDS
 
 RANGE_OPERATORS: Final = frozenset({"gte", "lt"})
-"""What a half-open window needs of a field."""
+"""The operators of a field that a half-open window needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One list.
+    """A list of the API.
 
     :ivar name: the end of the hook's ``list_*`` method.
-    :ivar parent: what it belongs to: ``organization``, ``event``, ``ticket``, ``schedule_item``, ``booth``; None: the
-        key.
-    :ivar filter: what the API documents to filter it by, if anything.
-    :ivar dropped: fields that are never exported: signed links, which are dead within a minute and open to anyone till
-        then.
-    :ivar credentials: fields that let whoever has them in, exported only when asked for.
+    :ivar parent: the resource that it belongs to: ``organization``, ``event``, ``ticket``, ``schedule_item`` or
+        ``booth``; None for the lists of the key.
+    :ivar filter: the documented filter, if there is one.
+    :ivar dropped: fields with signed links, which are never exported: anyone can use them, for a minute.
+    :ivar credentials: fields that admit their holder to an event, exported only on request.
     """
 
     name: str
@@ -41,14 +40,12 @@ class Collection:
     def call(self, parent_id: str | None, filter: FilterLike | None = None) -> Call:
         """Return the call that reads the list.
 
-        :raises RingEventsConfigError: the parent is missing or unusable, or the list does not document the filter.
+        :raises RingEventsConfigError: the parent is missing or invalid, or the list does not document the filter.
         """
         self.check_filter(filter)
         if self.parent is None:
             if parent_id is not None:
-                raise RingEventsConfigError(
-                    f"parent_id: {self.name} belong to the key and have no parent, got {parent_id!r}"
-                )
+                raise invalid_argument("parent_id", f"left out: {self.name} belong to the key", parent_id)
             return self._endpoint()
         if self.filter is None:
             return self._endpoint(parent_id)
@@ -57,20 +54,18 @@ class Collection:
     def check_filter(self, filter: FilterLike | None) -> None:
         """Refuse a filter that the list does not document.
 
-        :raises RingEventsConfigError: the message names what is allowed.
+        :raises RingEventsConfigError: the message names the documented ones.
         """
         if self.filter is not None:
             self.filter.params(filter)
         elif filter:
-            got = f"one by {', '.join(map(str, filter))}" if isinstance(filter, Mapping) else repr(filter)
-            raise RingEventsConfigError(
-                f"filter: the API documents none for {self.name}, got {got}"
-                f" (lists with a filter: {', '.join(_filtered())})"
-            )
+            got = list(filter) if isinstance(filter, Mapping) else filter
+            hint = f"Lists with a filter: {', '.join(FILTERS)}."
+            raise invalid_argument("filter", f"left out: the API documents no filter for {self.name}", got, hint=hint)
 
     @property
     def window_fields(self) -> tuple[str, ...]:
-        """The fields that a window can be laid on."""
+        """Return the fields that can bound a window."""
         if self.filter is None:
             return ()
         return tuple(
@@ -78,21 +73,19 @@ class Collection:
         )
 
     def check_window_field(self, field: str) -> None:
-        """Refuse a field that no window can be laid on.
+        """Refuse a field that cannot bound a window.
 
-        :raises RingEventsConfigError: the message names the fields that there are.
+        :raises RingEventsConfigError: the message names those that can.
         """
         if not self.window_fields:
             windowed = ", ".join(name for name in COLLECTIONS if COLLECTIONS[name].window_fields)
-            raise RingEventsConfigError(
-                f"window_field: the API documents no filter by time for {self.name}, got {field!r}"
-                f" (lists with one: {windowed})"
+            raise invalid_argument(
+                "window_field",
+                f"left out: the API documents no filter by time for {self.name}",
+                field,
+                hint=f"Lists with one: {windowed}.",
             )
         validate_choice("window_field", field, self.window_fields, closed=True)
-
-
-def _filtered() -> list[str]:
-    return [name for name, collection in COLLECTIONS.items() if collection.filter is not None]
 
 
 COLLECTIONS: Final[dict[str, Collection]] = {
@@ -110,9 +103,9 @@ COLLECTIONS: Final[dict[str, Collection]] = {
 
 
 def collection_named(name: str) -> Collection:
-    """Return the list of a name.
+    """Return the list of that name.
 
-    :raises RingEventsConfigError: there is none; the message names the nearest.
+    :raises RingEventsConfigError: there is none; the message suggests the closest names.
     """
     validate_choice("collection", name, tuple(COLLECTIONS), closed=True)
     return COLLECTIONS[name]

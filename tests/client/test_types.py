@@ -23,7 +23,9 @@ def test_error_names_parameter_value_closest_and_all() -> None:
     with pytest.raises(RingEventsConfigError) as caught:
         validate_choice("report_type", "registratons", REPORT_TYPES)
     message = str(caught.value)
-    assert message.startswith("report_type: 'registratons' is not a documented value. Did you mean 'registrations'")
+    assert message.startswith(
+        "`report_type` must be a documented value, got 'registratons'. Did you mean 'registrations'"
+    )
     assert all(name in message for name in REPORT_TYPES)
     assert "allow_undocumented=True" in message
 
@@ -54,7 +56,7 @@ def test_newer_value_passes_when_asked() -> None:
 @pytest.mark.parametrize("value", ["", None, 2, True, ["all"]])
 @pytest.mark.parametrize("allow_undocumented", [True, False])
 def test_empty_or_no_string_is_always_refused(value: object, allow_undocumented: bool) -> None:
-    with pytest.raises(RingEventsConfigError, match="report_version: expected a non-empty string, got"):
+    with pytest.raises(RingEventsConfigError, match="`report_version` must be a non-empty string, got"):
         validate_choice("report_version", value, types.REPORT_VERSIONS, allow_undocumented=allow_undocumented)  # type: ignore[arg-type]
 
 

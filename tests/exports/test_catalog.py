@@ -42,25 +42,28 @@ def test_windows_lie_on_times_alone() -> None:
     [
         (
             lambda: collection_named("registration"),
-            r"collection: 'registration' is not allowed. Did you mean 'registrations'",
+            r"`collection` must be an allowed value, got 'registration'. Did you mean 'registrations'",
         ),
-        (lambda: COLLECTIONS["organizations"].call("o"), r"parent_id: organizations belong to the key .* got 'o'"),
+        (
+            lambda: COLLECTIONS["organizations"].call("o"),
+            r"`parent_id` must be left out: organizations belong to the key, got 'o'",
+        ),
         (lambda: COLLECTIONS["registrations"].call(None), r"event_id"),
         (
             lambda: COLLECTIONS["events"].call("o", {"name": "x"}),
-            r"filter: the API documents none for events, got one by name \(lists .*: registrations, magic_links\)",
+            r"`filter` must be left out: .* for events, got \['name'\]. Lists with .*: registrations, magic_links",
         ),
         (
             lambda: COLLECTIONS["registrations"].call("e", {"emails": "x"}),
-            r"field 'emails' of registrations; did you mean 'email'\?",
+            r"documented field of registrations, got 'emails'. Did you mean 'email'\?",
         ),
         (
             lambda: COLLECTIONS["tickets"].check_window_field("updatedAt"),
-            r"window_field: .*for tickets, got 'updatedAt' \(lists with one: registrations, magic_links\)",
+            r"`window_field` .*for tickets, got 'updatedAt'. Lists with one: registrations, magic_links",
         ),
         (
             lambda: COLLECTIONS["registrations"].check_window_field("refunded"),
-            r"window_field: 'refunded' is not allowed.*createdAt, updatedAt, userUpdatedAt",
+            r"`window_field` must be an allowed value, got 'refunded'.*createdAt, updatedAt, userUpdatedAt",
         ),
     ],
 )

@@ -74,7 +74,7 @@ def test_a_signed_link_has_no_column_and_a_credential_has_one() -> None:
 
 
 def test_an_unknown_list_is_refused_by_name() -> None:
-    with pytest.raises(RingEventsConfigError, match=r"collection: .*'registration'.*'registrations'"):
+    with pytest.raises(RingEventsConfigError, match=r"`collection` must .*'registration'.*'registrations'"):
         columns_for("registration")
 
 

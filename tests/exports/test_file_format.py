@@ -45,8 +45,8 @@ def test_a_kind_is_read(destination: str, format: str | None, expected: FileForm
             "csv",
             "format: 'csv' contradicts the destination 'key.ndjson.gz', whose suffix means 'jsonl'",
         ),
-        ("key", "tsv", "format: .*'tsv'.*Allowed: jsonl, csv, parquet"),
-        ("key", "", "format: expected a non-empty string, got ''"),
+        ("key", "tsv", "`format` must .*'tsv'.*Allowed: jsonl, csv, parquet"),
+        ("key", "", "`format` must be a non-empty string, got ''"),
         ("key.parquet.gz", None, "destination: 'key.parquet.gz' asks for Parquet in gzip.*leave out .gz"),
         ("key.gz", "parquet", "destination: 'key.gz' asks for Parquet in gzip"),
         *(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -54,8 +55,8 @@ def test_a_subscription_is_made_and_its_configuration_kept_back(emulator: Any) -
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"signals": ["attendence"]}, "signals[0]: 'attendence'"),
-        ({"signals": ["attendance", "poll_vote"]}, "signals[1]: 'poll_vote'"),
+        ({"signals": ["attendence"]}, "`signals[0]` must be a documented value, got 'attendence'"),
+        ({"signals": ["attendance", "poll_vote"]}, "`signals[1]` must be a documented value, got 'poll_vote'"),
         (
             {"configuration": {"expiresAt": "2027-03-01T10:00:00"}},
             "configuration.expiresAt: '2027-03-01 10:00:00' has no",
@@ -68,9 +69,8 @@ def test_bad_input(emulator: Any, arguments: dict[str, Any], words: str, rendere
         assert words in refused(task(emulator, retries=2, **_templated(arguments)).to_end())
         assert emulator.count() == 0
     else:
-        with pytest.raises(InvalidArgumentError) as caught:
+        with pytest.raises(InvalidArgumentError, match=re.escape(words)):
             task(emulator, **arguments)
-        assert words in str(caught.value)
 
 
 def _templated(value: Any) -> Any:
@@ -82,26 +82,26 @@ def _templated(value: Any) -> Any:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"signals": []}, "signals: expected a list with at least one string"),
-        ({"signals": "attendance"}, "signals: expected a list with at least one string, got 'attendance'"),
+        ({"signals": []}, "`signals` must be a list with at least one string"),
+        ({"signals": "attendance"}, "`signals` must be a list with at least one string, got 'attendance'"),
         ({"signals": None}, "`signals` must be given, got None"),
         ({"configuration": None}, "`configuration` must be given, got None"),
-        ({"configuration": "https://a"}, "configuration: expected an object, got str"),
+        ({"configuration": "https://a"}, "`configuration` must be an object, not str"),
         (
             {"configuration": {"urll": "https://a"}},
-            "configuration.urll: is not a documented attribute; did you mean url",
+            "`configuration.urll` must be a documented attribute. Did you mean url",
         ),
     ],
 )
 def test_bad_shapes(emulator: Any, arguments: dict[str, Any], words: str) -> None:
-    with pytest.raises(InvalidArgumentError) as caught:
+    with pytest.raises(InvalidArgumentError, match=re.escape(words)):
         task(emulator, **arguments)
-    assert words in str(caught.value)
 
 
 def test_all_problems_at_once(emulator: Any) -> None:
-    with pytest.raises(ValueError, match="3 problems"):
+    with pytest.raises(ValueError, match="nothing was sent") as caught:
         task(emulator, signals=["nothing"], configuration={"url": 5, "expiresAt": "soon"})
+    assert str(caught.value).count("\n- ") == 3
 
 
 def test_what_other_tasks_give_is_checked_when_the_task_runs(emulator: Any) -> None:
@@ -115,7 +115,7 @@ def test_what_other_tasks_give_is_checked_when_the_task_runs(emulator: Any) -> N
         connections = {"ringevents_default": emulator.connection()}
         return Run(make, task_id="subscribe", connections=connections, xcoms={"row": signals}).to_end()
 
-    assert "signals[0]: 'nothing'" in refused(run(["nothing"]))
+    assert "`signals[0]` must be a documented value, got 'nothing'" in refused(run(["nothing"]))
     succeeded(run(["attendance"]))
     with DAG("dag", schedule=None):
         make()

@@ -257,15 +257,15 @@ def test_every_problem_of_every_row_is_told_at_once() -> None:
         RingEventsCreateMagicLinkOperator(task_id="links", ticket_id="t", attendees=rows)
     said = str(caught.value)
     for words in (
-        "attendees[1]: create_magic_link: 4 problems",
-        "email: expected an e-mail address, got 'nobody'",
-        "firstName: is required and missing",
-        "lastName: is required and missing",
-        "firstname: is not a documented attribute; did you mean firstName",
+        "attendees[1]: create_magic_link: nothing was sent:",
+        "`email` must be an e-mail address, got 'nobody'",
+        "`firstName` must be given",
+        "`lastName` must be given",
+        "`firstname` must be a documented attribute. Did you mean firstName",
         "attendees[2]: ",
-        "metadata['a']: expected a string, got int",
+        "`metadata['a']` must be a string, not int",
         "`attendees[3].email` must be another address than that of attendees[0]",
-        "attendees[4]: create_magic_link: expected an object of attributes, got str",
+        "attendees[4]: `attributes` must be an object with attributes of create_magic_link, not str",
     ):
         assert words in said, said
     assert "attendees[0]:" not in said
@@ -313,7 +313,7 @@ def test_attendees_of_another_task(emulator: Any, ticket: Any, many: bool) -> No
 
 def test_a_rendered_row_is_checked_when_the_task_runs(emulator: Any, ticket: Any) -> None:
     result = task(emulator, ticket, attendee(1, email="{{ 'nobody' }}"), retries=2).to_end()
-    assert "email: expected an e-mail address, got 'nobody'" in told(result, "failed")
+    assert "`email` must be an e-mail address, got 'nobody'" in told(result, "failed")
     assert emulator.count() == 0
 
 

@@ -77,10 +77,10 @@ def test_the_same_again_changes_nothing(emulator: Any, registration_id: str) -> 
     ("metadata", "words"),
     [
         (None, "`metadata` must be given, got None"),
-        ("seat=B2", "metadata: expected an object"),
-        ({"seat": 2, "tier": None}, "metadata['seat']: expected a string, got int"),
-        ({"seat": 2, "tier": None}, "metadata['tier']: expected a string, got NoneType"),
-        ({1: "a"}, "metadata: expected an object with strings for keys"),
+        ("seat=B2", "`metadata` must be an object"),
+        ({"seat": 2, "tier": None}, "`metadata['seat']` must be a string, not int"),
+        ({"seat": 2, "tier": None}, "`metadata['tier']` must be a string, not NoneType"),
+        ({1: "a"}, "`metadata` must be an object with strings for keys"),
     ],
 )
 def test_bad_metadata_is_refused_while_the_dag_is_parsed(metadata: Any, words: str) -> None:
@@ -102,7 +102,7 @@ def test_templates_and_other_tasks_are_checked_when_the_task_runs(emulator: Any,
     run = Run(
         make, task_id="update", connections={"ringevents_default": emulator.connection()}, xcoms={"row": {"seat": 2}}
     )
-    assert "metadata['seat']: expected a string, got int" in refused(run.to_end())
+    assert "`metadata['seat']` must be a string, not int" in refused(run.to_end())
     assert emulator.count() == 0
     with DAG("dag", schedule=None):
         make()

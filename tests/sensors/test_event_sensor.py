@@ -336,7 +336,7 @@ def test_templated_arguments_are_rendered(emulator: Emulator, event: Any) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"condition": "publshed"}, "condition: 'publshed'"),
+        ({"condition": "publshed"}, "`condition` must be an allowed value, got 'publshed'"),
         ({"condition": "status"}, "`status` must be a status for the condition 'status', got None"),
         ({"condition": "status", "status": " "}, "`status` must be a status for the condition 'status', got ' '"),
         ({"status": "live"}, "`status` must be left out for the condition 'exists', got 'live'"),
@@ -356,7 +356,7 @@ def test_bad_arguments_are_refused_at_parse_time(arguments: dict[str, Any], mess
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"condition": "{{ 'publshed' }}"}, "condition: 'publshed'"),
+        ({"condition": "{{ 'publshed' }}"}, "`condition` must be an allowed value, got 'publshed'"),
         ({"condition": "status", "status": "{{ '' }}"}, "`status` must be a status for the condition 'status', got ''"),
         ({"event_id": "{{ '' }}"}, "`event_id` must be an id"),
     ],

@@ -261,7 +261,10 @@ def test_csv_cells_that_start_a_formula_are_escaped_on_request(
 
 
 BAD = {
-    "an unknown list": ({"collection": "registration"}, r"collection: 'registration' is not allowed.*'registrations'"),
+    "an unknown list": (
+        {"collection": "registration"},
+        r"`collection` must be an allowed value, got 'registration'.*'registrations'",
+    ),
     "no parent": ({"parent_id": None}, r"parent_id: registrations belong to one event"),
     "a parent where there is none": ({"collection": "organizations"}, r"parent_id: organizations belong to the key"),
     "both": ({"parent_ids": ["a"]}, r"parent_id and parent_ids: one of them"),
@@ -272,19 +275,19 @@ BAD = {
     ),
     "one text as parents": ({"parent_id": None, "parent_ids": "abc"}, r"parent_ids: a list of ids.*'abc'"),
     "one object for several": ({"parent_id": None, "parent_ids": ["a"]}, r"destination: .*put \{parent_id\} into it"),
-    "an unknown filter": ({"filter": {"name": "x"}}, r"field 'name' of registrations.*allowed: email"),
-    "an unknown operator": ({"filter": {"email": {"like": "x"}}}, r"filter\[email\].*'like'.*allowed: eq, in"),
+    "an unknown filter": ({"filter": {"name": "x"}}, r"documented field of registrations, got 'name'.*Allowed: email"),
+    "an unknown operator": ({"filter": {"email": {"like": "x"}}}, r"filter\[email\].*'like'.*Allowed: eq, in"),
     "a filter of a list without": (
         {"collection": "events", "parent_id": None, "filter": {"a": 1}},
-        r"filter: the API documents none for events",
+        r"`filter` must be left out: the API documents no filter for events",
     ),
-    "an unknown format": ({"format": "xml"}, r"format: 'xml' is not allowed.*jsonl, csv, parquet"),
+    "an unknown format": ({"format": "xml"}, r"`format` must be an allowed value, got 'xml'.*jsonl, csv, parquet"),
     "a format against the suffix": ({"format": "csv"}, r"format: 'csv' contradicts"),
     "a window without a field": ({"window": ("a", "b")}, r"window_field: a window needs the field"),
-    "an unknown window field": ({"window_field": "name"}, r"window_field: 'name' is not allowed"),
+    "an unknown window field": ({"window_field": "name"}, r"`window_field` must be an allowed value, got 'name'"),
     "a window on a list without": (
         {"collection": "tickets", "window_field": "updatedAt"},
-        r"window_field: .*none|window_field: the API documents no filter by time for tickets",
+        r"`window_field` must be left out: the API documents no filter by time for tickets",
     ),
     "an empty window": (
         {"window_field": "updatedAt", "window": ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z")},
@@ -308,9 +311,9 @@ BAD = {
     ),
     "too many pages in flight": ({"concurrency": 17}, r"`concurrency` .*17"),
     "formulas in what is no CSV": ({"escape_formulas": True}, r"escape_formulas: only CSV.*rows\.jsonl' is written as"),
-    "an unknown if_exists": ({"if_exists": "append"}, r"if_exists: 'append' is not allowed"),
-    "a filter without a condition": ({"filter": {"email": {}}}, r"filter\[email\]: a condition is wanted"),
-    "a filter on a number": ({"filter": {1: "x"}}, r"field 1 of registrations"),
+    "an unknown if_exists": ({"if_exists": "append"}, r"`if_exists` must be an allowed value, got 'append'"),
+    "a filter without a condition": ({"filter": {"email": {}}}, r"`filter\[email\]` must be a condition"),
+    "a filter on a number": ({"filter": {1: "x"}}, r"documented field of registrations, got 1"),
     "a word for a switch": ({"strict": "no"}, r"strict: True or False is wanted, got 'no'"),
     "another name in braces": (
         {"destination": "file:///tmp/{event_id}.csv"},
@@ -333,8 +336,8 @@ def test_bad_input_is_refused_when_the_dag_is_parsed(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"collection": "{{ 'registration' }}"}, r"collection: 'registration' is not allowed"),
-        ({"format": "{{ 'xml' }}"}, r"format: 'xml' is not allowed"),
+        ({"collection": "{{ 'registration' }}"}, r"`collection` must be an allowed value, got 'registration'"),
+        ({"format": "{{ 'xml' }}"}, r"`format` must be an allowed value, got 'xml'"),
         ({"format": "{{ 'jsonl' }}", "escape_formulas": True}, r"escape_formulas: only CSV"),
         ({"filter": {"email": {"{{ 'like' }}": "x"}}}, r"'like'"),
         ({"window_field": "updatedAt", "window": ["{{ 'x' }}", "{{ 'y' }}"]}, r"window start"),

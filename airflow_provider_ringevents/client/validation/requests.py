@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import combine_errors, invalid_argument
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp
 from airflow_provider_ringevents.client.validation.schema import (
     AttributeType,
@@ -93,18 +93,18 @@ def validate_request(
     """
     schema = REQUEST_SCHEMAS[operation]
     if not isinstance(attributes, Mapping):
-        raise RingEventsConfigError(f"{operation}: expected an object of attributes, got {type(attributes).__name__}")
+        raise invalid_argument(
+            "attributes", f"an object with attributes of {operation}, not {type(attributes).__name__}"
+        )
     timezone = attributes.get("timezone") if "timezone" in schema else None
     context = ValidationContext(allow_undocumented, timezone, known)
     validated = validate_attributes(schema, attributes, context)
     start, end = context.timestamps.get("timeStart"), context.timestamps.get("timeEnd")
     if start is not None and end is not None and start >= end:
-        context.add_error("timeEnd", f"{format_timestamp(end)} is not after timeStart, {format_timestamp(start)}")
-    # An invalid time zone is reported by itself and by each time that depends on it.
-    problems = list(dict.fromkeys(context.errors))
-    if problems:
-        count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
-        raise RingEventsConfigError("\n- ".join([f"{operation}: {count}, nothing was sent:", *problems]))
+        after = f"after timeStart, {format_timestamp(start)}"
+        context.errors.append(invalid_argument("timeEnd", after, format_timestamp(end)))
+    if context.errors:
+        raise combine_errors(f"{operation}: nothing was sent", context.errors)
     for name in validated:
         attribute = schema.get(name)
         if isinstance(attribute, EnumType) and attribute.deprecated_for:

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 from airflow_provider_ringevents.client.types import closest_matches, validate_choice
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
 from airflow_provider_ringevents.client.validation.timezones import check_timezone
-
-_LONGEST_VALUE = 80
 
 
 @dataclass(slots=True)
@@ -26,11 +24,7 @@ class ValidationContext:
     timezone: Any = None
     is_resolved: Callable[[Any], bool] = lambda value: True
     timestamps: dict[str, datetime] = field(default_factory=dict)
-    errors: list[str] = field(default_factory=list)
-
-    def add_error(self, parameter: str, text: str) -> None:
-        """Record a problem of a parameter."""
-        self.errors.append(f"{parameter}: {text}")
+    errors: list[RingEventsConfigError] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +36,9 @@ class StringType:
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, str):
-            context.add_error(parameter, f"expected a string, got {_shown(value)}")
+            context.errors.append(invalid_argument(parameter, "a string", value))
         elif self.required and not value.strip():
-            context.add_error(parameter, "is required and empty")
+            context.errors.append(invalid_argument(parameter, "a non-empty string", value))
         return value
 
 
@@ -57,7 +51,7 @@ class SecretType:
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, str):
-            context.add_error(parameter, f"expected a string, got {type(value).__name__} (not shown)")
+            context.errors.append(invalid_argument(parameter, f"a string, not {type(value).__name__}"))
         return value
 
 
@@ -72,7 +66,7 @@ class PatternType:
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, str) or not self.pattern.fullmatch(value):
-            context.add_error(parameter, f"expected {self.expected}, got {_shown(value)}")
+            context.errors.append(invalid_argument(parameter, self.expected, value))
         return value
 
 
@@ -89,7 +83,7 @@ class EnumType:
         try:
             return validate_choice(parameter, value, self.allowed, allow_undocumented=context.allow_undocumented)
         except RingEventsConfigError as error:
-            context.errors.append(str(error))
+            context.errors.append(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +96,7 @@ class EnumListType:
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, (list, tuple)) or not value:
-            context.add_error(parameter, f"expected a list with at least one string, got {_shown(value)}")
+            context.errors.append(invalid_argument(parameter, "a list with at least one string", value))
             return value
         one = EnumType(self.allowed)
         return [one.validate(f"{parameter}[{index}]", item, context) for index, item in enumerate(value)]
@@ -119,7 +113,7 @@ class TimeZoneType:
         try:
             return check_timezone(parameter, value, context.allow_undocumented)
         except RingEventsConfigError as error:
-            context.errors.append(str(error))
+            context.errors.append(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +127,7 @@ class TimestampType:
         try:
             moment = to_utc(parameter, value, context.timezone, allow_undocumented=context.allow_undocumented)
         except RingEventsConfigError as error:
-            context.errors.append(str(error))
+            context.errors.append(error)
             return value
         context.timestamps[parameter] = moment
         return format_timestamp(moment)
@@ -148,7 +142,7 @@ class BooleanType:
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, bool):
-            context.add_error(parameter, f"expected true or false, got {_shown(value)}")
+            context.errors.append(invalid_argument(parameter, "true or false", value))
         return value
 
 
@@ -161,7 +155,7 @@ class IntegerType:
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, int) or isinstance(value, bool):
-            context.add_error(parameter, f"expected an integer, got {_shown(value)}")
+            context.errors.append(invalid_argument(parameter, "an integer", value))
         return value
 
 
@@ -174,7 +168,7 @@ class NumberType:
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value or abs(value) == math.inf:
-            context.add_error(parameter, f"expected a finite number, got {_shown(value)}")
+            context.errors.append(invalid_argument(parameter, "a finite number", value))
         return value
 
 
@@ -188,13 +182,19 @@ class MapType:
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-            context.add_error(parameter, f"expected an object with strings for keys, got {type(value).__name__}")
+            context.errors.append(
+                invalid_argument(parameter, f"an object with strings for keys, not {type(value).__name__}")
+            )
             return value
         for key, item in value.items():
             if self.strings and not isinstance(item, str):
-                context.add_error(f"{parameter}[{key!r}]", f"expected a string, got {type(item).__name__}")
+                context.errors.append(invalid_argument(f"{parameter}[{key!r}]", f"a string, not {type(item).__name__}"))
             elif not _is_json(item):
-                context.add_error(f"{parameter}[{key!r}]", f"expected what JSON can hold, got {type(item).__name__}")
+                context.errors.append(
+                    invalid_argument(
+                        f"{parameter}[{key!r}]", f"a value that JSON can represent, not {type(item).__name__}"
+                    )
+                )
         return dict(value)
 
 
@@ -208,7 +208,7 @@ class StructType:
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         """Return the value to send; record an error in the context if it is invalid."""
         if not isinstance(value, Mapping):
-            context.add_error(parameter, f"expected an object, got {type(value).__name__}")
+            context.errors.append(invalid_argument(parameter, f"an object, not {type(value).__name__}"))
             return value
         return validate_attributes(self.table, value, context, prefix=f"{parameter}.")
 
@@ -236,7 +236,7 @@ def validate_attributes(
     given = {name: value for name, value in attributes.items() if value is not None}
     for name, attribute in table.items():
         if attribute.required and name not in given:
-            context.add_error(f"{prefix}{name}", "is required and missing")
+            context.errors.append(invalid_argument(f"{prefix}{name}", "given"))
     validated = {}
     for name, value in given.items():
         attribute_type = table.get(name)
@@ -248,17 +248,22 @@ def validate_attributes(
             validated[name] = attribute_type.validate(f"{prefix}{name}", value, context)
         elif not isinstance(name, str) or not context.allow_undocumented:
             close = closest_matches(str(name), table)
-            hint = f"did you mean {' or '.join(close)}?" if close else f"allowed: {', '.join(table)}."
+            hint = f"Did you mean {' or '.join(close)}?" if close else f"Allowed: {', '.join(table)}."
             # A name may contain invisible characters, such as the byte order mark in a spreadsheet's first column.
             plain = isinstance(name, str) and name.isidentifier()
-            context.add_error(
-                f"{prefix}{name if plain else repr(name)}",
-                f"is not a documented attribute; {hint} Pass allow_undocumented=True for one newer than this package.",
+            context.errors.append(
+                invalid_argument(
+                    f"{prefix}{name if plain else repr(name)}",
+                    "a documented attribute",
+                    hint=f"{hint} Pass allow_undocumented=True for one newer than this package.",
+                )
             )
         elif _is_json(value):
             validated[name] = value
         else:
-            context.add_error(f"{prefix}{name}", f"expected what JSON can hold, got {type(value).__name__}")
+            context.errors.append(
+                invalid_argument(f"{prefix}{name}", f"a value that JSON can represent, not {type(value).__name__}")
+            )
     return validated
 
 
@@ -268,8 +273,3 @@ def _is_json(value: Any) -> bool:
     except (TypeError, ValueError, RecursionError):
         return False
     return True
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

@@ -1,4 +1,4 @@
-"""Which rows came before, in seventeen bytes a row."""
+"""A set of ids in seventeen bytes an id."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class CompactIdSet:
 
     Two ids of a million are taken for one with a probability below 1e-16.
 
-    :param expected: how many ids may come; more are taken, at the price of moving house.
+    :param expected: the expected number of ids; more are accepted, at the price of growing the tables.
     """
 
     def __init__(self, expected: int = 0) -> None:
@@ -28,12 +28,12 @@ class CompactIdSet:
         return self._length
 
     def add(self, ids: Sequence[str]) -> list[bool]:
-        """Remember ids; for each whether it is new."""
+        """Add ids; return for each True if it is new."""
         if self._length + len(ids) > self._limit:
             self._grow(self._length + len(ids))
         keys, checks, slots = self._keys, self._checks, len(self._keys)
         new = []
-        # A million rows come through here: the probing stands in the loop, for a call would double its cost.
+        # The probing is inlined: a million rows come through here, and a call would double the cost.
         for id in ids:
             key = (hash(id) & _KEY_MASK) or 1  # 0 stands for an empty slot
             check = crc32(id.encode("utf-8", "surrogatepass"))

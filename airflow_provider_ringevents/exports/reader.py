@@ -1,4 +1,4 @@
-"""One list, read whole: each row once, without its secrets, and what there is to say of the reading."""
+"""The reading of one whole list: each row once, without its secrets, and the figures of the reading."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.exports.compact_id_set import CompactIdSet
 
 MAX_EXPECTED = 10_000_000
-"""Room for so many ids is made at the start at most, whatever the service says it has."""
+"""The largest number of ids for which room is made at the start, whatever count the service gives."""
 
 
 class CollectionReader:
-    """Reads the pages of one list, several at a time, in order. Iterate over it once, for the rows page by page.
+    """A reader of the pages of one list, several at a time, in order. Iterate over it once, for the rows page by page.
 
     :param concurrency: pages in flight; default: the client's.
     :param hidden: fields to leave out of every row.
-    :ivar rows: rows that came, each once.
-    :ivar duplicates_dropped: rows that came again: the list has changed while it was read.
-    :ivar pages: answers that were read.
-    :ivar count: what the service said last that there are; None where it says nothing.
+    :ivar rows: the number of distinct rows.
+    :ivar duplicates_dropped: the number of repeated rows: the list changed while it was read.
+    :ivar pages: the number of responses.
+    :ivar count: the last count of the service; None where it gives none.
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class CollectionReader:
 
     @property
     def count_stable(self) -> bool | None:
-        """The service said the same count on every page, and as many rows came. No proof that none was missed.
+        """Return True if every page had the same count and as many rows came; None without a count.
 
-        None: there is no count to compare with.
+        It does not prove that no row was missed.
         """
         if self._counts <= {None}:
             return None
@@ -67,7 +67,7 @@ class CollectionReader:
                 yield rows
 
     def require_stable(self) -> None:
-        """Refuse a list that has changed, or may have, while it was read.
+        """Refuse a list that changed, or may have changed, while it was read.
 
         :raises RingEventsTransferError: another attempt may see it unchanged.
         """

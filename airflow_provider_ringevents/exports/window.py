@@ -1,4 +1,4 @@
-"""Which part of a list one run exports: a half-open stretch of time on one field."""
+"""The window of an export: a half-open interval of time on one field."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 from airflow_provider_ringevents.client.filters import Filter, FilterLike
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
 
@@ -20,7 +20,7 @@ _NO_INTERVAL = (
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """``start <= field < end``.
+    """A window, ``start <= field < end``.
 
     :ivar start: aware, in UTC; None: from the beginning.
     :ivar end: aware, in UTC.
@@ -33,7 +33,7 @@ class Window:
     def merge_into(self, filter: FilterLike | None) -> Filter:
         """Return a filter with the conditions of this window added.
 
-        :raises RingEventsConfigError: it has conditions on the same field already.
+        :raises RingEventsConfigError: the filter has conditions on the same field already.
         """
         if filter and self.field in filter:
             raise RingEventsConfigError(
@@ -44,7 +44,7 @@ class Window:
         return Filter({**(filter or {}), self.field: {**conditions, "lt": format_timestamp(self.end)}})
 
     def to_dict(self) -> dict[str, str | None]:
-        """``field``, ``from`` and ``to``, as JSON takes them."""
+        """Return ``field``, ``from`` and ``to`` as JSON values."""
         return {
             "field": self.field,
             "from": format_timestamp(self.start) if self.start else None,
@@ -57,13 +57,13 @@ class Window:
 
 
 def parse_window(field: str, window: Any) -> Window:
-    """Read a window that the user gave.
+    """Return the window of an argument.
 
     :param window: start and end, ISO 8601 with an offset or aware datetimes.
-    :raises RingEventsConfigError: it is no pair, one of them cannot be read, or it is empty.
+    :raises RingEventsConfigError: it is not a pair, one of them cannot be read, or it is empty.
     """
     if not isinstance(window, Sequence) or isinstance(window, str) or len(window) != 2:
-        raise RingEventsConfigError(f"window: a start and an end are wanted, got {window!r}")
+        raise invalid_argument("window", "a pair of start and end", window)
     start, end = to_utc("window start", window[0], None), to_utc("window end", window[1], None)
     if start >= end:
         raise RingEventsConfigError(

@@ -618,6 +618,8 @@ def test_the_other_errors_of_download_keep_their_kind(driver: type[SyncDriver]) 
         ("filename=bare.csv", "bare.csv"),
         ("attachment; filename=", ""),
         ('attachment; filename="open', '"open'),
+        ('attachment; name="x; filename=evil.csv"; filename="good.csv"', "good.csv"),
+        ("attachment; name=\"x; filename*=UTF-8''evil.csv\"; filename=good.csv", "good.csv"),
     ],
 )
 def test_the_servers_name_for_the_file(header: str, name: str) -> None:

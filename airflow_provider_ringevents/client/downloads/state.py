@@ -267,19 +267,20 @@ class DownloadRestartRequired(RingEventsTransferError):
     """The download has to begin again with an empty destination."""
 
 
-_EXTENDED_NAME = re.compile(r"(?:^|;)\s*filename\*\s*=\s*([\w!#$&+\-^`{}~.]+)'[^']*'([^;]+)", re.IGNORECASE)
-_PLAIN_NAME = re.compile(r"(?:^|;)\s*filename\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;]+))", re.IGNORECASE)
+_PARAMETER = re.compile(r";\s*([\w!#$&+\-^`{}~.*%']+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;]*))")
+_EXTENDED_VALUE = re.compile(r"([\w!#$&+\-^`{}~.]+)'[^']*'(.+)")
 
 
 def file_name(content_disposition: str) -> str:
-    """Return the file name of a Content-Disposition header (RFC 6266), the extended form first; empty without one."""
-    extended = _EXTENDED_NAME.search(content_disposition)
-    if extended:
-        try:
-            return unquote(extended[2].strip(), encoding=extended[1], errors="strict")
-        except (LookupError, UnicodeError):
-            pass  # an unknown or wrong charset: use the plain form
-    plain = _PLAIN_NAME.search(content_disposition)
-    if not plain:
-        return ""
-    return re.sub(r"\\(.)", r"\1", plain[1]) if plain[1] is not None else plain[2].strip()
+    """Return the file name in a Content-Disposition header (RFC 6266), the extended form first; empty without one."""
+    plain = ""
+    # The header may lack its type; a quoted value is one parameter, whatever it holds.
+    for name, quoted, token in _PARAMETER.findall(f";{content_disposition}"):
+        if name.lower() == "filename*" and (extended := _EXTENDED_VALUE.fullmatch((quoted or token).strip())):
+            try:
+                return unquote(extended[2], encoding=extended[1], errors="strict")
+            except (LookupError, UnicodeError):
+                continue  # an unknown or wrong charset: the plain form may do
+        elif name.lower() == "filename" and not plain:
+            plain = re.sub(r"\\(.)", r"\1", quoted) if quoted else token.strip()
+    return plain

@@ -12,10 +12,10 @@ ZoneOf = Callable[[Row], tzinfo]
 
 
 class RowWriter(Protocol):
-    """Rows in, the bytes of one file out, in order. Nothing is held but what the format gathers."""
+    """A writer of rows as the bytes of one file. It holds only the rows that the format gathers."""
 
     def write(self, rows: Sequence[Row]) -> None:
         """Add rows, best a page at a time."""
 
     def finish(self) -> None:
-        """Write what is left, once, after the last row. A file that was not finished is not readable."""
+        """Write the rest, once, after the last row. An unfinished file is not readable."""

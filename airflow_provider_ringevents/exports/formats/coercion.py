@@ -20,18 +20,18 @@ _ELSEWHERE: Final = "Etc/GMT+12"
 
 
 class CoercionError(ValueError):
-    """The value is not of the column's kind."""
+    """A value is not of the kind of its column."""
 
 
 def coerce(kind: ColumnKind, value: Any, row: Row, zone_of: ZoneOf) -> Any:
     """Return the value in the column's type; a ``timestamp`` as an aware datetime in UTC.
 
-    What says the same in another spelling fits: a number as text where a number is documented (Ruby writes decimals
-    so), a number or truth value where text is.
+    Another spelling of the same value fits: a number as text where a number is documented (Ruby writes decimals so), a
+    number or boolean where text is.
 
     :param kind: any but ``json``, which takes everything.
-    :param zone_of: says for the row where a time without an offset is local.
-    :raises Misfit: it cannot be held.
+    :param zone_of: returns the zone in which a time of the row without an offset is local.
+    :raises CoercionError: the column cannot hold it.
     """
     if value is None:
         return None

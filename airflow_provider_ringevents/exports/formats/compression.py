@@ -1,4 +1,4 @@
-"""Bytes on their way into the file: as they are, or as gzip."""
+"""Streams of bytes into a file: plain, or compressed with gzip."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ _GZIP_MEMBER: Final = 16 + zlib.MAX_WBITS
 
 
 class OutputStream(Protocol):
-    """Takes bytes in order."""
+    """A stream of bytes."""
 
     def write(self, data: bytes) -> None:
-        """Take some."""
+        """Write bytes."""
 
     def finish(self) -> None:
-        """There are no more."""
+        """End the stream."""
 
 
 class PlainStream:
-    """Bytes as they are."""
+    """A stream that changes nothing."""
 
     def __init__(self, write: Write) -> None:
         self.write = write
 
     def finish(self) -> None:
-        """Nothing is held back."""
+        """End the stream, which buffers nothing."""
 
 
 class GzipStream:
-    """One gzip member. Same bytes in, same bytes out: its header has no time and no name."""
+    """A stream of one gzip member. The same input gives the same output: its header has no time and no name."""
 
     def __init__(self, write: Write) -> None:
         self._write = write

@@ -12,7 +12,7 @@ from airflow_provider_ringevents.exports.formats.compression import OutputStream
 
 
 class JsonLinesWriter:
-    """Writes each row as compact JSON in UTF-8, every line ended by a line feed."""
+    """A writer of each row as compact JSON in UTF-8, every line ended by a line feed."""
 
     def __init__(self, sink: OutputStream) -> None:
         self._sink = sink

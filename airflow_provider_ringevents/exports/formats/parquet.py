@@ -52,7 +52,7 @@ def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
 
 
 class ParquetWriter:
-    """Writes row groups as rows come: of about :data:`ROW_GROUP_ROWS` rows or :data:`ROW_GROUP_BYTES` bytes.
+    """A writer of row groups of about :data:`ROW_GROUP_ROWS` rows or :data:`ROW_GROUP_BYTES` bytes.
 
     A value that does not fit its column is null there and kept under the column's name in the last one.
     """
@@ -164,10 +164,10 @@ def _moments(values: Sequence[str | None]) -> list[datetime | None]:
 
 
 class _Stream:
-    """A file that can only be written, and only while the writer is at work.
+    """A file that can only be written, and only while the writer is active.
 
-    A Parquet writer that is thrown away unfinished writes an end of file on its own; that would make the part that an
-    error cut off look whole.
+    A Parquet writer that is discarded unfinished writes a footer on its own, which would make a truncated file look
+    whole.
     """
 
     def __init__(self, write: Write) -> None:

@@ -299,7 +299,7 @@ BAD = {
     ),
     "half a window": (
         {"window_field": "updatedAt", "window": ("2026-01-01T00:00:00Z",)},
-        r"window: a start and an end",
+        r"`window` must be a pair of start and end",
     ),
     "the window's field filtered twice": (
         {

@@ -137,8 +137,8 @@ def test_a_windows_conditions_come_besides_the_filters(export: Export, emulator:
 @pytest.mark.parametrize(
     ("window", "message"),
     [
-        ("2026-01-01", "window: a start and an end are wanted"),
-        ((1, 2, 3), "window: a start and an end are wanted"),
+        ("2026-01-01", "`window` must be a pair of start and end"),
+        ((1, 2, 3), "`window` must be a pair of start and end"),
         (("2026-01-01T00:00:00", "2026-01-02T00:00:00Z"), "window start: .*has no offset"),
         (
             ("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"),

@@ -502,4 +502,6 @@ def test_the_report_export_tells_its_outlets_too(emulator: Any, tmp_path: Path, 
         )
 
     result = Run(task, connections={"ringevents_default": emulator.connection_json()}).to_end()
-    assert result.outlet_events[0]["extra"] == {"uri": result.xcom["uri"], "bytes": result.xcom["bytes"]}
+    told = {name: result.xcom[name] for name in ("uri", "bytes", "columns", "rows")}
+    assert result.outlet_events[0]["extra"] == told
+    assert told["rows"] == 40

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_harness.database import ensure_database
 
 from airflow_provider_ringevents.cli.parsing import _flags, describe_error
 from airflow_provider_ringevents.client.errors import (
@@ -14,6 +16,41 @@ from airflow_provider_ringevents.client.errors import (
     combine_errors,
     invalid_argument,
 )
+
+REPORT = ("export-report", "EVENT", "registrations")
+LIST = ("export-list", "registrations")
+OF = ("--parent-id", "EVENT")
+INVALID: dict[tuple[str, ...], str] = {
+    (*REPORT, "x.csv", "--report-id", "a/b"): "--report-id",
+    (*LIST, "x.csv", "--parent-id", "a/b"): "--parent-id",
+    ("export-list", "tickets", "x.csv", *OF, "--filter", "email=a"): "--filter",
+    ("tickets", "a/b"): "EVENT_ID",
+    ("events", "--organization-id", "a/b"): "--organization-id",
+    (*REPORT, "there.csv", "--if-exists", "fail"): "DESTINATION",
+    (*REPORT, "s3://b"): "DESTINATION",
+    (*REPORT, ""): "DESTINATION",
+    (*LIST, "x.csv", *OF, "--format", "parquet"): "--format",
+}
+PYTHON = re.compile(r"=True|=None|\b(report_type|report_version|allow_undocumented|if_exists|conn_id|parent_id)\b")
+
+
+@pytest.fixture
+def folder(connect: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with an object in it."""
+    ensure_database()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.csv").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(("command", "flag"), INVALID.items(), ids=lambda each: each if isinstance(each, str) else None)
+def test_an_invalid_argument_is_named_as_it_is_typed(
+    emulator: Any, run: Any, folder: Path, command: tuple[str, ...], flag: str
+) -> None:
+    ran = run(*(emulator.event_id if each == "EVENT" else each for each in command))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"ringevents: {flag} must be ")
+    assert not PYTHON.search(ran.err)
 
 
 def test_parameters_in_hints_are_named_as_they_are_typed() -> None:

@@ -97,7 +97,7 @@ def validate_choice(
         return value
     close = closest_matches(value, allowed)
     suggestion = f"Did you mean {' or '.join(map(repr, close))}?" if close else ""
-    newer = "" if closed else "Pass allow_undocumented=True for a value newer than this package."
+    newer = "" if closed else "Pass `allow_undocumented=True` for a value newer than this package."
     hint = " ".join(filter(None, [suggestion, listing, newer]))
     raise invalid_argument(parameter, "an allowed value" if closed else "a documented value", value, hint=hint or None)
 

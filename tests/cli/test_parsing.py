@@ -29,7 +29,13 @@ INVALID: dict[tuple[str, ...], str] = {
     (*REPORT, "there.csv", "--if-exists", "fail"): "DESTINATION",
     (*REPORT, "s3://b"): "DESTINATION",
     (*REPORT, ""): "DESTINATION",
-    (*LIST, "x.csv", *OF, "--format", "parquet"): "--format",
+    ("export-report", "EVENT", "attendance", "x.csv"): "REPORT_TYPE",
+    (*REPORT, "x.csv", "--report-version", "9"): "--report-version",
+    ("export-list", "guests", "x.csv"): "COLLECTION",
+    (*LIST, "x.csv", *OF, "--filter", "a=1"): "--filter",
+    (*LIST, "x.csv", *OF, "--filter", "email.gt=1"): "--filter email",
+    ("registrations", "EVENT", "--filter", "email="): "--filter email",
+    ("events", "--conn-id", "nobody"): "--conn-id",
 }
 PYTHON = re.compile(r"=True|=None|\b(report_type|report_version|allow_undocumented|if_exists|conn_id|parent_id)\b")
 

@@ -255,7 +255,7 @@ def validate_attributes(
                 invalid_argument(
                     f"{prefix}{name if plain else repr(name)}",
                     "a documented attribute",
-                    hint=f"{hint} Pass allow_undocumented=True for one newer than this package.",
+                    hint=f"{hint} Pass `allow_undocumented=True` for one newer than this package.",
                 )
             )
         elif _is_json(value):

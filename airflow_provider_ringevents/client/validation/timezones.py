@@ -52,7 +52,7 @@ def check_timezone(parameter: str, name: str, allow_undocumented: bool = False) 
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     raise RingEventsConfigError(
         f"{parameter}: {name!r} is not one of the {len(TIME_ZONES)} documented time zones.{hint}"
-        " Pass allow_undocumented=True for a zone newer than this package."
+        " Pass `allow_undocumented=True` for a zone newer than this package."
     )
 
 

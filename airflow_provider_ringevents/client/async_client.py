@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -11,14 +12,18 @@ from tenacity import AsyncRetrying
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.base_client import BaseClient, OnRetry
+from airflow_provider_ringevents.client.consistent_listing import ON_INCOMPLETE, ListReading, OnIncomplete
 from airflow_provider_ringevents.client.downloads.download import AsyncDownload
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
-from airflow_provider_ringevents.client.pagination import Page, PaginationPlan
+from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.transport.http import HTTP_ERRORS, AsyncHttpClient, HttpResponse, open_client
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
+from airflow_provider_ringevents.client.types import validate_choice
+
+log = logging.getLogger(__name__)
 
 
 class AsyncClient(BaseClient):
@@ -87,28 +92,49 @@ class AsyncClient(BaseClient):
     # --- lists
 
     async def pages(
-        self, call: Call, *, per_page: int | None = None, first_attempts: int | None = None
+        self,
+        call: Call,
+        *,
+        per_page: int | None = None,
+        first_attempts: int | None = None,
+        on_incomplete: OnIncomplete = "fail",
+        reading: ListReading | None = None,
     ) -> AsyncIterator[Page]:
         """Yield a list page by page, in order, one request at a time; otherwise as :meth:`Client.pages`.
 
         :param first_attempts: the most requests for the first page; default: the client's ``max_attempts``. Callers
             that poll pass 1, so that retries do not multiply the load of an outage.
         """
-        first, requested = self._first_page(call, per_page)
-        envelope = await self.send(first, max_attempts=first_attempts)
-        page = Page.from_envelope(envelope, 1, operation=call.operation)
-        yield page
-        plan = PaginationPlan.from_first_page(page, requested)
-        seen: set[str] = set()
-        while following := self._next_page(first, page, plan, seen):
-            page = Page.from_envelope(await self.send(following), page.number + 1, operation=call.operation)
-            yield page
+        reading = self.reading(call, per_page=per_page) if reading is None else reading
+        validate_choice("on_incomplete", on_incomplete, ON_INCOMPLETE, closed=True)
+        while True:
+            attempts = first_attempts if reading.pages == 0 else None
+            following: Call | None = reading.first_call()
+            while following:
+                yield await self._take_page(reading, await self.send(following, max_attempts=attempts))
+                attempts, following = None, reading.next_call()
+            if not reading.begin_next_reading():
+                break
+            log.info("%s: the list changed while it was read, or rows are missing; reading it again", call.operation)
+        self._conclude(reading, on_incomplete)
+
+    async def _take_page(self, reading: ListReading, envelope: Envelope) -> Page:
+        page = self._accept(reading, Page.from_envelope(envelope, reading.number + 1, operation=reading.call.operation))
+        if probe := reading.take_filter_probe():
+            self._judge_filter(reading, Page.from_envelope(await self.send(probe), 1, operation=probe.operation))
+        return page
 
     async def items(
-        self, call: Call, *, per_page: int | None = None, first_attempts: int | None = None
+        self,
+        call: Call,
+        *,
+        per_page: int | None = None,
+        first_attempts: int | None = None,
+        on_incomplete: OnIncomplete = "fail",
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield the resources of a list, in order; arguments as :meth:`pages`."""
-        async for page in self.pages(call, per_page=per_page, first_attempts=first_attempts):
+        """Yield the resources of a list, in order, each once; arguments as :meth:`pages`."""
+        pages = self.pages(call, per_page=per_page, first_attempts=first_attempts, on_incomplete=on_incomplete)
+        async for page in pages:
             for item in page.items:
                 yield item
 

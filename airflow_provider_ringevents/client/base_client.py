@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
 
 import airflow_provider_ringevents
 from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.consistent_listing import ListReading, OnIncomplete
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
@@ -16,7 +18,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransferError,
     RingEventsTransportError,
 )
-from airflow_provider_ringevents.client.pagination import Page, PaginationPlan, next_page_params
+from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.settings import ClientSettings, check_number
 from airflow_provider_ringevents.client.transport import redaction
 from airflow_provider_ringevents.client.transport.decompression import ACCEPT_ENCODING
@@ -38,6 +40,8 @@ from airflow_provider_ringevents.client.transport.responses import (
     validate_response,
 )
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
+
+log = logging.getLogger(__name__)
 
 OnRetry = Callable[[BaseException], None]
 
@@ -64,6 +68,7 @@ class BaseClient:
     ) -> None:
         self.settings = ClientSettings(base_url=base_url, api_key=api_key, **settings)
         self.policy = replace(policy or RetryPolicy(), max_attempts=self.settings.max_attempts)
+        self._foreign_origins: set[str] = set()
         redaction.install(self.settings.base_url, self.settings.api_key)
 
     @classmethod
@@ -131,33 +136,44 @@ class BaseClient:
     def _file_error(self, call: Call, response: HttpResponse, body: bytes) -> RingEventsError:
         return api_error(call, response.status_code, response.headers, body, secret=self.settings.api_key)
 
-    def _first_page(self, call: Call, per_page: int | None) -> tuple[Call, int]:
+    def reading(self, call: Call, *, per_page: int | None = None) -> ListReading:
+        """Return the state of a list that is about to be read, for :meth:`Client.pages`.
+
+        :param per_page: rows per page; default: the client's.
+        """
         requested = self.settings.per_page if per_page is None else per_page
         check_number("per_page", requested, integer=True, minimum=1)
-        return (call.with_params(page=1, perPage=requested) if call.paged else call), requested
+        return ListReading(
+            call, per_page=requested, base_url=self.settings.base_url, trust_count=self.settings.trust_count
+        )
 
-    def _next_page(self, call: Call, page: Page, plan: PaginationPlan | None, seen: set[str]) -> Call | None:
-        """Return the call for the page after ``page``, None after the last one.
+    def _accept(self, reading: ListReading, page: Page) -> Page:
+        """Return the page with those of its rows alone that are new."""
+        accepted = replace(page, items=reading.accept(page))
+        if (origin := reading.foreign_origin) and origin not in self._foreign_origins:
+            self._foreign_origins.add(origin)
+            log.info("Links of lists name %s; their query is used, and sent to %s", origin, self.settings.base_url)
+        return accepted
 
-        :param seen: links that were followed; one that comes again is a loop.
-        """
-        if not call.paged or not page.items:
-            return None
-        if plan and page.number < plan.last:
-            return call.with_params(page=page.number + 1, perPage=plan.per_page)
-        if page.next_link is None:
-            return None
-        params = next_page_params(page.next_link, self.settings.base_url, operation=call.operation)
-        number = params.get("page", "")
-        # Parameters that a link leaves out still hold: the filter, and the size that its page number counts in.
-        inherited = {name: value for name, value in call.params.items() if name != "page"}
-        if not number:
-            inherited.pop("perPage", None)
-        if page.next_link in seen or (number.isdecimal() and int(number) <= page.number):
+    @staticmethod
+    def _judge_filter(reading: ListReading, unfiltered: Page) -> None:
+        """Raise where the unfiltered list is as long as the filtered one; else warn of the row that does not fit."""
+        field, operation = reading.misfit, reading.call.operation
+        if unfiltered.count is not None and unfiltered.count == reading.count:
             raise RingEventsTransportError(
-                f"{call.operation}: links.next of page {page.number} leads back to a page that was read; not followed",
+                f"{operation}: the service ignores the filter: a row does not fit it in {field!r}, and the list has"
+                f" {unfiltered.count} rows with and without it",
                 sent=True,
                 retryable=False,
             )
-        seen.add(page.next_link)
-        return replace(call, params={**inherited, **params})
+        log.warning("%s: a row does not fit the filter in %r; it is kept", operation, field)
+
+    @staticmethod
+    def _conclude(reading: ListReading, on_incomplete: OnIncomplete) -> None:
+        """Raise, or warn, if rows are missing."""
+        error = reading.finish()
+        if error is None:
+            return
+        if on_incomplete == "fail":
+            raise error
+        log.warning("%s", error)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from http import HTTPStatus
@@ -16,11 +17,12 @@ from tenacity import Retrying
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.base_client import BaseClient, OnRetry
+from airflow_provider_ringevents.client.consistent_listing import ON_INCOMPLETE, ListReading, OnIncomplete
 from airflow_provider_ringevents.client.downloads.download import Download
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsRateLimitError
-from airflow_provider_ringevents.client.pagination import Page, PaginationPlan
+from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.settings import check_number
 from airflow_provider_ringevents.client.transport.http import (
     HTTP_ERRORS,
@@ -32,6 +34,9 @@ from airflow_provider_ringevents.client.transport.http import (
 from airflow_provider_ringevents.client.transport.rate_limiter import AdaptiveThrottle
 from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
+from airflow_provider_ringevents.client.types import validate_choice
+
+log = logging.getLogger(__name__)
 
 PREFETCH_FACTOR = 2
 """Pages requested or held for each that is in flight: with fewer, a slow page in front leaves the others idle."""
@@ -114,39 +119,58 @@ class Client(BaseClient):
     # --- lists
 
     def pages(
-        self, call: Call, *, per_page: int | None = None, concurrency: int | None = None
+        self,
+        call: Call,
+        *,
+        per_page: int | None = None,
+        concurrency: int | None = None,
+        on_incomplete: OnIncomplete = "fail",
+        reading: ListReading | None = None,
     ) -> Generator[Page, None, None]:
-        """Yield a list page by page, in order, with several requests in flight.
+        """Yield a list page by page, in order, each row once, with several requests in flight.
 
-        After the first page the others are planned from ``meta.count``; where that is missing, ``links.next`` is
-        followed. After a 429 the rest of the list is read one page at a time. Holds twice ``concurrency`` pages at
-        most.
+        After the first page the others are planned from ``meta.count``; then, or where that is missing, ``links.next``
+        is followed. After a 429 the rest of the list is read one page at a time. Holds twice ``concurrency`` pages at
+        most. A list from which rows are missing is read again, twice at most: its pages have what no reading had.
 
         :param per_page: rows per page; default: the client's.
         :param concurrency: pages in flight; default: the client's.
+        :param on_incomplete: ``fail``: raise, after the rows that came, if rows are missing still; ``warn``: log it.
+        :param reading: takes the figures of this reading; from :meth:`reading`.
+        :raises RingEventsIncompleteListError: rows are missing after all readings.
         :raises RingEventsError: a page could not be read; the message names it.
         """
-        first, requested = self._first_page(call, per_page)
+        reading = self.reading(call, per_page=per_page) if reading is None else reading
         width = self.settings.concurrency if concurrency is None else concurrency
         check_number("concurrency", width, integer=True, minimum=1, maximum=defaults.MAX_CONCURRENCY)
+        validate_choice("on_incomplete", on_incomplete, ON_INCOMPLETE, closed=True)
         retried: list[BaseException] = []
-        page = Page.from_envelope(self.send(first, on_retry=retried.append), 1, operation=call.operation)
-        if any(isinstance(error, RingEventsRateLimitError) for error in retried):
-            width = 1
-        yield page
-        plan = PaginationPlan.from_first_page(page, requested) if call.paged else None
-        if plan and plan.last > 1:
-            with closing(self._fetch_concurrently(first, plan, width)) as fetched:
-                for page in fetched:
-                    yield page
-                    if not page.items:
-                        return
-        seen: set[str] = set()
-        while following := self._next_page(first, page, plan, seen):
-            page = Page.from_envelope(self.send(following), page.number + 1, operation=call.operation)
-            yield page
+        while True:
+            yield self._take_page(reading, self.send(reading.first_call(), on_retry=retried.append))
+            if any(isinstance(error, RingEventsRateLimitError) for error in retried):
+                width = 1
+            if numbers := reading.planned():
+                with closing(self._fetch_concurrently(reading, numbers, width)) as fetched:
+                    for envelope in fetched:
+                        yield self._take_page(reading, envelope)
+                        if reading.is_stalled:
+                            break
+            while following := reading.next_call():
+                yield self._take_page(reading, self.send(following, on_retry=retried.append))
+            if not reading.begin_next_reading():
+                break
+            log.info("%s: the list changed while it was read, or rows are missing; reading it again", call.operation)
+        self._conclude(reading, on_incomplete)
 
-    def _fetch_concurrently(self, call: Call, plan: PaginationPlan, concurrency: int) -> Generator[Page, None, None]:
+    def _take_page(self, reading: ListReading, envelope: Envelope) -> Page:
+        page = self._accept(reading, Page.from_envelope(envelope, reading.number + 1, operation=reading.call.operation))
+        if probe := reading.take_filter_probe():
+            self._judge_filter(reading, Page.from_envelope(self.send(probe), 1, operation=probe.operation))
+        return page
+
+    def _fetch_concurrently(
+        self, reading: ListReading, numbers: Sequence[int], concurrency: int
+    ) -> Generator[Envelope, None, None]:
         limit = _AdaptiveConcurrencyLimit(concurrency)
         cancelled = threading.Event()
 
@@ -166,37 +190,41 @@ class Client(BaseClient):
                 raise CancelledError
 
         def fetch(number: int) -> _RawPage:
-            numbered = call.with_params(page=number, perPage=plan.per_page)
-            retrying = Retrying(**self.policy.tenacity_kwargs(idempotent=call.idempotent), sleep=sleep)
+            numbered = reading.page_call(number)
+            retrying = Retrying(**self.policy.tenacity_kwargs(idempotent=numbered.idempotent), sleep=sleep)
             return retrying(attempt, numbered)
 
-        numbers = iter(range(2, plan.last + 1))
+        remaining = iter(numbers)
         pending: deque[Future[_RawPage]] = deque()
-        number = 1
         # No more threads than places: one that waits at the limit is overtaken by those that come back for another
         # page, and the page in front, for which all others wait, would come late.
         with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="ringevents-pages") as pool:
             try:
                 while True:
                     while (
-                        len(pending) < PREFETCH_FACTOR * limit.width and (following := next(numbers, None)) is not None
+                        len(pending) < PREFETCH_FACTOR * limit.width
+                        and (following := next(remaining, None)) is not None
                     ):
                         pending.append(pool.submit(fetch, following))
                     if not pending:
                         return
-                    number += 1
-                    envelope = self._parse(*pending.popleft().result())
-                    yield Page.from_envelope(envelope, number, operation=call.operation)
+                    yield self._parse(*pending.popleft().result())
             finally:
                 cancelled.set()
                 for future in pending:
                     future.cancel()
 
     def items(
-        self, call: Call, *, per_page: int | None = None, concurrency: int | None = None
+        self,
+        call: Call,
+        *,
+        per_page: int | None = None,
+        concurrency: int | None = None,
+        on_incomplete: OnIncomplete = "fail",
     ) -> Iterator[dict[str, Any]]:
-        """Yield the resources of a list, in order; arguments and errors as :meth:`pages`."""
-        with closing(self.pages(call, per_page=per_page, concurrency=concurrency)) as pages:
+        """Yield the resources of a list, in order, each once; arguments and errors as :meth:`pages`."""
+        pages = self.pages(call, per_page=per_page, concurrency=concurrency, on_incomplete=on_incomplete)
+        with closing(pages):
             for page in pages:
                 yield from page.items
 

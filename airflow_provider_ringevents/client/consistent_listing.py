@@ -1,37 +1,324 @@
-"""Consistent listing: a list read whole although it changes meanwhile, to decide that a resource does not exist."""
+"""A list read whole: pages in; new rows, the next request, and the verdict on what is missing out. Pure.
+
+The count of a list never ends it, and links may lead on for ever; so a reading ends where nothing new comes, and the
+smallest count of its pages says whether rows are missing. Then the list is read again, and the readings are joined by
+id. Page numbers over a list that changes meanwhile let rows slip from a page unread to one that was read.
+"""
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Any, Final
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final, Literal, get_args
 
-if TYPE_CHECKING:
-    from airflow_provider_ringevents.client.client import Client
-    from airflow_provider_ringevents.client.endpoints import Call
+from airflow_provider_ringevents.client.compact_id_set import CompactIdSet
+from airflow_provider_ringevents.client.endpoints import Call
+from airflow_provider_ringevents.client.errors import RingEventsIncompleteListError, RingEventsTransportError
+from airflow_provider_ringevents.client.filter_check import FilterCheck, without_filter
+from airflow_provider_ringevents.client.pagination import Page, link_params
 
-log = logging.getLogger(__name__)
+OnIncomplete = Literal["fail", "warn"]
+ON_INCOMPLETE: Final[tuple[OnIncomplete, ...]] = get_args(OnIncomplete)
 
-MAX_PASSES: Final = 3
-"""The most readings of a list that changes meanwhile: a row may slip from an unread page to one that was read."""
+MAX_READINGS: Final = 3
+"""Readings of a list from which rows are missing."""
+MAX_STALLED_PAGES: Final = 3
+"""Pages in a row without a new row, after which a reading ends although more rows are due."""
+MAX_EXPECTED: Final = 1_000_000
+"""Ids for which room is made at the start at most, whatever the service says it has."""
 
 
-def list_consistently(client: Client, call: Call, *, per_page: int | None = None) -> list[dict[str, Any]]:
-    """Return all rows of a list, each once.
+class ListReading:
+    """The state of one list that is read whole.
 
-    The list is read again where the counts of its pages show that it has changed; if it keeps changing, all rows of all
-    readings are returned.
+    A driver sends :meth:`first_call`, gives each page to :meth:`accept`, and sends :meth:`next_call` until that is
+    None. Pages of :meth:`planned` may be fetched at the same time, if they are accepted in order. While
+    :meth:`begin_next_reading` is true, it does so once more; at last it calls :meth:`finish`.
 
-    :param per_page: rows per page; default: the client's.
-    :raises RingEventsError: a page could not be read.
+    :param call: the list.
+    :param per_page: rows asked for in a page.
+    :param base_url: of the service; links are resolved against it.
+    :param trust_count: False where the count includes rows that the key cannot see: then a list ends at a null link or
+        an empty page, and two readings must find the same ids.
+    :ivar rows: distinct rows over all readings; rows without an id count each time.
+    :ivar duplicates_dropped: rows that came twice in one reading.
+    :ivar pages: pages that were read.
+    :ivar readings: readings that were begun.
+    :ivar count: the count that the service gave last; None where it gives none.
+    :ivar misfit: the field in which a row does not fit the filter; None: all fit, as far as can be told.
+    :ivar foreign_origin: the origin of a link that names another host than ``base_url``; only its query is used.
     """
-    rows: dict[str, dict[str, Any]] = {}
-    for reading in range(1, MAX_PASSES + 1):
-        counts, ids = set[int | None](), set[str]()
-        for page in client.pages(call, per_page=per_page):
-            counts.add(page.count)
-            ids.update(row["id"] for row in page.items)
-            rows.update((row["id"], row) for row in page.items)
-        if counts in ({None}, {len(ids)}):
-            break
-        log.info("%s: the list changed while it was read (reading %d of %d)", call.operation, reading, MAX_PASSES)
-    return list(rows.values())
+
+    def __init__(self, call: Call, *, per_page: int, base_url: str, trust_count: bool = True) -> None:
+        self.call = call
+        self._asked = per_page
+        self._base_url = base_url
+        self._trust_count = trust_count
+        self._seen = CompactIdSet()
+        self._has_anonymous_rows = False
+        self._previous_digest: tuple[int, int] | None = None
+        self.rows = 0
+        self.duplicates_dropped = 0
+        self.pages = 0
+        self.readings = 0
+        self.count: int | None = None
+        self._first_count = 0
+        self.misfit: str | None = None
+        self.foreign_origin: str | None = None
+        self._filter_check = FilterCheck(call.params)
+        self._filter_probed = not self._filter_check
+        self._begin()
+
+    def _begin(self) -> None:
+        self.readings += 1
+        # In the first reading both are one.
+        self._seen_now = self._seen if self.readings == 1 else CompactIdSet(len(self._seen))
+        self._rows_now = self._new_now = self._duplicates_now = 0
+        self._digest = 0
+        self._counts: list[int] = []
+        self._pages_without_count = False
+        self._number = 0
+        self._per_page = self._asked
+        self._last_planned = 1
+        self._page: Page | None = None
+        self._page_is_new = True
+        self._stalled = 0
+        self._same_pages = 0
+        self._page_digest: tuple[int, int] | None = None
+        self._linked = False
+        self._followed: set[tuple[tuple[str, str], ...]] = set()
+
+    # --- requests
+
+    def first_call(self) -> Call:
+        """Return the request for the first page of a reading."""
+        return self.call.with_params(page=1, perPage=self._asked) if self.call.paged else self.call
+
+    def planned(self) -> Sequence[int]:
+        """Return the numbers of the pages after the first that the count lets expect."""
+        return range(self._number + 1, self._last_planned + 1)
+
+    def page_call(self, number: int) -> Call:
+        """Return the request for a page by its number."""
+        return self.call.with_params(page=number, perPage=self._per_page)
+
+    def next_call(self) -> Call | None:
+        """Return the request after the page that was accepted last; None: this reading is over.
+
+        :raises RingEventsTransportError: the service gives the same page again and again, although more rows are due.
+        """
+        page = self._page
+        if page is None or not self.call.paged or (self._number == 1 and self._is_unpaged(page)):
+            return None
+        due = self._is_due()
+        self._refuse_same_pages(page, due)
+        if self._stalled >= MAX_STALLED_PAGES:
+            return None
+        if not self._trust_count:
+            ends = not page.items or (page.next_link is None and page.has_next_key)
+            return None if ends else self._follow(page)
+        if self._number < self._last_planned:
+            return self.page_call(self._number + 1)
+        if page.next_link is not None:
+            return self._follow(page) if self._page_is_new or due else None
+        if due:
+            return self.page_call(self._number + 1)
+        if self._counts or self._linked:
+            return None
+        # Neither a count nor links: an empty page ends the list, and so does a short one that comes again.
+        return self.page_call(self._number + 1) if self._page_is_new else None
+
+    def _follow(self, page: Page) -> Call | None:
+        if page.next_link is None:
+            return self.page_call(self._number + 1)
+        params, origin = link_params(page.next_link, self._base_url, operation=self.call.operation)
+        self.foreign_origin = self.foreign_origin or origin
+        # What was asked is never taken from a link: services write filters into them in spellings of their own.
+        theirs = {
+            name: value
+            for name, value in params.items()
+            if name not in self.call.params and name.partition("[")[0] not in ("filter", "perPage")
+        }
+        asked = tuple(sorted(theirs.items()))
+        number = theirs.get("page", "")
+        if asked in self._followed or (number.isdecimal() and int(number) <= self._number):
+            if not self._is_due() and self._counts:
+                return None
+            raise RingEventsTransportError(
+                f"{self.call.operation}: links.next of page {self._number} leads back to a page that was read",
+                sent=True,
+                retryable=False,
+            )
+        self._followed.add(asked)
+        return replace(self.call, params={**self.call.params, **theirs, "perPage": str(self._per_page)})
+
+    # --- pages
+
+    def accept(self, page: Page) -> list[dict[str, Any]]:
+        """Take the next page of the reading and return its rows that no reading has had."""
+        first = self._page is None
+        self._number += 1
+        self.pages += 1
+        self._track_count(page)
+        if first and self.readings == 1 and page.count:
+            self._seen = self._seen_now = CompactIdSet(min(page.count, MAX_EXPECTED))
+        self._page = page
+        self._linked = self._linked or page.next_link is not None
+        if self.misfit is None and self._filter_check:
+            self.misfit = next(filter(None, map(self._filter_check.violated_field, page.items)), None)
+        new, new_now, digest = self._new_rows(page.items)
+        self._same_pages = self._same_pages + 1 if page.items and digest == self._page_digest else 0
+        self._page_digest = digest
+        self._page_is_new = new_now > 0
+        self._stalled = 0 if self._page_is_new else self._stalled + 1
+        if first:
+            self._plan(page)
+        elif self._counts and self._last_planned > 1:
+            # Rows that arrive meanwhile make a list longer.
+            self._last_planned = max(self._last_planned, math.ceil(self._counts[-1] / self._per_page))
+        return new
+
+    def take_filter_probe(self) -> Call | None:
+        """Return, once, the request for the unfiltered list where a row does not fit the filter."""
+        if self.misfit is None or self._filter_probed:
+            return None
+        self._filter_probed = True
+        return replace(self.call, params={**without_filter(self.call.params), "page": "1", "perPage": "1"})
+
+    @property
+    def number(self) -> int:
+        """Return the number of pages that this reading has accepted."""
+        return self._number
+
+    @property
+    def is_stalled(self) -> bool:
+        """So many pages brought nothing new that the rest need not be fetched."""
+        return self._stalled >= MAX_STALLED_PAGES or self._same_pages >= 2
+
+    def _plan(self, page: Page) -> None:
+        rows = len(page.items)
+        if not self._trust_count or page.count is None or not self.call.paged:
+            return
+        if page.count <= rows or (page.next_link and not self._leads_to_page_two(page.next_link)):
+            return
+        # A server that gave fewer rows than asked while it has more is believed, and so is one that gave more.
+        if rows:
+            self._per_page = rows
+        self._last_planned = math.ceil(page.count / self._per_page)
+
+    def _leads_to_page_two(self, link: str) -> bool:
+        params, _ = link_params(link, self._base_url, operation=self.call.operation)
+        return params.get("page") == "2"
+
+    def _is_unpaged(self, page: Page) -> bool:
+        return page.count is None and page.next_link is None and len(page.items) > self._asked
+
+    def _track_count(self, page: Page) -> None:
+        if page.count is None:
+            self._pages_without_count = True
+            return
+        if self.count is None:
+            self._first_count = page.count
+        self.count = page.count
+        self._counts.append(page.count)
+
+    def _is_due(self) -> bool:
+        """Tell whether the counts say that rows are still missing in this reading."""
+        return self._trust_count and bool(self._counts) and self._rows_now < min(self._counts)
+
+    def _refuse_same_pages(self, page: Page, due: bool) -> None:
+        full = len(page.items) >= self._asked
+        endless = not self._counts and (full or page.next_link is not None)
+        if self._same_pages and (endless or (due and self._same_pages >= 2)):
+            raise RingEventsTransportError(
+                f"{self.call.operation}: the service gave the same page again ({self._number - 1} and {self._number})"
+                " although more rows are due; does it obey `page`?",
+                sent=True,
+                retryable=False,
+            )
+
+    def _new_rows(self, rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], int, tuple[int, int]]:
+        """Return the rows that are new over all readings, their number in this one, and a digest of the page."""
+        ids = [str(row["id"]) for row in rows if row["id"] is not None]
+        anonymous = len(rows) - len(ids)
+        self._has_anonymous_rows = self._has_anonymous_rows or anonymous > 0
+        new_now = self._seen_now.add(ids)
+        new_ever = new_now if self.readings == 1 else self._seen.add(ids)
+        fresh = sum(new_now) + anonymous
+        self._duplicates_now += len(new_now) - sum(new_now)
+        self.duplicates_dropped += len(new_now) - sum(new_now)
+        self._rows_now += fresh
+        for id, is_new in zip(ids, new_now, strict=True):
+            if is_new:
+                self._digest ^= hash(id)
+        verdicts = iter(new_ever)
+        new = [
+            row
+            for row in rows
+            if (row["id"] is None and self.readings == 1) or (row["id"] is not None and next(verdicts))
+        ]
+        self.rows += len(new)
+        self._new_now += len(new)
+        return new, fresh, (hash(tuple(ids)), len(rows))
+
+    # --- verdicts
+
+    @property
+    def missing(self) -> int:
+        """Rows that the last reading's counts say are there and that no reading has found."""
+        if not self._trust_count or not self._counts:
+            return 0
+        return max(0, min(self._counts) - self.rows)
+
+    @property
+    def count_stable(self) -> bool | None:
+        """The last reading's pages all gave the same count, and as many rows came; None: there is no count."""
+        if not self._counts:
+            return None
+        return not self._pages_without_count and set(self._counts) == {self._rows_now}
+
+    def begin_next_reading(self) -> bool:
+        """Tell whether the list has to be read again, and begin."""
+        if self._is_settled() or self.readings >= MAX_READINGS or self._has_anonymous_rows or not self.call.paged:
+            return False
+        self._previous_digest = self._reading_digest()
+        self._begin()
+        return True
+
+    def _is_settled(self) -> bool:
+        """Tell whether another reading could find rows that no reading has found."""
+        if not self._trust_count:
+            return self._reading_digest() == self._previous_digest
+        if self.missing:
+            return False
+        if self.count_stable is not False and not self._duplicates_now:
+            return True
+        # The list has changed, so that rows may have slipped onto pages that were read already. A second reading finds
+        # those, and what has arrived; a third is needed where it finds more than that.
+        return self.readings > 1 and self._new_now <= max(0, max(self._counts, default=0) - self._first_count)
+
+    def _reading_digest(self) -> tuple[int, int]:
+        return self._digest, self._rows_now
+
+    def finish(self) -> RingEventsIncompleteListError | None:
+        """Return the error of a list from which rows are missing, or may be."""
+        if self._trust_count and not self.missing:
+            return None
+        if not self._trust_count and self._is_settled():
+            return None
+        operation = self.call.operation
+        if not self._trust_count:
+            message = f"{operation}: {self.readings} readings of the list found different rows"
+        else:
+            message = (
+                f"{operation}: {self.missing} rows are missing: {self.rows} came in {self.readings} readings, and the"
+                f" service counts {min(self._counts)}"
+            )
+        return RingEventsIncompleteListError(
+            message + ". Try again when the list is quiet; on_incomplete='warn' takes what came, and the connection's"
+            " extra trust_count=false holds where the count includes rows that the key cannot see.",
+            rows=self.rows,
+            count=self.count,
+            readings=self.readings,
+        )

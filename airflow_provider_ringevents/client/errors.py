@@ -14,6 +14,7 @@
     ├── RingEventsReportFailedError      the service could not generate the report
     ├── RingEventsWaitTimeoutError       the deadline passed
     └── RingEventsTransferError          a download or an upload did not complete
+        └── RingEventsIncompleteListError  rows of a list are missing
 
 No message holds the API key, a signed link or the body of a request. All errors can be pickled and copied.
 """
@@ -243,6 +244,23 @@ class RingEventsTransferError(RingEventsError):
     """A download or an upload did not complete; nothing partial was published unless the message says so."""
 
     retryable = True
+
+
+class RingEventsIncompleteListError(RingEventsTransferError):
+    """A list could not be read whole: the service counts more rows than it gave.
+
+    :ivar rows: distinct rows that came.
+    :ivar count: the number of rows that the service counts, if it does.
+    :ivar readings: the number of times the list was read.
+    """
+
+    def __init__(
+        self, message: str, *, rows: int = 0, count: int | None = None, readings: int = 0, retryable: bool | None = None
+    ) -> None:
+        super().__init__(message, retryable=retryable)
+        self.rows = rows
+        self.count = count
+        self.readings = readings
 
 
 _BY_STATUS: Mapping[int, type[RingEventsApiError]] = {

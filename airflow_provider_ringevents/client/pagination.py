@@ -1,16 +1,21 @@
-"""Pagination: from page numbers, links and counts to the next request."""
+"""Pagination: the pages of a list and the links between them. Pure."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from airflow_provider_ringevents.client.errors import RingEventsTransportError
 
+OTHER: Final = "_other"
+"""The key under which a flat resource keeps what is no attribute."""
+MAX_LINK_CHARACTERS: Final = 8192
+_MAX_PAGE_DIGITS: Final = 10
+_MEMBERS: Final = frozenset({"id", "type", "attributes", "relationships", "meta", "links"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_NO_DATA: Final = object()
 _MAX_ROWS = 2**53
 """A larger ``meta.count`` is taken for garbage."""
 
@@ -26,11 +31,23 @@ def url_origin(url: str) -> tuple[str, str, int | None]:
 
 
 def flatten_resource(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Flatten one ``{"id", "type", "attributes"}`` into its attributes, with the id first."""
+    """Flatten one ``{"id", "type", "attributes"}`` into its attributes, with the id first.
+
+    Without ``attributes`` the other members count as such. What would be lost (``relationships``, ``meta``, an id among
+    the attributes that is another one) is kept under ``_other``.
+    """
     attributes = data.get("attributes")
-    flat = {"id": None, **attributes} if isinstance(attributes, dict) else {"id": None}
-    if data.get("id") is not None:
-        flat["id"] = data["id"]
+    if not isinstance(attributes, dict):
+        attributes = {name: value for name, value in data.items() if name not in _MEMBERS}
+    flat = {"id": None, **attributes}
+    other = {name: data[name] for name in ("relationships", "meta") if data.get(name)}
+    id = data.get("id")
+    if id is not None:
+        if flat["id"] is not None and flat["id"] != id:
+            other["attributes.id"] = flat["id"]
+        flat["id"] = id
+    if other:
+        flat[OTHER] = {**kept, **other} if isinstance(kept := flat.get(OTHER), dict) else other
     return flat
 
 
@@ -40,14 +57,16 @@ class Page:
 
     :ivar number: from 1.
     :ivar items: the resources, each a flat dict with ``id``.
-    :ivar count: ``meta.count``, the number of rows in all, if the service sends it.
-    :ivar next_link: ``links.next``, if there is one.
+    :ivar count: ``meta.count``, how many rows the service says there are in all, if it says so.
+    :ivar next_link: ``links.next``, if there is one: a text, or the ``href`` of an object.
+    :ivar has_next_key: the page has ``links.next``, perhaps null.
     """
 
     number: int
     items: Sequence[dict[str, Any]]
     count: int | None
     next_link: str | None
+    has_next_key: bool = False
 
     @classmethod
     def from_envelope(cls, envelope: Mapping[str, Any], number: int, *, operation: str) -> Page:
@@ -55,7 +74,9 @@ class Page:
 
         :raises RingEventsTransportError: it is not a list as the API documents them.
         """
-        data = envelope.get("data")
+        data = envelope.get("data", _NO_DATA)
+        if data is None:
+            data = []
         if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
             raise RingEventsTransportError(
                 f"{operation}: page {number} came without the list that the API documents under 'data'", sent=True
@@ -65,56 +86,40 @@ class Page:
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MAX_ROWS:
             count = None
         next_link = links.get("next") if isinstance(links, Mapping) else None
+        if isinstance(next_link, Mapping):
+            next_link = next_link.get("href")
+        items = [flatten_resource(item) for item in data]
+        if any(len(item) == 1 for item in items):
+            raise RingEventsTransportError(
+                f"{operation}: a row of page {number} has nothing but an id", sent=True, retryable=False
+            )
         return cls(
             number,
-            [flatten_resource(item) for item in data],
+            items,
             count,
             next_link if isinstance(next_link, str) and next_link else None,
+            isinstance(links, Mapping) and "next" in links,
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PaginationPlan:
-    """The pages of a list, as derived from the first one.
+def link_params(next_link: str, base_url: str, *, operation: str) -> tuple[dict[str, str], str | None]:
+    """Return the query of ``links.next``, and the link's origin where it is not the API's own.
 
-    :ivar per_page: the page size to request: that of the first page, where the server sent fewer rows than requested
-        although it has more, or sent more.
-    :ivar last: the number of the last page that is known to exist.
-    """
+    The query alone is used, and sent to the base URL: the key goes nowhere else, whatever the link says.
 
-    per_page: int
-    last: int
-
-    @classmethod
-    def from_first_page(cls, first: Page, requested: int) -> PaginationPlan | None:
-        """Plan from ``meta.count``; None where it is missing or implausible, so that links have to be followed."""
-        rows = len(first.items)
-        if first.count is None or rows == 0:
-            return None
-        if first.count <= rows:
-            return None if first.next_link else cls(requested, 1)
-        if rows > requested and first.next_link:
-            return None
-        return cls(rows, math.ceil(first.count / rows))
-
-
-def next_page_params(next_link: str, base_url: str, *, operation: str) -> dict[str, str]:
-    """Return the query of ``links.next``, which must stay on the API's own origin.
-
-    :raises RingEventsTransportError: it is malformed, or leads to another scheme, host or port: the key is not sent
-        there.
+    :raises RingEventsTransportError: the link cannot be read.
     """
     try:
+        if len(next_link) > MAX_LINK_CHARACTERS:
+            raise ValueError
         target = urljoin(base_url, next_link)
-        scheme, host, port = url_origin(target)
+        origin = url_origin(target)
+        params = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True, max_num_fields=100))
+        if len(params.get("page", "")) > _MAX_PAGE_DIGITS and params["page"].isdecimal():
+            raise ValueError
     except ValueError:
         raise RingEventsTransportError(
-            f"{operation}: links.next is not a valid address; not followed", sent=True, retryable=False
+            f"{operation}: links.next is not a usable address; not followed", sent=True, retryable=False
         ) from None
-    if (scheme, host, port) != url_origin(base_url):
-        raise RingEventsTransportError(
-            f"{operation}: links.next leads away from the API, to {scheme}://{host}:{port}; not followed",
-            sent=True,
-            retryable=False,
-        )
-    return dict(parse_qsl(urlsplit(target).query, keep_blank_values=True))
+    scheme, host, port = origin
+    return params, None if origin == url_origin(base_url) else f"{scheme}://{host}:{port}"

@@ -43,6 +43,7 @@ class ClientSettings:
     rate_limit: float | None = None
     verify: bool | str = True
     proxy: str | None = field(default=None, repr=False)
+    trust_count: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", _validate_base_url(self.base_url))

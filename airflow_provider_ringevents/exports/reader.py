@@ -7,10 +7,10 @@ from contextlib import closing
 from typing import Any
 
 from airflow_provider_ringevents.client.client import Client
+from airflow_provider_ringevents.client.compact_id_set import CompactIdSet
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
 from airflow_provider_ringevents.client.pagination import Page
-from airflow_provider_ringevents.exports.compact_id_set import CompactIdSet
 
 MAX_EXPECTED = 10_000_000
 """The largest number of ids for which room is made at the start, whatever count the service gives."""

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from airflow_provider_ringevents.exports.compact_id_set import CompactIdSet
+from airflow_provider_ringevents.client.compact_id_set import CompactIdSet
 
 
 @pytest.mark.parametrize("expected", [0, 5_000, 100_000], ids=["nothing said", "too few said", "enough said"])

@@ -1,0 +1,262 @@
+"""A list is whole, or it is an error: one reading after the other against services that page in their own ways."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_ringevents.client.consistent_listing import ListReading
+from airflow_provider_ringevents.client.endpoints import Call, list_registrations
+from airflow_provider_ringevents.client.errors import (
+    RingEventsError,
+    RingEventsIncompleteListError,
+    RingEventsTransportError,
+)
+from airflow_provider_ringevents.client.pagination import Page
+
+BASE = "https://api.example"
+Service = Callable[[dict[str, str]], dict[str, Any]]
+
+
+def rows(start: int, end: int) -> list[dict[str, Any]]:
+    return [{"id": str(number), "attributes": {"n": number}} for number in range(start, end)]
+
+
+def read(service: Service, *, per_page: int = 100, call: Call | None = None, most: int = 500, **settings: Any):
+    """Drive a reading as the clients do; give the ids that came, and the reading."""
+    reading = ListReading(call or list_registrations("e"), per_page=per_page, base_url=BASE, **settings)
+    found: list[str] = []
+    requests = 0
+    while True:
+        call: Call | None = reading.first_call()
+        while call is not None:
+            requests += 1
+            assert requests < most, "endless"
+            page = Page.from_envelope(service(dict(call.params)), reading.pages + 1, operation="list_registrations")
+            found += [row["id"] for row in reading.accept(page)]
+            call = reading.next_call()
+        if not reading.begin_next_reading():
+            break
+    if error := reading.finish():
+        raise error
+    return found, reading
+
+
+class PagedService:
+    """1,000 rows, numbered pages, counts and links as wanted."""
+
+    def __init__(self, total: int = 1000, **faults: Any) -> None:
+        self.total = total
+        self.faults = faults
+        self.requests: list[dict[str, str]] = []
+
+    def __call__(self, params: dict[str, str]) -> dict[str, Any]:
+        self.requests.append(params)
+        number, size = int(params["page"]), min(int(params["perPage"]), self.faults.get("largest", 10**6))
+        if self.faults.get("page_ignored"):
+            number = 1
+        first = (number - 1) * size
+        data = rows(first, min(first + size, self.total))
+        if len(self.requests) <= self.faults.get("broken_requests", 10**6):
+            if number == self.faults.get("empty"):
+                data = []
+            if number == self.faults.get("short"):
+                data = data[:40]
+            if number == self.faults.get("repeated"):
+                data = rows(first - size, first)
+        body: dict[str, Any] = {"data": data}
+        if self.faults.get("count", True):
+            body["meta"] = {"count": self.faults.get("count_is", self.total)}
+        if link := self.faults.get("link"):
+            more = first + size < self.total or self.faults.get("endless_links")
+            body["links"] = {"next": link(number + 1, size) if more else None}
+        return body
+
+
+def text_link(number: int, size: int) -> str:
+    return f"{BASE}/v1/events/e/registrations?page={number}&perPage={size}"
+
+
+ALL = [str(number) for number in range(1000)]
+
+
+@pytest.mark.parametrize("count", [True, False])
+@pytest.mark.parametrize(
+    "link",
+    [
+        pytest.param(text_link, id="text"),
+        pytest.param(lambda n, s: {"href": text_link(n, s)}, id="object"),
+        pytest.param(lambda n, s: f"?page={n}&perPage={s}", id="relative"),
+        pytest.param(lambda n, s: f"https://api.hopin.example:8443/v1/x?page={n}&perPage={s}", id="another host"),
+        pytest.param(lambda n, s: f"?page={n}&perPage={s}&filter[email][eq]=a+b@x.org", id="raw plus"),
+        pytest.param(lambda n, s: f"?page={n}&perPage=7", id="another page size"),
+        None,
+    ],
+)
+def test_a_healthy_list_is_whole_in_one_reading(count: bool, link: Any) -> None:
+    service = PagedService(count=count, link=link)
+    call = list_registrations("e", {"email": {"eq": "a+b@x.org"}})
+    found, reading = read(service, call=call)
+    assert found == ALL
+    assert reading.readings == 1
+    assert len(service.requests) == (10 if count or link else 11)
+    assert {request["filter[email][eq]"] for request in service.requests} == {"a+b@x.org"}
+    assert {request["perPage"] for request in service.requests} == {"100"}
+
+
+@pytest.mark.parametrize("fault", ["empty", "short", "repeated"])
+@pytest.mark.parametrize("link", [text_link, None], ids=["links", "no links"])
+def test_a_bad_page_in_the_middle_is_read_over_and_the_list_read_again(fault: str, link: Any) -> None:
+    found, reading = read(PagedService(link=link, broken_requests=10, **{fault: 3}))
+    assert sorted(found, key=int) == ALL
+    assert reading.readings == 2
+
+
+@pytest.mark.parametrize("fault", ["empty", "short", "repeated"])
+@pytest.mark.parametrize("link", [text_link, None], ids=["links", "no links"])
+def test_a_page_that_stays_bad_is_an_error(fault: str, link: Any) -> None:
+    with pytest.raises(RingEventsIncompleteListError) as caught:
+        read(PagedService(link=link, **{fault: 3}))
+    assert caught.value.readings == 3
+    assert caught.value.rows == (940 if fault == "short" else 900)
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize("count", [True, False])
+@pytest.mark.parametrize("link", [text_link, None], ids=["links", "no links"])
+def test_a_service_that_ignores_page_is_an_error(count: bool, link: Any) -> None:
+    service = PagedService(page_ignored=True, count=count, link=link, endless_links=True)
+    with pytest.raises(RingEventsTransportError):
+        read(service)
+    assert len(service.requests) <= 4
+
+
+def test_a_short_list_that_is_not_paged_ends_where_it_comes_again() -> None:
+    assert read(PagedService(total=3, page_ignored=True, count=False))[0] == ["0", "1", "2"]
+
+
+def test_a_list_of_more_rows_than_asked_for_is_not_paged() -> None:
+    service = PagedService(total=250, largest=10**6)
+    found, _ = read(lambda params: {"data": rows(0, 250)}, per_page=100)
+    assert len(found) == 250
+    del service
+
+
+def test_a_count_that_is_capped_does_not_end_the_list() -> None:
+    found, _ = read(PagedService(total=2500, count_is=1000, link=text_link))
+    assert len(found) == 2500
+
+
+def test_links_that_lead_on_for_ever_end_where_nothing_new_comes() -> None:
+    service = PagedService(total=300, link=text_link, endless_links=True)
+    assert len(read(service)[0]) == 300
+    assert len(service.requests) == 4
+
+
+def test_a_server_with_smaller_pages_is_believed() -> None:
+    assert read(PagedService(largest=30))[0] == ALL
+
+
+@pytest.mark.parametrize("count_is", [1001, 10**7])
+def test_a_count_that_is_never_reached_is_an_error(count_is: int) -> None:
+    with pytest.raises(RingEventsIncompleteListError):
+        read(PagedService(count_is=count_is))
+
+
+def test_an_untrusted_count_ends_at_a_null_link_after_two_equal_readings() -> None:
+    found, reading = read(PagedService(count_is=1500, link=text_link), trust_count=False)
+    assert found == ALL
+    assert reading.readings == 2
+
+
+def test_an_untrusted_count_without_links_ends_at_an_empty_page() -> None:
+    found, reading = read(PagedService(count_is=10), trust_count=False)
+    assert found == ALL
+    assert reading.readings == 2
+
+
+def test_null_is_an_empty_list_and_a_missing_list_an_error() -> None:
+    assert read(lambda params: {"data": None, "meta": {"count": 0}})[0] == []
+    with pytest.raises(RingEventsTransportError):
+        read(lambda params: {"meta": {"count": 0}})
+
+
+def test_flat_members_count_as_attributes_and_a_bare_id_is_an_error() -> None:
+    page = Page.from_envelope({"data": [{"id": "1", "type": "t", "name": "x", "meta": {"a": 1}}]}, 1, operation="o")
+    assert page.items == [{"id": "1", "name": "x", "_other": {"meta": {"a": 1}}}]
+    with pytest.raises(RingEventsTransportError):
+        Page.from_envelope({"data": [{"id": "1", "type": "t"}]}, 1, operation="o")
+
+
+class Churn:
+    """A list that changes between two pages: rows are added, moved to one end, and deleted."""
+
+    def __init__(self, seed: int, *, newest_first: bool, count: str) -> None:
+        self.random = random.Random(seed)
+        self.newest_first = newest_first
+        self.count = count
+        self.rows = list(range(self.random.randint(150, 600)))
+        self.next_id = len(self.rows)
+        self.per_page = 50
+        self.budget = self.random.randint(0, 40)
+        self.deleted: set[int] = set()
+        self.present_throughout = set(self.rows)
+        self.cancelled = False
+
+    def change(self) -> None:
+        deletions = additions = 0
+        for _ in range(self.random.randint(0, 2)):
+            if self.budget <= 0 or not self.rows:
+                return
+            self.budget -= 1
+            match self.random.choice(["add", "add", "move", "delete"]):
+                case "add":
+                    self.rows.insert(0 if self.newest_first else len(self.rows), self.next_id)
+                    self.next_id += 1
+                    additions += 1
+                case "move":
+                    row = self.rows.pop(self.random.randrange(len(self.rows)))
+                    self.rows.insert(0 if self.newest_first else len(self.rows), row)
+                case "delete":
+                    row = self.rows.pop(self.random.randrange(len(self.rows)))
+                    self.deleted.add(row)
+                    self.present_throughout.discard(row)
+                    deletions += 1
+        self.cancelled = self.cancelled or bool(deletions and additions)
+
+    def __call__(self, params: dict[str, str]) -> dict[str, Any]:
+        number, size = int(params["page"]), int(params["perPage"])
+        first = (number - 1) * size
+        data = [{"id": str(row), "attributes": {"n": row}} for row in self.rows[first : first + size]]
+        more = first + size < len(self.rows)
+        count = len(self.rows)
+        if self.count == "capped":
+            count = min(count, 200)
+        elif self.count == "approximate":
+            count = max(0, count + self.random.randint(-3, 3))
+        body = {
+            "data": data,
+            "meta": {"count": count},
+            "links": {"next": text_link(number + 1, size) if more else None},
+        }
+        self.change()
+        return body
+
+
+def churn(seed: int) -> tuple[str, Churn, set[int]]:
+    service = Churn(seed, newest_first=seed % 2 == 0, count=("honest", "capped", "approximate")[seed // 2 % 3])
+    try:
+        found, reading = read(service, per_page=50)
+    except RingEventsError:
+        return "failed", service, set()
+    missing = service.present_throughout - {int(id) for id in found}
+    return ("again" if reading.readings > 1 else "once"), service, missing
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_list_under_churn_is_green_and_short(seed: int) -> None:
+    outcome, service, missing = churn(seed)
+    assert not missing or service.cancelled, outcome

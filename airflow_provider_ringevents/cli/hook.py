@@ -40,12 +40,10 @@ class ObservedClient(Client):
         self.listener.on_response(response.headers.get("Date"))
         return super()._parse(call, response, body)
 
-    def pages(
-        self, call: Call, *, per_page: int | None = None, concurrency: int | None = None
-    ) -> Generator[Page, None, None]:
+    def pages(self, call: Call, **options: Any) -> Generator[Page, None, None]:
         """Read the pages of a list and report the rows."""
         done = 0
-        with closing(super().pages(call, per_page=per_page, concurrency=concurrency)) as pages:
+        with closing(super().pages(call, **options)) as pages:
             for page in pages:
                 done += len(page.items)
                 self.listener.on_rows(done, page.count)

@@ -143,8 +143,6 @@ class ListReading:
         asked = tuple(sorted(theirs.items()))
         number = theirs.get("page", "")
         if asked in self._followed or (number.isdecimal() and int(number) <= self._number):
-            if not self._is_due() and self._counts:
-                return None
             raise RingEventsTransportError(
                 f"{self.call.operation}: links.next of page {self._number} leads back to a page that was read",
                 sent=True,

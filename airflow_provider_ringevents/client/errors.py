@@ -255,9 +255,16 @@ class RingEventsIncompleteListError(RingEventsTransferError):
     """
 
     def __init__(
-        self, message: str, *, rows: int = 0, count: int | None = None, readings: int = 0, retryable: bool | None = None
+        self,
+        message: str,
+        *,
+        rows: int = 0,
+        count: int | None = None,
+        readings: int = 0,
+        ambiguous: bool = False,
+        retryable: bool | None = None,
     ) -> None:
-        super().__init__(message, retryable=retryable)
+        super().__init__(message, ambiguous=ambiguous, retryable=retryable)
         self.rows = rows
         self.count = count
         self.readings = readings

@@ -30,6 +30,7 @@ class ClientSettings:
     :ivar rate_limit: requests per second; None: no limit.
     :ivar verify: verify the server's certificate: True, False, or the path of a CA bundle.
     :ivar proxy: URL of a proxy; None: the environment's.
+    :ivar trust_count: the count of a list is that of the rows which the key can see.
     :raises RingEventsConfigError: a value is invalid; the message names it.
     """
 
@@ -72,6 +73,8 @@ class ClientSettings:
             check_number("rate_limit", self.rate_limit, minimum=defaults.MIN_RATE, maximum=defaults.MAX_RATE)
         if not isinstance(self.verify, (bool, str)) or self.verify == "":
             raise invalid_argument("verify", "true, false or the path of a CA bundle", self.verify)
+        if not isinstance(self.trust_count, bool):
+            raise invalid_argument("trust_count", "true or false", self.trust_count)
         if self.proxy is not None and not _is_proxy_url(self.proxy):
             # Not echoed: it may hold a password.
             raise invalid_argument("proxy", "a URL such as http://host:3128 (or https://, socks5://)")

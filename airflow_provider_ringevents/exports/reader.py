@@ -47,6 +47,11 @@ class CollectionReader:
         return self._reading.pages
 
     @property
+    def count(self) -> int | None:
+        """Return the count that the service gave last; None where it gives none."""
+        return self._reading.count
+
+    @property
     def complete(self) -> bool:
         """Tell whether no row is missing, as far as the service's count shows."""
         return self._reading.finish() is None

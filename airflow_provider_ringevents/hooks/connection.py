@@ -69,6 +69,13 @@ def _verify(name: str, value: Any) -> bool | str:
     return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(word.lower(), word)
 
 
+def _boolean(name: str, value: Any) -> bool:
+    flag = _verify(name, value)
+    if not isinstance(flag, bool):
+        raise _unreadable(name, "true or false", value)
+    return flag
+
+
 def _unreadable(name: str, expected: str, value: Any) -> RingEventsConfigError:
     expected = f"{expected} in the connection's extra"
     if name == "proxy":  # its URL may hold a password
@@ -86,6 +93,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "rate_limit": _number,
     "verify": _verify,
     "proxy": _text,
+    "trust_count": _boolean,
 }
 EXTRA_KEYS = tuple(_READERS)
 """The keys that the connection's extra may have."""

@@ -48,6 +48,11 @@ _FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"type": ["string", "null"]},
     ),
     "proxy": ("Proxy", "URL of a proxy; empty: the environment's.", {"type": ["string", "null"], "format": "password"}),
+    "trust_count": (
+        "Trust the count of lists",
+        "false where it includes rows that the key cannot see; default true.",
+        {"type": ["string", "null"]},
+    ),
 }
 HIDDEN = ["login"]
 RELABELED = {"password": "API key", "host": "Base URL", "schema": "Scheme"}

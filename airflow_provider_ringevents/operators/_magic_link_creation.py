@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.client.consistent_listing import list_consistently
 from airflow_provider_ringevents.client.endpoints import list_magic_links
 from airflow_provider_ringevents.client.errors import (
     RingEventsAuthError,
@@ -77,7 +76,7 @@ class MagicLinkCreation:
         """Add the attendees' links that exist; the whole list is read, since a filter may depend on case."""
         identities = {link_identity(attendee["email"]) for attendee in self._attendees}
         found: dict[str, dict[str, Any]] = {}
-        for link in list_consistently(self._hook.client, list_magic_links(self._ticket_id)):
+        for link in self._hook.client.items(list_magic_links(self._ticket_id)):
             identity = link_identity(str(link.get("email") or ""))
             if identity in identities:
                 found.setdefault(identity, link)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_ringevents.client.consistent_listing import list_consistently
 from airflow_provider_ringevents.client.endpoints import list_events, list_organizations
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsValidationError
 
@@ -25,10 +24,10 @@ def list_events_of(client: Client, organization_id: str) -> list[dict[str, Any]]
     """
     call = list_events(organization_id)
     try:
-        return list_consistently(client, call, per_page=LOOKUP_PAGE_SIZE)
+        return list(client.items(call, per_page=LOOKUP_PAGE_SIZE))
     except RingEventsValidationError as error:
         log.info("The service does not accept pages of %d rows: %s", LOOKUP_PAGE_SIZE, error)
-        return list_consistently(client, call)
+        return list(client.items(call))
 
 
 class EventLookup:

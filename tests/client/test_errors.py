@@ -36,7 +36,7 @@ _API_ARGUMENTS: dict[str, Any] = {
 def every_error() -> list[RingEventsError]:
     """One error of each class, with all attributes other than their defaults."""
     classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
-    assert len(classes) == 12
+    assert len(classes) == 13
     return [
         cls(
             "message",

@@ -194,6 +194,7 @@ EXTRAS: list[tuple[str, Any, str, Any]] = [
     ("verify", "no", "0", False),
     ("verify", "yes", "1", True),
     ("proxy", "http://proxy:3128", "http://proxy:3128", "http://proxy:3128"),
+    ("trust_count", False, "false", False),
 ]
 
 
@@ -263,6 +264,7 @@ WRONG: list[tuple[str, Any]] = [
     ("verify", " "),
     ("proxy", 5),
     ("proxy", "proxy:3128"),
+    ("trust_count", "maybe"),
 ]
 
 

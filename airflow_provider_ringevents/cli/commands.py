@@ -183,6 +183,13 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
                     help="Put an apostrophe before text that a spreadsheet would run as a formula (csv only)",
                 ),
                 Arg(
+                    ("--on-incomplete",),
+                    choices=("fail", "warn"),
+                    default="fail",
+                    help="If rows are missing after three readings: fail and write nothing, or warn and write what came"
+                    " (default: fail)",
+                ),
+                Arg(
                     ("--strict",),
                     action="store_true",
                     help="Fail, and write nothing, if the list changed while it was read",

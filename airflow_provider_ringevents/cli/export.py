@@ -100,6 +100,7 @@ def export_list(args: argparse.Namespace) -> ExitCode:
         file_format,
         if_exists=args.if_exists,
         filter=filter,
+        on_incomplete=args.on_incomplete,
         strict=args.strict,
         escape_formulas=args.escape_formulas,
     )

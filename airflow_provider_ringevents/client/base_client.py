@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import airflow_provider_ringevents
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.consistent_listing import ListReading, OnIncomplete
+from airflow_provider_ringevents.client.consistent_listing import ListReading
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
@@ -40,6 +40,7 @@ from airflow_provider_ringevents.client.transport.responses import (
     validate_response,
 )
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
+from airflow_provider_ringevents.client.types import OnIncomplete
 
 log = logging.getLogger(__name__)
 

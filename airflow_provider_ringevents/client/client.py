@@ -17,7 +17,7 @@ from tenacity import Retrying
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.base_client import BaseClient, OnRetry
-from airflow_provider_ringevents.client.consistent_listing import ON_INCOMPLETE, ListReading, OnIncomplete
+from airflow_provider_ringevents.client.consistent_listing import ListReading
 from airflow_provider_ringevents.client.downloads.download import Download
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
@@ -34,7 +34,7 @@ from airflow_provider_ringevents.client.transport.http import (
 from airflow_provider_ringevents.client.transport.rate_limiter import AdaptiveThrottle
 from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
-from airflow_provider_ringevents.client.types import validate_choice
+from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
 
 log = logging.getLogger(__name__)
 

@@ -10,16 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 from airflow_provider_ringevents.client.compact_id_set import CompactIdSet
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsIncompleteListError, RingEventsTransportError
 from airflow_provider_ringevents.client.filter_check import FilterCheck, without_filter
 from airflow_provider_ringevents.client.pagination import Page, link_params
-
-OnIncomplete = Literal["fail", "warn"]
-ON_INCOMPLETE: Final[tuple[OnIncomplete, ...]] = get_args(OnIncomplete)
 
 MAX_READINGS: Final = 3
 """Readings of a list from which rows are missing."""

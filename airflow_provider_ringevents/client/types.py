@@ -6,7 +6,7 @@ The service may grow faster than this package: undocumented values pass with ``a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.contract._generated import (
@@ -65,6 +65,10 @@ __all__ = [
 
 # A longer list of choices would bury the rest of the message.
 _LONGEST_LIST = 30
+
+OnIncomplete = Literal["fail", "warn"]
+"""The treatment of a list from which rows are missing after all readings."""
+ON_INCOMPLETE: Final[tuple[OnIncomplete, ...]] = get_args(OnIncomplete)
 
 
 def closest_matches(value: str, allowed: Iterable[str], limit: int = 3) -> list[str]:

@@ -7,9 +7,9 @@ from contextlib import closing
 from typing import Any
 
 from airflow_provider_ringevents.client.client import Client
-from airflow_provider_ringevents.client.consistent_listing import OnIncomplete
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
+from airflow_provider_ringevents.client.types import OnIncomplete
 
 
 class CollectionReader:

@@ -63,7 +63,8 @@ class ExportWatermark:
                     f"watermark: this run was due at {format_timestamp(self._run_after)}, before the last {RUNS_KEPT}"
                     " runs, and its window is not stored any more; start a new run"
                 )
-        end = datetime.fromtimestamp(clock.now(), UTC) - timedelta(seconds=self._delay)
+        # Services round times: a row of the last second may still get its neighbours.
+        end = (datetime.fromtimestamp(clock.now(), UTC) - timedelta(seconds=self._delay)).replace(microsecond=0)
         if watermark is not None and watermark >= end:
             raise RingEventsTransferError(
                 f"watermark: the last run exported up to {format_timestamp(watermark)}, and this one would end before,"

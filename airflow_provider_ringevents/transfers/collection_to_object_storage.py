@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
 from airflow_provider_ringevents.operators.base import (
     is_known,
     is_literal,
@@ -50,7 +51,10 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         now. The place is kept in the asset state store of the one asset in ``outlets``. Airflow 3.3 and later.
     :param watermark_delay: how many seconds before now such a window ends: for clocks that differ.
     :param concurrency: pages in flight, 1 to 16; default: the connection's, 4.
-    :param strict: fail, and publish nothing, when the list has changed while it was read.
+    :param on_incomplete: the list is read again, twice at most, while rows are missing. If some are missing still,
+        ``fail`` publishes nothing, and ``warn`` publishes what came, with ``complete: false`` in the manifest; a
+        watermark then stays where it was (templated).
+    :param strict: fail, and publish nothing, when the list has changed during the last reading.
     :param include_credentials: export the fields that let whoever has them into the event: magic links, QR codes.
     :param escape_formulas: CSV only: put an apostrophe before text that a spreadsheet would take for a formula.
     :param if_exists: ``overwrite``, ``skip`` (success, ``skipped`` in the result) or ``fail``.
@@ -61,7 +65,8 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
     :param ringevents_conn_id: the Airflow connection (templated).
     :returns: the manifest: ``uri`` (without ``conn@``), ``bytes``, ``sha256``, ``content_type``, ``collection``,
         ``parent_id``, ``rows``, ``count`` and ``count_stable`` (what the service counted, and whether it agrees),
-        ``duplicates_dropped``, ``pages``, ``seconds``, ``window``; with ``parent_ids`` a list of them.
+        ``duplicates_dropped`` (within one reading), ``pages``, ``readings`` (how often the list was read),
+        ``complete``, ``seconds``, ``window``; with ``parent_ids`` a list of them.
     :raises RingEventsTransferError: the list could not be read, or written, whole.
     """
 
@@ -74,6 +79,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         "format",
         "window_field",
         "window",
+        "on_incomplete",
         "object_storage_conn_id",
         "object_options",
         "partition_key",
@@ -94,6 +100,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         watermark: bool = False,
         watermark_delay: float = defaults.WATERMARK_DELAY,
         concurrency: int | None = None,
+        on_incomplete: OnIncomplete = "fail",
         strict: bool = False,
         include_credentials: bool = False,
         escape_formulas: bool = False,
@@ -115,6 +122,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         self.watermark = watermark
         self.watermark_delay = watermark_delay
         self.concurrency = concurrency
+        self.on_incomplete = on_incomplete
         self.strict = strict
         self.include_credentials = include_credentials
         self.escape_formulas = escape_formulas
@@ -146,6 +154,8 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         )
         validate_window(known, self.collection, self.filter, self.window_field, self.window)
         validate_flags(strict=self.strict, include_credentials=self.include_credentials, watermark=self.watermark)
+        if known(self.on_incomplete):
+            validate_choice("on_incomplete", self.on_incomplete, ON_INCOMPLETE, closed=True)
         validate_partition(known, self.partition_key, self.outlets)
         if self.watermark:
             validate_watermark(self.window_field, self.window, self.outlets, self.if_exists)
@@ -173,7 +183,12 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
             manifest["window"] = shown
         self.publish_outcome(context, manifests, window=shown, partition_key=self.partition_key)
         if watermark is not None and window is not None:
-            watermark.advance(window)
+            if all(manifest.get("complete", True) for manifest in manifests):
+                watermark.advance(window)
+            else:
+                self.log.warning(
+                    "Rows are missing: the watermark stays where it was, and the next run reads them again"
+                )
         return manifests if self.parent_ids is not None else manifests[0]
 
     def _parents(self, hook: RingEventsHook) -> list[str | None]:
@@ -206,6 +221,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
             if_exists=self.if_exists,
             filter=window.merge_into(self.filter) if window is not None else self.filter,
             concurrency=self.concurrency,
+            on_incomplete=self.on_incomplete,
             strict=self.strict,
             include_credentials=self.include_credentials,
             escape_formulas=self.escape_formulas,

@@ -15,6 +15,7 @@ from airflow_provider_ringevents.client.client import Client
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
 from airflow_provider_ringevents.client.filters import FilterLike
 from airflow_provider_ringevents.client.transport.responses import parse_resource
+from airflow_provider_ringevents.client.types import OnIncomplete
 from airflow_provider_ringevents.client.validation.timezones import get_zone
 from airflow_provider_ringevents.exports.catalog import Collection
 from airflow_provider_ringevents.exports.formats import open_row_writer
@@ -36,6 +37,7 @@ class CollectionExport:
     :ivar strict: publish nothing when the list may have changed while it was read.
     :ivar include_credentials: export the fields that admit their holder to the event.
     :ivar escape_formulas: CSV only: put an apostrophe before text that a spreadsheet would take for a formula.
+    :ivar on_incomplete: ``fail``: publish nothing if rows are missing; ``warn``: publish what came.
     """
 
     collection: Collection
@@ -46,6 +48,7 @@ class CollectionExport:
     strict: bool = False
     include_credentials: bool = False
     escape_formulas: bool = False
+    on_incomplete: OnIncomplete = "fail"
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -61,7 +64,7 @@ def upload_collection(
     :param parent_id: the id of the parent of the list; None for organizations.
     :param destination: an object, or a folder, in which the object is named after the list and its parent.
     :returns: ``uri``, ``bytes``, ``sha256``, ``content_type``, ``rows``, ``count``, ``count_stable``,
-        ``duplicates_dropped``, ``pages``, ``seconds``; or ``uri`` and ``skipped``.
+        ``duplicates_dropped``, ``pages``, ``readings``, ``complete``, ``seconds``; or ``uri`` and ``skipped``.
     :raises RingEventsError: nothing was published, unless the message says so.
     """
     collection = export.collection
@@ -72,7 +75,13 @@ def upload_collection(
     if destination.must_skip(export.if_exists):
         return {"uri": destination.uri, "skipped": True}
     started = time.monotonic()
-    reading = CollectionReader(client, call, concurrency=export.concurrency, hidden=export.hidden)
+    reading = CollectionReader(
+        client,
+        call,
+        concurrency=export.concurrency,
+        hidden=export.hidden,
+        on_incomplete=export.on_incomplete,
+    )
     try:
         with destination.publish(content_type=export.kind.content_type, if_exists=export.if_exists) as writer:
             progress = ProgressReporter(None, log.info)
@@ -100,18 +109,14 @@ def upload_collection(
         format_count(reading.pages, "page"),
         format_bytes(writer.bytes),
         format_duration(seconds),
-        "; the list changed while it was read" if reading.count_stable is False else "",
+        "; the list changed while it was read" if reading.figures()["count_stable"] is False else "",
     )
     return {
         "uri": destination.uri,
         "bytes": writer.bytes,
         "sha256": writer.sha256,
         "content_type": export.kind.content_type,
-        "rows": reading.rows,
-        "count": reading.count,
-        "count_stable": reading.count_stable,
-        "duplicates_dropped": reading.duplicates_dropped,
-        "pages": reading.pages,
+        **reading.figures(),
         "seconds": round(seconds, 3),
     }
 

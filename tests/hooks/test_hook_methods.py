@@ -194,7 +194,7 @@ def test_the_resources_id_wins_over_an_attribute_of_that_name(connect: Callable[
     with RawServer(lambda seen: json_response({"data": resource})) as server:
         connect(host=server.url)
         with RingEventsHook() as hook:
-            assert hook.get_event("real") == {"id": "real", "name": "n"}
+            assert hook.get_event("real") == {"id": "real", "name": "n", "_other": {"attributes.id": 5}}
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,8 @@ def test_writes_every_row_in_order_and_says_what_it_did(export: Export, emulator
         "count_stable": True,
         "duplicates_dropped": 0,
         "pages": 6,
+        "readings": 1,
+        "complete": True,
         "window": None,
     }
 

@@ -203,13 +203,8 @@ class RingEventsHook(BaseHook):
     def _get_resource(self, call: Call) -> dict[str, Any]:
         return parse_resource(call, self.client.send(call))
 
-<<<<<<< HEAD
-    def _iter_resources(self, call: Call) -> Iterator[dict[str, Any]]:
-        return self.client.items(call)
-=======
-    def _many(self, call: Call, on_incomplete: OnIncomplete) -> Iterator[dict[str, Any]]:
+    def _iter_resources(self, call: Call, on_incomplete: OnIncomplete) -> Iterator[dict[str, Any]]:
         return self.client.items(call, on_incomplete=on_incomplete)
->>>>>>> 006f32a (Lists: on_incomplete in hook, export and CLI; watermarks stay at an incomplete window; figures of the readings)
 
     # --- health, organizations, templates
 
@@ -220,18 +215,12 @@ class RingEventsHook(BaseHook):
         """
         return dict(self.client.send(endpoints.health()))
 
-<<<<<<< HEAD
-    def list_organizations(self) -> Iterator[dict[str, Any]]:
+    def list_organizations(self, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
         """Iterate over the organizations that the key can see.
 
         ``GET /v1/organizations``
         """
-        return self._iter_resources(endpoints.list_organizations())
-=======
-    def list_organizations(self, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/organizations``."""
-        return self._many(endpoints.list_organizations(), on_incomplete)
->>>>>>> 006f32a (Lists: on_incomplete in hook, export and CLI; watermarks stay at an incomplete window; figures of the readings)
+        return self._iter_resources(endpoints.list_organizations(), on_incomplete)
 
     def get_organization(self, organization_id: str | None = None) -> dict[str, Any]:
         """Return an organization; default: the connection's.
@@ -240,37 +229,25 @@ class RingEventsHook(BaseHook):
         """
         return self._get_resource(endpoints.get_organization(self.organization_id(organization_id)))
 
-<<<<<<< HEAD
-    def list_templates(self, organization_id: str | None = None) -> Iterator[dict[str, Any]]:
+    def list_templates(
+        self, organization_id: str | None = None, *, on_incomplete: OnIncomplete = "fail"
+    ) -> Iterator[dict[str, Any]]:
         """Iterate over the templates of an organization; default: the connection's.
 
         ``GET /v1/organizations/{organizationId}/templates``
         """
-        return self._iter_resources(endpoints.list_templates(self.organization_id(organization_id)))
-
-    # --- events
-
-    def list_events(self, organization_id: str | None = None) -> Iterator[dict[str, Any]]:
-        """Iterate over the events of an organization; default: the connection's.
-
-        ``GET /v1/organizations/{organizationId}/events``
-        """
-        return self._iter_resources(endpoints.list_events(self.organization_id(organization_id)))
-=======
-    def list_templates(
-        self, organization_id: str | None = None, *, on_incomplete: OnIncomplete = "fail"
-    ) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/organizations/{organizationId}/templates``."""
-        return self._many(endpoints.list_templates(self.organization_id(organization_id)), on_incomplete)
+        return self._iter_resources(endpoints.list_templates(self.organization_id(organization_id)), on_incomplete)
 
     # --- events
 
     def list_events(
         self, organization_id: str | None = None, *, on_incomplete: OnIncomplete = "fail"
     ) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/organizations/{organizationId}/events``."""
-        return self._many(endpoints.list_events(self.organization_id(organization_id)), on_incomplete)
->>>>>>> 006f32a (Lists: on_incomplete in hook, export and CLI; watermarks stay at an incomplete window; figures of the readings)
+        """Iterate over the events of an organization; default: the connection's.
+
+        ``GET /v1/organizations/{organizationId}/events``
+        """
+        return self._iter_resources(endpoints.list_events(self.organization_id(organization_id)), on_incomplete)
 
     def get_event(self, event_id: str) -> dict[str, Any]:
         """Return an event.
@@ -311,20 +288,14 @@ class RingEventsHook(BaseHook):
 
     # --- registrations
 
-<<<<<<< HEAD
-    def list_registrations(self, event_id: str, filter: FilterLike | None = None) -> Iterator[dict[str, Any]]:
+    def list_registrations(
+        self, event_id: str, filter: FilterLike | None = None, *, on_incomplete: OnIncomplete = "fail"
+    ) -> Iterator[dict[str, Any]]:
         """Iterate over the registrations of an event.
 
         ``GET /v1/events/{eventId}/registrations``
         """
-        return self._iter_resources(endpoints.list_registrations(event_id, filter))
-=======
-    def list_registrations(
-        self, event_id: str, filter: FilterLike | None = None, *, on_incomplete: OnIncomplete = "fail"
-    ) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/registrations``."""
-        return self._many(endpoints.list_registrations(event_id, filter), on_incomplete)
->>>>>>> 006f32a (Lists: on_incomplete in hook, export and CLI; watermarks stay at an incomplete window; figures of the readings)
+        return self._iter_resources(endpoints.list_registrations(event_id, filter), on_incomplete)
 
     def get_registration(self, registration_id: str) -> dict[str, Any]:
         """Return a registration.
@@ -363,18 +334,12 @@ class RingEventsHook(BaseHook):
             )
         )
 
-<<<<<<< HEAD
-    def list_reports(self, event_id: str) -> Iterator[dict[str, Any]]:
+    def list_reports(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
         """Iterate over the reports of an event; a ``url`` in a row is a signed link, valid for a minute.
 
         ``GET /v1/events/{eventId}/reports``
         """
-        return self._iter_resources(endpoints.list_reports(event_id))
-=======
-    def list_reports(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/reports``; a ``url`` in a row is a signed link, valid for a minute."""
-        return self._many(endpoints.list_reports(event_id), on_incomplete)
->>>>>>> 006f32a (Lists: on_incomplete in hook, export and CLI; watermarks stay at an incomplete window; figures of the readings)
+        return self._iter_resources(endpoints.list_reports(event_id), on_incomplete)
 
     def get_report(self, report_id: str) -> dict[str, Any]:
         """Return a report; its ``url`` is a signed link, valid for a minute.
@@ -392,18 +357,12 @@ class RingEventsHook(BaseHook):
 
     # --- schedule, booths, sessions and stages
 
-<<<<<<< HEAD
-    def list_schedule_items(self, event_id: str) -> Iterator[dict[str, Any]]:
+    def list_schedule_items(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
         """Iterate over the schedule items of an event.
 
         ``GET /v1/events/{eventId}/scheduleItems``
         """
-        return self._iter_resources(endpoints.list_schedule_items(event_id))
-=======
-    def list_schedule_items(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/scheduleItems``."""
-        return self._many(endpoints.list_schedule_items(event_id), on_incomplete)
->>>>>>> 006f32a (Lists: on_incomplete in hook, export and CLI; watermarks stay at an incomplete window; figures of the readings)
+        return self._iter_resources(endpoints.list_schedule_items(event_id), on_incomplete)
 
     def get_schedule_item(self, schedule_item_id: str) -> dict[str, Any]:
         """Return a schedule item.
@@ -412,79 +371,51 @@ class RingEventsHook(BaseHook):
         """
         return self._get_resource(endpoints.get_schedule_item(schedule_item_id))
 
-<<<<<<< HEAD
-    def list_schedule_item_tags(self, schedule_item_id: str) -> Iterator[dict[str, Any]]:
+    def list_schedule_item_tags(
+        self, schedule_item_id: str, *, on_incomplete: OnIncomplete = "fail"
+    ) -> Iterator[dict[str, Any]]:
         """Iterate over the tags of a schedule item.
 
         ``GET /v1/scheduleItems/{scheduleId}/tags``
         """
-        return self._iter_resources(endpoints.list_schedule_item_tags(schedule_item_id))
+        return self._iter_resources(endpoints.list_schedule_item_tags(schedule_item_id), on_incomplete)
 
-    def list_booths(self, event_id: str) -> Iterator[dict[str, Any]]:
+    def list_booths(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
         """Iterate over the booths of an event.
 
         ``GET /v1/events/{eventId}/booths``
         """
-        return self._iter_resources(endpoints.list_booths(event_id))
+        return self._iter_resources(endpoints.list_booths(event_id), on_incomplete)
 
-    def list_booth_tags(self, booth_id: str) -> Iterator[dict[str, Any]]:
+    def list_booth_tags(self, booth_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
         """Iterate over the tags of a booth.
 
         ``GET /v1/booths/{boothId}/tags``
         """
-        return self._iter_resources(endpoints.list_booth_tags(booth_id))
+        return self._iter_resources(endpoints.list_booth_tags(booth_id), on_incomplete)
 
-    def list_sessions(self, event_id: str) -> Iterator[dict[str, Any]]:
+    def list_sessions(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
         """Iterate over the sessions of an event.
 
         ``GET /v1/events/{eventId}/sessions``
         """
-        return self._iter_resources(endpoints.list_sessions(event_id))
+        return self._iter_resources(endpoints.list_sessions(event_id), on_incomplete)
 
-    def list_stages(self, event_id: str) -> Iterator[dict[str, Any]]:
+    def list_stages(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
         """Iterate over the stages of an event.
 
         ``GET /v1/events/{eventId}/stages``
         """
-        return self._iter_resources(endpoints.list_stages(event_id))
-
-    # --- tickets and magic links
-
-    def list_tickets(self, event_id: str) -> Iterator[dict[str, Any]]:
-        """Iterate over the tickets of an event.
-
-        ``GET /v1/events/{eventId}/tickets``
-        """
-        return self._iter_resources(endpoints.list_tickets(event_id))
-=======
-    def list_schedule_item_tags(
-        self, schedule_item_id: str, *, on_incomplete: OnIncomplete = "fail"
-    ) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/scheduleItems/{scheduleId}/tags``."""
-        return self._many(endpoints.list_schedule_item_tags(schedule_item_id), on_incomplete)
-
-    def list_booths(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/booths``."""
-        return self._many(endpoints.list_booths(event_id), on_incomplete)
-
-    def list_booth_tags(self, booth_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/booths/{boothId}/tags``."""
-        return self._many(endpoints.list_booth_tags(booth_id), on_incomplete)
-
-    def list_sessions(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/sessions``."""
-        return self._many(endpoints.list_sessions(event_id), on_incomplete)
-
-    def list_stages(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/stages``."""
-        return self._many(endpoints.list_stages(event_id), on_incomplete)
+        return self._iter_resources(endpoints.list_stages(event_id), on_incomplete)
 
     # --- tickets and magic links
 
     def list_tickets(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/events/{eventId}/tickets``."""
-        return self._many(endpoints.list_tickets(event_id), on_incomplete)
->>>>>>> 006f32a (Lists: on_incomplete in hook, export and CLI; watermarks stay at an incomplete window; figures of the readings)
+        """Iterate over the tickets of an event.
+
+        ``GET /v1/events/{eventId}/tickets``
+        """
+        return self._iter_resources(endpoints.list_tickets(event_id), on_incomplete)
 
     def create_ticket(
         self, event_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
@@ -503,20 +434,14 @@ class RingEventsHook(BaseHook):
         """
         return self._get_resource(endpoints.get_ticket(ticket_id))
 
-<<<<<<< HEAD
-    def list_magic_links(self, ticket_id: str, filter: FilterLike | None = None) -> Iterator[dict[str, Any]]:
+    def list_magic_links(
+        self, ticket_id: str, filter: FilterLike | None = None, *, on_incomplete: OnIncomplete = "fail"
+    ) -> Iterator[dict[str, Any]]:
         """Iterate over the magic links of a ticket.
 
         ``GET /v1/tickets/{ticketId}/magicLinks``
         """
-        return self._iter_resources(endpoints.list_magic_links(ticket_id, filter))
-=======
-    def list_magic_links(
-        self, ticket_id: str, filter: FilterLike | None = None, *, on_incomplete: OnIncomplete = "fail"
-    ) -> Iterator[dict[str, Any]]:
-        """Send ``GET /v1/tickets/{ticketId}/magicLinks``."""
-        return self._many(endpoints.list_magic_links(ticket_id, filter), on_incomplete)
->>>>>>> 006f32a (Lists: on_incomplete in hook, export and CLI; watermarks stay at an incomplete window; figures of the readings)
+        return self._iter_resources(endpoints.list_magic_links(ticket_id, filter), on_incomplete)
 
     def create_magic_link(
         self, ticket_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False

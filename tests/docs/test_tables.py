@@ -39,7 +39,7 @@ def operations() -> dict[str, str]:
     return {
         found[1]: name
         for name, method in vars(RingEventsHook).items()
-        if (found := re.match(r"Send ``(\w+ /v1/[^`]*)``", inspect.getdoc(method) or ""))
+        if (found := re.search(r"``((?:GET|POST|PATCH|DELETE) /v1/[^`]*)``", inspect.getdoc(method) or ""))
     }
 
 

@@ -86,7 +86,9 @@ def test_rows_that_move_onto_the_next_page_are_written_once(
     assert "the list changed while it was read" in result.log_text
 
 
-def test_rows_that_slip_when_others_are_deleted_are_found_by_a_second_reading(export: Export, emulator: Any, tmp_path: Path) -> None:
+def test_rows_that_slip_when_others_are_deleted_are_found_by_a_second_reading(
+    export: Export, emulator: Any, tmp_path: Path
+) -> None:
     emulator.fault("registrations_cancelled", path="/registrations$", query=r"\bpage=1\b", value=2)
     result = export().to_end()
 
@@ -133,8 +135,9 @@ def test_a_count_that_is_never_reached_publishes_nothing_or_says_so(
 
     result = export(on_incomplete="warn").to_end()
     assert result.state == "success"
-    assert ids(tmp_path) == everybody(emulator)
     assert (result.xcom["complete"], result.xcom["readings"]) == (False, 3)
+    emulator.faults.clear()
+    assert ids(tmp_path) == everybody(emulator)
     assert "40 rows are missing" in result.log_text
 
 

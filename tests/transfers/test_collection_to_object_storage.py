@@ -202,7 +202,7 @@ def test_an_object_that_is_there_is_kept_when_told(export: Export, emulator: Any
     assert (skipped.state, skipped.xcom["skipped"]) == ("success", True)
     refused = export(if_exists="fail").to_end()
     assert refused.state == "failed"
-    assert "is there already" in str(refused.exception)
+    assert "holds one" in str(refused.exception)
     assert (tmp_path / "out/rows.jsonl").read_text() == "before"
     assert emulator.count("GET", "*/registrations") == 0
 

@@ -1,0 +1,203 @@
+"""The outcome of each row as a file, and the failed rows in the form of the source."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from airflow_provider_ringevents.bulk.source import Source
+from airflow_provider_ringevents.bulk.spool import Spool, SpooledRow
+from airflow_provider_ringevents.exports.formats.compression import GzipStream, OutputStream, PlainStream
+from airflow_provider_ringevents.storage.writer import ObjectWriter
+
+_BATCH: Final = 1_000
+
+
+class _TableWriter(Protocol):
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+class _CsvTable:
+    def __init__(self, stream: OutputStream, columns: Sequence[str], delimiter: str, encoding: str) -> None:
+        self._stream = stream
+        self._columns = columns
+        self._encoding = encoding
+        self._buffer = io.StringIO()
+        self._writer = csv.writer(self._buffer, delimiter=delimiter, lineterminator="\n")
+        self._writer.writerow(columns)
+
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._writer.writerows([row.get(name) for name in self._columns] for row in rows)
+        self._flush()
+
+    def write_cells(self, rows: Iterable[Sequence[Any]]) -> None:
+        self._writer.writerows(rows)
+        self._flush()
+
+    def _flush(self) -> None:
+        self._stream.write(self._buffer.getvalue().encode(self._encoding))
+        self._buffer.seek(0)
+        self._buffer.truncate()
+
+    def finish(self) -> None:
+        self._flush()
+        self._stream.finish()
+
+
+class _JsonLinesTable:
+    def __init__(self, stream: OutputStream, encoding: str = "utf-8") -> None:
+        self._stream = stream
+        self._encoding = encoding
+        self._encoder = msgspec.json.Encoder()
+
+    def write(self, rows: Sequence[Any]) -> None:
+        lines = self._encoder.encode_lines(rows)
+        plain = self._encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
+        self._stream.write(lines if plain else lines.decode().encode(self._encoding))
+
+    def finish(self) -> None:
+        self._stream.finish()
+
+
+class _ParquetTable:
+    def __init__(self, writer: ObjectWriter, schema: Any) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._schema = schema
+        self._table = pa.Table
+        self._writer = pq.ParquetWriter(pa.PythonFile(_WriteOnly(writer), mode="w"), schema, compression="zstd")
+
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._writer.write_table(self._table.from_pylist(list(rows), self._schema))
+
+    def finish(self) -> None:
+        self._writer.close()
+
+
+class _WriteOnly:
+    """The part of a file that Arrow's writer needs."""
+
+    closed = False
+
+    def __init__(self, writer: ObjectWriter) -> None:
+        self._writer = writer
+
+    def write(self, data: Any) -> int:
+        self._writer.write(bytes(memoryview(data)))
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def result_columns(*, include_links: bool) -> tuple[str, ...]:
+    """Return the columns of the results, in their order."""
+    return ("number", "identity", "status", "id", *(("magicLink",) if include_links else ()), "reason")
+
+
+def write_results(
+    publishing: AbstractContextManager[ObjectWriter],
+    spool: Spool,
+    deleted: Sequence[tuple[str, str | None, str, str | None]],
+    *,
+    format: str,
+    gzip: bool,
+    include_links: bool,
+) -> ObjectWriter:
+    """Publish one row for each row of the source, in its order, and one for each deleted record after them.
+
+    :param publishing: as :meth:`Destination.publish` gives it.
+    :param format: ``csv``, ``jsonl`` or ``parquet``.
+    :returns: the writer, for its size and digest.
+    """
+    columns = result_columns(include_links=include_links)
+    with publishing as writer:
+        stream: OutputStream = GzipStream(writer.write) if gzip else PlainStream(writer.write)
+        table: _TableWriter
+        if format == "csv":
+            table = _CsvTable(stream, columns, ",", "utf-8")
+        elif format == "jsonl":
+            table = _JsonLinesTable(stream)
+        else:
+            table = _ParquetTable(writer, _result_schema(columns))
+        for batch in _batches(_results(spool, deleted, columns)):
+            table.write(batch)
+        table.finish()
+    return writer
+
+
+def write_failed_rows(
+    publishing: AbstractContextManager[ObjectWriter], spool: Spool, source: Source, *, statuses: Sequence[str]
+) -> ObjectWriter:
+    """Publish the rows with some statuses as the source had them, so that the file can be taken as a source again.
+
+    :returns: the writer, for its size and digest.
+    """
+    with publishing as writer:
+        stream: OutputStream = GzipStream(writer.write) if source.gzip else PlainStream(writer.write)
+        rows = spool.rows(*statuses)
+        if source.format == "csv":
+            cells = _CsvTable(stream, source.header or [], source.delimiter, source.encoding)
+            for batch in _batches(rows):
+                cells.write_cells(row.cells for row in batch)
+            cells.finish()
+            return writer
+        table: _TableWriter
+        if source.format == "jsonl":
+            table = _JsonLinesTable(stream, source.encoding)
+        else:
+            table = _ParquetTable(writer, source.schema)
+        for batch in _batches(rows):
+            table.write([row.cells for row in batch])
+        table.finish()
+    return writer
+
+
+def _results(
+    spool: Spool, deleted: Sequence[tuple[str, str | None, str, str | None]], columns: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    for row in spool.rows():
+        yield _result(row.number, row, columns)
+    for identity, id, status, reason in deleted:
+        yield {**dict.fromkeys(columns), "identity": identity, "status": status, "id": id, "reason": reason}
+
+
+def _result(number: int, row: SpooledRow, columns: Sequence[str]) -> dict[str, Any]:
+    result = {
+        "number": number,
+        "identity": row.identity,
+        "status": row.status,
+        "id": row.id,
+        "reason": row.reason,
+    }
+    if "magicLink" in columns:
+        result["magicLink"] = row.link
+    return {name: result[name] for name in columns}
+
+
+def _result_schema(columns: Sequence[str]) -> Any:
+    import pyarrow as pa
+
+    return pa.schema([(name, pa.int64() if name == "number" else pa.string()) for name in columns])
+
+
+def _batches(rows: Iterable[Any]) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

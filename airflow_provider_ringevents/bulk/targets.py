@@ -1,0 +1,126 @@
+"""Operations that rows are written with: which attributes they take, who is there already, and the call for a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from airflow_provider_ringevents.bulk.spool import ExistingRecord
+from airflow_provider_ringevents.client import endpoints
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.validation.requests import REQUEST_SCHEMAS, validate_request
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.client.client import Client
+    from airflow_provider_ringevents.client.endpoints import Call
+
+Decision = Literal["create", "exists", "update", "unchanged", "invalid"]
+
+
+class Target(Protocol):
+    """An operation that a row of a file can stand for."""
+
+    noun: str
+    attributes: frozenset[str]
+    maps: frozenset[str]
+    required: frozenset[str]
+    deletes: bool
+    idempotent: bool
+
+    def prepare(self, client: Client) -> None:
+        """Read what is needed to check rows.
+
+        :raises RingEventsError: it cannot be read.
+        """
+
+    def validate(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Check the attributes of a row and return them as they are sent.
+
+        :raises RingEventsConfigError: they cannot be sent; the message names every problem.
+        """
+
+    def identity_of(self, attributes: Mapping[str, Any]) -> str | None:
+        """Return what a row's person is known by, normalized; None: the row does not say it."""
+
+    def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
+        """Yield the people whom the service has.
+
+        :raises RingEventsError: the list cannot be read whole.
+        """
+
+    def decide(
+        self, attributes: dict[str, Any], found: tuple[ExistingRecord, int] | None
+    ) -> tuple[Decision, dict[str, Any], str | None]:
+        """Return what happens to a row, the attributes that are sent for it, and a reason.
+
+        :param found: the person, and how many records have this identity.
+        """
+
+    def call(self, attributes: Mapping[str, Any], id: str | None) -> Call:
+        """Return the request for a row.
+
+        :param id: of the record that is updated.
+        """
+
+    def delete_call(self, id: str) -> Call:
+        """Return the request that deletes a record."""
+
+
+def normalize_email(email: object) -> str:
+    """Return an e-mail address as it is compared: without blanks around it, upper and lower case alike."""
+    return str(email or "").strip().casefold()
+
+
+class MagicLinkTarget:
+    """Magic links of a ticket. ``POST /v1/tickets/{ticketId}/magicLinks``
+
+    :param identity: ``email``, or ``registrationId`` where one address stands for several people.
+    """
+
+    noun = "magic link"
+    maps = frozenset({"extraFields", "metadata"})
+    deletes = True
+    idempotent = False
+
+    def __init__(
+        self, ticket_id: str, *, identity: Literal["email", "registrationId"] = "email", allow_undocumented: bool = False
+    ) -> None:
+        self.ticket_id = ticket_id
+        self.identity = identity
+        self.allow_undocumented = allow_undocumented
+        schema = REQUEST_SCHEMAS["create_magic_link"]
+        self.attributes = frozenset(schema)
+        self.required = frozenset(name for name, kind in schema.items() if kind.required) | {identity}
+
+    def prepare(self, client: Client) -> None:
+        pass
+
+    def validate(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        checked = validate_request("create_magic_link", attributes, allow_undocumented=self.allow_undocumented)
+        if not checked.get(self.identity):
+            raise RingEventsConfigError(f"`{self.identity}` must be given, got nothing.")
+        return checked
+
+    def identity_of(self, attributes: Mapping[str, Any]) -> str | None:
+        value = attributes.get(self.identity)
+        if self.identity == "email":
+            return normalize_email(value) or None
+        return str(value or "").strip() or None
+
+    def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
+        call = endpoints.list_magic_links(self.ticket_id)
+        for link in client.items(call, concurrency=concurrency):
+            identity = self.identity_of(link)
+            if identity:
+                yield ExistingRecord(identity, link["id"], link.get("magicLink"))
+
+    def decide(
+        self, attributes: dict[str, Any], found: tuple[ExistingRecord, int] | None
+    ) -> tuple[Decision, dict[str, Any], str | None]:
+        return ("create" if found is None else "exists"), attributes, None
+
+    def call(self, attributes: Mapping[str, Any], id: str | None) -> Call:
+        return endpoints.create_magic_link(self.ticket_id, attributes)
+
+    def delete_call(self, id: str) -> Call:
+        return endpoints.delete_magic_link(id)

@@ -60,7 +60,9 @@ class ColumnMapping:
             known = sorted(self._attributes | {f"{name}.<name>" for name in self._maps})
             near = closest_matches(name, sorted(self._attributes))
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise RingEventsConfigError(f"`{parameter}` must name attributes among {', '.join(known)}, got {name!r}.{hint}")
+            raise RingEventsConfigError(
+                f"`{parameter}` must name attributes among {', '.join(known)}, got {name!r}.{hint}"
+            )
 
     def require_columns(self, found: Iterable[str]) -> None:
         """Check the columns of the file, before anything is sent.
@@ -73,7 +75,8 @@ class ColumnMapping:
             missing = sorted({column for column in self._by_column if column not in present})
             if missing:
                 raise RingEventsConfigError(
-                    f"`columns` must name columns of the source, got {_listed(missing)}; it has {_listed(sorted(present))}."
+                    f"`columns` must name columns of the source, got {_listed(missing)};"
+                    f" it has {_listed(sorted(present))}."
                 )
             covered = set(self._columns)
         else:
@@ -116,7 +119,9 @@ class ColumnMapping:
                 continue
             text = _as_text(item)
             if text is None:
-                problems.append(f"`{name}.{member}` must be a text, a whole number or a time, got {type(item).__name__}")
+                problems.append(
+                    f"`{name}.{member}` must be a text, a whole number or a time, got {type(item).__name__}"
+                )
             else:
                 attributes.setdefault(name, {})[str(member)] = text
 

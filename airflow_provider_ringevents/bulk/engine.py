@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.bulk.columns import ColumnMapping
@@ -207,7 +207,8 @@ class BulkRun:
         log.info("The service has %s", format_count(known, self._target.noun))
         to_do = 0
         for row in self._spool.rows(None):
-            assert row.identity is not None and row.attributes is not None  # noqa: S101
+            if row.identity is None or row.attributes is None:
+                continue
             found = self._spool.find_existing(row.identity)
             decision, attributes, reason = self._target.decide(row.attributes, found)
             if decision in ("create", "update"):
@@ -269,7 +270,7 @@ class BulkRun:
                         waiting[pool.submit(self._write, row)] = row.number
                     if not waiting:
                         break
-                    if self._journal is not None and clock.monotonic() - noted >= JOURNAL_INTERVAL or not noted:
+                    if (self._journal is not None and clock.monotonic() - noted >= JOURNAL_INTERVAL) or not noted:
                         if self._journal is not None:
                             self._journal.save(clock.now())
                         noted = clock.monotonic()
@@ -299,16 +300,15 @@ class BulkRun:
 
     def _write(self, row: SpooledRow) -> _Outcome:
         target = self._target
-        assert row.attributes is not None  # noqa: S101
-        call = target.call(row.attributes, row.id)
+        call = target.call(row.attributes or {}, row.id)
         try:
             record = parse_resource(call, self._client.send(call))
-            id = record.get("id")
+            id = str(record.get("id"))
             validate_identifier("id", id)
         except RingEventsError as error:
             status = "unknown" if error.ambiguous and not target.idempotent else "failed"
             return _Outcome(status, error=error)
-        return _Outcome("updated" if row.id else "created", id=str(id), link=record.get("magicLink"))
+        return _Outcome("updated" if row.id else "created", id=id, link=record.get("magicLink"))
 
     def _record(self, number: int, outcome: _Outcome) -> None:
         if outcome.error is None:

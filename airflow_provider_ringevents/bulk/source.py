@@ -9,13 +9,13 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final, Protocol, cast
 
 import msgspec
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError, RingEventsTransferError
-from airflow_provider_ringevents.storage.destination import Destination
 from airflow_provider_ringevents.storage.errors import transfer_error
+from airflow_provider_ringevents.storage.readable import ReadableObject
 
 MAX_LINE_BYTES: Final = 2**20
 """Bytes in one line of JSON Lines."""
@@ -40,7 +40,8 @@ class SourceRow:
 
 
 class _Format(Protocol):
-    columns: Sequence[str] | None
+    @property
+    def columns(self) -> Sequence[str] | None: ...
 
     def rows(self) -> Iterator[SourceRow]: ...
 
@@ -56,7 +57,7 @@ class Source:
     """
 
     def __init__(
-        self, place: Destination, format: str | None = None, *, delimiter: str = ",", encoding: str = "utf-8"
+        self, place: ReadableObject, format: str | None = None, *, delimiter: str = ",", encoding: str = "utf-8"
     ) -> None:
         """Take a file, without reading it.
 
@@ -83,8 +84,8 @@ class Source:
         """
         before = self._fingerprint()
         try:
-            with self._place.open_for_reading() as raw:
-                stream: IO[bytes] = gzip.GzipFile(fileobj=raw, mode="rb") if self.gzip else raw
+            with self._place.open() as raw:
+                stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb")) if self.gzip else raw
                 if self.format == "csv":
                     rows = _Csv(self._text(stream), self.delimiter)
                     self.header = rows.header
@@ -107,7 +108,9 @@ class Source:
         except csv.Error as error:
             raise RingEventsConfigError(f"source {self.uri}: not readable as CSV: {error}") from None
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise RingEventsTransferError(f"source {self.uri}: the gzip file is damaged or ends early: {error}") from None
+            raise RingEventsTransferError(
+                f"source {self.uri}: the gzip file is damaged or ends early: {error}"
+            ) from None
         except Exception as error:
             failure = transfer_error(f"Reading {self.uri}", error, state="Nothing was sent.")
             raise failure from error.__cause__
@@ -177,7 +180,7 @@ class _Csv:
 class _JsonLines:
     """Rows of JSON Lines, each an object."""
 
-    columns = None
+    columns: Sequence[str] | None = None
 
     def __init__(self, stream: IO[bytes], encoding: str) -> None:
         self._stream = stream
@@ -191,7 +194,8 @@ class _JsonLines:
         while line := self._stream.readline(MAX_LINE_BYTES + 1):
             if len(line) > MAX_LINE_BYTES:
                 raise RingEventsConfigError(
-                    f"`source` must have lines of at most {MAX_LINE_BYTES:,} bytes, got a longer one after row {number}."
+                    f"`source` must have lines of at most {MAX_LINE_BYTES:,} bytes,"
+                    f" got a longer one after row {number}."
                 )
             if first:
                 line, first = line.removeprefix(b"\xef\xbb\xbf"), False
@@ -248,6 +252,4 @@ def open_source(
     encoding: str = "utf-8",
 ) -> Source:
     """Look up the store of a source and return the source."""
-    return Source(
-        Destination.resolve(uri, conn_id, parameter="source"), format, delimiter=delimiter, encoding=encoding
-    )
+    return Source(ReadableObject.resolve(uri, conn_id), format, delimiter=delimiter, encoding=encoding)

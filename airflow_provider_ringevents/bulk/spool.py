@@ -79,8 +79,15 @@ class Spool:
         self._insert(
             "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                row._replace(
-                    cells=encode(row.cells), attributes=None if row.attributes is None else encode(row.attributes)
+                (
+                    row.number,
+                    row.identity,
+                    encode(row.cells),
+                    None if row.attributes is None else encode(row.attributes),
+                    row.status,
+                    row.id,
+                    row.link,
+                    row.reason,
                 )
                 for row in rows
             ),
@@ -94,10 +101,14 @@ class Spool:
         self._database.execute("DELETE FROM existing")
         encode = self._encode
         return self._insert(
-            "INSERT INTO existing VALUES (?, ?, ?, ?, 1)"
-            " ON CONFLICT (identity) DO UPDATE SET copies = copies + 1",
+            "INSERT INTO existing VALUES (?, ?, ?, ?, 1) ON CONFLICT (identity) DO UPDATE SET copies = copies + 1",
             (
-                (record.identity, record.id, record.link, None if record.attributes is None else encode(record.attributes))
+                (
+                    record.identity,
+                    record.id,
+                    record.link,
+                    None if record.attributes is None else encode(record.attributes),
+                )
                 for record in records
             ),
         )

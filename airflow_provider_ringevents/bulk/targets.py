@@ -83,7 +83,11 @@ class MagicLinkTarget:
     idempotent = False
 
     def __init__(
-        self, ticket_id: str, *, identity: Literal["email", "registrationId"] = "email", allow_undocumented: bool = False
+        self,
+        ticket_id: str,
+        *,
+        identity: Literal["email", "registrationId"] = "email",
+        allow_undocumented: bool = False,
     ) -> None:
         self.ticket_id = ticket_id
         self.identity = identity

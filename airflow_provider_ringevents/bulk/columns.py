@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.types import closest_matches
 
 _SHOWN: Final = 10
+_LONGEST: Final = 60
 
 
 class ColumnMapping:
-    """Which column of the file becomes which attribute.
+    """The columns of a file, mapped to the API's attributes.
 
     An attribute with members is written with a dot: ``metadata.crm_id``, ``extraFields.Company``, ``answers.Diet``.
 
@@ -22,9 +23,12 @@ class ColumnMapping:
     :param attributes: the attributes that can be sent.
     :param maps: those of them that have members.
     :param required: those that every row needs.
-    :param allow_undocumented: let attributes through that are not in ``attributes``.
-    :raises RingEventsConfigError: an attribute is not known, or one column is named twice for it.
+    :param allow_undocumented: accept attributes that are not in ``attributes``.
+    :raises RingEventsConfigError: an attribute is not known, or a required one is not mapped.
     """
+
+    MAX_COLUMNS: Final = 10_000
+    """Different names of columns after which a file of objects is taken for something else than a table."""
 
     def __init__(
         self,
@@ -43,11 +47,13 @@ class ColumnMapping:
         self._by_column: dict[str, list[str]] = {}
         for attribute, column in (self._columns or {}).items():
             if not isinstance(attribute, str) or not isinstance(column, str) or not column.strip():
-                raise RingEventsConfigError(
-                    f"`columns` must map attributes to names of columns, got {attribute!r}: {column!r}."
-                )
+                raise invalid_argument("columns", "a mapping of attributes to names of columns", {attribute: column})
             self._require_known(attribute, "columns")
             self._by_column.setdefault(column.strip(), []).append(attribute)
+        if columns is not None and (lacking := sorted(self._required - set(columns))):
+            raise invalid_argument(
+                "columns", f"a mapping that has {', '.join(lacking)}, which each row needs", sorted(columns)
+            )
 
     def _is_known(self, name: str) -> bool:
         head, dot, member = name.partition(".")
@@ -56,38 +62,36 @@ class ColumnMapping:
         return name in self._attributes or self._allow_undocumented
 
     def _require_known(self, name: str, parameter: str) -> None:
-        if not self._is_known(name):
-            known = sorted(self._attributes | {f"{name}.<name>" for name in self._maps})
-            near = closest_matches(name, sorted(self._attributes))
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise RingEventsConfigError(
-                f"`{parameter}` must name attributes among {', '.join(known)}, got {name!r}.{hint}"
+        if self._is_known(name):
+            return
+        known = sorted(self._attributes | {f"{name}.<name>" for name in self._maps})
+        near = closest_matches(name, sorted(self._attributes))
+        hint = f"Did you mean {near[0]!r}?" if near else None
+        expected = f"made of attributes among {', '.join(known)}"
+        if parameter == "source":
+            expected = (
+                f"a file whose columns are named like the attributes ({', '.join(known)}), or mapped by `columns`"
             )
+        raise invalid_argument(parameter, expected, _Names([name]), hint=hint)
 
     def require_columns(self, found: Iterable[str]) -> None:
         """Check the columns of the file, before anything is sent.
 
-        :raises RingEventsConfigError: a column that is mapped is not there, a column is not known, or a required
+        :raises RingEventsConfigError: a column that is mapped does not exist, a column is not known, or a required
             attribute has none.
         """
-        present = {name for name in found if name}
+        present = sorted({name for name in found if name})
+        require_header(present)
         if self._columns is not None:
-            missing = sorted({column for column in self._by_column if column not in present})
+            missing = sorted(set(self._by_column) - set(present))
             if missing:
-                raise RingEventsConfigError(
-                    f"`columns` must name columns of the source, got {_listed(missing)};"
-                    f" it has {_listed(sorted(present))}."
-                )
-            covered = set(self._columns)
-        else:
-            for name in sorted(present):
-                self._require_known(name, "source")
-            covered = present
-        lacking = sorted(self._required - covered)
-        if lacking:
-            raise RingEventsConfigError(
-                f"`source` must have a column for {_listed(lacking)}, got {_listed(sorted(present)) or 'no column'}."
-            )
+                hint = f"It has {_Names(present)!r}."
+                raise invalid_argument("columns", "made of columns of the source", _Names(missing), hint=hint)
+            return
+        for name in present:
+            self._require_known(name, "source")
+        if lacking := sorted(self._required - set(present)):
+            raise invalid_argument("source", f"a file with the columns {', '.join(lacking)}", _Names(present))
 
     def attributes_of(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """Return the attributes of a row, and its problems."""
@@ -127,7 +131,7 @@ class ColumnMapping:
 
 
 def _as_text(value: Any) -> str | None:
-    """Return a value as the API takes it; None for one that more than one text stands for."""
+    """Return a value as text; None for a type that more than one text could stand for."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool | float):
@@ -139,6 +143,37 @@ def _as_text(value: Any) -> str | None:
     return None
 
 
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
+class _Names:
+    """The names of columns in a message, not all of many."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def __repr__(self) -> str:
+        shown = ", ".join(repr(name[:_LONGEST]) for name in self._names[:_SHOWN])
+        more = len(self._names) - _SHOWN
+        return (f"{shown} and {more} more" if more > 0 else shown) or "no column"
+
+
+def require_header(names: Iterable[str]) -> None:
+    """Refuse names of columns that are personal data, which no message may show.
+
+    :raises RingEventsConfigError: one of them is an e-mail address, as in a file without a header.
+    """
+    if any("@" in name for name in names):
+        raise invalid_argument(
+            "source", "a file with the names of its columns", hint="One of the names it has is an e-mail address."
+        )
+
+
+class DirectMapping:
+    """A mapping of rows that are attributes already."""
+
+    MAX_COLUMNS: Final = ColumnMapping.MAX_COLUMNS
+
+    def require_columns(self, found: Iterable[str]) -> None:
+        """Accept all; the target checks the attributes of each row."""
+
+    def attributes_of(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Return the values of a row as they are."""
+        return dict(values), []

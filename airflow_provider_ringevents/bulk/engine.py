@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.bulk.columns import ColumnMapping
-from airflow_provider_ringevents.bulk.source import Source, SourceRow
-from airflow_provider_ringevents.bulk.spool import Spool, SpooledRow
+from airflow_provider_ringevents.bulk.columns import ColumnMapping, DirectMapping
+from airflow_provider_ringevents.bulk.failures import describe_failure, describe_problems, failure_kind, problem_kind
+from airflow_provider_ringevents.bulk.spool import ExistingRecord, Spool, SpooledRow
 from airflow_provider_ringevents.bulk.targets import Target
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import (
@@ -25,38 +25,42 @@ from airflow_provider_ringevents.client.errors import (
 )
 from airflow_provider_ringevents.client.transport.responses import parse_resource
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
-from airflow_provider_ringevents.observability.progress_log import format_count, format_duration
+from airflow_provider_ringevents.observability.formatting import format_count, format_duration
+from airflow_provider_ringevents.observability.progress_log import LogThrottle
 
 if TYPE_CHECKING:
+    from airflow_provider_ringevents.bulk.source import RowSource, SourceRow
     from airflow_provider_ringevents.client.client import Client
 
 log = logging.getLogger(__name__)
 
 LOOKUP_DELAYS: Final = (2.0, 5.0, 10.0, 20.0)
-"""Seconds before each look for rows whose request ended ambiguously."""
+"""Seconds before each lookup of rows whose request ended ambiguously."""
 MAX_FAILURES_IN_A_ROW: Final = 10
-"""Failures that a later try may mend: a service that is down is not asked for each of ten thousand rows."""
+"""Retryable failures in a row after which the other rows are not tried: the service is down."""
 JOURNAL_INTERVAL: Final = 5.0
-"""Seconds between two notes of the time while requests are sent."""
+"""Seconds between two records of the time while requests are sent."""
 LOG_INTERVAL: Final = 10.0
 """Seconds between two lines of progress."""
 _SPOOL_BATCH: Final = 500
 
 FAILED: Final = ("failed", "unknown", "not_tried")
-"""Statuses of rows that are not done and count as failed."""
-DRY_RUN: Final = ("create", "update", "delete")
-"""Statuses that only a dry run gives."""
+"""Statuses of rows that count as failed and may be fed again."""
 OnProgress = Callable[[int, int], None]
 
 
 class SendJournal(Protocol):
-    """A note of the last time at which a try of this task was sending."""
+    """The time at which a try of this task was last sending, over its tries."""
 
     def load(self) -> float | None:
-        """Return it in seconds since the epoch; None: no try has sent anything."""
+        """Return it in seconds since the epoch; None if no try has sent anything."""
 
     def save(self, moment: float) -> None:
-        """Note it."""
+        """Record it."""
+
+
+class RowsRefusedError(RingEventsConfigError):
+    """The rows are not sent: some are invalid, or too much would be deleted. Each row has an outcome that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class BulkOptions:
 
     :ivar on_invalid: ``fail``: send nothing when any row is invalid; ``skip``: send the others.
     :ivar delete_missing: delete the records of people who are not in the source.
-    :ivar max_deletions: the most that may be deleted; more of them fail the run before it writes.
+    :ivar max_deletions: the most records that may be deleted; more fail the run before it writes.
     :ivar concurrency: requests in flight.
     :ivar dry_run: send nothing.
     :ivar settle_timeout: seconds after the last request of an earlier try within which the service may still apply it.
@@ -83,8 +87,9 @@ class BulkRun:
     """One run over a source.
 
     :param spool: takes all rows and their outcomes.
-    :param journal: None where the task has no memory over its tries, and this is the first.
+    :param journal: None where no earlier try can have sent anything.
     :param on_progress: called with the rows done and the rows to do.
+    :ivar stopped: the error that ended the run early, if one did.
     """
 
     def __init__(
@@ -106,119 +111,137 @@ class BulkRun:
         self._failures = Counter[str]()
         self._retryable = False
         self.stopped: RingEventsError | None = None
-        self.deleted: list[tuple[str, str | None, str, str | None]] = []
 
     @property
     def retryable(self) -> bool:
-        """A later try may mend at least one of the failed rows."""
+        """Return True if another try may succeed for at least one of the failed rows."""
         return self._retryable
 
     @property
     def failures(self) -> dict[str, int]:
-        """The number of failed rows by reason, without anything personal."""
-        return dict(self._failures)
+        """Return the number of invalid and failed rows by reason, without personal data."""
+        return dict(self._failures.most_common())
 
-    def execute(self, source: Source, mapping: ColumnMapping) -> None:
-        """Check, look, and send. The outcomes are in the spool, also when this raises.
+    def execute(self, source: RowSource, mapping: ColumnMapping | DirectMapping) -> None:
+        """Check the rows, look up who exists, and send the others. The outcomes are in the spool.
 
-        :raises RingEventsConfigError: the source or its columns cannot be used, rows are invalid and ``on_invalid`` is
-            ``fail``, or too many records would be deleted. Nothing was sent.
-        :raises RingEventsError: the people whom the service has could not be read whole. Nothing was sent.
+        :raises RowsRefusedError: rows are invalid and ``on_invalid`` is ``fail``, or too many records would be
+            deleted. Nothing was sent.
+        :raises RingEventsConfigError: the source or its columns cannot be used. Nothing was sent.
+        :raises RingEventsError: the source or the existing records could not be read whole. Nothing was sent.
         """
         self._target.prepare(self._client)
         self._load(source, mapping)
-        invalid = self._spool.counts().get("invalid", 0)
-        if invalid and self._options.on_invalid == "fail" and not self._options.dry_run:
-            self._spool.mark_rest("not_tried", "other rows are invalid, and on_invalid is 'fail'")
-            raise RingEventsConfigError(
-                f"{format_count(invalid, 'row')} of {source.uri} cannot be sent ({self._reasons()}); nothing was sent."
-                " Mend them, or set on_invalid='skip'."
-            )
+        self._refuse_invalid(source)
         to_do = self._classify()
-        if to_do and (until := self._settled_at()) > clock.now():
-            pause = until - clock.now()
+        self._refuse_invalid(source)
+        if to_do and not self._options.dry_run and (pause := self._settle_delay()) > 0:
             log.info(
-                "An earlier try was sending until shortly before; looking again in %s, when its requests have settled",
+                "An earlier try was still sending shortly before; looking again in %s, when its requests have settled",
                 format_duration(pause),
             )
             clock.sleep(pause)
             to_do = self._classify()
-        doomed = self._doomed() if self._options.delete_missing else []
+        if self._options.delete_missing:
+            self._plan_deletions()
         if self._options.dry_run:
-            self.deleted = [(identity, id, "delete", None) for identity, id in doomed]
+            self._spool.mark_deletions("delete")
             return
         if to_do:
             self._send(to_do)
-        if doomed and self.stopped is None:
-            self._delete(doomed)
+        if self._options.delete_missing:
+            self._delete()
 
     # --- before anything is sent
 
-    def _load(self, source: Source, mapping: ColumnMapping) -> None:
+    def _load(self, source: RowSource, mapping: ColumnMapping | DirectMapping) -> None:
         with source.open() as file:
             if file.columns is not None:
                 mapping.require_columns(file.columns)
-            seen_columns: dict[str, None] = {}
+            seen: dict[str, None] = {}
             batch: list[SpooledRow] = []
             pending: dict[str, int] = {}
-            for row in file.rows():
+            count = 0
+            for count, row in enumerate(file.rows(), start=1):  # noqa: B007
                 if file.columns is None:
-                    seen_columns.update(dict.fromkeys(row.values))
-                spooled = self._check(row, mapping, pending)
-                batch.append(spooled)
+                    seen.update(dict.fromkeys(row.values))
+                    if len(seen) > mapping.MAX_COLUMNS:
+                        mapping.require_columns(seen)
+                batch.append(self._check(row, mapping, pending))
                 if len(batch) >= _SPOOL_BATCH:
                     self._spool.add_rows(batch)
                     batch, pending = [], {}
             self._spool.add_rows(batch)
-            if file.columns is None and self._spool.counts():
-                mapping.require_columns(seen_columns)
+            if file.columns is None and seen:
+                mapping.require_columns(seen)
+        log.info("%s has %s", source.uri, format_count(count, "row"))
 
-    def _check(self, row: SourceRow, mapping: ColumnMapping, pending: dict[str, int]) -> SpooledRow:
-        def invalid(problems: list[str], identity: str | None = None) -> SpooledRow:
-            return SpooledRow(row.number, identity, row.cells, None, "invalid", None, None, "; ".join(problems))
+    def _check(self, row: SourceRow, mapping: ColumnMapping | DirectMapping, pending: dict[str, int]) -> SpooledRow:
+        def invalid(kind: str, reason: str, identity: str | None = None) -> SpooledRow:
+            self._failures[kind] += 1
+            return SpooledRow(row.number, identity, row.cells, None, "invalid", None, None, reason)
 
         if row.problem:
-            self._failures["unreadable row"] += 1
-            return invalid([row.problem])
+            return invalid("unreadable row", row.problem)
         attributes, problems = mapping.attributes_of(row.values)
         identity = self._target.identity_of(attributes)
         if problems:
-            self._failures["value of a wrong type"] += 1
-            return invalid(problems, identity)
+            return invalid("value of another type", "; ".join(problems), identity)
         try:
             checked = self._target.validate(attributes)
         except RingEventsConfigError as error:
-            self._failures[_parameter_of(error)] += 1
-            return invalid([_one_line(error)], identity)
+            return invalid(problem_kind(error, self._target.attributes), describe_problems(error), identity)
         identity = self._target.identity_of(checked)
         if identity is None:
-            self._failures["no identity"] += 1
-            return invalid(["the row says nothing that its person is known by"])
+            return invalid("no identity", f"`{self._target.identity}` must be given")
         first = pending.get(identity) or self._spool.first_row_of(identity)
         if first is not None:
-            self._failures["twice in the source"] += 1
-            return invalid([f"the same person as row {first}"], identity)
+            return invalid("duplicate in the source", f"the same person as row {first}", identity)
         pending[identity] = row.number
         return SpooledRow(row.number, identity, row.cells, checked, None, None, None, None)
 
+    def _refuse_invalid(self, source: RowSource) -> None:
+        if self._options.on_invalid == "skip" or self._options.dry_run:
+            return
+        if invalid := self._spool.counts().get("invalid", 0):
+            self._spool.mark_rest("not_tried", "other rows are invalid, and on_invalid is 'fail'")
+            reasons = ", ".join(f"{reason}: {number:,}" for reason, number in self._failures.most_common(10))
+            raise RowsRefusedError(
+                f"{format_count(invalid, 'row')} of {source.uri} cannot be sent ({reasons}); nothing was sent."
+                " The results name each row; correct them, or set on_invalid='skip' to send the others."
+            )
+
+    def _existing(self) -> Iterator[ExistingRecord]:
+        throttle = LogThrottle(LOG_INTERVAL)
+        throttle.restart()
+        records = self._target.existing(self._client, self._options.concurrency)
+        for count, record in enumerate(records, start=1):
+            if count % 100 == 0 and throttle.is_due():
+                log.info("%s read so far", format_count(count, f"existing {self._target.noun}"))
+            yield record
+
     def _classify(self) -> int:
-        """Hold all rows against the people whom the service has; return how many are to be sent."""
-        known = self._spool.replace_existing(self._target.existing(self._client, self._options.concurrency))
+        """Compare all rows with the existing records; return the number of those to send."""
+        known = self._spool.replace_existing(self._existing())
         log.info("The service has %s", format_count(known, self._target.noun))
         to_do = 0
         for row in self._spool.rows(None):
             if row.identity is None or row.attributes is None:
                 continue
             found = self._spool.find_existing(row.identity)
+            record = found[0] if found else None
             decision, attributes, reason = self._target.decide(row.attributes, found)
             if decision in ("create", "update"):
                 to_do += 1
-                if attributes != row.attributes:
-                    self._spool.set_attributes(row.number, attributes)
                 if self._options.dry_run:
-                    self._spool.update(row.number, decision, id=found[0].id if found else None)
+                    self._spool.update(row.number, decision, id=record.id if record else None)
+                elif decision == "update" and record is not None:
+                    self._spool.set_request(row.number, attributes, record.id)
                 continue
-            record = found[0] if found else None
+            if decision == "invalid":
+                self._failures["no single match"] += 1
+                self._spool.update(row.number, decision, reason=reason)
+                continue
             self._spool.update(
                 row.number,
                 decision,
@@ -226,43 +249,52 @@ class BulkRun:
                 link=record.link if record else None,
                 reason=reason,
             )
-            if decision == "invalid":
-                self._failures["cannot be matched"] += 1
         return to_do
 
-    def _settled_at(self) -> float:
-        """Return the time after which what an earlier try has sent is shown by the service."""
-        sent = self._journal.load() if self._journal is not None else None
-        return 0.0 if sent is None else sent + JOURNAL_INTERVAL + self._options.settle_timeout
+    def _settle_delay(self) -> float:
+        """Return the seconds until the service shows all that an earlier try has sent."""
+        if self._journal is None or self._target.idempotent:
+            return 0.0
+        sent = self._journal.load()
+        if sent is None:
+            return 0.0
+        now = clock.now()
+        return min(sent, now) + JOURNAL_INTERVAL + self._options.settle_timeout - now
 
-    def _doomed(self) -> list[tuple[str, str]]:
+    def _plan_deletions(self) -> None:
+        count = self._spool.plan_deletions()
+        if self._options.dry_run or not count:
+            return
+        unread = self._spool.rows_without_identity()
         limit = self._options.max_deletions
-        doomed: list[tuple[str, str]] = []
-        count = 0
-        for record in self._spool.absent_from_source():
-            count += 1
-            if record.id is not None and len(doomed) <= limit:
-                doomed.append((record.identity, record.id))
-        if count > limit and not self._options.dry_run:
-            self._spool.mark_rest("not_tried", "more would be deleted than max_deletions allows")
-            raise RingEventsConfigError(
-                f"`max_deletions` must be at least the number of records that are missing in the source, {count},"
-                f" got {limit}; nothing was sent."
+        if not unread and count <= limit:
+            return
+        self._spool.mark_rest("not_tried", "nothing was sent, since records that are missing cannot be deleted")
+        self._spool.mark_deletions("not_tried", "nothing was deleted")
+        if unread:
+            raise RowsRefusedError(
+                f"`delete_missing` must be False while {format_count(unread, 'row')} of the source"
+                " cannot be read: the people in them would be deleted. Nothing was sent."
             )
-        return doomed
+        raise RowsRefusedError(
+            f"`max_deletions` must be at least the number of records that are missing in the source, {count},"
+            f" got {limit}. Nothing was sent.",
+            parameter="max_deletions",
+        )
 
     # --- sending
 
     def _send(self, to_do: int) -> None:
         progress = _Progress(to_do, self._failures, self._on_progress)
+        beat = LogThrottle(JOURNAL_INTERVAL)
         in_a_row = 0
-        ambiguous = False
-        noted = 0.0
         rows: Iterator[SpooledRow] = self._spool.rows(None)
         waiting: dict[Future[_Outcome], int] = {}
         with ThreadPoolExecutor(self._options.concurrency, thread_name_prefix="ringevents-rows") as pool:
             try:
                 while True:
+                    if self._journal is not None and not self._target.idempotent and beat.is_due():
+                        self._journal.save(clock.now())
                     while self.stopped is None and len(waiting) < 2 * self._options.concurrency:
                         row = next(rows, None)
                         if row is None:
@@ -270,32 +302,27 @@ class BulkRun:
                         waiting[pool.submit(self._write, row)] = row.number
                     if not waiting:
                         break
-                    if (self._journal is not None and clock.monotonic() - noted >= JOURNAL_INTERVAL) or not noted:
-                        if self._journal is not None:
-                            self._journal.save(clock.now())
-                        noted = clock.monotonic()
                     done, _ = wait(waiting, timeout=JOURNAL_INTERVAL, return_when=FIRST_COMPLETED)
                     for future in done:
                         number = waiting.pop(future)
                         if future.cancelled():
                             continue
                         outcome = future.result()
-                        ambiguous |= outcome.status == "unknown"
                         self._record(number, outcome)
                         in_a_row = in_a_row + 1 if outcome.error is not None and outcome.error.retryable else 0
                         progress.advance()
-                        if self.stopped is None and (error := self._reason_to_stop(outcome, in_a_row)):
+                        if self.stopped is None and (error := _reason_to_stop(outcome.error, in_a_row)):
                             self.stopped = error
                             for other in waiting:
                                 other.cancel()
+                    progress.log_if_due()
             finally:
                 for future in waiting:
                     future.cancel()
-        if ambiguous:
-            self._find_ambiguous()
+        self._find_ambiguous()
         if self.stopped is not None:
             self._retryable = self._retryable or self.stopped.retryable
-            self._spool.mark_rest("not_tried", "the run was ended before")
+            self._spool.mark_rest("not_tried", "the run ended early")
         progress.finish()
 
     def _write(self, row: SpooledRow) -> _Outcome:
@@ -305,40 +332,40 @@ class BulkRun:
             record = parse_resource(call, self._client.send(call))
             id = str(record.get("id"))
             validate_identifier("id", id)
+        except RingEventsConfigError as error:
+            # The service has accepted the request, and its response names no usable id.
+            return _Outcome("failed" if target.idempotent else "unknown", error=error)
         except RingEventsError as error:
-            status = "unknown" if error.ambiguous and not target.idempotent else "failed"
-            return _Outcome(status, error=error)
+            return _Outcome("unknown" if error.ambiguous and not target.idempotent else "failed", error=error)
         return _Outcome("updated" if row.id else "created", id=id, link=record.get("magicLink"))
 
     def _record(self, number: int, outcome: _Outcome) -> None:
         if outcome.error is None:
             self._spool.update(number, outcome.status, id=outcome.id, link=outcome.link)
             return
-        reason = describe_failure(outcome.error)
-        self._spool.update(number, outcome.status, reason=reason)
+        self._spool.update(number, outcome.status, reason=describe_failure(outcome.error))
         if outcome.status == "failed":
-            self._failures[_kind_of(outcome.error)] += 1
+            self._failures[failure_kind(outcome.error)] += 1
             self._retryable = self._retryable or outcome.error.retryable
 
-    @staticmethod
-    def _reason_to_stop(outcome: _Outcome, in_a_row: int) -> RingEventsError | None:
-        error = outcome.error
-        if isinstance(error, RingEventsAuthError | RingEventsRateLimitError):
-            return error
-        return error if in_a_row >= MAX_FAILURES_IN_A_ROW else None
-
     def _find_ambiguous(self) -> None:
-        """Look for the rows whose request may have been applied; those that are not found stay ``unknown``."""
+        """Look up the rows whose request may have been applied; those that are not found stay ``unknown``."""
         missing = self._spool.counts().get("unknown", 0)
         for delay in LOOKUP_DELAYS:
             if not missing:
-                break
-            log.info("%s ended without an answer; looking for them in %g s", format_count(missing, "request"), delay)
+                return
+            log.info(
+                "%s ended without a usable response; looking for the rows in %g s",
+                format_count(missing, "request"),
+                delay,
+            )
             clock.sleep(delay)
             try:
-                self._spool.replace_existing(self._target.existing(self._client, self._options.concurrency))
+                self._spool.replace_existing(self._existing())
+            except RingEventsAuthError:
+                break
             except RingEventsError as error:
-                log.warning("The list could not be read: %s", error)
+                log.warning("The existing records could not be read: %s", failure_kind(error))
                 continue
             for row in self._spool.rows("unknown"):
                 found = self._spool.find_existing(row.identity or "")
@@ -346,27 +373,40 @@ class BulkRun:
                     self._spool.update(row.number, "created", id=found[0].id, link=found[0].link)
                     missing -= 1
         if missing:
-            self._failures["no answer, and not found afterwards"] += missing
+            self._failures["no response, and not found afterwards"] += missing
             self._retryable = True
 
-    def _delete(self, doomed: list[tuple[str, str]]) -> None:
-        for identity, id in doomed:
+    def _delete(self) -> None:
+        if self.stopped is not None:
+            self._spool.mark_deletions("not_tried", "the run ended early")
+            return
+        in_a_row = 0
+        for deletion in self._spool.deletions():
             try:
-                self._client.send(self._target.delete_call(id))
+                self._client.send(self._target.delete_call(deletion.id))
             except RingEventsNotFoundError:
-                pass
+                in_a_row = 0
             except RingEventsError as error:
-                self.deleted.append((identity, id, "failed", describe_failure(error)))
-                self._failures[_kind_of(error)] += 1
+                self._spool.update_deletion(deletion.number, "failed", describe_failure(error))
+                self._failures[failure_kind(error)] += 1
                 self._retryable = self._retryable or error.retryable
-                if isinstance(error, RingEventsAuthError | RingEventsRateLimitError):
-                    self.stopped = error
+                in_a_row = in_a_row + 1 if error.retryable else 0
+                if stop := _reason_to_stop(error, in_a_row):
+                    self.stopped = stop
+                    self._spool.mark_deletions("not_tried", "the run ended early")
                     return
                 continue
-            self.deleted.append((identity, id, "deleted", None))
+            self._spool.update_deletion(deletion.number, "deleted")
 
-    def _reasons(self) -> str:
-        return ", ".join(f"{reason}: {number}" for reason, number in self._failures.most_common(10))
+
+def _reason_to_stop(error: RingEventsError | None, in_a_row: int) -> RingEventsError | None:
+    """Return the error after which no further row is tried, if this is one."""
+    if error is None:
+        return None
+    retry_after = error.retry_after if isinstance(error, RingEventsApiError) else None
+    is_final = isinstance(error, RingEventsAuthError | RingEventsRateLimitError)
+    is_long = retry_after is not None and retry_after > defaults.RETRY_AFTER_MAX
+    return error if is_final or is_long or in_a_row >= MAX_FAILURES_IN_A_ROW else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,31 +418,30 @@ class _Outcome:
 
 
 class _Progress:
-    """Lines of progress every ten seconds: done, rate, remaining time, and failures by reason."""
+    """Lines of progress every ten seconds: rows done, rate, remaining time, and failures by reason."""
 
     def __init__(self, total: int, failures: Counter[str], on_progress: OnProgress | None) -> None:
         self._total = total
         self._failures = failures
         self._on_progress = on_progress
         self._done = 0
-        self._started = self._logged = clock.monotonic()
+        self._started = clock.monotonic()
+        self._throttle = LogThrottle(LOG_INTERVAL)
+        self._throttle.restart()
+        log.info("Sending %s", format_count(total, "row"))
 
     def advance(self) -> None:
         self._done += 1
         if self._on_progress is not None:
             self._on_progress(self._done, self._total)
-        now = clock.monotonic()
-        if now - self._logged >= LOG_INTERVAL:
-            self._logged = now
-            rate = self._done / max(now - self._started, 1e-9)
-            log.info(
-                "%s of %s sent, %.1f/s, %s left%s",
-                f"{self._done:,}",
-                format_count(self._total, "row"),
-                rate,
-                format_duration((self._total - self._done) / rate),
-                self._shown_failures(),
-            )
+
+    def log_if_due(self) -> None:
+        if not self._throttle.is_due():
+            return
+        rate = self._done / max(clock.monotonic() - self._started, 1e-9)
+        left = f"{format_duration((self._total - self._done) / rate)} left" if rate else "none done yet"
+        total = format_count(self._total, "row")
+        log.info("%s of %s sent, %.1f/s, %s%s", f"{self._done:,}", total, rate, left, self._shown_failures())
 
     def finish(self) -> None:
         seconds = clock.monotonic() - self._started
@@ -418,37 +457,8 @@ class _Progress:
     def _shown_failures(self) -> str:
         if not self._failures:
             return ""
-        return "; failed: " + ", ".join(f"{reason} ({number})" for reason, number in self._failures.most_common(5))
+        return "; not sent or failed: " + _listed(self._failures.most_common(5))
 
 
-def describe_failure(error: RingEventsError) -> str:
-    """Return the reason of a failed row for the results: parameter, status and title of the service, or the message."""
-    if not isinstance(error, RingEventsApiError):
-        return _one_line(error)
-    details = [
-        ": ".join(filter(None, [_last_part(detail.pointer), detail.title or "", detail.detail or ""]))
-        for detail in error.errors
-    ]
-    return f"{error.status}{': ' if details else ''}{'; '.join(details)}"
-
-
-def _kind_of(error: RingEventsError) -> str:
-    """Return the reason of a failure as it may stand in a log: without anything that the service says."""
-    if isinstance(error, RingEventsApiError):
-        return f"HTTP {error.status}"
-    return "not reached" if not error.ambiguous else "no answer"
-
-
-def _parameter_of(error: RingEventsConfigError) -> str:
-    return str(getattr(error, "parameter", None) or "invalid value")
-
-
-def _last_part(pointer: str | None) -> str:
-    return (pointer or "").rpartition("/")[2]
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
-
-
-__all__ = ["FAILED", "BulkOptions", "BulkRun", "SendJournal", "describe_failure"]
+def _listed(reasons: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{reason} ({number:,})" for reason, number in reasons)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from airflow_provider_ringevents.bulk.source import Source
-from airflow_provider_ringevents.bulk.spool import Spool, SpooledRow
+from airflow_provider_ringevents.bulk.spool import Spool
 from airflow_provider_ringevents.exports.formats.compression import GzipStream, OutputStream, PlainStream
 from airflow_provider_ringevents.storage.writer import ObjectWriter
 
@@ -28,7 +29,8 @@ class _CsvTable:
     def __init__(self, stream: OutputStream, columns: Sequence[str], delimiter: str, encoding: str) -> None:
         self._stream = stream
         self._columns = columns
-        self._encoding = encoding
+        # One for the whole file: UTF-16 begins with a byte order mark, and has it once.
+        self._encode = codecs.getincrementalencoder(encoding)().encode
         self._buffer = io.StringIO()
         self._writer = csv.writer(self._buffer, delimiter=delimiter, lineterminator="\n")
         self._writer.writerow(columns)
@@ -42,7 +44,7 @@ class _CsvTable:
         self._flush()
 
     def _flush(self) -> None:
-        self._stream.write(self._buffer.getvalue().encode(self._encoding))
+        self._stream.write(self._encode(self._buffer.getvalue()))
         self._buffer.seek(0)
         self._buffer.truncate()
 
@@ -52,15 +54,12 @@ class _CsvTable:
 
 
 class _JsonLinesTable:
-    def __init__(self, stream: OutputStream, encoding: str = "utf-8") -> None:
+    def __init__(self, stream: OutputStream) -> None:
         self._stream = stream
-        self._encoding = encoding
         self._encoder = msgspec.json.Encoder()
 
     def write(self, rows: Sequence[Any]) -> None:
-        lines = self._encoder.encode_lines(rows)
-        plain = self._encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
-        self._stream.write(lines if plain else lines.decode().encode(self._encoding))
+        self._stream.write(self._encoder.encode_lines(rows))
 
     def finish(self) -> None:
         self._stream.finish()
@@ -74,6 +73,9 @@ class _ParquetTable:
         self._schema = schema
         self._table = pa.Table
         self._writer = pq.ParquetWriter(pa.PythonFile(_WriteOnly(writer), mode="w"), schema, compression="zstd")
+
+    def write_batch(self, batch: Any) -> None:
+        self._writer.write_batch(batch)
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._writer.write_table(self._table.from_pylist(list(rows), self._schema))
@@ -102,22 +104,21 @@ class _WriteOnly:
 
 
 def result_columns(*, include_links: bool) -> tuple[str, ...]:
-    """Return the columns of the results, in their order."""
+    """Return the columns of the results, in order."""
     return ("number", "identity", "status", "id", *(("magicLink",) if include_links else ()), "reason")
 
 
 def write_results(
     publishing: AbstractContextManager[ObjectWriter],
     spool: Spool,
-    deleted: Sequence[tuple[str, str | None, str, str | None]],
     *,
     format: str,
     gzip: bool,
     include_links: bool,
 ) -> ObjectWriter:
-    """Publish one row for each row of the source, in its order, and one for each deleted record after them.
+    """Publish one row for each row of the source, in its order, and one for each deletion after them.
 
-    :param publishing: as :meth:`Destination.publish` gives it.
+    :param publishing: the result of :meth:`Destination.publish`.
     :param format: ``csv``, ``jsonl`` or ``parquet``.
     :returns: the writer, for its size and digest.
     """
@@ -131,7 +132,7 @@ def write_results(
             table = _JsonLinesTable(stream)
         else:
             table = _ParquetTable(writer, _result_schema(columns))
-        for batch in _batches(_results(spool, deleted, columns)):
+        for batch in _batches(_results(spool, columns)):
             table.write(batch)
         table.finish()
     return writer
@@ -140,50 +141,38 @@ def write_results(
 def write_failed_rows(
     publishing: AbstractContextManager[ObjectWriter], spool: Spool, source: Source, *, statuses: Sequence[str]
 ) -> ObjectWriter:
-    """Publish the rows with some statuses as the source had them, so that the file can be taken as a source again.
+    """Publish the rows with some statuses as the source has them, so that the file can be a source itself.
 
     :returns: the writer, for its size and digest.
     """
+    rows = spool.rows(*statuses)
     with publishing as writer:
+        if source.format == "parquet":
+            table = _ParquetTable(writer, source.schema)
+            for record_batch in source.batches_of(row.number for row in rows):
+                table.write_batch(record_batch)
+            table.finish()
+            return writer
         stream: OutputStream = GzipStream(writer.write) if source.gzip else PlainStream(writer.write)
-        rows = spool.rows(*statuses)
         if source.format == "csv":
             cells = _CsvTable(stream, source.header or [], source.delimiter, source.encoding)
             for batch in _batches(rows):
                 cells.write_cells(row.cells for row in batch)
             cells.finish()
             return writer
-        table: _TableWriter
-        if source.format == "jsonl":
-            table = _JsonLinesTable(stream, source.encoding)
-        else:
-            table = _ParquetTable(writer, source.schema)
+        line_break = "\n".encode(source.encoding)
         for batch in _batches(rows):
-            table.write([row.cells for row in batch])
-        table.finish()
+            stream.write(b"".join(row.cells + line_break for row in batch))
+        stream.finish()
     return writer
 
 
-def _results(
-    spool: Spool, deleted: Sequence[tuple[str, str | None, str, str | None]], columns: Sequence[str]
-) -> Iterator[dict[str, Any]]:
+def _results(spool: Spool, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     for row in spool.rows():
-        yield _result(row.number, row, columns)
-    for identity, id, status, reason in deleted:
-        yield {**dict.fromkeys(columns), "identity": identity, "status": status, "id": id, "reason": reason}
-
-
-def _result(number: int, row: SpooledRow, columns: Sequence[str]) -> dict[str, Any]:
-    result = {
-        "number": number,
-        "identity": row.identity,
-        "status": row.status,
-        "id": row.id,
-        "reason": row.reason,
-    }
-    if "magicLink" in columns:
-        result["magicLink"] = row.link
-    return {name: result[name] for name in columns}
+        result = {**row._asdict(), "magicLink": row.link}
+        yield {name: result[name] for name in columns}
+    for deletion in spool.deletions():
+        yield {**dict.fromkeys(columns), **deletion._asdict(), "number": None}
 
 
 def _result_schema(columns: Sequence[str]) -> Any:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, Final, Protocol, cast
 
 import msgspec
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError, RingEventsTransferError
+from airflow_provider_ringevents.bulk.columns import require_header
+from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsTransferError, invalid_argument
 from airflow_provider_ringevents.storage.errors import transfer_error
 from airflow_provider_ringevents.storage.readable import ReadableObject
 
@@ -28,7 +30,7 @@ class SourceRow:
     """One row of a source.
 
     :ivar number: its number among the rows, from 1; a header and blank lines do not count.
-    :ivar cells: the row as the file has it: a list of texts (CSV) or an object.
+    :ivar cells: the row as the file has it: a list of texts (CSV) or a line (JSON Lines); None for Parquet.
     :ivar values: by column. Empty cells of CSV are left out.
     :ivar problem: the reason why the row could not be read; then there are no values.
     """
@@ -39,11 +41,51 @@ class SourceRow:
     problem: str | None = None
 
 
-class _Format(Protocol):
+class OpenRows(Protocol):
+    """The rows of an open source.
+
+    :ivar columns: None where each row names its own.
+    """
+
     @property
     def columns(self) -> Sequence[str] | None: ...
 
     def rows(self) -> Iterator[SourceRow]: ...
+
+
+class RowSource(Protocol):
+    """A source of rows.
+
+    :ivar uri: its name in messages.
+    """
+
+    @property
+    def uri(self) -> str: ...
+
+    def open(self) -> AbstractContextManager[OpenRows]:
+        """Open the source for one reading."""
+
+
+class ListSource:
+    """Rows that are in memory already.
+
+    :param name: their name in messages.
+    """
+
+    columns: Sequence[str] | None = None
+
+    def __init__(self, name: str, values: Sequence[Mapping[str, Any]]) -> None:
+        self.uri = name
+        self._values = values
+
+    @contextmanager
+    def open(self) -> Iterator[OpenRows]:
+        """Return the rows."""
+        yield self
+
+    def rows(self) -> Iterator[SourceRow]:
+        """Yield the rows."""
+        return (SourceRow(number, None, values) for number, values in enumerate(self._values, start=1))
 
 
 class Source:
@@ -52,8 +94,8 @@ class Source:
     :ivar uri: without a connection.
     :ivar format: ``csv``, ``jsonl`` or ``parquet``.
     :ivar gzip: the file is compressed as a whole.
-    :ivar header: of CSV, as it stands there; known once the file was opened.
-    :ivar schema: of Parquet; known once the file was opened.
+    :ivar header: the header of CSV, once the file was opened.
+    :ivar schema: the schema of Parquet, once the file was opened.
     """
 
     def __init__(
@@ -61,10 +103,10 @@ class Source:
     ) -> None:
         """Take a file, without reading it.
 
-        :param place: where it is.
+        :param place: the object.
         :param format: ``csv``, ``jsonl`` or ``parquet``; None: by the suffix.
         :param delimiter: one character between the cells of CSV.
-        :param encoding: of CSV and JSON Lines. A byte order mark of UTF-8 is taken off.
+        :param encoding: the encoding of CSV and JSON Lines. A byte order mark of UTF-8 is taken off.
         :raises RingEventsConfigError: the format is not known.
         """
         self._place = place
@@ -74,76 +116,92 @@ class Source:
         self.encoding = encoding
         self.header: Sequence[str] | None = None
         self.schema: Any = None
+        self._fingerprint: tuple[Any, ...] | None = None
 
     @contextmanager
-    def open(self) -> Iterator[_Format]:
-        """Open the file for one reading, at whose end it must be the file that it was at the beginning.
+    def open(self) -> Iterator[OpenRows]:
+        """Open the file for one reading, at whose end it must be unchanged.
 
         :raises RingEventsConfigError: there is no such file, or its header cannot be used.
-        :raises RingEventsTransferError: the store failed, the file is damaged, or it has changed meanwhile.
+        :raises RingEventsTransferError: the store failed, the file is damaged, or it changed while it was read.
         """
-        before = self._fingerprint()
+        before = self._fingerprint = self._place.fingerprint()
+        with self._translate_errors(), self._place.open() as raw:
+            stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb")) if self.gzip else raw
+            if self.format == "csv":
+                rows = _Csv(self._text(stream), self.delimiter)
+                self.header = rows.header
+                yield rows
+            elif self.format == "jsonl":
+                yield _JsonLines(stream, self.encoding)
+            else:
+                table = _Parquet(raw)
+                self.schema = table.schema
+                yield table
+        if self._place.fingerprint() != before:
+            raise self._changed()
+
+    def batches_of(self, numbers: Iterator[int]) -> Iterator[Any]:
+        """Read a Parquet file again and yield its rows with some numbers, as record batches.
+
+        :param numbers: from 1, ascending.
+        :raises RingEventsTransferError: the file has changed since it was read, or the store failed.
+        """
+        if self._place.fingerprint() != self._fingerprint:
+            raise self._changed()
+        with self._translate_errors(), self._place.open() as raw:
+            yield from _Parquet(raw).batches_of(numbers)
+
+    @contextmanager
+    def _translate_errors(self) -> Iterator[None]:
+        """Translate the errors of a reading. Those of decoders hold what they read, and are not chained."""
         try:
-            with self._place.open() as raw:
-                stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb")) if self.gzip else raw
-                if self.format == "csv":
-                    rows = _Csv(self._text(stream), self.delimiter)
-                    self.header = rows.header
-                    yield rows
-                elif self.format == "jsonl":
-                    yield _JsonLines(stream, self.encoding)
-                else:
-                    table = _Parquet(raw)
-                    self.schema = table.schema
-                    yield table
+            yield
         except RingEventsError:
             raise
-        except UnicodeDecodeError as error:
-            # The exception holds the bytes, which are people's.
-            at = error.start
-            raise RingEventsConfigError(
-                f"source {self.uri}: a byte is no {self.encoding} (offset {at} in its block); name the encoding of the"
-                " file with `encoding`"
+        except UnicodeError:
+            raise invalid_argument(
+                "encoding", f"the encoding of {self.uri}, which has bytes that it does not allow", self.encoding
             ) from None
         except csv.Error as error:
-            raise RingEventsConfigError(f"source {self.uri}: not readable as CSV: {error}") from None
+            raise invalid_argument("source", f"readable as CSV ({error})", self.uri) from None
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise RingEventsTransferError(
-                f"source {self.uri}: the gzip file is damaged or ends early: {error}"
-            ) from None
+            raise RingEventsTransferError(f"The gzip file {self.uri} is damaged or ends early: {error}.") from None
         except Exception as error:
             failure = transfer_error(f"Reading {self.uri}", error, state="Nothing was sent.")
-            raise failure from error.__cause__
-        if self._fingerprint() != before:
-            raise RingEventsTransferError(f"source {self.uri} changed while it was read; nothing was sent")
+            raise failure from failure.__cause__
+
+    def _changed(self) -> RingEventsTransferError:
+        return RingEventsTransferError(f"{self.uri} changed while it was read. Nothing was sent.")
 
     def _text(self, stream: IO[bytes]) -> io.TextIOWrapper:
-        encoding = "utf-8-sig" if self.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else self.encoding
-        return io.TextIOWrapper(stream, encoding, newline="")
+        return io.TextIOWrapper(stream, "utf-8-sig" if is_utf8(self.encoding) else self.encoding, newline="")
 
-    def _fingerprint(self) -> tuple[Any, ...]:
-        return self._place.fingerprint()
+
+def is_utf8(encoding: str) -> bool:
+    """Return True for the names of UTF-8, with and without a byte order mark."""
+    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
 
 
 def source_format(uri: str, format: str | None, *, parameter: str = "source") -> tuple[str, bool]:
-    """Return the format of a file, and whether it is compressed, from its suffix or as given.
+    """Return the format of a file, as given or by its suffix, and True if it is compressed.
 
-    :raises RingEventsConfigError: neither tells.
+    :raises RingEventsConfigError: the format is not known.
     """
     name = uri.rpartition("/")[2].lower()
     compressed = name.endswith(".gz")
     suffix = name.removesuffix(".gz").rpartition(".")[2]
     known = _FORMATS.get(suffix)
     if format is not None and format not in ("csv", "jsonl", "parquet"):
-        raise RingEventsConfigError(f"`format` must be one of csv, jsonl, parquet, got {format!r}.")
+        raise invalid_argument("format", "one of csv, jsonl, parquet", format)
     chosen = format or known
     if chosen is None:
-        raise RingEventsConfigError(
-            f"`{parameter}` must end in .csv, .jsonl or .parquet (.gz after the first two), or `format` must be given,"
-            f" got {uri!r}."
+        hint = "Another name needs `format`." if parameter == "source" else None
+        raise invalid_argument(
+            parameter, "a place that ends in .csv, .jsonl or .parquet (.gz after the first two)", uri, hint=hint
         )
     if chosen == "parquet" and compressed:
-        raise RingEventsConfigError(f"`{parameter}` must not be Parquet in gzip, which no reader opens, got {uri!r}.")
+        raise invalid_argument(parameter, "other than Parquet in gzip, which no reader opens", uri)
     return chosen, compressed
 
 
@@ -154,11 +212,11 @@ class _Csv:
         self._reader = csv.reader(text, delimiter=delimiter, strict=True)
         header = next((row for row in self._reader if row), None)
         if header is None:
-            raise RingEventsConfigError("`source` must have a header, got an empty file.")
+            raise invalid_argument("source", "a file with a header, not an empty one")
         names = [name.strip() for name in header]
-        twice = sorted({name for name in names if name and names.count(name) > 1})
-        if twice:
-            raise RingEventsConfigError(f"`source` must name each column once, got {', '.join(twice)} twice.")
+        require_header(names)
+        if repeated := sorted({name for name in names if name and names.count(name) > 1}):
+            raise invalid_argument("source", "a file that names each column once", repeated)
         self.header = header
         self.columns: Sequence[str] = names
 
@@ -185,34 +243,33 @@ class _JsonLines:
     def __init__(self, stream: IO[bytes], encoding: str) -> None:
         self._stream = stream
         self._encoding = encoding
+        self._is_utf8 = is_utf8(encoding)
         self._decode = msgspec.json.Decoder().decode
 
     def rows(self) -> Iterator[SourceRow]:
         number = 0
-        first = True
-        plain = self._encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
-        while line := self._stream.readline(MAX_LINE_BYTES + 1):
-            if len(line) > MAX_LINE_BYTES:
-                raise RingEventsConfigError(
-                    f"`source` must have lines of at most {MAX_LINE_BYTES:,} bytes,"
-                    f" got a longer one after row {number}."
-                )
-            if first:
-                line, first = line.removeprefix(b"\xef\xbb\xbf"), False
+        for line in self._lines():
             if not line.strip():
                 continue
             number += 1
-            if not plain:
-                line = line.decode(self._encoding).encode()
             try:
-                row = self._decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                yield SourceRow(number, line.decode(errors="replace"), {}, "the line is not valid JSON")
+                row = self._decode(line if self._is_utf8 else line.decode(self._encoding))
+            except (msgspec.DecodeError, UnicodeError):
+                yield SourceRow(number, line, {}, "the line is not valid JSON")
                 continue
             if not isinstance(row, dict):
-                yield SourceRow(number, row, {}, f"the line must be a JSON object, got {_json_type(row)}")
+                yield SourceRow(number, line, {}, f"the line must be a JSON object, got {_json_type(row)}")
                 continue
-            yield SourceRow(number, row, {name: value for name, value in row.items() if value is not None})
+            yield SourceRow(number, line, {name: value for name, value in row.items() if value is not None})
+
+    def _lines(self) -> Iterator[bytes]:
+        first = True
+        while line := self._stream.readline(MAX_LINE_BYTES + 1):
+            if len(line) > MAX_LINE_BYTES:
+                raise invalid_argument("source", f"a file with lines of at most {MAX_LINE_BYTES:,} bytes")
+            if first:
+                line, first = line.removeprefix(codecs.BOM_UTF8), False
+            yield line.rstrip(b"\r\n")
 
 
 class _Parquet:
@@ -222,9 +279,10 @@ class _Parquet:
         try:
             import pyarrow.parquet as pq
         except ImportError:
-            raise RingEventsConfigError(
-                "`source` must be CSV or JSON Lines where pyarrow is not installed:"
-                " pip install 'airflow-provider-ringevents[parquet]'"
+            raise invalid_argument(
+                "source",
+                "CSV or JSON Lines where pyarrow is not installed",
+                hint="pip install 'airflow-provider-ringevents[parquet]'",
             ) from None
         self._file = pq.ParquetFile(raw)
         self.schema = self._file.schema_arrow
@@ -235,21 +293,21 @@ class _Parquet:
         for batch in self._file.iter_batches(batch_size=_PARQUET_ROWS):
             for row in batch.to_pylist():
                 number += 1
-                yield SourceRow(number, row, {name: value for name, value in row.items() if value is not None})
+                yield SourceRow(number, None, {name: value for name, value in row.items() if value is not None})
+
+    def batches_of(self, numbers: Iterator[int]) -> Iterator[Any]:
+        first = 1
+        number = next(numbers, None)
+        for batch in self._file.iter_batches(batch_size=_PARQUET_ROWS):
+            chosen = []
+            while number is not None and number < first + batch.num_rows:
+                chosen.append(number - first)
+                number = next(numbers, None)
+            if chosen:
+                yield batch.take(chosen)
+            first += batch.num_rows
 
 
 def _json_type(value: Any) -> str:
     names = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
     return names.get(type(value), "null")
-
-
-def open_source(
-    uri: str,
-    conn_id: str | None,
-    format: str | None,
-    *,
-    delimiter: str = ",",
-    encoding: str = "utf-8",
-) -> Source:
-    """Look up the store of a source and return the source."""
-    return Source(ReadableObject.resolve(uri, conn_id), format, delimiter=delimiter, encoding=encoding)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
+from airflow_provider_ringevents.client.errors import RingEventsTransferError
+
 _BATCH: Final = 500
+_RAW: Final = b"\0"
+"""First byte of cells that are stored as they are; no JSON text begins with it."""
 _SCHEMA: Final = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
@@ -17,18 +23,20 @@ CREATE TABLE rows (
     status TEXT, id TEXT, link TEXT, reason TEXT
 );
 CREATE INDEX rows_identity ON rows (identity);
-CREATE INDEX rows_status ON rows (status);
-CREATE TABLE existing (identity TEXT PRIMARY KEY, id TEXT, link TEXT, attributes BLOB, copies INTEGER) WITHOUT ROWID;
+CREATE TABLE existing (
+    identity TEXT, id TEXT, link TEXT, attributes BLOB, PRIMARY KEY (identity, id)
+) WITHOUT ROWID;
+CREATE TABLE deletions (number INTEGER PRIMARY KEY, identity TEXT, id TEXT, status TEXT, reason TEXT);
 """
 
 
 class SpooledRow(NamedTuple):
-    """A row of the source and what is known of it.
+    """A row of the source with its outcome.
 
     :ivar number: its number in the source, from 1.
-    :ivar identity: the value that the person is known by; None where the row has none.
+    :ivar identity: the value that identifies the person; None where the row has none.
     :ivar cells: the row as the source has it.
-    :ivar attributes: what is sent; None for an invalid row.
+    :ivar attributes: the attributes of the request; None for a row that cannot be sent.
     """
 
     number: int
@@ -42,16 +50,26 @@ class SpooledRow(NamedTuple):
 
 
 class ExistingRecord(NamedTuple):
-    """A person whom the service has already.
+    """A record that the service has already.
 
     :ivar identity: normalized, as :class:`SpooledRow` has it.
-    :ivar attributes: what an update is compared with; None where nothing is.
+    :ivar attributes: the values that an update is compared with; None where nothing is compared.
     """
 
     identity: str
-    id: str | None
+    id: str
     link: str | None
     attributes: dict[str, Any] | None = None
+
+
+class Deletion(NamedTuple):
+    """A record of the service that is not in the source, and what became of it."""
+
+    number: int
+    identity: str
+    id: str
+    status: str | None
+    reason: str | None
 
 
 class Spool:
@@ -82,7 +100,7 @@ class Spool:
                 (
                     row.number,
                     row.identity,
-                    encode(row.cells),
+                    _RAW + row.cells if isinstance(row.cells, bytes) else encode(row.cells),
                     None if row.attributes is None else encode(row.attributes),
                     row.status,
                     row.id,
@@ -94,14 +112,14 @@ class Spool:
         )
 
     def replace_existing(self, records: Iterable[ExistingRecord]) -> int:
-        """Replace the known people by those of a new reading and return how many there are.
+        """Replace the known records by those of a new reading and return their number.
 
-        Of several records with one identity the first is kept, and their number with it.
+        One that comes twice, since the list changed while it was read, counts once.
         """
-        self._database.execute("DELETE FROM existing")
+        self._execute("DELETE FROM existing")
         encode = self._encode
-        return self._insert(
-            "INSERT INTO existing VALUES (?, ?, ?, ?, 1) ON CONFLICT (identity) DO UPDATE SET copies = copies + 1",
+        self._insert(
+            "INSERT INTO existing VALUES (?, ?, ?, ?) ON CONFLICT (identity, id) DO NOTHING",
             (
                 (
                     record.identity,
@@ -112,33 +130,27 @@ class Spool:
                 for record in records
             ),
         )
+        return int(self._execute("SELECT count(*) FROM existing").fetchone()[0])
 
     def find_existing(self, identity: str) -> tuple[ExistingRecord, int] | None:
-        """Return the person with this identity and the number of records that share it; None: there is nobody."""
-        found = self._database.execute("SELECT * FROM existing WHERE identity = ?", (identity,)).fetchone()
-        if found is None:
+        """Return the first record with this identity and the number of records that share it; None if there is none."""
+        found = self._execute("SELECT * FROM existing WHERE identity = ? ORDER BY id", (identity,)).fetchall()
+        if not found:
             return None
-        known, id, link, attributes, copies = found
-        return ExistingRecord(known, id, link, None if attributes is None else self._decode(attributes)), copies
+        known, id, link, attributes = found[0]
+        record = ExistingRecord(known, id, link, None if attributes is None else self._decode(attributes))
+        return record, len(found)
 
     def first_row_of(self, identity: str) -> int | None:
-        """Return the number of the first row with this identity."""
-        found = self._database.execute("SELECT min(number) FROM rows WHERE identity = ?", (identity,)).fetchone()
+        """Return the number of the first row with this identity that can be sent."""
+        found = self._execute(
+            "SELECT min(number) FROM rows WHERE identity = ? AND attributes IS NOT NULL", (identity,)
+        ).fetchone()
         return None if found is None else found[0]
 
-    def absent_from_source(self) -> Iterator[ExistingRecord]:
-        """Yield the people that the service has and the source has not, by identity."""
-        last = ""
-        while True:
-            found = self._database.execute(
-                "SELECT identity, id, link FROM existing WHERE identity > ? AND identity NOT IN"
-                " (SELECT identity FROM rows WHERE identity IS NOT NULL) ORDER BY identity LIMIT ?",
-                (last, _BATCH),
-            ).fetchall()
-            yield from (ExistingRecord(*record) for record in found)
-            if len(found) < _BATCH:
-                return
-            last = found[-1][0]
+    def rows_without_identity(self) -> int:
+        """Return the number of rows that do not identify a person."""
+        return int(self._execute("SELECT count(*) FROM rows WHERE identity IS NULL").fetchone()[0])
 
     def rows(self, *statuses: str | None) -> Iterator[SpooledRow]:
         """Yield rows in the order of the source: all, or those of some statuses.
@@ -147,18 +159,19 @@ class Spool:
         """
         condition, values = "", list[Any]()
         if statuses:
-            # IS, not IN: a row that nothing is known of yet has no status.
+            # IS, not IN: a row without an outcome has no status.
             condition = f" AND ({' OR '.join(['status IS ?'] * len(statuses))})"
             values = list(statuses)
         last = 0
         while True:
-            found = self._database.execute(
+            found = self._execute(
                 f"SELECT * FROM rows WHERE number > ?{condition} ORDER BY number LIMIT ?",  # noqa: S608
                 (last, *values, _BATCH),
             ).fetchall()
             for number, identity, cells, attributes, *rest in found:
                 decoded = None if attributes is None else self._decode(attributes)
-                yield SpooledRow(number, identity, self._decode(cells), decoded, *rest)
+                shown = cells[1:] if cells[:1] == _RAW else self._decode(cells)
+                yield SpooledRow(number, identity, shown, decoded, *rest)
             if len(found) < _BATCH:
                 return
             last = found[-1][0]
@@ -167,35 +180,81 @@ class Spool:
         self, number: int, status: str, *, id: str | None = None, link: str | None = None, reason: str | None = None
     ) -> None:
         """Record the outcome of a row."""
-        self._database.execute(
+        self._execute(
             "UPDATE rows SET status = ?, id = coalesce(?, id), link = coalesce(?, link), reason = ? WHERE number = ?",
             (status, id, link, reason, number),
         )
 
-    def set_attributes(self, number: int, attributes: dict[str, Any]) -> None:
-        """Record what is to be sent for a row."""
-        self._database.execute("UPDATE rows SET attributes = ? WHERE number = ?", (self._encode(attributes), number))
+    def set_request(self, number: int, attributes: dict[str, Any], id: str | None) -> None:
+        """Record the request of a row that is to be sent.
+
+        :param id: the id of the record that is updated.
+        """
+        self._execute("UPDATE rows SET attributes = ?, id = ? WHERE number = ?", (self._encode(attributes), id, number))
 
     def mark_rest(self, status: str, reason: str | None = None) -> None:
         """Record one outcome for all rows that have none."""
-        self._database.execute("UPDATE rows SET status = ?, reason = ? WHERE status IS NULL", (status, reason))
+        self._execute("UPDATE rows SET status = ?, reason = ? WHERE status IS NULL", (status, reason))
 
     def counts(self) -> dict[str, int]:
-        """Return the number of rows by status; of those that have none under ``""``."""
-        found = self._database.execute("SELECT coalesce(status, ''), count(*) FROM rows GROUP BY status").fetchall()
-        return dict(found)
+        """Return the number of rows by status; that of rows without one under ``""``."""
+        return dict(self._execute("SELECT coalesce(status, ''), count(*) FROM rows GROUP BY status").fetchall())
 
-    def _insert(self, statement: str, values: Iterable[Sequence[Any]]) -> int:
-        count = 0
+    # --- deletions
 
-        def counted() -> Iterator[Sequence[Any]]:
-            nonlocal count
-            for count, value in enumerate(values, start=1):  # noqa: B007
-                yield value
+    def plan_deletions(self) -> int:
+        """Plan the deletion of all records that are not in the source and return their number."""
+        self._execute(
+            "INSERT INTO deletions (identity, id) SELECT identity, id FROM existing WHERE identity NOT IN"
+            " (SELECT identity FROM rows WHERE identity IS NOT NULL) ORDER BY identity, id"
+        )
+        return int(self._execute("SELECT count(*) FROM deletions").fetchone()[0])
 
-        self._database.execute("BEGIN")
+    def deletions(self) -> Iterator[Deletion]:
+        """Yield the planned deletions. Their status may be changed while this iterates."""
+        last = 0
+        while True:
+            found = self._execute(
+                "SELECT * FROM deletions WHERE number > ? ORDER BY number LIMIT ?", (last, _BATCH)
+            ).fetchall()
+            yield from (Deletion(*deletion) for deletion in found)
+            if len(found) < _BATCH:
+                return
+            last = found[-1][0]
+
+    def update_deletion(self, number: int, status: str, reason: str | None = None) -> None:
+        """Record the outcome of a deletion."""
+        self._execute("UPDATE deletions SET status = ?, reason = ? WHERE number = ?", (status, reason, number))
+
+    def mark_deletions(self, status: str, reason: str | None = None) -> None:
+        """Record one outcome for all deletions that have none."""
+        self._execute("UPDATE deletions SET status = ?, reason = ? WHERE status IS NULL", (status, reason))
+
+    def deletion_counts(self) -> dict[str, int]:
+        """Return the number of deletions by status."""
+        return dict(self._execute("SELECT coalesce(status, ''), count(*) FROM deletions GROUP BY status").fetchall())
+
+    # --- the database
+
+    def _execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        with _translate_errors():
+            return self._database.execute(statement, values)
+
+    def _insert(self, statement: str, values: Iterable[Sequence[Any]]) -> None:
+        self._execute("BEGIN")
         try:
-            self._database.executemany(statement, counted())
+            with _translate_errors():
+                self._database.executemany(statement, values)
         finally:
-            self._database.execute("COMMIT")
-        return count
+            self._execute("COMMIT")
+
+
+@contextmanager
+def _translate_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise RingEventsTransferError(
+            f"The working set of the rows could not be written to {tempfile.gettempdir()}: {error}. Free some space"
+            " there, or set TMPDIR to another folder."
+        ) from error

@@ -1,4 +1,4 @@
-"""Operations that rows are written with: which attributes they take, who is there already, and the call for a row."""
+"""Operations that write rows: their attributes, the records that exist, and the request of a row."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airflow_provider_ringevents.bulk.spool import ExistingRecord
 from airflow_provider_ringevents.client import endpoints
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.validation.requests import REQUEST_SCHEMAS, validate_request
 
 if TYPE_CHECKING:
@@ -18,17 +18,25 @@ Decision = Literal["create", "exists", "update", "unchanged", "invalid"]
 
 
 class Target(Protocol):
-    """An operation that a row of a file can stand for."""
+    """An operation that writes one row.
+
+    :ivar noun: the name of a record, for messages.
+    :ivar identity: the attribute that identifies a person.
+    :ivar attributes: the attributes of a request.
+    :ivar maps: those of them that have members of any name.
+    :ivar required: those that each row needs.
+    :ivar idempotent: sending a row twice has the effect of sending it once.
+    """
 
     noun: str
+    identity: str
     attributes: frozenset[str]
     maps: frozenset[str]
     required: frozenset[str]
-    deletes: bool
     idempotent: bool
 
     def prepare(self, client: Client) -> None:
-        """Read what is needed to check rows.
+        """Read from the service what the check of the rows needs.
 
         :raises RingEventsError: it cannot be read.
         """
@@ -40,10 +48,10 @@ class Target(Protocol):
         """
 
     def identity_of(self, attributes: Mapping[str, Any]) -> str | None:
-        """Return what a row's person is known by, normalized; None: the row does not say it."""
+        """Return the normalized identity of a row's person; None if the row has none."""
 
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
-        """Yield the people whom the service has.
+        """Yield the records that the service has.
 
         :raises RingEventsError: the list cannot be read whole.
         """
@@ -51,15 +59,15 @@ class Target(Protocol):
     def decide(
         self, attributes: dict[str, Any], found: tuple[ExistingRecord, int] | None
     ) -> tuple[Decision, dict[str, Any], str | None]:
-        """Return what happens to a row, the attributes that are sent for it, and a reason.
+        """Return the decision for a row, the attributes that are sent for it, and a reason.
 
-        :param found: the person, and how many records have this identity.
+        :param found: the record with the row's identity, and the number of records that have it.
         """
 
     def call(self, attributes: Mapping[str, Any], id: str | None) -> Call:
-        """Return the request for a row.
+        """Return the request of a row.
 
-        :param id: of the record that is updated.
+        :param id: the id of the record that is updated; None for a new one.
         """
 
     def delete_call(self, id: str) -> Call:
@@ -67,7 +75,7 @@ class Target(Protocol):
 
 
 def normalize_email(email: object) -> str:
-    """Return an e-mail address as it is compared: without blanks around it, upper and lower case alike."""
+    """Return an e-mail address in the form in which it is compared: trimmed, without case."""
     return str(email or "").strip().casefold()
 
 
@@ -79,7 +87,6 @@ class MagicLinkTarget:
 
     noun = "magic link"
     maps = frozenset({"extraFields", "metadata"})
-    deletes = True
     idempotent = False
 
     def __init__(
@@ -102,7 +109,7 @@ class MagicLinkTarget:
     def validate(self, attributes: dict[str, Any]) -> dict[str, Any]:
         checked = validate_request("create_magic_link", attributes, allow_undocumented=self.allow_undocumented)
         if not checked.get(self.identity):
-            raise RingEventsConfigError(f"`{self.identity}` must be given, got nothing.")
+            raise invalid_argument(self.identity, "given")
         return checked
 
     def identity_of(self, attributes: Mapping[str, Any]) -> str | None:

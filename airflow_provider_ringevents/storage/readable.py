@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any, Self, cast
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 from airflow_provider_ringevents.storage.destination import Destination
 from airflow_provider_ringevents.storage.errors import transfer_error
 
@@ -19,7 +19,7 @@ _BLOCK_BYTES = 2**20
 class ReadableObject:
     """One object that is read as a stream. Made by :meth:`resolve`.
 
-    :ivar uri: the URI without a connection in it.
+    :ivar uri: the URI without a connection.
     """
 
     uri: str
@@ -29,10 +29,10 @@ class ReadableObject:
 
     @classmethod
     def resolve(cls, uri: str, conn_id: str | None = None, *, parameter: str = "source") -> Self:
-        """Look up the connection and make the filesystem ready; arguments and errors as :meth:`Destination.resolve`."""
+        """Look up the connection and open the filesystem; arguments and errors as :meth:`Destination.resolve`."""
         place = Destination.resolve(uri, conn_id, parameter=parameter)
         if place.is_prefix:
-            raise RingEventsConfigError(f"`{parameter}` must name one object, got {uri!r}, a folder.")
+            raise invalid_argument(parameter, "the place of one object", uri, hint="It names a folder.")
         return cls(place.uri, place._path, place._fs, parameter)
 
     @contextmanager
@@ -53,7 +53,7 @@ class ReadableObject:
             yield cast("IO[bytes]", stream)
 
     def fingerprint(self) -> tuple[Any, ...]:
-        """Return what changes when the object is replaced: its size, and its ETag or time of change.
+        """Return values that change when the object is replaced: its size, and its ETag or time of change.
 
         :raises RingEventsConfigError: there is no such object.
         :raises RingEventsTransferError: the store failed.
@@ -68,9 +68,9 @@ class ReadableObject:
             raise self._missing() from None
         except Exception as error:
             failure = transfer_error(f"Looking for {self.uri}", error, state="Nothing was sent.")
-            raise failure from error.__cause__
+            raise failure from failure.__cause__
         names = ("ETag", "etag", "md5Hash", "generation", "LastModified", "last_modified", "mtime", "updated")
         return (info.get("size"), *(str(info.get(name)) for name in names))
 
     def _missing(self) -> RingEventsConfigError:
-        return RingEventsConfigError(f"`{self._parameter}` must name an object that exists, got {self.uri!r}.")
+        return invalid_argument(self._parameter, "the place of an object that exists", self.uri)

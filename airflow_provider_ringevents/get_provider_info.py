@@ -21,11 +21,11 @@ def _modules(room: str, *names: str) -> list[dict[str, Any]]:
     return [{"integration-name": _INTEGRATION, "python-modules": [f"{_PACKAGE}.{room}.{name}" for name in names]}]
 
 
-def _transfers(*names: str) -> list[dict[str, str]]:
+def _transfers(source: str, target: str, *names: str) -> list[dict[str, str]]:
     return [
         {
-            "source-integration-name": _INTEGRATION,
-            "target-integration-name": _OBJECT_STORAGE,
+            "source-integration-name": source,
+            "target-integration-name": target,
             "python-module": f"{_PACKAGE}.transfers.{name}",
         }
         for name in names
@@ -56,7 +56,10 @@ def get_provider_info() -> dict[str, Any]:
         ),
         "sensors": _modules("sensors", "events", "reports"),
         "triggers": _modules("triggers", "events", "registrations", "reports"),
-        "transfers": _transfers("collection_to_object_storage", "report_to_object_storage"),
+        "transfers": [
+            *_transfers(_INTEGRATION, _OBJECT_STORAGE, "collection_to_object_storage", "report_to_object_storage"),
+            *_transfers(_OBJECT_STORAGE, _INTEGRATION, "object_storage_to_magic_links"),
+        ],
         # For Airflow 3.2 and later, which loads it at every call of `airflow`.
         "cli": [f"{_PACKAGE}.cli.commands.get_ringevents_cli_commands"],
         "asset-uris": _ASSET_URIS,

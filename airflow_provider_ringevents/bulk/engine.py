@@ -49,7 +49,7 @@ FAILED: Final = ("failed", "unknown", "not_tried")
 OnProgress = Callable[[int, int], None]
 
 
-class SendJournal(Protocol):
+class LastSentStore(Protocol):
     """The time at which a try of this task was last sending, over its tries."""
 
     def load(self) -> float | None:
@@ -99,7 +99,7 @@ class BulkRun:
         spool: Spool,
         options: BulkOptions,
         *,
-        journal: SendJournal | None = None,
+        journal: LastSentStore | None = None,
         on_progress: OnProgress | None = None,
     ) -> None:
         self._client = client
@@ -285,7 +285,7 @@ class BulkRun:
     # --- sending
 
     def _send(self, to_do: int) -> None:
-        progress = _Progress(to_do, self._failures, self._on_progress)
+        progress = _RowProgress(to_do, self._failures, self._on_progress)
         beat = LogThrottle(JOURNAL_INTERVAL)
         in_a_row = 0
         rows: Iterator[SpooledRow] = self._spool.rows(None)
@@ -417,7 +417,7 @@ class _Outcome:
     error: RingEventsError | None = None
 
 
-class _Progress:
+class _RowProgress:
     """Lines of progress every ten seconds: rows done, rate, remaining time, and failures by reason."""
 
     def __init__(self, total: int, failures: Counter[str], on_progress: OnProgress | None) -> None:

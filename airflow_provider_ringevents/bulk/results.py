@@ -139,7 +139,12 @@ def write_results(
 
 
 def write_failed_rows(
-    publishing: AbstractContextManager[ObjectWriter], spool: Spool, source: Source, *, statuses: Sequence[str]
+    publishing: AbstractContextManager[ObjectWriter],
+    spool: Spool,
+    source: Source,
+    *,
+    gzip: bool,
+    statuses: Sequence[str],
 ) -> ObjectWriter:
     """Publish the rows with some statuses as the source has them, so that the file can be a source itself.
 
@@ -153,7 +158,7 @@ def write_failed_rows(
                 table.write_batch(record_batch)
             table.finish()
             return writer
-        stream: OutputStream = GzipStream(writer.write) if source.gzip else PlainStream(writer.write)
+        stream: OutputStream = GzipStream(writer.write) if gzip else PlainStream(writer.write)
         if source.format == "csv":
             cells = _CsvTable(stream, source.header or [], source.delimiter, source.encoding)
             for batch in _batches(rows):

@@ -48,9 +48,11 @@ class OpenRows(Protocol):
     """
 
     @property
-    def columns(self) -> Sequence[str] | None: ...
+    def columns(self) -> Sequence[str] | None:
+        """Return the names of the columns."""
 
-    def rows(self) -> Iterator[SourceRow]: ...
+    def rows(self) -> Iterator[SourceRow]:
+        """Yield the rows."""
 
 
 class RowSource(Protocol):
@@ -60,7 +62,8 @@ class RowSource(Protocol):
     """
 
     @property
-    def uri(self) -> str: ...
+    def uri(self) -> str:
+        """Return the name."""
 
     def open(self) -> AbstractContextManager[OpenRows]:
         """Open the source for one reading."""
@@ -114,6 +117,8 @@ class Source:
         self.format, self.gzip = source_format(place.uri, format)
         self.delimiter = delimiter
         self.encoding = encoding
+        if self.format == "jsonl" and "\n".encode(encoding) != b"\n":
+            raise invalid_argument("encoding", "one that has ASCII in it, for JSON Lines", encoding)
         self.header: Sequence[str] | None = None
         self.schema: Any = None
         self._fingerprint: tuple[Any, ...] | None = None

@@ -80,7 +80,7 @@ def normalize_email(email: object) -> str:
 
 
 class MagicLinkTarget:
-    """Magic links of a ticket. ``POST /v1/tickets/{ticketId}/magicLinks``
+    """The creation of magic links of a ticket.
 
     :param identity: ``email``, or ``registrationId`` where one address stands for several people.
     """
@@ -97,28 +97,31 @@ class MagicLinkTarget:
         allow_undocumented: bool = False,
     ) -> None:
         self.ticket_id = ticket_id
-        self.identity = identity
+        self.identity: str = identity
         self.allow_undocumented = allow_undocumented
         schema = REQUEST_SCHEMAS["create_magic_link"]
         self.attributes = frozenset(schema)
         self.required = frozenset(name for name, kind in schema.items() if kind.required) | {identity}
 
     def prepare(self, client: Client) -> None:
-        pass
+        """Read nothing."""
 
     def validate(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Check the attributes of a row, its identity included, and return them as they are sent."""
         checked = validate_request("create_magic_link", attributes, allow_undocumented=self.allow_undocumented)
         if not checked.get(self.identity):
             raise invalid_argument(self.identity, "given")
         return checked
 
     def identity_of(self, attributes: Mapping[str, Any]) -> str | None:
+        """Return the address or the id, normalized; None if the row has none."""
         value = attributes.get(self.identity)
         if self.identity == "email":
             return normalize_email(value) or None
         return str(value or "").strip() or None
 
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
+        """Yield the links of the ticket."""
         call = endpoints.list_magic_links(self.ticket_id)
         for link in client.items(call, concurrency=concurrency):
             identity = self.identity_of(link)
@@ -128,10 +131,13 @@ class MagicLinkTarget:
     def decide(
         self, attributes: dict[str, Any], found: tuple[ExistingRecord, int] | None
     ) -> tuple[Decision, dict[str, Any], str | None]:
+        """Return ``create`` for a person without a link, else ``exists``."""
         return ("create" if found is None else "exists"), attributes, None
 
     def call(self, attributes: Mapping[str, Any], id: str | None) -> Call:
+        """Return the request that creates the link of a row."""
         return endpoints.create_magic_link(self.ticket_id, attributes)
 
     def delete_call(self, id: str) -> Call:
+        """Return the request that deletes a link."""
         return endpoints.delete_magic_link(id)

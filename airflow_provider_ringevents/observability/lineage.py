@@ -40,6 +40,32 @@ class ExportRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadRecord:
+    """One file whose rows a task has written to the API.
+
+    :ivar base_url: the base URL of the API.
+    :ivar path: the quoted path of the list that was written.
+    :ivar rows: the number of records that were created, updated or deleted.
+    :ivar source: the file, without a connection.
+    :ivar source_account: the storage account of the source, where the URI does not name it (Azure).
+    :ivar results: the file of the results, without a connection.
+    :ivar results_account: the storage account of the results.
+    :ivar results_size: bytes.
+    :ivar results_rows: the number of its rows.
+    """
+
+    base_url: str
+    path: str
+    rows: int
+    source: str
+    source_account: str | None
+    results: str
+    results_account: str | None
+    results_size: int
+    results_rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetName:
     """A dataset, as OpenLineage tells it from others."""
 
@@ -107,5 +133,38 @@ def operator_lineage(exports: Sequence[ExportRecord]) -> OperatorLineage[Any, An
                 },
             )
             for to, one in written.items()
+        ],
+    )
+
+
+def load_lineage(load: LoadRecord) -> OperatorLineage[Any, Any]:
+    """Return the source of a bulk load as the input, and the list of the API and the results as the outputs."""
+    from airflow.providers.common.compat.openlineage.facet import (
+        Dataset,
+        OutputDataset,
+        OutputStatisticsOutputDatasetFacet,
+    )
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    read = target_dataset(load.source, load.source_account)
+    written = source_dataset(load.base_url, load.path)
+    results = target_dataset(load.results, load.results_account)
+    return OperatorLineage(
+        inputs=[Dataset(namespace=read.namespace, name=read.name)],
+        outputs=[
+            OutputDataset(
+                namespace=written.namespace,
+                name=written.name,
+                outputFacets={"outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=load.rows)},
+            ),
+            OutputDataset(
+                namespace=results.namespace,
+                name=results.name,
+                outputFacets={
+                    "outputStatistics": OutputStatisticsOutputDatasetFacet(
+                        rowCount=load.results_rows, size=load.results_size, fileCount=1
+                    )
+                },
+            ),
         ],
     )

@@ -112,9 +112,7 @@ class Destination:
     @property
     def account(self) -> str | None:
         """Return the storage account that the URI does not name (Azure), or None."""
-        # The filesystem itself knows it only where the connection names it apart from the address.
-        account = getattr(getattr(self._fs, "service_client", None), "account_name", None)
-        return account if isinstance(account, str) and account else None
+        return storage_account(self._fs)
 
     def child(self, name: str) -> Self:
         """Return the destination of one object under this prefix.
@@ -267,6 +265,13 @@ class Destination:
     def _require_object(self) -> None:
         if self.is_prefix:
             raise invalid_argument(self._parameter, "the place of one object", self.uri, hint="It names a folder.")
+
+
+def storage_account(fs: Any) -> str | None:
+    """Return the storage account of an Azure filesystem; None for any other."""
+    # The filesystem itself knows it only where the connection names it apart from the address.
+    account = getattr(getattr(fs, "service_client", None), "account_name", None)
+    return account if isinstance(account, str) and account else None
 
 
 def check_destination(uri: str, *, parameter: str = "destination") -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Self, cast
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
-from airflow_provider_ringevents.storage.destination import Destination
+from airflow_provider_ringevents.storage.destination import Destination, storage_account
 from airflow_provider_ringevents.storage.errors import transfer_error
 
 _BLOCK_BYTES = 2**20
@@ -34,6 +34,11 @@ class ReadableObject:
         if place.is_prefix:
             raise invalid_argument(parameter, "the place of one object", uri, hint="It names a folder.")
         return cls(place.uri, place._path, place._fs, parameter)
+
+    @property
+    def account(self) -> str | None:
+        """Return the storage account that the URI does not name (Azure), or None."""
+        return storage_account(self._fs)
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:

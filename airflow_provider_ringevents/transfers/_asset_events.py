@@ -56,6 +56,7 @@ def emit_asset_events(
 def _extra(manifests: Sequence[Mapping[str, Any]], window: Mapping[str, Any] | None) -> dict[str, Any]:
     if len(manifests) == 1:
         extra = {name: manifests[0][name] for name in _EXTRA if manifests[0].get(name) is not None}
+        extra |= {f"rows_{status}": count for status, count in (manifests[0].get("counts") or {}).items()}
     else:
         extra = {
             "objects": len(manifests),

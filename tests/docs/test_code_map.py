@@ -14,7 +14,7 @@ from docs import ROOT, code, rows
 
 NAME = "airflow_provider_ringevents"
 PACKAGE = ROOT / NAME
-WITHOUT_AIRFLOW = ("contract/", "client/", "provisioning/", "exports/", "emulator/")
+WITHOUT_AIRFLOW = ("contract/", "client/", "provisioning/", "exports/", "bulk/", "emulator/")
 MAP = {code(room)[0]: frozenset(code(allowed)) for room, _, allowed in rows("code-map.md", "## The package")}
 
 

@@ -1,0 +1,239 @@
+"""The base of the operators that write the rows of a file. Cheap to import: DAGs are parsed often."""
+
+from __future__ import annotations
+
+import codecs
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.providers.common.compat.sdk import Context
+
+from airflow_provider_ringevents._compat import task_state_store
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.settings import check_number
+from airflow_provider_ringevents.client.types import validate_choice
+from airflow_provider_ringevents.observability.links import LinkStateMixin, ObjectLink
+from airflow_provider_ringevents.operators.arguments import Arguments
+from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, translate_errors
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    from airflow_provider_ringevents.bulk.targets import Target
+    from airflow_provider_ringevents.observability.lineage import LoadRecord
+    from airflow_provider_ringevents.storage import IfExists
+    from airflow_provider_ringevents.transfers._bulk_load import BulkLoad
+
+_CHOICES: Final[Mapping[str, Sequence[str]]] = {
+    "identity": ("email", "registrationId"),
+    "on_invalid": ("fail", "skip"),
+    "if_exists": ("overwrite", "skip", "fail"),
+}
+_MAX_COUNT: Final = 2**31
+_DAY: Final = 86_400
+_OF_THE_LOAD: Final = (
+    "source",
+    "results",
+    "columns",
+    "format",
+    "delimiter",
+    "encoding",
+    "on_invalid",
+    "max_failures",
+    "failed_rows",
+    "concurrency",
+    "dry_run",
+    "settle_timeout",
+    "if_exists",
+    "allow_undocumented",
+    "source_conn_id",
+    "results_conn_id",
+    "object_options",
+)
+"""The arguments that the work takes under the same names."""
+
+
+class RingEventsBaseBulkLoadOperator(LinkStateMixin, RingEventsBaseOperator):
+    """Base class of the operators that write the rows of a file to the API."""
+
+    template_fields: Sequence[str] = (*_OF_THE_LOAD, "identity", *RingEventsBaseOperator.template_fields)
+    switches: Sequence[str] = ("dry_run", "allow_undocumented")
+    operator_extra_links = (ObjectLink(),)
+    loaded: LoadRecord | None = None
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        results: str,
+        columns: Mapping[str, str] | None = None,
+        identity: str = "email",
+        format: str | None = None,
+        delimiter: str = ",",
+        encoding: str = "utf-8",
+        on_invalid: str = "fail",
+        max_failures: int = 0,
+        failed_rows: str | None = None,
+        concurrency: int | None = None,
+        dry_run: bool = False,
+        settle_timeout: float = 60,
+        if_exists: IfExists = "overwrite",
+        allow_undocumented: bool = False,
+        source_conn_id: str | None = None,
+        results_conn_id: str | None = None,
+        object_options: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.results = results
+        self.columns = columns
+        self.identity = identity
+        self.format = format
+        self.delimiter = delimiter
+        self.encoding = encoding
+        self.on_invalid = on_invalid
+        self.max_failures = max_failures
+        self.failed_rows = failed_rows
+        self.concurrency = concurrency
+        # The attribute of a templated argument has its name; BaseOperator's method serves `tasks test --dry-run` alone.
+        self.dry_run = dry_run  # type: ignore[method-assign,assignment]
+        self.settle_timeout = settle_timeout
+        self.if_exists = if_exists
+        self.allow_undocumented = allow_undocumented
+        self.source_conn_id = source_conn_id
+        self.results_conn_id = results_conn_id
+        self.object_options = object_options
+
+    def pre_execute(self, context: Any) -> None:
+        """Forget the load of an earlier try; called by Airflow before each worker session."""
+        super().pre_execute(context)
+        self.loaded = None
+
+    # --- for the operators
+
+    @abstractmethod
+    def make_target(self) -> Target:
+        """Return the operation that writes the rows."""
+
+    @abstractmethod
+    def list_path(self) -> str:
+        """Return the quoted path of the list that the operation adds to or changes."""
+
+    def summary(self) -> dict[str, Any]:
+        """Return what is written to, for the result of the task."""
+        return {}
+
+    def load_options(self) -> dict[str, Any]:
+        """Return further options of the load."""
+        return {}
+
+    # --- arguments
+
+    def check_arguments(self, arguments: Arguments) -> None:
+        """Check the arguments, as far as they are known."""
+        for name, allowed in _CHOICES.items():
+            if arguments.knows(name):
+                with arguments.gather():
+                    validate_choice(name, arguments[name], allowed, closed=True)
+        for name in ("max_failures", "settle_timeout", "concurrency"):
+            self._check_count(arguments, name)
+        self._check_text(arguments)
+        self._check_files(arguments)
+        if arguments.knows("columns", "identity", "allow_undocumented") and arguments["columns"] is not None:
+            if isinstance(arguments["columns"], Mapping):
+                with arguments.gather():
+                    self._check_columns()
+            else:
+                arguments.refuse("columns", "a mapping of attributes to columns", arguments["columns"])
+
+    @staticmethod
+    def _check_count(arguments: Arguments, name: str) -> None:
+        value = arguments.number(name)
+        if (value is None and name == "concurrency") or not arguments.is_known(value):
+            return
+        with arguments.gather():
+            if name == "concurrency":
+                check_number(name, value, integer=True, minimum=1, maximum=defaults.MAX_CONCURRENCY)
+            elif name == "settle_timeout":
+                check_number(name, value, minimum=0, maximum=_DAY)
+            else:
+                check_number(name, value, integer=True, minimum=0, maximum=_MAX_COUNT)
+
+    @staticmethod
+    def _check_text(arguments: Arguments) -> None:
+        delimiter, encoding = arguments["delimiter"], arguments["encoding"]
+        if arguments.is_known(delimiter) and (
+            not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '\r\n"'
+        ):
+            arguments.refuse("delimiter", "one character other than a quote or a line break", delimiter)
+        if arguments.is_known(encoding):
+            try:
+                codecs.getincrementalencoder(encoding)
+                "".encode(encoding)
+            except (LookupError, TypeError):
+                arguments.refuse("encoding", "the name of an encoding of text", encoding)
+
+    def _check_files(self, arguments: Arguments) -> None:
+        names = ("source", "results", "failed_rows", "format", "source_conn_id", "results_conn_id", "object_options")
+        for name in ("source", "results"):
+            if arguments.knows(name) and not (isinstance(arguments[name], str) and arguments[name].strip()):
+                arguments.refuse(name, "the URI of an object", arguments[name])
+                return
+        if arguments.knows(*names):
+            # 30 ms, and a DAG may have no such operator.
+            from airflow_provider_ringevents.transfers._bulk_load import BulkLoad, check_files
+
+            with arguments.gather():
+                check_files(BulkLoad(**{name: arguments[name] for name in names}))
+
+    def _check_columns(self) -> None:
+        self._load().mapping(self.make_target())
+
+    # --- execution
+
+    def _load(self) -> BulkLoad:
+        from airflow_provider_ringevents.transfers._bulk_load import BulkLoad
+
+        return BulkLoad(**{name: getattr(self, name) for name in _OF_THE_LOAD}, **self.load_options())
+
+    @translate_errors()
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Check the rows, send them, publish the results, and return the counts."""
+        from airflow_provider_ringevents.observability.lineage import LoadRecord
+        from airflow_provider_ringevents.state.send_journal import SendJournal
+        from airflow_provider_ringevents.transfers._asset_events import emit_asset_events
+        from airflow_provider_ringevents.transfers._bulk_load import load_rows
+
+        self.validate_rendered()
+        journal = SendJournal(task_state_store(context), context["ti"].try_number)
+        with self.hook as hook:
+            outcome = load_rows(hook.client, self.make_target(), self._load(), journal=journal)
+            base_url = hook.base_url
+        manifest = {**outcome.manifest, **self.summary()}
+        ObjectLink.persist(context, manifest["uri"])
+        if not manifest.get("skipped"):
+            self.loaded = LoadRecord(
+                base_url=base_url,
+                path=self.list_path(),
+                rows=outcome.written,
+                source=manifest["source"],
+                source_account=outcome.source_account,
+                results=manifest["uri"],
+                results_account=outcome.results_account,
+                results_size=manifest["bytes"],
+                results_rows=manifest["rows"],
+            )
+        if outcome.error is not None:
+            raise outcome.error
+        emit_asset_events(context, self.outlets, [manifest])
+        return manifest
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """Return the datasets that the task read and wrote; called by OpenLineage, also after a failure."""
+        from airflow.providers.openlineage.extractors import OperatorLineage
+
+        from airflow_provider_ringevents.observability.lineage import load_lineage
+
+        return load_lineage(self.loaded) if self.loaded is not None else OperatorLineage()

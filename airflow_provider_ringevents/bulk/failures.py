@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection
+from typing import Final
 
 from airflow_provider_ringevents.client.errors import RingEventsApiError, RingEventsConfigError, RingEventsError
+
+_ATTRIBUTE: Final = re.compile(r"\w*")
+"""The attribute in a parameter such as ``metadata['seat']``."""
 
 
 def describe_failure(error: RingEventsError) -> str:
@@ -29,31 +34,13 @@ def failure_kind(error: RingEventsError) -> str:
 
 def describe_problems(error: RingEventsConfigError) -> str:
     """Return what is wrong with the values of a row, on one line."""
-    return "; ".join(_problems(error))
+    return "; ".join(_one_line(str(problem)) for problem in error.problems or (error,))
 
 
 def problem_kind(error: RingEventsConfigError, attributes: Collection[str]) -> str:
     """Return the attributes that are wrong in a row; names that are not the API's may come from the row itself."""
-    names = {_attribute(problem) for problem in _problems(error)}
-    known = sorted(name for name in names if name in attributes)
-    return f"invalid {', '.join(known)}" if known and len(known) == len(names) else "invalid value"
-
-
-def _problems(error: RingEventsConfigError) -> Iterator[str]:
-    if error.problems:
-        for problem in error.problems:
-            yield from _problems(problem)
-        return
-    summary, *rest = str(error).split("\n- ")
-    yield from (_one_line(line) for line in rest or [summary])
-
-
-def _attribute(problem: str) -> str:
-    """Return the attribute that a problem names, as in "email: ..." or "`email` must be ..."."""
-    name = problem.removeprefix("`")
-    for end in ("`", ":", ".", "["):
-        name = name.partition(end)[0]
-    return name
+    names = {_ATTRIBUTE.findall(problem.parameter or "")[0] for problem in error.problems or (error,)}
+    return f"invalid {', '.join(sorted(names))}" if names <= set(attributes) else "invalid value"
 
 
 def _last_segment(pointer: str) -> str:

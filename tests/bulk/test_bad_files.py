@@ -20,9 +20,9 @@ HEADER = "email,firstName,lastName\n"
 
 
 BAD_CSV_ROWS = {
-    "no address": (",A,B", "email: is required and missing"),
-    "an address that is none": ("ada at example,A,B", "email: expected an e-mail address"),
-    "no first name": ("ada@people.example,,B", "firstName: is required and missing"),
+    "no address": (",A,B", "`email` must be given"),
+    "an address that is none": ("ada at example,A,B", "`email` must be an e-mail address"),
+    "no first name": ("ada@people.example,,B", "`firstName` must be given"),
     "too few cells": ("ada@people.example,A", "the row has 2 cells, the header 3"),
     "too many cells": ("ada@people.example,A,B,C", "the row has 4 cells, the header 3"),
     "a person twice": ("GUEST1@people.example,A,B", "the same person as row 1"),
@@ -75,7 +75,7 @@ BAD_LINES = {
     ),
     "null for a required attribute": (
         '{"email": "ada@people.example", "firstName": null, "lastName": "B"}',
-        "firstName: is required and missing",
+        "`firstName` must be given",
     ),
 }
 

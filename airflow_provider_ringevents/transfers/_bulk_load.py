@@ -13,9 +13,9 @@ from airflow_provider_ringevents.bulk.engine import (
     FAILED,
     BulkOptions,
     BulkRun,
+    LastSentStore,
     OnProgress,
     RowsRefusedError,
-    LastSentStore,
 )
 from airflow_provider_ringevents.bulk.failures import failure_kind
 from airflow_provider_ringevents.bulk.results import write_failed_rows, write_results

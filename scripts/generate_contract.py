@@ -40,6 +40,7 @@ ENUMERATIONS = {
     "ATTENDEES_VISIBILITIES": "create_event.attendeesVisibility",
     "NETWORK_TYPES": "create_event.networkType",
     "TIME_ZONES": "timezone",
+    "REGISTRATION_TYPES": "registrationType",
 }
 
 
@@ -98,6 +99,10 @@ def request_attribute(name: str, schema: Mapping[str, Any], required: bool) -> t
         return f"{kind} list" if schema["type"] == "array" else kind, required, constant
     if pattern := schema.get("pattern") or overlay.ATTRIBUTE_PATTERNS.get(name):
         return "pattern", required, pattern
+    if schema["type"] == "array":
+        return "struct list", required, request_attributes(schema["items"])
+    if isinstance(schema["type"], list):
+        return " or ".join(schema["type"]), required, None
     if schema["type"] == "object":
         if "properties" in schema:
             return "struct", required, request_attributes(schema)

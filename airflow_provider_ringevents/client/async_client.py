@@ -16,6 +16,7 @@ from airflow_provider_ringevents.client.consistent_listing import ListReading
 from airflow_provider_ringevents.client.downloads.download import AsyncDownload
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
+from airflow_provider_ringevents.client.errors import RingEventsValidationError
 from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.transport.http import HTTP_ERRORS, AsyncHttpClient, HttpResponse, open_client
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
@@ -60,6 +61,18 @@ class AsyncClient(BaseClient):
 
     async def send(self, call: Call, *, max_attempts: int | None = None, on_retry: OnRetry | None = None) -> Envelope:
         """Send a call, as :meth:`Client.send`."""
+        call = self._accepted_types.apply(call)
+        try:
+            return await self._send_with_retries(call, max_attempts, on_retry)
+        except RingEventsValidationError as error:
+            other = self._accepted_types.alternative(call, error)
+            if other is None:
+                raise
+        envelope = await self._send_with_retries(other, max_attempts, on_retry)
+        self._accepted_types.record(other)
+        return envelope
+
+    async def _send_with_retries(self, call: Call, max_attempts: int | None, on_retry: OnRetry | None) -> Envelope:
         if max_attempts == 1:
             return await self._send_once(call)
         arguments = self.policy.tenacity_kwargs(

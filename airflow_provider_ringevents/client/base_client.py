@@ -19,6 +19,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
 )
 from airflow_provider_ringevents.client.pagination import Page
+from airflow_provider_ringevents.client.resource_types import AcceptedTypes
 from airflow_provider_ringevents.client.settings import ClientSettings, check_number
 from airflow_provider_ringevents.client.transport import redaction
 from airflow_provider_ringevents.client.transport.decompression import ACCEPT_ENCODING
@@ -70,6 +71,7 @@ class BaseClient:
         self.settings = ClientSettings(base_url=base_url, api_key=api_key, **settings)
         self.policy = replace(policy or RetryPolicy(), max_attempts=self.settings.max_attempts)
         self._foreign_origins: set[str] = set()
+        self._accepted_types = AcceptedTypes()
         redaction.install(self.settings.base_url, self.settings.api_key)
 
     @classmethod

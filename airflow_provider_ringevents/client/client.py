@@ -21,7 +21,7 @@ from airflow_provider_ringevents.client.consistent_listing import ListReading
 from airflow_provider_ringevents.client.downloads.download import Download
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
-from airflow_provider_ringevents.client.errors import RingEventsRateLimitError
+from airflow_provider_ringevents.client.errors import RingEventsRateLimitError, RingEventsValidationError
 from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.settings import check_number
 from airflow_provider_ringevents.client.transport.http import (
@@ -83,10 +83,19 @@ class Client(BaseClient):
         :returns: the JSON object of the response, with its ``.status``.
         :raises RingEventsError: the last attempt failed.
         """
+        call = self._accepted_types.apply(call)
         arguments = self.policy.tenacity_kwargs(
             idempotent=call.idempotent, max_attempts=max_attempts, on_retry=on_retry
         )
-        return Retrying(**arguments)(self._send_once, call)
+        try:
+            return Retrying(**arguments)(self._send_once, call)
+        except RingEventsValidationError as error:
+            other = self._accepted_types.alternative(call, error)
+            if other is None:
+                raise
+        envelope = Retrying(**arguments)(self._send_once, other)
+        self._accepted_types.record(other)
+        return envelope
 
     def _send_once(self, call: Call) -> Envelope:
         response, body = self._exchange(call, self._build_request(call))

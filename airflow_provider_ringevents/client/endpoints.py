@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER, FilterLike
 from airflow_provider_ringevents.client.transport.retry import IDEMPOTENT_METHODS
 from airflow_provider_ringevents.client.types import REPORT_TYPES, REPORT_VERSIONS, validate_choice
 from airflow_provider_ringevents.client.validation.identifiers import quote_segment
-from airflow_provider_ringevents.contract._generated import OPERATIONS
+from airflow_provider_ringevents.contract._generated import OPERATIONS, REGISTRATION_TYPES
 
 _PLACEHOLDER: Final = re.compile(r"\{\w+\}")
 
@@ -30,6 +31,7 @@ class Call:
     :ivar params: query parameters.
     :ivar body: the JSON object to send, if there is one.
     :ivar paged: it is a list that supports ``page`` and ``perPage``.
+    :ivar type_spellings: the spellings of ``data.type`` that the sources of the contract have, where they disagree.
     :ivar link_call: for a download: the call whose response holds a ``url`` that leads to the same file.
     """
 
@@ -39,6 +41,7 @@ class Call:
     params: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     paged: bool = False
+    type_spellings: tuple[str, ...] = ()
     link_call: Call | None = None
 
     @property
@@ -144,10 +147,30 @@ def get_registration(registration_id: str) -> Call:
     return _call("get_registration", registration_id=registration_id)
 
 
-def update_registration(registration_id: str, metadata: Mapping[str, str]) -> Call:
-    """Return the call ``PATCH /v1/registrations/{registrationId}``; its type is spelt with a capital."""
-    body = _body("Registration", {"metadata": dict(metadata)})
-    return _call("update_registration", registration_id=registration_id, body=body)
+def create_registration(event_id: str, attributes: Mapping[str, Any]) -> Call:
+    """Return the call ``POST /v1/events/{eventId}/registrations``, which the vendor's collection alone documents."""
+    return _call("create_registration", event_id=event_id, body=_body("registration", attributes))
+
+
+def update_registration(
+    registration_id: str, metadata: Mapping[str, str] | None = None, attributes: Mapping[str, Any] | None = None
+) -> Call:
+    """Return the call ``PATCH /v1/registrations/{registrationId}``.
+
+    The reference documents ``metadata`` alone and the type ``Registration``; the other attributes and the type
+    ``registration`` are from the vendor's collection. The clients try both spellings.
+
+    :raises RingEventsConfigError: nothing is to be changed, or the metadata are given twice.
+    """
+    given = dict(attributes or {})
+    if metadata is not None:
+        if "metadata" in given:
+            raise invalid_argument("metadata", "given once, beside `attributes` or in them")
+        given["metadata"] = dict(metadata)
+    if not given:
+        raise invalid_argument("metadata", "given, or `attributes`, so that there is something to change")
+    call = _call("update_registration", registration_id=registration_id, body=_body(REGISTRATION_TYPES[0], given))
+    return replace(call, type_spellings=REGISTRATION_TYPES)
 
 
 # --- reports
@@ -163,7 +186,7 @@ def create_report(
 ) -> Call:
     """Return the call ``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``."""
     validate_choice("report_type", report_type, REPORT_TYPES, allow_undocumented=allow_undocumented)
-    body = {"data": {"attributes": dict(attributes or {})}}
+    body = {"data": {"attributes": dict(attributes)}} if attributes else None
     if report_version is None:
         return _call("create_report", event_id=event_id, report_type=report_type, body=body)
     validate_choice("report_version", report_version, REPORT_VERSIONS, allow_undocumented=allow_undocumented)
@@ -249,6 +272,14 @@ def list_magic_links(ticket_id: str, filter: FilterLike | None = None) -> Call:
 def create_magic_link(ticket_id: str, attributes: Mapping[str, Any]) -> Call:
     """Return the call ``POST /v1/tickets/{ticketId}/magicLinks``."""
     return _call("create_magic_link", ticket_id=ticket_id, body=_body("magicLink", attributes))
+
+
+def list_bank_questions(ticket_id: str) -> Call:
+    """Return the call ``GET /v1/tickets/{ticketId}/bankQuestions``, which the vendor's collection alone documents.
+
+    Whether the list has pages is not documented: they are asked for, and an answer without pages is the whole list.
+    """
+    return _call("list_bank_questions", ticket_id=ticket_id)
 
 
 def get_magic_link(magic_link_id: str) -> Call:

@@ -22,6 +22,7 @@ from airflow_provider_ringevents.contract._generated import (
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.contract._generated_resources import (
+        BankQuestion,
         Booth,
         DataSubscription,
         Event,
@@ -52,6 +53,7 @@ __all__ = [
     "Template",
     "Event",
     "Registration",
+    "BankQuestion",
     "Ticket",
     "MagicLink",
     "Booth",

@@ -827,6 +827,9 @@ TIME_ZONES: Final[tuple[str, ...]] = (
 )
 """The documented values of ``timezone``."""
 
+REGISTRATION_TYPES: Final[tuple[str, ...]] = ("Registration", "registration")
+"""The documented values of ``registrationType``."""
+
 OPERATIONS: Final[dict[str, tuple[str, tuple[str, ...], bool]]] = {
     "health": ("GET", ("/v1/health",), False),
     "list_organizations": ("GET", ("/v1/organizations",), True),
@@ -838,6 +841,7 @@ OPERATIONS: Final[dict[str, tuple[str, tuple[str, ...], bool]]] = {
     "get_event": ("GET", ("/v1/events/{eventId}",), False),
     "duplicate_event": ("POST", ("/v1/events/{eventId}/duplications",), False),
     "list_registrations": ("GET", ("/v1/events/{eventId}/registrations",), True),
+    "create_registration": ("POST", ("/v1/events/{eventId}/registrations",), False),
     "get_registration": ("GET", ("/v1/registrations/{registrationId}",), False),
     "update_registration": ("PATCH", ("/v1/registrations/{registrationId}",), False),
     "list_tickets": ("GET", ("/v1/events/{eventId}/tickets",), True),
@@ -845,6 +849,7 @@ OPERATIONS: Final[dict[str, tuple[str, tuple[str, ...], bool]]] = {
     "get_ticket": ("GET", ("/v1/tickets/{ticketId}",), False),
     "list_magic_links": ("GET", ("/v1/tickets/{ticketId}/magicLinks",), True),
     "create_magic_link": ("POST", ("/v1/tickets/{ticketId}/magicLinks",), False),
+    "list_bank_questions": ("GET", ("/v1/tickets/{ticketId}/bankQuestions",), True),
     "delete_magic_link": ("DELETE", ("/v1/magicLinks/{magicLinkId}",), False),
     "get_magic_link": ("GET", ("/v1/magicLinks/{magicLinkId}",), False),
     "create_redeem_code": ("POST", ("/v1/magic_link",), False),
@@ -914,7 +919,32 @@ REQUESTS: Final[dict[str, dict[str, tuple[str, bool, Any]]]] = {
         "timezone": ("timezone", False, TIME_ZONES),
         "type": ("enumeration", False, EVENT_TYPES),
     },
-    "update_registration": {"metadata": ("map", False, "string")},
+    "create_registration": {
+        "answers": (
+            "struct list",
+            False,
+            {"answer": ("string or array", True, None), "questionId": ("string", True, None)},
+        ),
+        "email": ("pattern", True, "[^@\\s]+@[^@\\s]+\\.[^@\\s]+"),
+        "externalBarcode": ("string", False, None),
+        "firstName": ("string", True, None),
+        "lastName": ("string", True, None),
+        "metadata": ("map", False, "string"),
+        "ticketId": ("string", True, None),
+    },
+    "update_registration": {
+        "answers": (
+            "struct list",
+            False,
+            {"answer": ("string or array", True, None), "questionId": ("string", True, None)},
+        ),
+        "externalBarcode": ("string", False, None),
+        "firstName": ("string", False, None),
+        "headline": ("string", False, None),
+        "lastName": ("string", False, None),
+        "metadata": ("map", False, "string"),
+        "ticketId": ("string", False, None),
+    },
     "create_ticket": {
         "count": ("integer", False, None),
         "description": ("string", False, None),
@@ -962,6 +992,7 @@ PARENTS: Final[dict[str, str | None]] = {
     "registrations": "event",
     "tickets": "event",
     "magic_links": "ticket",
+    "bank_questions": "ticket",
     "booths": "event",
     "booth_tags": "booth",
     "stages": "event",
@@ -1056,6 +1087,14 @@ COLUMNS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("registrationId", "string"),
         ("status", "string"),
         ("updatedAt", "timestamp"),
+    ),
+    "bank_questions": (
+        ("id", "string"),
+        ("childQuestions", "json"),
+        ("defaultAnswer", "string"),
+        ("fieldType", "string"),
+        ("name", "string"),
+        ("options", "json"),
     ),
     "booths": (
         ("id", "string"),

@@ -8,6 +8,32 @@ from __future__ import annotations
 from typing import Any, NotRequired, TypedDict
 
 
+class Option(TypedDict):
+    id: int
+    defaultAnswer: NotRequired[bool | None]
+    name: str
+    seq: str
+
+
+class BankQuestionChildQuestion(TypedDict):
+    id: int
+    defaultAnswer: NotRequired[str | None]
+    field_type: str
+    name: str
+    options: NotRequired[list[Option] | None]
+
+
+class BankQuestion(TypedDict):
+    """A registration question of a ticket, which the reference calls ``bankQuestions``."""
+
+    id: str
+    childQuestions: list[BankQuestionChildQuestion] | None
+    defaultAnswer: str | None
+    fieldType: str
+    name: str
+    options: list[Option] | None
+
+
 class Booth(TypedDict):
     id: str
     about: str | None

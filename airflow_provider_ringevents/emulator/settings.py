@@ -133,6 +133,8 @@ class Settings:
     """What an update of a registration does with metadata that it does not name."""
     registration_type: Literal["Registration", "registration", "any"] = "Registration"
     """The ``data.type`` that an update of a registration must have."""
+    bank_questions_paged: bool = True
+    """Whether the questions of a ticket come in pages."""
     read_only_key: bool = False
     """Answer 403 to all writing requests, as to a member without rights."""
     plan_has_magic_links: bool = True

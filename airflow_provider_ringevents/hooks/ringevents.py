@@ -304,13 +304,34 @@ class RingEventsHook(BaseHook):
         """
         return self._get_resource(endpoints.get_registration(registration_id))
 
-    def update_registration(self, registration_id: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-        """Send the metadata of a registration as given, and return the registration.
+    def create_registration(
+        self, event_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
+    ) -> dict[str, Any]:
+        """Register a person for an event, and return the registration.
 
-        ``PATCH /v1/registrations/{registrationId}``
+        ``POST /v1/events/{eventId}/registrations``, which the vendor's collection alone documents. The
+        service mails the person, and the registration takes one seat of the licence.
         """
-        checked = validate_request("update_registration", {"metadata": metadata})
-        return self._get_resource(endpoints.update_registration(registration_id, checked["metadata"]))
+        checked = validate_request("create_registration", attributes, allow_undocumented=allow_undocumented)
+        return self._get_resource(endpoints.create_registration(event_id, checked))
+
+    def update_registration(
+        self,
+        registration_id: str,
+        metadata: Mapping[str, str] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        allow_undocumented: bool = False,
+    ) -> dict[str, Any]:
+        """Send changes of a registration as given, and return the registration.
+
+        ``PATCH /v1/registrations/{registrationId}``; the reference documents ``metadata`` alone, and the other
+        attributes are from the vendor's collection.
+        """
+        call = endpoints.update_registration(registration_id, metadata, attributes)
+        given = (call.body or {})["data"]["attributes"]
+        checked = validate_request("update_registration", given, allow_undocumented=allow_undocumented)
+        return self._get_resource(endpoints.update_registration(registration_id, attributes=checked))
 
     # --- reports
 
@@ -452,6 +473,13 @@ class RingEventsHook(BaseHook):
         """
         checked = validate_request("create_magic_link", attributes, allow_undocumented=allow_undocumented)
         return self._get_resource(endpoints.create_magic_link(ticket_id, checked))
+
+    def list_bank_questions(self, ticket_id: str) -> Iterator[dict[str, Any]]:
+        """Iterate over the registration questions of a ticket.
+
+        ``GET /v1/tickets/{ticketId}/bankQuestions``, which the vendor's collection alone documents.
+        """
+        return self._iter_resources(endpoints.list_bank_questions(ticket_id))
 
     def get_magic_link(self, magic_link_id: str) -> dict[str, Any]:
         """Return a magic link.

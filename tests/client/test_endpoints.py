@@ -31,6 +31,12 @@ FILTER = {
     "updatedAt": {"gte": "2026-01-01T00:00:00+02:00", "lt": "2026-02-01T00:00:00Z"},
 }
 LINK = {"email": "ada@example.org", "firstName": "Ada", "lastName": "Lovelace"}
+REGISTRATION = {
+    **LINK,
+    "ticketId": "t",
+    "answers": [{"questionId": "q", "answer": ["Talks", "Expo"]}, {"questionId": "r", "answer": "ACME"}],
+    "metadata": {"crm": "7"},
+}
 SUBSCRIPTION = {"url": "https://example.org/hook", "type": "webhook", "expiresAt": "2026-05-01T09:00:00Z"}
 
 # Operation, the call, the raw path, the query, the body.
@@ -84,10 +90,22 @@ CALLS: list[tuple[Call, str, dict[str, str], Any]] = [
         {"data": {"type": "Registration", "attributes": {"metadata": {"crm": "7"}}}},
     ),
     (
+        endpoints.update_registration("r", attributes={"firstName": "Ada"}),
+        "/v1/registrations/r",
+        {},
+        {"data": {"type": "Registration", "attributes": {"firstName": "Ada"}}},
+    ),
+    (
+        endpoints.create_registration("e", REGISTRATION),
+        "/v1/events/e/registrations",
+        {},
+        {"data": {"type": "registration", "attributes": REGISTRATION}},
+    ),
+    (
         endpoints.create_report("e", "registrations"),
         "/v1/events/e/reports/registrations",
         {},
-        {"data": {"attributes": {}}},
+        None,
     ),
     (
         endpoints.create_report("e", "attendeeActivity", "2", {"segmentType": "expo"}),
@@ -118,6 +136,7 @@ CALLS: list[tuple[Call, str, dict[str, str], Any]] = [
     ),
     (endpoints.get_ticket("t"), "/v1/tickets/t", {}, None),
     (endpoints.list_magic_links("t"), "/v1/tickets/t/magicLinks", {}, None),
+    (endpoints.list_bank_questions("t"), "/v1/tickets/t/bankQuestions", {}, None),
     (
         endpoints.list_magic_links("t", {"includeConfirmAndJoin": {"eq": True}, "email": "ada@example.org"}),
         "/v1/tickets/t/magicLinks",

@@ -62,6 +62,11 @@ def schema_of(kind: schema.AttributeType) -> dict[str, Any]:
         case schema.StructType():
             properties = {name: schema_of(known) for name, known in kind.table.items()}
             return {"type": "object", "properties": properties, "additionalProperties": False}
+        case schema.StructListType():
+            required = sorted(name for name, known in kind.table.items() if known.required)
+            return {"type": "array", "items": {**schema_of(schema.StructType(kind.table)), "required": required}}
+        case schema.TextOrListType():
+            return {"type": ["string", "array"], "items": {"type": "string"}}
         case _:
             return {"type": "string"}
 
@@ -71,6 +76,8 @@ def body_of(name: str, attributes: dict[str, Any]) -> dict[str, Any]:
     if "data" not in schema["properties"]:
         return attributes
     kind = schema["properties"]["data"]["properties"].get("type")
+    if kind and "$ref" in kind:
+        kind = {"enum": enumeration(kind["$ref"].rpartition("/")[2])}
     return {"data": {"attributes": attributes, **({"type": kind["enum"][0]} if kind else {})}}
 
 
@@ -90,6 +97,8 @@ def sample(name: str, schema: dict[str, Any]) -> Any:
         return "#aBc123"
     if schema.get("format") == "date-time":
         return "2026-05-02T09:00:00+02:00" if name == "timeEnd" else "2026-05-01T09:00:00+02:00"
+    if schema["type"] == ["string", "array"]:
+        return ["text", "more"]
     if schema["type"] == "array":
         return [sample(name, schema["items"])]
     if schema["type"] == "object":
@@ -117,7 +126,7 @@ def test_tables_are_those_of_the_reference(name: str) -> None:
         key: {
             word: value
             for word, value in schema.items()
-            if (word, value) != ("format", "password") and word not in ("description", "pattern")
+            if (word, value) != ("format", "password") and word not in ("description", "pattern", "x-source")
         }
         for key, schema in documented["properties"].items()
     }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -33,8 +34,9 @@ def event_body(**changes: Any) -> dict[str, Any]:
 
 def test_counts_of_the_reference() -> None:
     described = contract()
-    assert len(operations()) == 32
-    assert sum(len(methods) for methods in described["paths"].values()) == 33
+    sources = [each["x-source"] for methods in described["paths"].values() for each in methods.values()]
+    assert Counter(sources) == {"reference": 33, "vendor-collection": 2}
+    assert len(operations()) == 34
     assert len(enumeration("timezone")) == len(set(enumeration("timezone"))) == 746
     signals = request_attributes("create_data_subscription")["properties"]["signals"]["items"]["enum"]
     assert len(signals) == 16
@@ -74,6 +76,12 @@ def test_every_path_leads_to_its_operation(name: str, template: str) -> None:
         },
         "create_magic_link": {
             "data": {"type": "magicLink", "attributes": {"email": "a@b.example", "firstName": "A", "lastName": "B"}}
+        },
+        "create_registration": {
+            "data": {
+                "type": "registration",
+                "attributes": {"email": "a@b.example", "firstName": "A", "lastName": "B", "ticketId": "t"},
+            }
         },
         "create_redeem_code": {"ticket_id": "t", "first_name": "A", "last_name": "B", "email": "a@b.example"},
     }
@@ -216,8 +224,53 @@ def test_metadata_is_open_but_holds_strings() -> None:
     assert check_request("PATCH", "/v1/registrations/r", body=body("A1")) == "update_registration"
     with pytest.raises(AssertionError, match="not of type 'string'"):
         check_request("PATCH", "/v1/registrations/r", body=body(1))
-    with pytest.raises(AssertionError, match="'registration' is not one of"):
-        check_request("PATCH", "/v1/registrations/r", body={"data": {"type": "registration", "attributes": {}}})
+    with pytest.raises(AssertionError, match="'registrations' is not one of"):
+        check_request("PATCH", "/v1/registrations/r", body={"data": {"type": "registrations", "attributes": {}}})
+
+
+@pytest.mark.parametrize("spelling", ["Registration", "registration"])
+def test_an_update_has_either_type_and_the_attributes_of_the_collection(spelling: str) -> None:
+    attributes = {
+        "answers": [{"questionId": "q", "answer": "ACME"}],
+        "externalBarcode": "1",
+        "firstName": "Ada",
+        "headline": "CTO",
+        "lastName": "Lovelace",
+        "ticketId": "t",
+    }
+    body = {"data": {"type": spelling, "attributes": attributes}}
+    assert check_request("PATCH", "/v1/registrations/r", body=body) == "update_registration"
+    body = {"data": {"type": spelling, "attributes": {**attributes, "email": "a@b.org"}}}
+    with pytest.raises(AssertionError, match="'email' was unexpected"):
+        check_request("PATCH", "/v1/registrations/r", body=body)
+
+
+def test_a_new_registration_has_what_the_collection_sends() -> None:
+    person = {"email": "a@b.org", "firstName": "A", "lastName": "B", "ticketId": "t"}
+    body = {"data": {"type": "registration", "attributes": {**person, "metadata": {"crm": "7"}}}}
+    assert check_request("POST", REGISTRATIONS, body=body) == "create_registration"
+    body = {"data": {"type": "registration", "attributes": {**person, "answers": [{"answer": "ACME"}]}}}
+    with pytest.raises(AssertionError, match="'questionId' is a required property"):
+        check_request("POST", REGISTRATIONS, body=body)
+
+
+def test_questions_come_with_and_without_pages() -> None:
+    child = {"id": 1, "name": "Which?", "field_type": "text", "defaultAnswer": None, "options": None}
+    question: dict[str, Any] = {
+        "childQuestions": [child],
+        "defaultAnswer": None,
+        "fieldType": "singleSelect",
+        "id": "q",
+        "name": "Diet",
+        "options": [{"id": 1, "name": "vegan", "seq": "1", "defaultAnswer": None}],
+    }
+    data = [{"id": "q", "type": "bank_question", "attributes": question}]
+    links = {"first": "a", "last": "a", "self": "a", "prev": None, "next": None}
+    check_response("list_bank_questions", 200, {"data": data})
+    check_response("list_bank_questions", 200, {"data": data, "meta": {"count": 1}, "links": links})
+    question["options"][0]["id"] = "1"
+    with pytest.raises(AssertionError, match="'1' is not of type 'integer'"):
+        check_response("list_bank_questions", 200, {"data": data})
 
 
 def test_documented_answers_pass() -> None:

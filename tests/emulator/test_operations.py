@@ -56,6 +56,10 @@ BODIES: dict[str, tuple[str, dict[str, Any]]] = {
     "create_event": ("event", EVENT),
     "create_event_from_template": ("event", {**EVENT, "organizationId": "?"}),
     "duplicate_event": ("event", {"name": "Copy"}),
+    "create_registration": (
+        "registration",
+        {"email": "a@b.org", "firstName": "A", "lastName": "B", "metadata": {"a": "b"}},
+    ),
     "update_registration": ("Registration", {"metadata": {"a": "b"}}),
     "create_ticket": ("ticket", {"name": "Day pass", "count": 3, "price": 9.5, "private": True, "description": "d"}),
     "create_magic_link": ("magicLink", {"email": "a@b.org", "firstName": "A", "lastName": "B"}),
@@ -67,7 +71,13 @@ BODIES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
 }
-STATUS = {"create_event": 201, "create_event_from_template": 201, "duplicate_event": 202, "create_report": 201} | {
+STATUS = {
+    "create_registration": 201,
+    "create_event": 201,
+    "create_event_from_template": 201,
+    "duplicate_event": 202,
+    "create_report": 201,
+} | {
     "create_ticket": 201,
     "create_magic_link": 201,
     "create_data_subscription": 201,
@@ -83,16 +93,18 @@ def _body(name: str, emulator: Emulator) -> dict[str, Any] | None:
     if name == "create_event_from_template":
         attributes.pop("currency")
         attributes["organizationId"] = emulator.organization_id
+    if name == "create_registration":
+        attributes["ticketId"] = next(iter(emulator.state.events[emulator.event_id].tickets))
     return {"data": {"type": kind, "attributes": attributes}}
 
 
 WITH_IDS = sorted(name for name, described in operations().items() if "{" in described["paths"][0])
 
 
-def test_there_are_32_operations_with_33_paths() -> None:
+def test_there_are_34_operations_with_35_paths() -> None:
     assert len(WITH_IDS) == len(operations()) - 3  # health, the organizations and the redeem code have no id
-    assert sum(len(described["paths"]) for described in operations().values()) == 33
-    assert len(operations()) == 32
+    assert sum(len(described["paths"]) for described in operations().values()) == 35
+    assert len(operations()) == 34
 
 
 @pytest.mark.parametrize("name", WITH_IDS)
@@ -190,6 +202,10 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("duplicate_event", {"metadata": "x", "type": "x", "auto_publish": 1}, ["metadata", "type", "auto_publish"]),
     ("update_registration", {"metadata": {"a": 1, "b": "x"}}, ["metadata/a"]),
     ("update_registration", {"attended": True}, ["attended"]),
+    ("update_registration", {"ticketId": "elsewhere"}, ["ticketId"]),
+    ("update_registration", {"answers": [{"questionId": "q", "answer": 3}]}, ["answers/0/answer"]),
+    ("update_registration", {"answers": [{"questionId": "q", "answer": "x"}]}, ["answers/0/questionId"]),
+    ("create_registration", {"email": "a@b.org"}, ["firstName", "lastName", "ticketId"]),
     ("create_ticket", {"count": "3", "price": "free"}, ["count", "price"]),
     ("create_ticket", {"discount": 3}, ["discount"]),
     ("create_magic_link", {"email": "a@b.org"}, ["firstName", "lastName"]),

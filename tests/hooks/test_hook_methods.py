@@ -44,7 +44,16 @@ METHODS: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "get_event": ("event_id", ("e",), "/v1/events/e"),
     "list_registrations": ("event_id, filter=None", ("e",), "/v1/events/e/registrations"),
     "get_registration": ("registration_id", ("r",), "/v1/registrations/r"),
-    "update_registration": ("registration_id, metadata", ("r", {"a": "b"}), "/v1/registrations/r"),
+    "create_registration": (
+        "event_id, attributes",
+        ("e", {"email": "a@b.org", "firstName": "A", "lastName": "B", "ticketId": "t"}),
+        "/v1/events/e/registrations",
+    ),
+    "update_registration": (
+        "registration_id, metadata=None, attributes=None",
+        ("r", {"a": "b"}),
+        "/v1/registrations/r",
+    ),
     "create_report": (
         "event_id, report_type, report_version=None, attributes=None",
         ("e", "all"),
@@ -69,6 +78,7 @@ METHODS: dict[str, tuple[str, tuple[Any, ...], str]] = {
         ("t", {"email": "a@b.org", "firstName": "A", "lastName": "B"}),
         "/v1/tickets/t/magicLinks",
     ),
+    "list_bank_questions": ("ticket_id", ("t",), "/v1/tickets/t/bankQuestions"),
     "get_magic_link": ("magic_link_id", ("m",), "/v1/magicLinks/m"),
     "delete_magic_link": ("magic_link_id", ("m",), "/v1/magicLinks/m"),
     "create_data_subscription": (

@@ -78,6 +78,13 @@ def test_every_operation_works_on_the_emulator(hook: RingEventsHook, emulator: A
         hook.get_magic_link(link["id"])
     with pytest.warns(DeprecationWarning, match="magic_link"):
         assert hook.create_redeem_code(ticket["id"], "Ada", "Lovelace", "ada@example.org")
+    (first, *_) = hook.list_tickets(emulator.event_id)
+    question = next(hook.list_bank_questions(first["id"]))
+    answers = [{"questionId": question["id"], "answer": "ACME"}]
+    new = hook.create_registration(emulator.event_id, {**person, "ticketId": first["id"], "answers": answers})
+    assert hook.get_registration(new["id"])["customRegistrationFields"][0]["value"] == "ACME"
+    changed = hook.update_registration(new["id"], {"crm": "8"}, {"headline": "CTO"})
+    assert (changed["metadata"], changed["headline"]) == ({"crm": "8"}, "CTO")
     subscription = hook.create_data_subscription(
         event, {"url": "https://example.org/hook", "type": "webhook"}, ["attendance"]
     )

@@ -24,7 +24,9 @@ from airflow_provider_ringevents.client.validation.schema import (
     PatternType,
     SecretType,
     StringType,
+    StructListType,
     StructType,
+    TextOrListType,
     TimestampType,
     TimeZoneType,
     ValidationContext,
@@ -51,6 +53,8 @@ def _attribute_type(name: str, kind: str, required: bool, detail: Any) -> Attrib
         return MapType(detail == "string", required)
     if kind == "struct":
         return StructType(_attribute_types(detail), required)
+    if kind == "struct list":
+        return StructListType(_attribute_types(detail), required)
     return _PLAIN_TYPES[kind](required)
 
 
@@ -60,6 +64,7 @@ def _attribute_types(attributes: Mapping[str, tuple[str, bool, Any]]) -> dict[st
 
 _PLAIN_TYPES: Mapping[str, Callable[[bool], AttributeType]] = {
     "string": StringType,
+    "string or array": TextOrListType,
     "timezone": TimeZoneType,
     "date-time": TimestampType,
     "boolean": BooleanType,

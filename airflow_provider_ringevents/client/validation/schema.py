@@ -43,6 +43,22 @@ class StringType:
 
 
 @dataclass(frozen=True, slots=True)
+class TextOrListType:
+    """A string, or a list of strings, which may be personal data and are not shown."""
+
+    required: bool = False
+
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
+        if isinstance(value, str):
+            return value
+        if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+            return list(value)
+        context.errors.append(invalid_argument(parameter, f"a string or a list of strings, not {type(value).__name__}"))
+        return value
+
+
+@dataclass(frozen=True, slots=True)
 class SecretType:
     """A string that no message repeats."""
 
@@ -213,8 +229,28 @@ class StructType:
         return validate_attributes(self.table, value, context, prefix=f"{parameter}.")
 
 
+@dataclass(frozen=True, slots=True)
+class StructListType:
+    """A list of objects with documented attributes."""
+
+    table: Mapping[str, AttributeType]
+    required: bool = False
+
+    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send; record an error in the context if it is invalid."""
+        if not isinstance(value, (list, tuple)):
+            context.errors.append(invalid_argument(parameter, f"a list of objects, not {type(value).__name__}"))
+            return value
+        one = StructType(self.table)
+        return [
+            one.validate(f"{parameter}[{index}]", item, context) if context.is_resolved(item) else item
+            for index, item in enumerate(value)
+        ]
+
+
 AttributeType = (
     StringType
+    | TextOrListType
     | SecretType
     | PatternType
     | EnumType
@@ -226,6 +262,7 @@ AttributeType = (
     | NumberType
     | MapType
     | StructType
+    | StructListType
 )
 
 

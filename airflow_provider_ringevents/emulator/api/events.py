@@ -47,6 +47,7 @@ class EventsApi:
             ("POST", "/v1/events/{event_id}/duplications", self.duplicate_event),
             ("GET", "/v1/events/{event_id}/registrations", self.list_registrations),
             ("GET", "/v1/registrations/{registration_id}", self.get_registration),
+            ("POST", "/v1/events/{event_id}/registrations", self.create_registration),
             ("PATCH", "/v1/registrations/{registration_id}", self.update_registration),
         ]
 
@@ -121,31 +122,24 @@ class EventsApi:
         event, index = self._store.registration(call.path("registration_id"))
         return raw_json_response(f'{{"data":{event.registrations.to_json(index)}}}')
 
+    def create_registration(self, call: RequestContext) -> Response:
+        """Handle ``create_registration``."""
+        event = self._event(call)
+        attributes = validation.read_attributes(call.body, "create_registration")
+        index = self._store.create_registration(event, attributes)
+        return raw_json_response(f'{{"data":{event.registrations.to_json(index)}}}', 201)
+
     def update_registration(self, call: RequestContext) -> Response:
         """Handle ``update_registration``."""
         event, index = self._store.registration(call.path("registration_id"))
-        book = event.registrations
-        body = _with_documented_type(call.body, self._store.settings.registration_type)
-        attributes = validation.read_attributes(body, "update_registration")
-        if "metadata" in attributes:
-            kept = book.attributes(index)["metadata"] if self._store.settings.patch_metadata == "merge" else {}
-            book.patch(index, {**kept, **attributes["metadata"]}, self._store.now())
-        return raw_json_response(f'{{"data":{book.to_json(index)}}}')
+        attributes = validation.read_attributes(call.body, "update_registration")
+        self._check_type(call.body)
+        if attributes:
+            self._store.change_registration(event, index, attributes)
+        return raw_json_response(f'{{"data":{event.registrations.to_json(index)}}}')
 
-
-def _with_documented_type(body: bytes, expected: str) -> bytes:
-    """Return the body of an update with the ``data.type`` of the contract.
-
-    :raises ApiError: 422 when the body has another spelling than ``expected``.
-    """
-    try:
-        parsed = json.loads(body)
-        given = parsed["data"]["type"]
-    except (ValueError, KeyError, TypeError):
-        return body
-    if expected == "Registration" or given not in ("Registration", "registration"):
-        return body
-    if expected not in (given, "any"):
-        raise invalid("/data/type", f"must be {expected}")
-    parsed["data"]["type"] = "Registration"
-    return json.dumps(parsed).encode()
+    def _check_type(self, body: bytes) -> None:
+        accepted = self._store.settings.registration_type
+        given = json.loads(body)["data"]["type"] if body else accepted
+        if accepted not in (given, "any"):
+            raise invalid("/data/type", f"must be {accepted}")

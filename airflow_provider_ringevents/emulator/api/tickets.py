@@ -9,7 +9,15 @@ from starlette.responses import Response
 from airflow_provider_ringevents.emulator.api import filters, validation
 from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorEntry
 from airflow_provider_ringevents.emulator.api.filters import Selection, read_filter
-from airflow_provider_ringevents.emulator.api.responses import RequestContext, Routes, list_response, resource_response
+from airflow_provider_ringevents.emulator.api.responses import (
+    RequestContext,
+    Routes,
+    json_response,
+    list_response,
+    resource,
+    resource_response,
+)
+from airflow_provider_ringevents.emulator.backend.bank_questions import bank_questions
 from airflow_provider_ringevents.emulator.backend.clock import DAY, iso_seconds
 from airflow_provider_ringevents.emulator.backend.event_resources import COUNTS
 from airflow_provider_ringevents.emulator.backend.ids import ResourceType
@@ -39,6 +47,7 @@ class TicketsApi:
             ("GET", f"{event}/tickets", self.list_tickets),
             ("POST", f"{event}/tickets", self.create_ticket),
             ("GET", ticket, self.get_ticket),
+            ("GET", f"{ticket}/bankQuestions", self.list_bank_questions),
             ("GET", f"{ticket}/magicLinks", self.list_magic_links),
             ("POST", f"{ticket}/magicLinks", self.create_magic_link),
             ("GET", "/v1/magicLinks/{magic_link_id}", self.get_magic_link),
@@ -100,6 +109,14 @@ class TicketsApi:
         event = self._store.event(call.path("event_id"))
         attributes = validation.read_attributes(call.body, "create_ticket")
         return resource_response("ticket", self._store.create_ticket(event, attributes).attributes(), 201)
+
+    def list_bank_questions(self, call: RequestContext) -> Response:
+        """Handle ``list_bank_questions``."""
+        event = self._store.ticket(call.path("ticket_id")).event
+        questions = bank_questions(self._store.ids, event.number)
+        if self._store.settings.bank_questions_paged:
+            return list_response(call, "bank_question", questions)
+        return json_response({"data": [resource("bank_question", question) for question in questions]})
 
     def list_magic_links(self, call: RequestContext) -> Response:
         """Handle ``list_magic_links``."""

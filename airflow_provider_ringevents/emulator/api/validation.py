@@ -119,7 +119,8 @@ def _details(error: ValidationError) -> Iterator[ErrorEntry]:
         value = json.dumps(error.instance)[:_LONGEST_VALUE]
         yield ErrorEntry(f"{value} is not one of the {len(allowed)} allowed values{listing}", pointer)
     elif error.validator == "type":
-        yield ErrorEntry(f"must be {_TYPE_NAMES[allowed]}", pointer)
+        types = [allowed] if isinstance(allowed, str) else allowed
+        yield ErrorEntry(f"must be {' or '.join(_TYPE_NAMES[each] for each in types)}", pointer)
     elif error.validator == "format":
         yield ErrorEntry("must be a date-time with an offset, such as 2019-08-24T14:15:22Z", pointer)
     else:

@@ -249,9 +249,10 @@ class Event:
 
     def claimed(self, ticket: Ticket) -> int:
         """Return the number of registrations with this ticket; an estimate once registrations were deleted."""
+        created = self.registrations.claims(ticket.id)
         if ticket.index >= TICKETS:
-            return 0
-        return (len(self.registrations) + TICKETS - 1 - ticket.index) // TICKETS
+            return created
+        return created + (self.registrations.generated() + TICKETS - 1 - ticket.index) // TICKETS
 
     def attributes(self, now: int, *, echo_metadata: bool, naive_times: bool) -> dict[str, Any]:
         """Return the attributes that the API shows."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any, Final
 
 from airflow_provider_ringevents.emulator.backend import sample_data
+from airflow_provider_ringevents.emulator.backend.bank_questions import CHILD_NAME, CHILD_TYPE, bank_questions, child_id
 from airflow_provider_ringevents.emulator.backend.clock import iso
 from airflow_provider_ringevents.emulator.backend.ids import Ids, ResourceType, SeededValues
 
@@ -39,7 +41,6 @@ _UTM: Final = [
     )
     for week in range(52)
 ]
-_DIETS: Final = ("vegan", "halal", "no nuts, please")
 
 
 def email_of(person: int, index: int) -> str:
@@ -60,26 +61,20 @@ class RegistrationSerializer:
         self._event = event
         self._seeded = seeded
         self._tickets = [ids.encode(ResourceType.TICKET, event, index) for index in range(TICKETS)]
-        questions = [ids.encode(ResourceType.QUESTION, event, index) for index in range(5)]
-        self._companies = [
-            _answer(questions[0], "Company", company, "singleLineText") for company in sample_data.COMPANIES
-        ]
+        company, choice, birth, diet = (
+            partial(_answer, question["id"], question["name"], question["fieldType"])
+            for question in bank_questions(ids, event)
+        )
+        which_diet = partial(_answer, child_id(ids, event), CHILD_NAME, CHILD_TYPE)
+        self._companies = [company(value) for value in sample_data.COMPANIES]
         self._choices = [
-            _answer(
-                questions[1],
-                "What brings you here?",
-                [choice for bit, choice in enumerate(sample_data.CHOICES) if picked >> bit & 1],
-                "multiSelect",
-            )
+            choice([each for bit, each in enumerate(sample_data.CHOICES) if picked >> bit & 1])
             for picked in range(1 << len(sample_data.CHOICES))
         ]
-        self._birth = _answer(questions[2], "Date of birth", "DATE", "date")
+        self._birth = birth("DATE")
         self._diets = [
-            _answer(questions[3], "Any diet?", "Yes", "conditional").replace(
-                '"childQuestions":null',
-                f'"childQuestions":[{_answer(questions[4], "Which diet?", diet, "singleSelect")}]',
-            )
-            for diet in _DIETS
+            diet("Yes").replace('"childQuestions":null', f'"childQuestions":[{which_diet(value)}]')
+            for value in sample_data.DIETS
         ]
 
     def to_json(
@@ -90,12 +85,10 @@ class RegistrationSerializer:
         updated: int,
         check_in: int | None,
         refunded: bool,
-        metadata: dict[str, Any] | None,
     ) -> str:
         """Return a registration as a JSON object with ``id``, ``type`` and ``attributes``.
 
         :param check_in: time of the check-in in milliseconds since the epoch, or None.
-        :param metadata: metadata after an update, or None for the seeded metadata.
         """
         value = self._values.value(ResourceType.REGISTRATION, self._event, index)
         person = self._values.value(ResourceType.USER, 0, index)
@@ -105,8 +98,8 @@ class RegistrationSerializer:
         created_at = iso(created)
         invited = index % 7 == 2 and index // 7 < MAGIC_LINKS and index < self._seeded
         link = f'"{self._ids.encode(ResourceType.MAGIC_LINK, self._event, index // 7)}"' if invited else "null"
-        about = "{}" if metadata is None else _json(metadata)
-        if metadata is None and index % 5 == 4:
+        about = "{}"
+        if index % 5 == 4:
             about = f'{{"crmId":"CRM-{index:06d}","tier":"{"silver" if index & 1 else "gold"}"}}'
         return (
             f'{{"id":"{identifier}","type":"registration","attributes":{{'
@@ -159,5 +152,5 @@ def _quoted(text: str) -> str:
     return f'"{text}"'
 
 
-def _answer(identifier: str, name: str, value: str | list[str], kind: str) -> str:
+def _answer(identifier: str, name: str, kind: str, value: str | list[str]) -> str:
     return _json({"id": identifier, "name": name, "value": value, "type": kind, "childQuestions": None})

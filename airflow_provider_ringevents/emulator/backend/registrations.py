@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from airflow_provider_ringevents.emulator.api.filters import Selection, Spans
@@ -109,9 +109,23 @@ class _RegistrationBatch(NamedTuple):
     created: int
 
 
-class _Patch(NamedTuple):
-    metadata: dict[str, Any]
-    updated: int
+# The emulator's own: a registration that the API created has none of what only the person can give.
+_CREATED_BY_API: Final[Mapping[str, Any]] = {
+    "attended": False,
+    "bio": None,
+    "customRegistrationFields": [],
+    "firstCheckIn": None,
+    "headline": None,
+    "linkedin": None,
+    "magicLinkId": None,
+    "metadata": {},
+    "phoneNumber": None,
+    "questionBankEnabled": True,
+    "registeredThrough": "api",
+    "twitter": None,
+    "utm": {},
+    "website": None,
+}
 
 
 class Registrations:
@@ -137,7 +151,9 @@ class Registrations:
         self._began = attended
         self._batches: list[_RegistrationBatch] = []
         self._deleted: set[int] = set()
-        self._patches: dict[int, _Patch] = {}
+        self._changed: dict[int, int] = {}
+        self._explicit: dict[int, dict[str, Any]] = {}
+        self._by_address: dict[str, list[int]] = {}
         self._serializer: RegistrationSerializer | None = None
         self.size = size
         """Number of indexes ever used."""
@@ -163,14 +179,34 @@ class Registrations:
             raise KeyError(index)
         self._deleted.add(index)
 
-    def patch(self, index: int, metadata: dict[str, Any], now: int) -> None:
-        """Replace the metadata of a registration.
+    def create(self, attributes: dict[str, Any], now: int) -> int:
+        """Register one person at ``now`` with these attributes, and return the index."""
+        (index,) = self.add(1, now)
+        self._explicit[index] = {**_CREATED_BY_API, **attributes}
+        self._by_address.setdefault(attributes["email"], []).append(index)
+        return index
+
+    def patch(self, index: int, attributes: dict[str, Any], now: int) -> None:
+        """Replace attributes of a registration.
 
         :raises KeyError: the registration does not exist.
         """
         if not self.exists(index):
             raise KeyError(index)
-        self._patches[index] = _Patch(metadata, max(now, self.updated(index)))
+        self._changed[index] = max(now, self.updated(index))
+        self._explicit[index] = {**self._explicit.get(index, {}), **attributes}
+
+    def claims(self, ticket_id: str) -> int:
+        """Return the number of registrations that were created with a ticket."""
+        held = (self._explicit[index].get("ticketId") for index in self._created() if index not in self._deleted)
+        return sum(ticket == ticket_id for ticket in held)
+
+    def generated(self) -> int:
+        """Return the number of registrations that were not created one by one."""
+        return len(self) - sum(index not in self._deleted for index in self._created())
+
+    def _created(self) -> Iterator[int]:
+        return (index for indexes in self._by_address.values() for index in indexes)
 
     def exists(self, index: int) -> bool:
         """Return True when a registration has this index."""
@@ -187,9 +223,8 @@ class Registrations:
 
     def updated(self, index: int) -> int:
         """Return the time of the last change by anybody."""
-        patch = self._patches.get(index)
-        if patch is not None:
-            return patch.updated
+        if index in self._changed:
+            return self._changed[index]
         created = self.created(index)
         if index >= self._seeded:
             return created
@@ -225,9 +260,9 @@ class Registrations:
             for batch in self._batches
             if self._accepts(batch.first, selection, batch.created)
         ]
-        changed = [index for index in self._patches if index not in self._deleted]
+        changed = [index for index in self._changed if index not in self._deleted]
         matching = [index for index in changed if self._accepts(index, selection, self.updated(index))]
-        return Matches(self.size, spans, self._deleted | self._patches.keys(), matching)
+        return Matches(self.size, spans, self._deleted | self._changed.keys(), matching)
 
     def _class_ranges(self, mask: int, selection: Selection) -> list[tuple[int, int]]:
         delay = {_CLASSES[1]: 3 * _DAY, _CLASSES[2]: 3 * _DAY, _CLASSES[3]: _DAY}.get(mask, 0)
@@ -264,17 +299,21 @@ class Registrations:
     def _by_email(self, emails: frozenset[str], selection: Selection) -> Iterator[int]:
         for email in emails:
             match = _NUMBER.search(email)
-            if match is None or not self.exists(index := int(match.group(1))):
-                continue
-            if self.email(index) == email and self._accepts(index, selection, self.updated(index)):
-                yield index
+            indexes = [*self._by_address.get(email, ()), *([int(match.group(1))] if match else ())]
+            for index in indexes:
+                if not self.exists(index) or self.email(index) != email:
+                    continue
+                if self._accepts(index, selection, self.updated(index)):
+                    yield index
 
     def id(self, index: int) -> str:
         """Return the id of a registration."""
         return self._ids.encode(ResourceType.REGISTRATION, self._event, index)
 
     def email(self, index: int) -> str:
-        """Return the e-mail address; an index is the same person in every event."""
+        """Return the e-mail address; an index is the same person in every event unless a request created it."""
+        if given := self._explicit.get(index, {}).get("email"):
+            return str(given)
         return email_of(self._values.value(ResourceType.USER, 0, index), index)
 
     def to_json(self, index: int) -> str:
@@ -284,15 +323,18 @@ class Registrations:
         created = self.created(index)
         refunded = self.refunded(index)
         came = self._began and not refunded and index % 3 != 0
-        patch = self._patches.get(index)
-        return self._serializer.to_json(
+        text = self._serializer.to_json(
             index,
             created=created,
             updated=self.updated(index),
             check_in=min(created + 2 * _DAY, self._closed) if came else None,
             refunded=refunded,
-            metadata=None if patch is None else patch.metadata,
         )
+        if index not in self._explicit:
+            return text
+        shown = json.loads(text)
+        shown["attributes"].update(self._explicit[index])
+        return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
 
     def attributes(self, index: int) -> dict[str, Any]:
         """Return all attributes of a registration."""

@@ -82,3 +82,4 @@ ZONES: Final = (
 SOURCES: Final = ("web", "magic_link", "import", "embed", "api")
 PHONES: Final = ("+49 30 901820", "+1-202-555-0173", "+81 3-1234-5678", "0044 20 7946 0958")
 CHOICES: Final = ("Talks", "Workshops", "Networking", "Expo 🏛️", "Food; drinks, music")
+DIETS: Final = ("vegan", "halal", "no nuts, please")

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any, Final
 
 from airflow_provider_ringevents.emulator.api.errors import forbidden, invalid, not_found
+from airflow_provider_ringevents.emulator.backend.bank_questions import bank_questions, registration_answers
 from airflow_provider_ringevents.emulator.backend.clock import DAY, Clock
 from airflow_provider_ringevents.emulator.backend.event_resources import COUNTS, EventResources
 from airflow_provider_ringevents.emulator.backend.ids import ResourceKey, ResourceType, SeededValues, ids_of
@@ -239,7 +240,37 @@ class Store:
         """
         with self.lock:
             event, index = self.registration(registration_id)
-            event.registrations.patch(index, metadata, self.now())
+            event.registrations.patch(index, {"metadata": metadata}, self.now())
+
+    def create_registration(self, event: Event, attributes: dict[str, Any]) -> int:
+        """Register a person as a request asks for, and return the index; the same address may come twice.
+
+        :raises ApiError: 422 for a ticket of another event, or an answer that fits no question.
+        """
+        with self.lock:
+            shown = self._registration_changes(event, attributes)
+            return event.registrations.create({"timezone": event.timezone, **shown}, self.now())
+
+    def change_registration(self, event: Event, index: int, attributes: dict[str, Any]) -> None:
+        """Change a registration as a request asks for.
+
+        :raises ApiError: 422 for a ticket of another event, or an answer that fits no question.
+        """
+        with self.lock:
+            shown = self._registration_changes(event, attributes)
+            if "metadata" in shown and self.settings.patch_metadata == "merge":
+                kept = event.registrations.attributes(index)["metadata"]
+                shown["metadata"] = {**kept, **shown["metadata"]}
+            event.registrations.patch(index, shown, self.now())
+
+    def _registration_changes(self, event: Event, attributes: dict[str, Any]) -> dict[str, Any]:
+        shown = dict(attributes)
+        if shown.get("ticketId", next(iter(event.tickets), None)) not in event.tickets:
+            raise invalid("/data/attributes/ticketId", "is not a ticket of the event")
+        if "answers" in shown:
+            answers = shown.pop("answers")
+            shown["customRegistrationFields"] = registration_answers(bank_questions(self.ids, event.number), answers)
+        return shown
 
     def delete_registration(self, registration_id: str) -> None:
         """Delete a registration; all pages after it move.

@@ -48,7 +48,7 @@ def update(store: Store, event_id: str, selection: Selection, number: int) -> li
         book = store.events[event_id].registrations
         changed = ordered_slice(book, book.select(selection), 0, number, store.settings.registrations_order)
         for index in changed:
-            book.patch(index, {"changed": str(store.now())}, store.now())
+            book.patch(index, {"metadata": {"changed": str(store.now())}}, store.now())
         return [book.id(index) for index in changed]
 
 

@@ -474,12 +474,12 @@ class RingEventsHook(BaseHook):
         checked = validate_request("create_magic_link", attributes, allow_undocumented=allow_undocumented)
         return self._get_resource(endpoints.create_magic_link(ticket_id, checked))
 
-    def list_bank_questions(self, ticket_id: str) -> Iterator[dict[str, Any]]:
+    def list_bank_questions(self, ticket_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
         """Iterate over the registration questions of a ticket.
 
         ``GET /v1/tickets/{ticketId}/bankQuestions``, which the vendor's collection alone documents.
         """
-        return self._iter_resources(endpoints.list_bank_questions(ticket_id))
+        return self._iter_resources(endpoints.list_bank_questions(ticket_id), on_incomplete)
 
     def get_magic_link(self, magic_link_id: str) -> dict[str, Any]:
         """Return a magic link.

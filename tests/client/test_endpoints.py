@@ -341,7 +341,7 @@ def test_any_id_is_one_segment_that_reads_back_as_itself_or_an_error(value: str)
 def test_an_undocumented_report_type_or_version_is_refused_by_name_unless_allowed() -> None:
     with pytest.raises(RingEventsConfigError, match=r"`report_type` must be .*'registration'.* 'registrations'"):
         endpoints.create_report("e", "registration")
-    with pytest.raises(RingEventsConfigError, match="`report_version` must be .*'3'"):
+    with pytest.raises(RingEventsConfigError, match=r"`report_version` must be .*'3'"):
         endpoints.create_report("e", "registrations", "3")
     call = endpoints.create_report("e", "brand/new", "9/9", allow_undocumented=True)
     assert call.path == "/v1/events/e/reports/brand%2Fnew/9%2F9"

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from airflow_provider_ringevents import clock
@@ -110,6 +111,7 @@ class BulkRun:
         self._on_progress = on_progress
         self._failures = Counter[str]()
         self._retryable = False
+        self._final = Event()
         self.stopped: RingEventsError | None = None
 
     @property
@@ -286,16 +288,33 @@ class BulkRun:
 
     def _send(self, to_do: int) -> None:
         progress = _RowProgress(to_do, self._failures, self._on_progress)
+        is_over = False
+        while not is_over:
+            self.stopped = self._send_rows(progress)
+            found, missing = self._find_ambiguous()
+            # An outage after which all is found has lost responses alone: the service works again.
+            is_over = self.stopped is None or self._final.is_set() or missing > 0 or not found
+        if missing:
+            self._failures["no response, and not found afterwards"] += missing
+            self._retryable = True
+        if self.stopped is not None:
+            self._retryable = self._retryable or self.stopped.retryable
+            self._spool.mark_rest("not_tried", "the run ended early")
+        progress.finish()
+
+    def _send_rows(self, progress: _RowProgress) -> RingEventsError | None:
+        """Send the rows that have no outcome; return the error that ended it early, if one did."""
+        stopped: RingEventsError | None = None
         beat = LogThrottle(JOURNAL_INTERVAL)
         in_a_row = 0
         rows: Iterator[SpooledRow] = self._spool.rows(None)
-        waiting: dict[Future[_Outcome], int] = {}
+        waiting: dict[Future[_Outcome | None], int] = {}
         with ThreadPoolExecutor(self._options.concurrency, thread_name_prefix="ringevents-rows") as pool:
             try:
                 while True:
                     if self._journal is not None and not self._target.idempotent and beat.is_due():
                         self._journal.save(clock.now())
-                    while self.stopped is None and len(waiting) < 2 * self._options.concurrency:
+                    while stopped is None and len(waiting) < 2 * self._options.concurrency:
                         row = next(rows, None)
                         if row is None:
                             break
@@ -305,27 +324,26 @@ class BulkRun:
                     done, _ = wait(waiting, timeout=JOURNAL_INTERVAL, return_when=FIRST_COMPLETED)
                     for future in done:
                         number = waiting.pop(future)
-                        if future.cancelled():
+                        outcome = None if future.cancelled() else future.result()
+                        if outcome is None:
                             continue
-                        outcome = future.result()
                         self._record(number, outcome)
                         in_a_row = in_a_row + 1 if outcome.error is not None and outcome.error.retryable else 0
                         progress.advance()
-                        if self.stopped is None and (error := _reason_to_stop(outcome.error, in_a_row)):
-                            self.stopped = error
+                        if stopped is None and _ends_run(outcome.error, in_a_row):
+                            stopped = outcome.error
                             for other in waiting:
                                 other.cancel()
                     progress.log_if_due()
             finally:
                 for future in waiting:
                     future.cancel()
-        self._find_ambiguous()
-        if self.stopped is not None:
-            self._retryable = self._retryable or self.stopped.retryable
-            self._spool.mark_rest("not_tried", "the run ended early")
-        progress.finish()
+        return stopped
 
-    def _write(self, row: SpooledRow) -> _Outcome:
+    def _write(self, row: SpooledRow) -> _Outcome | None:
+        """Send one row; None if no row is to be sent any more."""
+        if self._final.is_set():
+            return None
         target = self._target
         call = target.call(row.attributes or {}, row.id)
         try:
@@ -336,6 +354,8 @@ class BulkRun:
             # The service has accepted the request, and its response names no usable id.
             return _Outcome("failed" if target.idempotent else "unknown", error=error)
         except RingEventsError as error:
+            if _is_final(error):
+                self._final.set()
             return _Outcome("unknown" if error.ambiguous and not target.idempotent else "failed", error=error)
         return _Outcome("updated" if row.id else "created", id=id, link=record.get("magicLink"))
 
@@ -348,12 +368,15 @@ class BulkRun:
             self._failures[failure_kind(outcome.error)] += 1
             self._retryable = self._retryable or outcome.error.retryable
 
-    def _find_ambiguous(self) -> None:
-        """Look up the rows whose request may have been applied; those that are not found stay ``unknown``."""
-        missing = self._spool.counts().get("unknown", 0)
+    def _find_ambiguous(self) -> tuple[int, int]:
+        """Look up the rows whose request may have been applied; those that are not found stay ``unknown``.
+
+        :returns: the number of rows that were found, and of those that were not.
+        """
+        ambiguous = missing = self._spool.counts().get("unknown", 0)
         for delay in LOOKUP_DELAYS:
             if not missing:
-                return
+                break
             log.info(
                 "%s ended without a usable response; looking for the rows in %g s",
                 format_count(missing, "request"),
@@ -372,9 +395,7 @@ class BulkRun:
                 if found is not None:
                     self._spool.update(row.number, "created", id=found[0].id, link=found[0].link)
                     missing -= 1
-        if missing:
-            self._failures["no response, and not found afterwards"] += missing
-            self._retryable = True
+        return ambiguous - missing, missing
 
     def _delete(self) -> None:
         if self.stopped is not None:
@@ -391,22 +412,24 @@ class BulkRun:
                 self._failures[failure_kind(error)] += 1
                 self._retryable = self._retryable or error.retryable
                 in_a_row = in_a_row + 1 if error.retryable else 0
-                if stop := _reason_to_stop(error, in_a_row):
-                    self.stopped = stop
+                if _ends_run(error, in_a_row):
+                    self.stopped = error
                     self._spool.mark_deletions("not_tried", "the run ended early")
                     return
                 continue
             self._spool.update_deletion(deletion.number, "deleted")
 
 
-def _reason_to_stop(error: RingEventsError | None, in_a_row: int) -> RingEventsError | None:
-    """Return the error after which no further row is tried, if this is one."""
-    if error is None:
-        return None
+def _is_final(error: RingEventsError) -> bool:
+    """Return True for an error after which no further row is tried: all would fail alike."""
+    if isinstance(error, RingEventsAuthError | RingEventsRateLimitError):
+        return True
     retry_after = error.retry_after if isinstance(error, RingEventsApiError) else None
-    is_final = isinstance(error, RingEventsAuthError | RingEventsRateLimitError)
-    is_long = retry_after is not None and retry_after > defaults.RETRY_AFTER_MAX
-    return error if is_final or is_long or in_a_row >= MAX_FAILURES_IN_A_ROW else None
+    return retry_after is not None and retry_after > defaults.RETRY_AFTER_MAX
+
+
+def _ends_run(error: RingEventsError | None, in_a_row: int) -> bool:
+    return error is not None and (_is_final(error) or in_a_row >= MAX_FAILURES_IN_A_ROW)
 
 
 @dataclass(frozen=True, slots=True)

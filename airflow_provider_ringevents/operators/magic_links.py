@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client.errors import RingEventsNotFoundError
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, translate_errors
@@ -87,14 +88,21 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
     @translate_errors()
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Look up which links exist, create the others, and return the ids of all."""
-        from airflow_provider_ringevents.operators._magic_link_creation import MagicLinkCreation
+        from airflow_provider_ringevents.operators._magic_link_creation import create_magic_links
+        from airflow_provider_ringevents.state.send_journal import SendJournal
 
         self.validate_rendered()
         attendees = [self.attendees] if isinstance(self.attendees, Mapping) else self.attendees
+        store = task_state_store(context)
         with self.hook as hook:
-            links = MagicLinkCreation(hook, self.ticket_id, attendees, self.allow_undocumented).run()
-        fields = ("id", "magicLink") if self.include_links else ("id",)
-        return [{name: links[link_identity(attendee["email"])].get(name) for name in fields} for attendee in attendees]
+            links = create_magic_links(
+                hook.client,
+                self.ticket_id,
+                attendees,
+                allow_undocumented=self.allow_undocumented,
+                journal=SendJournal(store, context["ti"].try_number) if store is not None else None,
+            )
+        return links if self.include_links else [{"id": link["id"]} for link in links]
 
 
 class RingEventsDeleteMagicLinkOperator(RingEventsBaseOperator):

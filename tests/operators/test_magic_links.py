@@ -190,9 +190,9 @@ def test_a_request_that_was_lost_is_told_and_made_by_the_retry(emulator: Any, ti
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_stops_at_once(emulator: Any, ticket: Any, status: int) -> None:
     emulator.fault("status", status=status, skip=1, times=None, **POST)
-    result = task(emulator, ticket, [attendee(number) for number in range(5)], retries=3).to_end()
+    result = task(emulator, ticket, [attendee(number) for number in range(30)], retries=3).to_end()
     assert str(status) in told(result, "failed")
-    assert emulator.count("POST") == 2
+    assert emulator.count("POST") <= 5
 
 
 def test_a_rate_limit_that_does_not_end_stops_at_once_and_its_pause_is_carried_into_the_retry(
@@ -202,9 +202,10 @@ def test_a_rate_limit_that_does_not_end_stops_at_once_and_its_pause_is_carried_i
     emulator.fault("status", status=429, headers={"Retry-After": "600"}, skip=2, times=None, **POST)
     result = task(emulator, ticket, [attendee(number) for number in range(20)], retries=1).attempt()
     said = told(result, "up_for_retry")
-    assert "attendees[2]: " in said
-    assert "17 were not tried" in said
-    assert emulator.count("POST") == 3
+    assert "]: 429" in said
+    assert "were not tried" in said
+    # The first that is limited, and those that were in flight with it.
+    assert 3 <= emulator.count("POST") <= 6
     if HAS_RETRY_POLICY:
         assert result.retry_delays == (600.0,)
 
@@ -213,8 +214,8 @@ def test_an_outage_stops_after_ten_failures_in_a_row(emulator: Any, ticket: Any)
     emulator.fault("status", status=503, skip=1, times=None, **POST)
     run = task(emulator, ticket, [attendee(number) for number in range(30)], retries=1)
     said = told(run.attempt(), "up_for_retry")
-    assert "19 were not tried" in said
-    assert emulator.count("POST") == 11
+    assert "were not tried" in said
+    assert 11 <= emulator.count("POST") <= 19
     emulator.faults.clear()
     assert len(succeeded(run.to_end())) == 30
 
@@ -237,9 +238,9 @@ def test_progress_is_logged(emulator: Any, ticket: Any, hours: Hours) -> None:
         emulator.fault("status", status=429, skip=skip, headers={"Retry-After": "12"}, **POST)
     result = task(emulator, ticket, [attendee(number) for number in range(12)]).to_end()
     succeeded(result)
-    said = [line for line in result.log_text.splitlines() if "links created" in line]
-    assert len(said) > 2
-    assert said[-1].endswith("12 of 12 links created, 0 failed")
+    said = [line for line in result.log_text.splitlines() if "of 12 rows sent" in line]
+    assert len(said) > 1
+    assert "12 of 12 rows sent in" in said[-1]
 
 
 # --- input

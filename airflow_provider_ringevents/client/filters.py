@@ -52,7 +52,7 @@ class FilterSchema:
 
         :raises RingEventsConfigError: the list documents no such field, operator or value.
         """
-        if not filter:
+        if filter is None:
             return {}
         if not isinstance(filter, Mapping):
             raise invalid_argument("filter", f"a mapping of fields to conditions, not {type(filter).__name__}")

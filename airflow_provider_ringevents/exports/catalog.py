@@ -58,7 +58,7 @@ class Collection:
         """
         if self.filter is not None:
             self.filter.params(filter)
-        elif filter:
+        elif filter is not None and (filter or not isinstance(filter, Mapping)):
             got = list(filter) if isinstance(filter, Mapping) else filter
             hint = f"Lists with a filter: {', '.join(FILTERS)}."
             raise invalid_argument("filter", f"left out: the API documents no filter for {self.name}", got, hint=hint)

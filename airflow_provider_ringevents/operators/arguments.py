@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _JINJA_STARTS: Final = ("{{", "{%", "{#")
 _LEFT_OVER: Final = (*_JINJA_STARTS, "}}", "%}", "#}")
 _START_STRINGS: Final = ("variable_start_string", "block_start_string", "comment_start_string")
+# None by itself, or between the signs by which names of files are put together: `day=None`, `report-None.csv`.
+_NONE_IN_A_NAME: Final = re.compile(r"(?:^|[=_.-])None(?:$|[=_.-])")
 _SWITCH_WORDS: Final = {"true": True, "false": False}
 
 
@@ -133,21 +136,51 @@ class Arguments:
             with self.gather(name):
                 validate_identifier(name, value)
 
-    def identifiers(self, name: str) -> None:
-        """Refuse what is not a list of ids; one id, which a mapped task group hands over, is a list of one."""
+    def identifiers(self, name: str, *, required: bool = True) -> None:
+        """Refuse what is not a list of ids; one id, which a mapped task group hands over, is a list of one.
+
+        :param required: refuse None and an empty list, too.
+        """
         value = self[name]
-        if not self.is_known(value):
+        if (value is None and not required) or not self.is_known(value):
             return
         if isinstance(value, str):
             value = [value]
             self._replace(name, value)
-        if not isinstance(value, list) or not value:
-            self.refuse(name, "a list of at least one id", value)
+        if not isinstance(value, list) or (required and not value):
+            self.refuse(name, "a list of at least one id" if required else "a list of ids", value)
             return
+        if self._rendered and self._is_native:
+            value = [str(item) if isinstance(item, int) and not isinstance(item, bool) else item for item in value]
+            self._replace(name, value)
         for index, item in enumerate(value):
             with self.gather(f"{name}[{index}]"):
                 validate_identifier(f"{name}[{index}]", item)
             self.is_plain_text(f"{name}[{index}]", "an id", item)
+
+    def filter(self, name: str) -> None:
+        """Refuse what is not a mapping of conditions, and values that only a mistake of a template can have made."""
+        value = self[name]
+        if value is None or not self.is_known(value):
+            return
+        if not isinstance(value, Mapping):
+            self.refuse(name, "a mapping of fields to conditions", value)
+            return
+        for field, conditions in value.items():
+            operators = conditions if isinstance(conditions, Mapping) else {"eq": conditions}
+            for operator, operand in operators.items():
+                for item in operand if isinstance(operand, list) else [operand]:
+                    self.is_plain_text(f"{name}[{field}][{operator}]", "a value", item)
+
+    def connection(self, name: str, *, required: bool = True) -> None:
+        """Refuse what is not the id of a connection."""
+        value = self[name]
+        if (value is None and not required) or not self.is_known(value):
+            return
+        if not isinstance(value, str) or not value.strip():
+            self.refuse(name, "the id of a connection", value)
+        else:
+            self.is_plain_text(name, "the id of a connection", value)
 
     def key(self, name: str, validate: Callable[[Any], None]) -> None:
         """Refuse what is not a key, such as an idempotency key: as ids, but of any printable characters.
@@ -161,6 +194,27 @@ class Arguments:
         if self.is_plain_text(name, "a key", value):
             with self.gather(name):
                 validate(value)
+
+    def path(self, name: str) -> bool:
+        """Refuse a URI or path in which a template has left out a part, rendered None as text, or left Jinja over.
+
+        :returns: False if the value was refused; True for other text, and for values that are no text.
+        """
+        value = self[name]
+        if not self.is_plain_text(name, "a path or URI", value):
+            return False
+        if not isinstance(value, str):
+            return True
+        authority, *folders = value.partition("://")[2].split("/") if "://" in value else value.split("/")
+        if folders and not folders[-1]:
+            folders.pop()  # the place of a folder ends in a slash
+        if any(_NONE_IN_A_NAME.search(part) for part in (*re.split("[@:]", authority), *folders)):
+            self.refuse(name, "a path without a part None", value, hint="A template has rendered None as text.")
+        elif not all(part.strip() for part in folders):
+            self.refuse(name, "a path without blank parts", value, hint="Perhaps a template has rendered nothing.")
+        else:
+            return True
+        return False
 
     def is_plain_text(self, parameter: str, expected: str, value: Any) -> bool:
         """Refuse the text "None", and Jinja that was left over, where they can only be a mistake of a template.
@@ -309,6 +363,7 @@ class ArgumentsMixin:
                 arguments.switch(name)
             for name in self.literal_switches:
                 arguments.literal_switch(name)
+            arguments.connection("ringevents_conn_id")
             self.check_arguments(arguments)
 
 

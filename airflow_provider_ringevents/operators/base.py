@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, conf
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError, invalid_argument
-from airflow_provider_ringevents.operators.arguments import (
-    Arguments,
-    ArgumentsMixin,
-    InvalidArgumentError,
-    is_literal,
-)
+from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.operators.arguments import Arguments, ArgumentsMixin
 from airflow_provider_ringevents.operators.retry_policy import install_retry_policy
 
 if TYPE_CHECKING:
@@ -98,41 +92,3 @@ class DeferrableWaitMixin(RingEventsBaseOperator):
     def deadline(self) -> float:
         """Return the end of a wait that starts now, in seconds since the epoch."""
         return clock.now() + self.wait_timeout
-
-
-# --- the former way of checking arguments, until sensors and transfers use Arguments
-
-P = ParamSpec("P")
-R = TypeVar("R")
-__all__ = ["is_literal"]
-translate_errors_decorator = translate_errors()
-
-
-def reject_invalid_arguments(method: Callable[P, R]) -> Callable[P, R]:
-    """Translate the errors of a check of arguments."""
-
-    @wraps(method)
-    def checking(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return method(*args, **kwargs)
-        except RingEventsConfigError as error:
-            raise InvalidArgumentError(
-                str(error),
-                parameter=error.parameter,
-                expected=error.expected,
-                got=error.got,
-                problems=error.problems,
-            ) from error
-
-    return checking
-
-
-def is_known(value: Any) -> bool:
-    """Return True: when the task runs, every value is known."""
-    return True
-
-
-def validate_duration(parameter: str, value: Any) -> None:
-    """Refuse what is not a positive number of seconds."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-        raise invalid_argument(parameter, "a number of seconds greater than 0", value)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, translate_errors
 
@@ -28,31 +27,6 @@ def check_report_arguments(arguments: Arguments) -> None:
             version if arguments.is_known(version) else None,
             allow_undocumented=allow_undocumented,
         )
-
-
-def check_report_request(
-    known: Callable[[Any], bool],
-    event_id: Any,
-    report_type: Any,
-    report_version: Any,
-    attributes: Any,
-    *,
-    allow_undocumented: bool,
-) -> None:
-    """Refuse a request for a report that the API would refuse, as far as its arguments are known."""
-    from airflow_provider_ringevents.client.endpoints import create_report
-    from airflow_provider_ringevents.client.validation.requests import validate_request
-
-    if known(event_id):
-        validate_identifier("event_id", event_id)
-    if known(attributes):
-        validate_request("create_report", attributes or {}, allow_undocumented=allow_undocumented)
-    create_report(
-        event_id if known(event_id) else "later",
-        report_type if known(report_type) else "all",
-        report_version if known(report_version) else None,
-        allow_undocumented=allow_undocumented,
-    )
 
 
 class RingEventsCreateReportOperator(RingEventsBaseOperator):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsWaitTimeoutError
 from airflow_provider_ringevents.observability.progress_log import WaitProgressLogger
-from airflow_provider_ringevents.operators.base import translate_errors
+from airflow_provider_ringevents.operators.arguments import ArgumentsMixin
+from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, translate_errors
 from airflow_provider_ringevents.polling.schedule import FailurePolicy
 from airflow_provider_ringevents.state.entry import StateEntry
 
@@ -29,16 +30,26 @@ if TYPE_CHECKING:
 _STATE_KEY = "ringevents_failed_pokes"
 
 
-class RingEventsBaseSensor(BaseSensorOperator):
+class RingEventsBaseSensor(ArgumentsMixin, BaseSensorOperator):
     """Base of the sensors.
 
+    :param deferrable: wait in the triggerer; default: Airflow's ``[operators] default_deferrable``.
     :param ringevents_conn_id: the Airflow connection, of type ``ringevents`` (templated).
     """
 
+    template_fields: Sequence[str] = ("ringevents_conn_id",)
+    literal_switches: Sequence[str] = ("deferrable",)
     ui_color = "#ffd9b3"
 
-    def __init__(self, *, ringevents_conn_id: str = "ringevents_default", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        deferrable: bool = DEFAULT_DEFERRABLE,
+        ringevents_conn_id: str = "ringevents_default",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.deferrable = deferrable
         self.ringevents_conn_id = ringevents_conn_id
         self._failures: FailurePolicy | None = None
         self._progress_log: WaitProgressLogger | None = None
@@ -55,6 +66,20 @@ class RingEventsBaseSensor(BaseSensorOperator):
             deadline = None if self.reschedule else clock.now() + self.timeout
             self._progress_log = WaitProgressLogger(self.description, deadline, self.log.info)
         return self._progress_log
+
+    def wait_on_worker(self, context: Context) -> None:
+        """Poke until the condition is met.
+
+        Airflow skips a deferred sensor with ``never_fail`` at its timeout and fails one that pokes; here both skip.
+
+        :raises AirflowSensorTimeout: the condition was not met in time.
+        """
+        try:
+            super().execute(context)
+        except AirflowSensorTimeout as error:
+            if self.never_fail:
+                raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
+            raise
 
     @property
     def hook(self) -> RingEventsHook:
@@ -109,8 +134,8 @@ class RingEventsBaseSensor(BaseSensorOperator):
             with translate_errors():
                 yield
         except RingEventsWaitTimeoutError as error:
-            if self.soft_fail:
-                raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(f"Skipping although it timed out: {error}") from error
             raise AirflowSensorTimeout(str(error)) from error
         except AirflowFailException as error:
             if self.soft_fail or self.never_fail:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
+from airflow.providers.common.compat.sdk import Context, PokeReturnValue
 
 from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.client.errors import (
-    RingEventsError,
-    RingEventsNotFoundError,
-    invalid_argument,
-)
-from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
-from airflow_provider_ringevents.observability.links import EventLink
-from airflow_provider_ringevents.operators.base import is_known, is_literal, reject_invalid_arguments, translate_errors
+from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsNotFoundError
+from airflow_provider_ringevents.observability.links import EventLink, LinkStateMixin
+from airflow_provider_ringevents.operators.arguments import Arguments
+from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, translate_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
 from airflow_provider_ringevents.triggers._payload import parse_payload
 
@@ -24,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_ringevents.polling.events import EventCondition
 
 
-class RingEventsEventSensor(RingEventsBaseSensor):
+class RingEventsEventSensor(LinkStateMixin, RingEventsBaseSensor):
     """A sensor that waits until an event exists, is published, has a status, has started or has ended.
 
     ``GET /v1/events/{eventId}``
@@ -42,10 +38,8 @@ class RingEventsEventSensor(RingEventsBaseSensor):
     :returns: the event's id.
     """
 
-    template_fields: Sequence[str] = ("event_id", "condition", "status", "ringevents_conn_id")
+    template_fields: Sequence[str] = ("event_id", "condition", "status", *RingEventsBaseSensor.template_fields)
     operator_extra_links = (EventLink(),)
-    has_event_link = True
-    """Whether what the link needs was kept; a worker session that has only begun has not."""
 
     def __init__(
         self,
@@ -54,44 +48,39 @@ class RingEventsEventSensor(RingEventsBaseSensor):
         condition: str = "exists",
         status: str | None = None,
         offset: timedelta = timedelta(0),
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        deferrable: bool = DEFAULT_DEFERRABLE,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(deferrable=deferrable, **kwargs)
         self.event_id = event_id
         self.condition = condition
         self.status = status
         self.offset = offset
-        self.deferrable = deferrable
-        self._check(is_literal)
+        self.validate_literals()
 
     @property
     def description(self) -> str:
         """Return the event with the condition."""
         return f"event {self.event_id} {self._condition().description}"
 
-    @reject_invalid_arguments
-    def _check(self, known: Callable[[Any], bool]) -> None:
-        if not isinstance(self.offset, timedelta):
-            raise invalid_argument("offset", "a timedelta", self.offset)
-        if known(self.event_id):
-            validate_identifier("event_id", self.event_id)
-        if known(self.condition) and known(self.status):
-            self._condition()
+    def check_arguments(self, arguments: Arguments) -> None:
+        """Check the arguments, as far as they are known."""
+        arguments.identifier("event_id")
+        offset = arguments["offset"]
+        if not isinstance(offset, timedelta):
+            arguments.refuse("offset", "a timedelta", offset)
+        elif arguments.knows("condition", "status") and arguments.is_plain_text("status", "a status", self.status):
+            with arguments.gather():
+                self._condition()
 
     def _condition(self) -> EventCondition:
         from airflow_provider_ringevents.polling.events import EventCondition
 
         return EventCondition(self.condition, self.status, self.offset.total_seconds())
 
-    def pre_execute(self, context: Any) -> None:
-        """Prepare a worker session; called by Airflow."""
-        super().pre_execute(context)
-        self.has_event_link = False
-
     def execute(self, context: Context) -> str:
         """Wait on the worker or, deferrable, in the triggerer."""
-        self._check(is_known)
+        self.validate_rendered()
         condition = self._condition()
         if self.deferrable:
             from airflow_provider_ringevents.triggers.events import RingEventsEventTrigger
@@ -108,7 +97,7 @@ class RingEventsEventSensor(RingEventsBaseSensor):
                 ),
                 method_name="execute_complete",
             )
-        super().execute(context)
+        self.wait_on_worker(context)
         return self.event_id
 
     def poke(self, context: Context) -> bool | PokeReturnValue:

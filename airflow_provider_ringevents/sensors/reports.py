@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import Context, PokeReturnValue, conf
+from airflow.providers.common.compat.sdk import Context, PokeReturnValue
 
 from airflow_provider_ringevents import _compat, clock
-from airflow_provider_ringevents.client.errors import RingEventsError, invalid_argument
-from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
-from airflow_provider_ringevents.operators.base import is_known, is_literal, reject_invalid_arguments, translate_errors
+from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.operators.arguments import Arguments
+from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, translate_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
 from airflow_provider_ringevents.triggers._payload import parse_payload
 
@@ -27,60 +27,70 @@ class RingEventsReportSensor(RingEventsBaseSensor):
     :param report_id: the report (templated).
     :param deferrable: wait in the triggerer; default: Airflow's ``[operators] default_deferrable``.
     :param start_from_trigger: start in the triggerer, without a worker slot (Airflow 3.3 and later; needs
-        ``deferrable`` and a report id that is literal or Jinja). Pools do not limit such tasks.
+        ``deferrable`` and a report id that is literal or Jinja; ``xcom_pull`` in it needs ``map_indexes=-1``). Pools
+        do not limit such tasks.
     :param ringevents_conn_id: the Airflow connection (templated).
     :returns: the report's id.
     :raises RingEventsReportFailedError: the service could not make the report (fails the task without retries).
     """
 
-    template_fields: Sequence[str] = ("report_id", "ringevents_conn_id")
+    template_fields: Sequence[str] = ("report_id", *RingEventsBaseSensor.template_fields)
+    literal_switches: Sequence[str] = ("start_from_trigger", *RingEventsBaseSensor.literal_switches)
     start_from_trigger = False
 
     def __init__(
         self,
         *,
         report_id: str,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        deferrable: bool = DEFAULT_DEFERRABLE,
         start_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(deferrable=deferrable, **kwargs)
         self.report_id = report_id
-        self.deferrable = deferrable
-        self._check(is_literal)
+        self.start_from_trigger = start_from_trigger
+        self.validate_literals()
         if start_from_trigger:
-            self._start_from_trigger()
+            self._start_in_triggerer()
 
     @property
     def description(self) -> str:
         """Return the report."""
         return f"report {self.report_id}"
 
-    @reject_invalid_arguments
-    def _check(self, known: Callable[[Any], bool]) -> None:
-        if known(self.report_id):
-            validate_identifier("report_id", self.report_id)
+    def check_arguments(self, arguments: Arguments) -> None:
+        """Check the arguments, as far as they are known."""
+        arguments.identifier("report_id")
+        if self.start_from_trigger is True:
+            self._check_start_in_triggerer(arguments)
 
-    @reject_invalid_arguments
-    def _start_from_trigger(self) -> None:
-        if not self.deferrable:
-            raise invalid_argument("start_from_trigger", "False without deferrable=True", True)
+    def _check_start_in_triggerer(self, arguments: Arguments) -> None:
+        if self.deferrable is not True:
+            arguments.refuse("start_from_trigger", "False without deferrable=True", True)
         if not _compat.AIRFLOW_V_3_3_PLUS:
-            raise invalid_argument(
+            arguments.refuse(
                 "start_from_trigger", "False before Airflow 3.3", True, hint="Leave it out to defer from a worker."
             )
         for name in self.template_fields:
-            value = getattr(self, name)
+            value = arguments[name]
             if not isinstance(value, str):
-                raise invalid_argument(
+                arguments.refuse(
                     name,
-                    "a literal or Jinja string with start_from_trigger",
+                    "a literal or Jinja string with `start_from_trigger`",
                     value,
-                    hint="Write \"{{ ti.xcom_pull('the task before') }}\" instead.",
+                    hint="Write \"{{ ti.xcom_pull('the task before', map_indexes=-1) }}\" instead.",
                 )
+            elif unavailable := _unavailable_in_triggerer(value):
+                arguments.refuse(
+                    name,
+                    f"free of {unavailable} with `start_from_trigger`: Airflow's triggerer cannot fetch it",
+                    value,
+                    hint="Write \"{{ ti.xcom_pull('the task before', map_indexes=-1) }}\" for the result of a task.",
+                )
+
+    def _start_in_triggerer(self) -> None:
         from airflow.triggers.base import StartTriggerArgs
 
-        self.start_from_trigger = True
         self.start_trigger_args = StartTriggerArgs(
             trigger_cls=_TRIGGER,
             trigger_kwargs={
@@ -96,7 +106,7 @@ class RingEventsReportSensor(RingEventsBaseSensor):
 
     def execute(self, context: Context) -> str:
         """Wait on the worker or, deferrable, in the triggerer."""
-        self._check(is_known)
+        self.validate_rendered()
         if self.deferrable:
             from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
 
@@ -106,7 +116,7 @@ class RingEventsReportSensor(RingEventsBaseSensor):
                 ),
                 method_name="execute_complete",
             )
-        super().execute(context)
+        self.wait_on_worker(context)
         return self.report_id
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
@@ -139,3 +149,23 @@ class RingEventsReportSensor(RingEventsBaseSensor):
             report_id: str = parse_payload(event)["report_id"]
         self.log.info("Report %s is ready", report_id)
         return report_id
+
+
+def _unavailable_in_triggerer(template: str) -> str | None:
+    """Return the part of a template that only a worker can render; None if there is none.
+
+    The triggerer of Airflow 3.3 does not answer the request that ``xcom_pull`` sends without ``map_indexes``, nor those
+    of ``prev_..._success``: the task would hang until its timeout.
+    """
+    from jinja2 import Environment, TemplateSyntaxError, nodes
+
+    try:
+        tree = Environment(autoescape=True).parse(template)
+    except TemplateSyntaxError:  # Airflow reports it, or the delimiters are others
+        return None
+    for call in tree.find_all(nodes.Call):
+        is_pull = isinstance(call.node, nodes.Getattr) and call.node.attr == "xcom_pull"
+        if is_pull and "map_indexes" not in {keyword.key for keyword in call.kwargs}:
+            return "xcom_pull without map_indexes"
+    previous = (name.name for name in tree.find_all(nodes.Name) if name.name.startswith("prev_"))
+    return next((name for name in previous if name.endswith("_success")), None)

@@ -1,163 +1,156 @@
-"""Which arguments of a collection's export go together: checked while a DAG is parsed, and again when a task runs."""
+"""The checks of the arguments of a collection's export, which depend on each other."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents import _compat
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.settings import check_number
-from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
-from airflow_provider_ringevents.exports.catalog import collection_named
+from airflow_provider_ringevents.client.types import ON_INCOMPLETE, validate_choice
+from airflow_provider_ringevents.exports.catalog import Collection, collection_named
 from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.exports.window import parse_window
+from airflow_provider_ringevents.operators.arguments import Arguments
+from airflow_provider_ringevents.transfers.base import check_destination
 
-Known = Callable[[Any], bool]
-PARENT_ID_PLACEHOLDER = "{parent_id}"
-LONGEST_PARTITION_KEY = 250
-"""What Airflow's metadata database takes."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_PLACE = re.compile(r"\{\w+\}")
+PARENT_ID_PLACEHOLDER: Final = "{parent_id}"
+MAX_PARTITION_KEY: Final = 250
+"""The longest partition key that Airflow's metadata database takes, in characters."""
+
+_PLACE = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 
 
-def validate_collection(known: Known, collection: Any, filter: Any, concurrency: Any) -> None:
-    """Refuse a list that there is not, or a filter that it does not document.
+def check_collection_arguments(arguments: Arguments, outlets: Sequence[Any]) -> None:
+    """Check all arguments of the export, as far as they are known.
 
-    :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
+    :param outlets: the assets of the task.
     """
-    if concurrency is not None:
-        check_number("concurrency", concurrency, integer=True, minimum=1, maximum=defaults.MAX_CONCURRENCY)
-    if known(collection):
-        named = collection_named(collection)
-        if known(filter):
-            named.check_filter(filter)
-
-
-def validate_parents(known: Known, collection: Any, parent_id: Any, parent_ids: Any) -> None:
-    """Refuse parents that the list does not have, or lacks.
-
-    :raises RingEventsConfigError: the message says what the list belongs to.
-    """
-    if parent_id is not None and parent_ids is not None:
-        raise RingEventsConfigError("parent_id and parent_ids: one of them is wanted, both are given")
-    if known(collection):
-        parent = collection_named(collection).parent
-        if parent is None and (parent_id is not None or parent_ids is not None):
-            name = "parent_id" if parent_id is not None else "parent_ids"
-            raise RingEventsConfigError(f"{name}: {collection} belong to the key and have no parent; leave it out")
-        if parent not in (None, "organization") and parent_id is None and parent_ids is None:
-            raise RingEventsConfigError(
-                f"parent_id: {collection} belong to one {parent}: give its id, or parent_ids for several"
+    collection: Collection | None = None
+    if arguments.knows("collection"):
+        with arguments.gather():
+            collection = collection_named(arguments["collection"])
+    with arguments.gather():
+        if arguments["concurrency"] is not None:
+            check_number(
+                "concurrency", arguments["concurrency"], integer=True, minimum=1, maximum=defaults.MAX_CONCURRENCY
             )
-    if parent_id is not None and known(parent_id):
-        validate_identifier("parent_id", parent_id)
-    if parent_ids is not None and known(parent_ids):
-        if isinstance(parent_ids, str) or not isinstance(parent_ids, Sequence):
-            raise RingEventsConfigError(f"parent_ids: a list of ids is wanted, got {parent_ids!r}")
-        for id in parent_ids:
-            validate_identifier("parent_ids", id)
+    arguments.duration("watermark_delay")
+    if arguments.knows("on_incomplete"):
+        with arguments.gather():
+            validate_choice("on_incomplete", arguments["on_incomplete"], ON_INCOMPLETE, closed=True)
+    _check_parents(arguments, collection)
+    if check_destination(arguments):
+        _check_format(arguments)
+    _check_filter_and_window(arguments, collection)
+    _check_partition(arguments, outlets)
+    if arguments["watermark"] is True:
+        _check_watermark(arguments, outlets)
 
 
-def validate_destination(known: Known, destination: Any, format: Any, *, several: bool, escape_formulas: bool) -> None:
-    """Refuse one object for several lists, a format that does not fit the destination, and what only CSV has.
-
-    :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
-    """
-    if not known(destination):
-        return
-    if unknown := [place for place in _PLACE.findall(destination) if place != PARENT_ID_PLACEHOLDER]:
-        raise RingEventsConfigError(
-            f"destination: {unknown[0]} in {destination!r} stands for nothing; {PARENT_ID_PLACEHOLDER} stands for the"
-            " parent's id, and Jinja is written with two braces"
+def _check_parents(arguments: Arguments, collection: Collection | None) -> None:
+    one, several = arguments["parent_id"], arguments["parent_ids"]
+    if one is not None and several is not None:
+        arguments.refuse("parent_ids", "left out where `parent_id` is given", several)
+    elif collection is not None and collection.parent is None and (one is not None or several is not None):
+        name = "parent_id" if one is not None else "parent_ids"
+        arguments.refuse(name, f"left out: {collection.name} belong to the key and have no parent", arguments[name])
+    elif collection is not None and collection.parent not in (None, "organization") and one is None and several is None:
+        arguments.refuse(
+            "parent_id",
+            f"the id of the {collection.parent} that the {collection.name} belong to",
+            None,
+            hint="Give `parent_ids` for several.",
         )
+    arguments.identifier("parent_id", required=False)
+    arguments.identifiers("parent_ids", required=False)
+
+
+def _check_format(arguments: Arguments) -> None:
+    destination = arguments["destination"]
+    if unknown := [place for place in _PLACE.findall(destination) if f"{{{place}}}" != PARENT_ID_PLACEHOLDER]:
+        arguments.refuse(
+            "destination",
+            f"free of {{{unknown[0]}}}, which stands for nothing",
+            destination,
+            hint=f"{PARENT_ID_PLACEHOLDER} stands for the id of the parent, and Jinja is written with two braces.",
+        )
+    several = arguments["parent_ids"] is not None
     if several and not destination.endswith("/") and PARENT_ID_PLACEHOLDER not in destination:
-        raise RingEventsConfigError(
-            f"destination: {destination!r} is one object, and parent_ids gives one for each: put"
-            f" {PARENT_ID_PLACEHOLDER} into it, or end it in /"
+        arguments.refuse(
+            "destination",
+            f"one object for each of `parent_ids`, with {PARENT_ID_PLACEHOLDER} in it or a / at its end",
+            destination,
         )
-    if known(format):
-        kind = FileFormat.from_destination(destination, format)
-        kind.check_installed()
-        if escape_formulas and kind.format != "csv":
-            raise RingEventsConfigError(
-                f"escape_formulas: only CSV is opened by spreadsheets as formulas, and {destination!r} is written as"
-                f" {kind.format}; leave it out, or write csv"
+    if not arguments.knows("format"):
+        return
+    with arguments.gather():
+        file_format = FileFormat.from_destination(destination, arguments["format"])
+        file_format.check_installed()
+        if arguments["escape_formulas"] is True and file_format.format != "csv":
+            raise invalid_argument(
+                "escape_formulas",
+                f"False for {file_format.format}: only CSV is opened by spreadsheets as formulas",
+                True,
             )
 
 
-def validate_window(known: Known, collection: Any, filter: Any, field: Any, window: Any) -> None:
-    """Refuse a window on a field that the list cannot be filtered by, without a field, or empty.
-
-    :raises RingEventsConfigError: the message names the argument, its value and what is allowed.
-    """
+def _check_filter_and_window(arguments: Arguments, collection: Collection | None) -> None:
+    filter, field, window = arguments["filter"], arguments["window_field"], arguments["window"]
+    arguments.filter("filter")
+    if collection is not None and arguments.is_known(filter):
+        with arguments.gather():
+            collection.check_filter(filter)
     if field is None:
         if window is not None:
-            raise RingEventsConfigError("window_field: a window needs the field that it is laid on, and none is given")
+            arguments.refuse("window_field", "the field of `window`", None)
         return
-    if known(collection) and known(field):
-        collection_named(collection).check_window_field(field)
-    if window is not None and known(window):
-        checked = parse_window(str(field), window)
-        if known(filter) and known(field):
-            checked.merge_into(filter)
-
-
-def validate_flags(**switches: Any) -> None:
-    """Refuse what is neither True nor False: a word such as "no" would count as True.
-
-    :raises RingEventsConfigError: the message names the argument and its value.
-    """
-    for name, value in switches.items():
-        if not isinstance(value, bool):
-            raise RingEventsConfigError(f"{name}: True or False is wanted, got {value!r}")
-
-
-def validate_partition(known: Known, partition_key: Any, outlets: Sequence[Any]) -> None:
-    """Refuse a partition that there is no asset for, or that Airflow would not take once all is published.
-
-    :raises RingEventsConfigError: the message says what is wanted.
-    """
-    if partition_key is None:
+    if not arguments.is_known(field):
         return
-    if not any(_compat.is_asset(outlet) for outlet in outlets):
-        raise RingEventsConfigError(
-            f"partition_key: {partition_key!r} is a partition of an asset, and outlets has none: give"
-            " outlets=[Asset(...)]"
-        )
-    if known(partition_key) and not (
-        isinstance(partition_key, str) and partition_key.strip() and len(partition_key) <= LONGEST_PARTITION_KEY
-    ):
-        raise RingEventsConfigError(
-            f"partition_key: a text of 1 to {LONGEST_PARTITION_KEY} characters is wanted, got {partition_key!r}"
-        )
+    if collection is not None:
+        with arguments.gather():
+            collection.check_window_field(field)
+    if window is not None and arguments.is_known(window):
+        with arguments.gather():
+            parsed = parse_window(str(field), window)
+            if arguments.is_known(filter) and (filter is None or isinstance(filter, dict)):
+                parsed.merge_into(filter)
 
 
-def validate_watermark(field: Any, window: Any, outlets: Sequence[Any], if_exists: Any) -> None:
-    """Refuse a watermark that there is no place for.
+def _check_partition(arguments: Arguments, outlets: Sequence[Any]) -> None:
+    def validate(key: Any) -> None:
+        if not isinstance(key, str) or not key.strip() or len(key) > MAX_PARTITION_KEY:
+            raise invalid_argument("partition_key", f"a text of 1 to {MAX_PARTITION_KEY} characters", key)
 
-    :raises RingEventsConfigError: the message says what is missing.
-    """
+    key = arguments["partition_key"]
+    if key is not None and not any(_compat.is_asset(outlet) for outlet in outlets):
+        arguments.refuse("partition_key", "left out without an asset in `outlets`", key)
+    arguments.key("partition_key", validate)
+
+
+def _check_watermark(arguments: Arguments, outlets: Sequence[Any]) -> None:
     if not _compat.AIRFLOW_V_3_3_PLUS:
-        raise RingEventsConfigError(
-            "watermark: needs Airflow 3.3 or later, where assets have a state; before, give window=(start, end) or a"
-            " schedule with data intervals"
+        arguments.refuse(
+            "watermark",
+            "False before Airflow 3.3, where assets have no state",
+            True,
+            hint="Give window=(start, end), or a schedule with data intervals.",
         )
-    if field is None:
-        raise RingEventsConfigError(
-            "window_field: watermark=True needs the field that it is laid on, and none is given"
+    if arguments["window_field"] is None:
+        arguments.refuse("window_field", "given with `watermark`", None)
+    if arguments["if_exists"] == "skip":
+        arguments.refuse(
+            "if_exists",
+            "'overwrite' or 'fail' with `watermark`",
+            "skip",
+            hint="A skipped object would leave out a window that no later run exports.",
         )
-    if if_exists == "skip":
-        raise RingEventsConfigError(
-            "if_exists: 'skip' would leave a window out that no later run takes up; with watermark=True, 'overwrite'"
-            " or 'fail' is wanted"
-        )
-    if window is not None:
-        raise RingEventsConfigError("window: watermark=True makes the window itself; leave window out")
+    if arguments["window"] is not None:
+        arguments.refuse("window", "left out with `watermark`, which makes the window itself")
     if len(outlets) != 1 or not _compat.is_asset(outlets[0]):
-        raise RingEventsConfigError(
-            "outlets: watermark=True keeps its place with the asset that the task declares: give"
-            f" outlets=[Asset(...)], exactly one; got {list(outlets)!r}"
-        )
+        arguments.refuse("outlets", "exactly one asset with `watermark`, which is kept in its state", list(outlets))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents.observability.links import ObjectLink
+from airflow_provider_ringevents.observability.links import LinkStateMixin, ObjectLink
+from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator
 from airflow_provider_ringevents.storage import IfExists
 
@@ -19,20 +20,30 @@ if TYPE_CHECKING:
     from airflow_provider_ringevents.storage import Destination
 
 
-def validate_target(
-    known: Callable[[Any], bool], destination: Any, if_exists: Any, conn_id: Any = None, options: Any = None
-) -> None:
-    """Refuse an impossible destination, options that its store does not take, or an unknown ``if_exists``.
+def check_destination(arguments: Arguments) -> bool:
+    """Check ``destination``, ``object_storage_conn_id``, ``object_options`` and ``if_exists``.
 
-    :raises RingEventsConfigError: the message names the argument, its value and the allowed values.
+    :returns: True if the destination is known and a text, so that its suffix can be checked.
     """
     from airflow_provider_ringevents.client.types import validate_choice
     from airflow_provider_ringevents.storage import Destination
 
-    validate_choice("if_exists", if_exists, get_args(IfExists), closed=True)
-    if known(destination):
-        conn_id = conn_id if known(conn_id) else None
-        Destination.parse(destination, conn_id, options=options if known(options) else None)
+    if arguments.knows("if_exists"):
+        with arguments.gather():
+            validate_choice("if_exists", arguments["if_exists"], get_args(IfExists), closed=True)
+    arguments.connection("object_storage_conn_id", required=False)
+    destination, conn_id, options = (
+        arguments[name] for name in ("destination", "object_storage_conn_id", "object_options")
+    )
+    if not arguments.is_known(destination) or not arguments.path("destination"):
+        return False
+    with arguments.gather("destination"):
+        Destination.parse(
+            destination,
+            conn_id if arguments.is_known(conn_id) else None,
+            options=options if arguments.is_known(options) else None,
+        )
+    return isinstance(destination, str)
 
 
 def manifest(
@@ -53,7 +64,7 @@ def manifest(
     }
 
 
-class RingEventsBaseExportOperator(RingEventsBaseOperator):
+class RingEventsBaseExportOperator(LinkStateMixin, RingEventsBaseOperator):
     """Base class of the operators that write objects.
 
     :ivar destination: the URI of the object, or of a folder.
@@ -65,14 +76,19 @@ class RingEventsBaseExportOperator(RingEventsBaseOperator):
     object_storage_conn_id: str | None
     object_options: Mapping[str, Any] | None
 
+    template_fields: Sequence[str] = (
+        "destination",
+        "object_storage_conn_id",
+        "object_options",
+        "if_exists",
+        *RingEventsBaseOperator.template_fields,
+    )
     operator_extra_links = (ObjectLink(),)
-    has_object_link = True
     exported: tuple[ExportRecord, ...] = ()
 
     def pre_execute(self, context: Any) -> None:
         """Forget the objects of an earlier try; called by Airflow before each worker session."""
         super().pre_execute(context)
-        self.has_object_link = False
         self.exported = ()
 
     def connect_destination(self, uri: str | None = None) -> Destination:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
-from airflow_provider_ringevents.operators.base import (
-    is_known,
-    is_literal,
-    reject_invalid_arguments,
-    translate_errors_decorator,
-    validate_duration,
-)
+from airflow_provider_ringevents.client.types import OnIncomplete
+from airflow_provider_ringevents.operators.arguments import Arguments
+from airflow_provider_ringevents.operators.base import translate_errors
 from airflow_provider_ringevents.storage import IfExists
-from airflow_provider_ringevents.transfers.base import RingEventsBaseExportOperator, validate_target
+from airflow_provider_ringevents.transfers.base import RingEventsBaseExportOperator
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.exports.window import Window
@@ -28,36 +23,39 @@ if TYPE_CHECKING:
 
 
 class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
-    """Reads a whole list and publishes it in object storage as one file: all of it, or nothing.
+    """Read a whole list and publish it in object storage as one file: all of it, or nothing.
 
     Any list of the API: ``GET /v1/organizations``, ``GET /v1/events/{eventId}/registrations``, ... Pages are read
-    several at a time, written in order and in constant memory; a row that comes twice is written once.
+    several at a time and written in order, in constant memory; a row that comes twice is written once.
 
     :param collection: ``registrations``, ``events``, ``booth_tags``, ...: the end of the hook's ``list_*`` methods
         (templated).
-    :param destination: where to, as a URI of object storage (``s3://``, ``gs://``, ``abfs://``, ``file://``, ...), with
+    :param destination: the URI of the object (``s3://``, ``gs://``, ``abfs://``, ``file://``, ...), with
         ``conn@`` before the bucket if it needs a connection; ``{parent_id}`` in it is replaced; ending in ``/``, the
         file is called ``<collection>-<parent id>`` and after the format (templated).
-    :param parent_id: what the list belongs to: an event's id for most, an organization's for events and templates
-        (default: the connection's), a ticket's, booth's or schedule item's for theirs (templated).
-    :param parent_ids: several of them, read one after the other into one object each (templated).
+    :param parent_id: the id of the parent of the list: an event for most, an organization for events and templates
+        (default: the connection's), a ticket, booth or schedule item for theirs (templated).
+    :param parent_ids: several ids, read one after the other into one object each; one id is a list of one (templated).
     :param filter: conditions that the API documents for the list, e.g. ``{"email": {"in": [...]}}`` (templated).
     :param format: ``jsonl``, ``csv`` or ``parquet``; default: by the destination's suffix, else ``jsonl``. A suffix
         ``.gz`` compresses the first two (templated).
-    :param window_field: export only what has this time within a window: ``updatedAt``, ``createdAt``,
+    :param window_field: export only rows with this time within a window: ``updatedAt``, ``createdAt``,
         ``userUpdatedAt`` (templated).
     :param window: start and end of the window, the end excluded; default: the run's data interval (templated).
-    :param watermark: the window goes from where the last run ended (at first: from the beginning) till just before
-        now. The place is kept in the asset state store of the one asset in ``outlets``. Airflow 3.3 and later.
-    :param watermark_delay: how many seconds before now such a window ends: for clocks that differ.
+    :param watermark: the window goes from the end of the last run (at first: from the beginning) to just before now.
+        The watermark is kept in the asset state store of the one asset in ``outlets``. Airflow 3.3 and later
+        (templated).
+    :param watermark_delay: seconds before now at which such a window ends: for clocks that differ.
     :param concurrency: pages in flight, 1 to 16; default: the connection's, 4.
     :param on_incomplete: the list is read again, twice at most, while rows are missing. If some are missing still,
         ``fail`` publishes nothing, and ``warn`` publishes what came, with ``complete: false`` in the manifest; a
         watermark then stays where it was (templated).
-    :param strict: fail, and publish nothing, when the list has changed during the last reading.
-    :param include_credentials: export the fields that let whoever has them into the event: magic links, QR codes.
-    :param escape_formulas: CSV only: put an apostrophe before text that a spreadsheet would take for a formula.
-    :param if_exists: ``overwrite``, ``skip`` (success, ``skipped`` in the result) or ``fail``.
+    :param strict: fail, and publish nothing, when the list has changed during the last reading (templated).
+    :param include_credentials: export the fields that admit their holder to the event: magic links, QR codes
+        (templated).
+    :param escape_formulas: CSV only: put an apostrophe before text that a spreadsheet would take for a formula
+        (templated).
+    :param if_exists: ``overwrite``, ``skip`` (success, ``skipped`` in the result) or ``fail`` (templated).
     :param object_storage_conn_id: the connection of the storage, instead of ``conn@`` (templated).
     :param object_options: headers of the object, such as ``{"StorageClass": "STANDARD_IA"}`` on S3 (templated).
     :param partition_key: the partition of the asset in ``outlets`` that this export is. Only DAGs that are scheduled by
@@ -72,7 +70,6 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
 
     template_fields: Sequence[str] = (
         "collection",
-        "destination",
         "parent_id",
         "parent_ids",
         "filter",
@@ -80,11 +77,14 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         "window_field",
         "window",
         "on_incomplete",
-        "object_storage_conn_id",
-        "object_options",
         "partition_key",
+        "watermark",
+        "strict",
+        "include_credentials",
+        "escape_formulas",
         *RingEventsBaseExportOperator.template_fields,
     )
+    switches: Sequence[str] = ("watermark", "strict", "include_credentials", "escape_formulas")
 
     def __init__(
         self,
@@ -130,42 +130,21 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         self.object_storage_conn_id = object_storage_conn_id
         self.partition_key = partition_key
         self.object_options = object_options
-        self._check(is_literal)
+        self.validate_literals()
 
-    @reject_invalid_arguments
-    def _check(self, known: Callable[[Any], bool]) -> None:
-        from airflow_provider_ringevents.transfers._collection_validation import (
-            validate_collection,
-            validate_destination,
-            validate_flags,
-            validate_parents,
-            validate_partition,
-            validate_watermark,
-            validate_window,
-        )
+    def check_arguments(self, arguments: Arguments) -> None:
+        """Check the arguments, as far as they are known."""
+        # Imports the formats and the lists of the API, which a DAG without such exports does not pay for.
+        from airflow_provider_ringevents.transfers._collection_validation import check_collection_arguments
 
-        validate_target(known, self.destination, self.if_exists, self.object_storage_conn_id, self.object_options)
-        validate_duration("watermark_delay", self.watermark_delay)
-        validate_collection(known, self.collection, self.filter, self.concurrency)
-        validate_parents(known, self.collection, self.parent_id, self.parent_ids)
-        several = self.parent_ids is not None
-        validate_destination(
-            known, self.destination, self.format, several=several, escape_formulas=self.escape_formulas
-        )
-        validate_window(known, self.collection, self.filter, self.window_field, self.window)
-        validate_flags(strict=self.strict, include_credentials=self.include_credentials, watermark=self.watermark)
-        if known(self.on_incomplete):
-            validate_choice("on_incomplete", self.on_incomplete, ON_INCOMPLETE, closed=True)
-        validate_partition(known, self.partition_key, self.outlets)
-        if self.watermark:
-            validate_watermark(self.window_field, self.window, self.outlets, self.if_exists)
+        check_collection_arguments(arguments, self.outlets)
 
-    @translate_errors_decorator
+    @translate_errors()
     def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
-        """Read, write, publish, and tell the outlets."""
+        """Read the lists, publish them, and emit the asset events."""
         from airflow_provider_ringevents.transfers import _export_log
 
-        self._check(is_known)
+        self.validate_rendered()
         watermark = self._watermark(context) if self.watermark else None
         window = self._window(context, watermark)
         export = self._exported(window)
@@ -258,8 +237,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
             self.ringevents_conn_id,
             self.collection,
             self.parent_id,
-            # What a mapped task has returned is a sequence that shows nothing of itself.
-            list(self.parent_ids) if self.parent_ids is not None else None,
+            self.parent_ids,
             self.filter,
             self.window_field,
         )

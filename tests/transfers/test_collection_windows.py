@@ -345,11 +345,14 @@ def test_the_place_moves_only_after_publishing(export: Export, emulator: Any, tm
 
 
 BAD_WATERMARKS = {
-    "no outlet": ({"outlets": list}, r"outlets: .*exactly one; got \[\]"),
-    "two outlets": ({"outlets": lambda: [asset(), asset("s3://lake/other")]}, r"outlets: .*exactly one"),
-    "with a window": ({"window": YEAR}, r"window: watermark=True makes the window itself"),
-    "leaving objects out": ({"if_exists": "skip"}, r"if_exists: 'skip' would leave a window out"),
-    "without a field": ({"window_field": None}, r"window_field: watermark=True needs the field"),
+    "no outlet": ({"outlets": list}, r"`outlets` must be exactly one asset with `watermark`.*, got \[\]"),
+    "two outlets": ({"outlets": lambda: [asset(), asset("s3://lake/other")]}, r"`outlets` must be exactly one asset"),
+    "with a window": ({"window": YEAR}, r"`window` must be left out with `watermark`"),
+    "leaving objects out": (
+        {"if_exists": "skip"},
+        r"`if_exists` must be 'overwrite' or 'fail' with `watermark`, got 'skip'",
+    ),
+    "without a field": ({"window_field": None}, r"`window_field` must be given with `watermark`"),
 }
 
 
@@ -364,7 +367,7 @@ def test_a_watermark_without_a_place_is_refused_at_parse(
 
 def test_without_asset_states_a_watermark_is_refused_in_words(export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_compat, "AIRFLOW_V_3_3_PLUS", False)
-    with pytest.raises(ValueError, match=r"watermark: needs Airflow 3\.3 or later.*data intervals"):
+    with pytest.raises(ValueError, match=r"`watermark` must be False before Airflow 3\.3.*data intervals"):
         export(watermark=True, outlets=lambda: [asset()]).to_end()
 
 
@@ -414,10 +417,10 @@ def test_the_event_of_an_asset_has_the_partition_where_airflow_knows_them(export
 
 
 BAD_PARTITIONS = {
-    "no asset": ({"outlets": list}, r"partition_key: '2026' is a partition of an asset, and outlets has none"),
-    "a number": ({"partition_key": 20260101}, r"partition_key: a text of 1 to 250 characters is wanted, got 20260101"),
-    "nothing": ({"partition_key": " "}, r"partition_key: a text of 1 to 250 characters"),
-    "too long": ({"partition_key": 251 * "x"}, r"partition_key: a text of 1 to 250 characters"),
+    "no asset": ({"outlets": list}, r"`partition_key` must be left out without an asset in `outlets`, got '2026'"),
+    "a number": ({"partition_key": 20260101}, r"`partition_key` must be a text of 1 to 250 characters, got 20260101"),
+    "nothing": ({"partition_key": " "}, r"`partition_key` must be a text of 1 to 250 characters"),
+    "too long": ({"partition_key": 251 * "x"}, r"`partition_key` must be a text of 1 to 250 characters"),
 }
 
 

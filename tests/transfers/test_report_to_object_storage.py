@@ -315,7 +315,7 @@ def test_a_flipped_byte_fails_the_task_where_there_is_a_checksum(
     failed = export().to_end()
 
     assert failed.state == "failed"
-    assert "other bytes than its checksum says" in failed.log_text
+    assert "do not match its checksum" in failed.log_text
     assert files(tmp_path) == {"out/report.csv": b"yesterday's"}
 
     mended = export().to_end()

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
+
 from airflow_provider_ringevents.client.compact_id_set import CompactIdSet
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsIncompleteListError, RingEventsTransportError
@@ -235,7 +237,7 @@ class ListReading:
 
     def _new_rows(self, rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], int, tuple[int, int]]:
         """Return the rows that are new over all readings, their number in this one, and a digest of the page."""
-        ids = [str(row["id"]) for row in rows if row["id"] is not None]
+        ids = [_id_text(row["id"]) for row in rows if row["id"] is not None]
         anonymous = len(rows) - len(ids)
         self._has_anonymous_rows = self._has_anonymous_rows or anonymous > 0
         new_now = self._seen_now.add(ids)
@@ -317,3 +319,8 @@ class ListReading:
             count=self.count,
             readings=self.readings,
         )
+
+
+def _id_text(id: Any) -> str:
+    # A number that keeps its digits has no text of its own.
+    return bytes(id).decode() if isinstance(id, msgspec.Raw) else str(id)

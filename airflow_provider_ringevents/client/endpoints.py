@@ -33,6 +33,7 @@ class Call:
     :ivar paged: it is a list that supports ``page`` and ``perPage``.
     :ivar type_spellings: the spellings of ``data.type`` that the sources of the contract have, where they disagree.
     :ivar link_call: for a download: the call whose response holds a ``url`` that leads to the same file.
+    :ivar exact_numbers: give numbers with a fraction or an exponent as ``msgspec.Raw``, which keeps their digits.
     """
 
     operation: str
@@ -43,6 +44,7 @@ class Call:
     paged: bool = False
     type_spellings: tuple[str, ...] = ()
     link_call: Call | None = None
+    exact_numbers: bool = False
 
     @property
     def idempotent(self) -> bool:

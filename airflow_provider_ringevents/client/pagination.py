@@ -47,7 +47,9 @@ def flatten_resource(data: Mapping[str, Any]) -> dict[str, Any]:
             other["attributes.id"] = flat["id"]
         flat["id"] = id
     if other:
-        flat[OTHER] = {**kept, **other} if isinstance(kept := flat.get(OTHER), dict) else other
+        if flat.get(OTHER) is not None:
+            other[f"attributes.{OTHER}"] = flat[OTHER]
+        flat[OTHER] = other
     return flat
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_ringevents.client.client import Client
@@ -18,6 +19,7 @@ class CollectionReader:
     :param concurrency: pages in flight; default: the client's.
     :param hidden: fields to leave out of every row.
     :param on_incomplete: ``fail``: raise if rows are missing after all readings; ``warn``: log it.
+    :param exact_numbers: give numbers with a fraction or an exponent as ``msgspec.Raw``, which keeps their digits.
     """
 
     def __init__(
@@ -28,13 +30,14 @@ class CollectionReader:
         concurrency: int | None = None,
         hidden: frozenset[str] = frozenset(),
         on_incomplete: OnIncomplete = "fail",
+        exact_numbers: bool = False,
     ) -> None:
         self._client = client
-        self._call = call
+        self._call = replace(call, exact_numbers=exact_numbers)
         self._concurrency = concurrency
         self._hidden = hidden
         self._on_incomplete = on_incomplete
-        self._reading = client.reading(call)
+        self._reading = client.reading(self._call)
 
     @property
     def rows(self) -> int:

@@ -81,6 +81,7 @@ def upload_collection(
         concurrency=export.concurrency,
         hidden=export.hidden,
         on_incomplete=export.on_incomplete,
+        exact_numbers=True,
     )
     try:
         with destination.publish(content_type=export.kind.content_type, if_exists=export.if_exists) as writer:

@@ -24,9 +24,12 @@ from airflow_provider_ringevents.client.transport.redaction import redact_text
 from airflow_provider_ringevents.client.transport.retry import parse_retry_after
 
 _MAX_DETAILS = 10
+_MAX_INTEGER_DIGITS = 300
+"""Longer integers are no finite double; Python converts no more than 4,300 digits."""
 _MAX_DETAIL_CHARACTERS = 500
 _MAX_READ_CHARACTERS = 10 * _MAX_DETAIL_CHARACTERS
 _scan = msgspec.json.Decoder(msgspec.Raw).decode
+_decode_exactly = msgspec.json.Decoder(float_hook=msgspec.Raw).decode
 
 _ADVICE: Mapping[int, str] = {
     401: "Check the API key in the connection's password; a key may have been revoked or belong to another account.",
@@ -101,7 +104,7 @@ def parse_response(call: Call, status: int, headers: Mapping[str, str], body: by
     if not body.strip():
         return Envelope({}, status=status, request_id=request_id)
     try:
-        decoded = decode_json(body)
+        decoded = decode_json(body, exact=call.exact_numbers)
     except (ValueError, RecursionError) as error:
         kind = _sanitize(headers.get("content-type", "no content type").split(";")[0], secrets)
         raise RingEventsTransportError(
@@ -189,21 +192,27 @@ def transport_error(
     )
 
 
-def decode_json(body: bytes) -> Any:
+def decode_json(body: bytes, *, exact: bool = False) -> Any:
     """Decode JSON; half a surrogate pair becomes U+FFFD.
 
     A service that cuts text by UTF-16 units makes such halves out of emoji, and one of them in one row must not make
     its whole page unreadable.
 
+    :param exact: give numbers with a fraction or an exponent as ``msgspec.Raw``, which keeps their digits.
     :raises ValueError: it is not JSON.
     :raises RecursionError: it is nested too deeply.
     """
     try:
-        return msgspec.json.decode(body)
+        return _decode_exactly(body) if exact else msgspec.json.decode(body)
     except msgspec.DecodeError as error:
-        if b"\\ud" not in body.lower():
+        if b"\\ud" not in body.lower() and not (exact and "out of range" in str(error)):
             raise ValueError(str(error)) from None  # a subclass of it since msgspec 0.21 only
-        return replace_lone_surrogates(json.loads(body, parse_constant=_reject_constant))
+    numbers: dict[str, Any] = {"parse_float": msgspec.Raw, "parse_int": _exact_integer} if exact else {}
+    return replace_lone_surrogates(json.loads(body, parse_constant=_reject_constant, **numbers))
+
+
+def _exact_integer(digits: str) -> int | msgspec.Raw:
+    return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else msgspec.Raw(digits)
 
 
 def is_well_formed(body: bytes) -> bool:
@@ -223,7 +232,14 @@ def replace_lone_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, Mapping):
-        return {replace_lone_surrogates(key): replace_lone_surrogates(item) for key, item in value.items()}
+        replaced: dict[Any, Any] = {}
+        for key, item in value.items():
+            name = replace_lone_surrogates(key)
+            if name != key and (name in value or name in replaced):
+                # Keys that differ in such a half alone stay two.
+                name = key.encode("utf-8", "backslashreplace").decode()
+            replaced[name] = replace_lone_surrogates(item)
+        return replaced
     if isinstance(value, list | tuple):
         return [replace_lone_surrogates(item) for item in value]
     return value

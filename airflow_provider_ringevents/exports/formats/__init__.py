@@ -21,6 +21,7 @@ def open_row_writer(
     :param zone_of: where a row's times without an offset are local. JSON Lines and CSV leave times as they are.
     :param escape_formulas: put an apostrophe before text that a spreadsheet would take for a formula. CSV only.
     :return: takes rows as the client's pages have them: flat, with ``id``. What must not be exported has been removed.
+        Numbers may be ``msgspec.Raw``, whose digits are kept.
     :raises RingEventsConfigError: there is no such list, or what the format needs is not installed.
     """
     kind.check_installed()

@@ -6,12 +6,15 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
+
+import msgspec
 
 from airflow_provider_ringevents.client.validation.datetimes import parse_timestamp
 from airflow_provider_ringevents.exports.columns import ColumnKind
 from airflow_provider_ringevents.exports.formats.base import Row, ZoneOf
-from airflow_provider_ringevents.exports.formats.flattening import json_bytes
+from airflow_provider_ringevents.exports.formats.flattening import digits, json_bytes
 
 INT64: Final = range(-(2**63), 2**63)
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
@@ -27,7 +30,7 @@ def coerce(kind: ColumnKind, value: Any, row: Row, zone_of: ZoneOf) -> Any:
     """Return the value in the column's type; a ``timestamp`` as an aware datetime in UTC.
 
     Another spelling of the same value fits: a number as text where a number is documented (Ruby writes decimals so), a
-    number or boolean where text is.
+    number or boolean where text is. A number whose double is another decimal number does not.
 
     :param kind: any but ``json``, which takes everything.
     :param zone_of: returns the zone in which a time of the row without an offset is local.
@@ -45,6 +48,8 @@ def _text(value: Any) -> str:
         return value
     if isinstance(value, bool | int | float):
         return json_bytes(value).decode()
+    if isinstance(value, msgspec.Raw):
+        return digits(value)
     raise CoercionError
 
 
@@ -56,7 +61,10 @@ def _boolean(value: Any) -> bool:
 
 def _integer(value: Any) -> int:
     number = _parsed(value)
-    if number == number // 1 and int(number) in INT64:
+    # The range first, and zero by itself: an exponent may stand for more digits than memory has room for.
+    if not number:
+        return 0
+    if INT64.start <= number < INT64.stop and int(number) == number:
         return int(number)
     raise CoercionError
 
@@ -64,20 +72,30 @@ def _integer(value: Any) -> int:
 def _number(value: Any) -> float:
     number = _parsed(value)
     try:
-        # An integer that a double cannot hold would come out as another one.
-        if isinstance(number, float) or int(float(number)) == number:
-            return float(number)
+        double = float(number)
     except OverflowError:
-        pass
+        raise CoercionError from None
+    if math.isfinite(double) and (isinstance(number, float) or _is_same_number(double, number)):
+        return double
     raise CoercionError
 
 
-def _parsed(value: Any) -> int | float:
+def _is_same_number(double: float, number: int | Decimal) -> bool:
+    """Tell whether a double is written with the digits of the number: ``1.10`` is 1.1, ``9007199254740993`` is none."""
+    return int(double) == number if isinstance(number, int) else Decimal(repr(double)) == number
+
+
+def _parsed(value: Any) -> int | float | Decimal:
+    if isinstance(value, msgspec.Raw):
+        value = digits(value)
     if isinstance(value, str) and len(value) < 400 and _NUMBER.fullmatch(value):
-        value = float(value) if any(mark in value for mark in ".eE") else int(value)
+        try:
+            value = Decimal(value) if any(mark in value for mark in ".eE") else int(value)
+        except InvalidOperation:
+            raise CoercionError from None
     if (
         isinstance(value, bool)
-        or not isinstance(value, int | float)
+        or not isinstance(value, int | float | Decimal)
         or (isinstance(value, float) and not math.isfinite(value))
     ):
         raise CoercionError

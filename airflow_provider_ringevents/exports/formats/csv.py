@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+
 from airflow_provider_ringevents.client.transport.responses import replace_lone_surrogates
 from airflow_provider_ringevents.exports.columns import OTHER
 from airflow_provider_ringevents.exports.formats.base import Row
 from airflow_provider_ringevents.exports.formats.compression import OutputStream
-from airflow_provider_ringevents.exports.formats.flattening import RowFlattener, json_bytes
+from airflow_provider_ringevents.exports.formats.flattening import RowFlattener, digits, json_bytes
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a text begins that some spreadsheet takes for a formula; the last four are the first four in full width."""
@@ -73,6 +75,8 @@ def _cells(values: Sequence[Any]) -> list[str]:
 def _cell(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return json_bytes(value).decode()
+    if isinstance(value, msgspec.Raw):
+        return digits(value)
     return _quoted(value) if isinstance(value, str) else _json_cell(value)
 
 

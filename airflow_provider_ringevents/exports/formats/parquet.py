@@ -15,7 +15,7 @@ from airflow_provider_ringevents.client.transport.responses import replace_lone_
 from airflow_provider_ringevents.exports.columns import OTHER, Column, ColumnKind
 from airflow_provider_ringevents.exports.formats.base import Row, Write, ZoneOf
 from airflow_provider_ringevents.exports.formats.coercion import CoercionError, coerce
-from airflow_provider_ringevents.exports.formats.flattening import RowFlattener, json_bytes
+from airflow_provider_ringevents.exports.formats.flattening import RowFlattener, json_bytes, put_aside
 
 ROW_GROUP_ROWS: Final = 10_000
 ROW_GROUP_BYTES: Final = 4 * 1024 * 1024
@@ -136,7 +136,7 @@ class ParquetWriter:
                 fitted.append(coerce(column.kind, value, row, self._zone_of))
             except CoercionError:
                 fitted.append(None)
-                other[column.name] = value
+                put_aside(other, column.name, value)
                 misfits[column.name] += 1
         return fitted
 

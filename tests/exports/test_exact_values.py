@@ -163,9 +163,9 @@ def test_what_a_row_has_in_other_does_not_meet_its_columns_and_fields(name: str)
         assert other == {"new": 1} if kind is CSV else {"new": 1, "price": "ten"}
 
 
-@pytest.mark.parametrize("keys", [("a\ud83d", "a\ud83e"), ("a\ud83d", "a\ufffd"), ("a\ufffd", "a\ud83d")], ids=ascii)
-def test_keys_that_differ_by_half_a_surrogate_pair_stay_two(keys: tuple[str, str]) -> None:
-    rows = [{"id": "1", **dict(zip(keys, (1, 2), strict=True))}]
+@pytest.mark.parametrize("halves", ["ud83d ud83e", "ud83d ufffd", "ufffd ud83d"])
+def test_keys_that_differ_by_half_a_surrogate_pair_stay_two(halves: str) -> None:
+    rows = [{"id": "1", **{f"a{chr(int(half[1:], 16))}": number for number, half in enumerate(halves.split(), 1)}}]
     for kind, read in ((CSV, cells), (PARQUET, parquet_rows)):
         (row,) = read(file_of(kind, "stages", [rows]))
         assert sorted(json.loads(row["_other"]).values()) == [1, 2]

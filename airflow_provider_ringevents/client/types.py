@@ -19,6 +19,7 @@ from airflow_provider_ringevents.contract._generated import (
     SEGMENT_TYPES,
     SIGNALS,
 )
+from airflow_provider_ringevents.contract.overlay import CREDENTIAL_FIELDS
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.contract._generated_resources import (
@@ -47,6 +48,7 @@ __all__ = [
     "EVENT_TYPES",
     "ATTENDEES_VISIBILITIES",
     "NETWORK_TYPES",
+    "CREDENTIAL_FIELDS",
     "validate_choice",
     "closest_matches",
     "Organization",

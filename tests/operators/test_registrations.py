@@ -1,4 +1,4 @@
-"""Setting metadata of registrations."""
+"""Changing registrations."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_same_again_changes_nothing(emulator: Any, registration_id: str) -> 
 @pytest.mark.parametrize(
     ("metadata", "words"),
     [
-        (None, "`metadata` must be given, got None"),
+        (None, "`metadata` must be given, or `attributes`, got None"),
         ("seat=B2", "`metadata` must be an object"),
         ({"seat": 2, "tier": None}, "`metadata['seat']` must be a string, not int"),
         ({"seat": 2, "tier": None}, "`metadata['tier']` must be a string, not NoneType"),
@@ -116,3 +116,44 @@ def test_the_values_are_not_logged(emulator: Any, registration_id: str) -> None:
 
 def test_a_registration_that_is_not_there(emulator: Any, registration_id: str) -> None:
     assert "404" in refused(task(emulator, "elsewhere", metadata={"a": "b"}, retries=2).to_end())
+
+
+def test_attributes_are_changed_beside_the_metadata(emulator: Any, registration_id: str) -> None:
+    attributes = {"headline": "CTO", "firstName": "Grace"}
+    result = task(emulator, registration_id, metadata={"seat": "B2"}, attributes=attributes).to_end()
+    assert succeeded(result) == {"id": registration_id, "metadata": {"seat": "B2", "tier": "gold"}}
+    event, index = emulator.state.registration(registration_id)
+    shown = event.registrations.attributes(index)
+    assert {name: shown[name] for name in attributes} == attributes
+    assert "Set seat, headline, firstName of registration" in result.log_text
+    assert "Grace" not in result.log_text
+
+
+@pytest.mark.parametrize("spelling", ["Registration", "registration"])
+def test_attributes_alone_need_no_reading(emulator: Any, registration_id: str, spelling: str) -> None:
+    emulator.settings.change(registration_type=spelling)
+    result = task(emulator, registration_id, attributes={"headline": "CTO"}).to_end()
+    assert succeeded(result)["metadata"] == {"seat": "A1", "tier": "gold"}
+    assert emulator.count("GET") == 0
+    assert emulator.count("PATCH") == (1 if spelling == "Registration" else 2)
+
+
+def test_metadata_among_the_attributes_is_merged_too(emulator: Any, registration_id: str) -> None:
+    result = task(emulator, registration_id, attributes={"metadata": {"seat": "C3"}}).to_end()
+    assert succeeded(result)["metadata"] == {"seat": "C3", "tier": "gold"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "`metadata` must be given, or `attributes`"),
+        ({"attributes": {}}, "`metadata` must be given, or `attributes`"),
+        ({"metadata": {}, "attributes": {"metadata": {}}}, "attributes['metadata']"),
+        ({"attributes": {"email": "a@b.org"}}, "`email` must be a documented attribute"),
+        ({"attributes": {"answers": [{"answer": "x"}]}}, "`answers[0].questionId` must be given"),
+    ],
+)
+def test_changes_are_checked_while_the_dag_is_parsed(arguments: Any, words: str) -> None:
+    with pytest.raises(ValueError, match="must be") as caught:
+        RingEventsUpdateRegistrationOperator(task_id="update", registration_id="r1", **arguments)
+    assert words in str(caught.value)

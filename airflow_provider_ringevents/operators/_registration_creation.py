@@ -1,0 +1,148 @@
+"""The work of the operator that creates a registration; imported when such a task runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.types import CREDENTIAL_FIELDS
+from airflow_provider_ringevents.client.validation.answers import resolve_answers
+from airflow_provider_ringevents.provisioning.idempotent_create import LOOKUP_DELAYS, MAX_CREATE_REQUESTS
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+
+log = logging.getLogger(__name__)
+
+_COMPARED: Final = ("firstName", "lastName", "externalBarcode")
+
+
+class RegistrationCreation:
+    """The creation of one registration, or the lookup of the one that exists.
+
+    :param hook: the hook.
+    :param event_id: the id of the event.
+    :param attributes: the attributes of the request, under the API's own names.
+    :param answers: the name or the id of a question of the ticket -> the answer.
+    :param allow_undocumented: accept attributes that are in none of the sources.
+    """
+
+    def __init__(
+        self,
+        hook: RingEventsHook,
+        event_id: str,
+        attributes: Mapping[str, Any],
+        answers: Mapping[str, str | Sequence[str]],
+        allow_undocumented: bool,
+    ) -> None:
+        self._hook = hook
+        self._event_id = event_id
+        self._attributes = dict(attributes)
+        self._answers = answers
+        self._allow_undocumented = allow_undocumented
+
+    def run(self) -> dict[str, Any]:
+        """Return the registration, without the fields that admit their holder.
+
+        :raises RingEventsConfigError: an answer does not fit the questions of the ticket.
+        :raises RingEventsError: the request failed; ``ambiguous`` if the registration may exist all the same.
+        """
+        if self._answers:
+            questions = list(self._hook.list_bank_questions(self._attributes["ticketId"]))
+            self._attributes["answers"] = resolve_answers(self._answers, questions)
+        registration = self._lookup()
+        if registration is None:
+            registration = self._create()
+        else:
+            self._log_existing(registration)
+        return {name: value for name, value in registration.items() if name not in CREDENTIAL_FIELDS}
+
+    def _create(self) -> dict[str, Any]:
+        for request in range(1, MAX_CREATE_REQUESTS + 1):
+            try:
+                created = self._hook.create_registration(
+                    self._event_id, self._attributes, allow_undocumented=self._allow_undocumented
+                )
+            except RingEventsError as error:
+                if not error.ambiguous:
+                    raise
+                log.warning("%s Looking up whether the registration was created.", error)
+                found = self._lookup_repeatedly()
+                if found is not None:
+                    log.info("Registration %s was created by the failed request", found["id"])
+                    return found
+                if request == MAX_CREATE_REQUESTS:
+                    raise
+                log.warning("The registration does not exist; sending the request once more")
+            else:
+                log.info("Created registration %s of event %s", created["id"], self._event_id)
+                return created
+        raise AssertionError("the loop returns or raises")
+
+    def _lookup_repeatedly(self) -> dict[str, Any] | None:
+        failure: RingEventsError | None = None
+        for delay in LOOKUP_DELAYS:
+            clock.sleep(delay)
+            try:
+                found, failure = self._lookup(), None
+            except RingEventsError as error:
+                if not error.retryable:
+                    raise
+                failure = error
+                log.warning("A lookup failed: %s", error)
+            else:
+                if found is not None:
+                    return found
+        if failure is not None:
+            raise RingEventsError(
+                f"create_registration: the registration may exist, and looking it up failed: {failure}",
+                ambiguous=True,
+                retryable=True,
+            ) from failure
+        return None
+
+    def _lookup(self) -> dict[str, Any] | None:
+        """Return the oldest registration of the person; the whole list is read, since a filter may depend on case."""
+        identity = _identity(self._attributes["email"])
+        found = [
+            row
+            for row in self._hook.list_registrations(self._event_id)
+            if row.get("ticketId") == self._attributes["ticketId"] and _identity(row.get("email")) == identity
+        ]
+        if len(found) > 1:
+            ids = ", ".join(str(row["id"]) for row in found)
+            log.warning("%d registrations have this ticket and address: %s. The oldest counts", len(found), ids)
+        return min(found, key=lambda row: (str(row.get("createdAt") or ""), str(row["id"])), default=None)
+
+    def _log_existing(self, registration: Mapping[str, Any]) -> None:
+        differing: list[str] = [
+            name
+            for name in _COMPARED
+            if name in self._attributes and registration.get(name) not in (None, self._attributes[name])
+        ]
+        known = registration.get("metadata") or {}
+        wanted = self._attributes.get("metadata") or {}
+        differing += [f"metadata[{name!r}]" for name in wanted if known.get(name) != wanted[name]]
+        given = {answer["questionId"]: answer["answer"] for answer in self._attributes.get("answers", ())}
+        shown = _shown_answers(registration)
+        differing += [f"answer {identifier}" for identifier in given if shown.get(identifier) != given[identifier]]
+        log.info("Registration %s exists already; nothing is sent", registration["id"])
+        if differing:
+            log.warning(
+                "Registration %s differs from the request in %s; it is left as it is",
+                registration["id"],
+                ", ".join(differing),
+            )
+
+
+def _shown_answers(registration: Mapping[str, Any]) -> dict[str, Any]:
+    fields = registration.get("customRegistrationFields") or ()
+    every = [each for field in fields for each in (field, *(field.get("childQuestions") or ()))]
+    return {str(each.get("id")): each.get("value") for each in every}
+
+
+def _identity(email: object) -> str:
+    return str(email or "").strip().casefold()

@@ -1,0 +1,233 @@
+"""Registering a person: once for an event, a ticket and an address, with answers that fit the questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow_harness import Result, Run
+from outcomes import succeeded
+from provisioning.harness import Hours
+
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.validation.answers import resolve_answers
+from airflow_provider_ringevents.operators.registrations import RingEventsCreateRegistrationOperator
+
+POST = {"method": "POST"}
+PERSON = {"email": "ada@example.org", "first_name": "Ada", "last_name": "Lovelace"}
+
+
+@pytest.fixture(autouse=True)
+def hours() -> Iterator[Hours]:
+    with Hours().passing() as hours:
+        yield hours
+
+
+@pytest.fixture
+def ticket(emulator: Any) -> str:
+    return next(iter(emulator.state.events[emulator.event_id].tickets))
+
+
+def task(emulator: Any, ticket: str, *, retries: int = 0, **more: Any) -> Run:
+    arguments = {"task_id": "register", "event_id": emulator.event_id, "ticket_id": ticket, **PERSON, **more}
+    return Run(
+        lambda: RingEventsCreateRegistrationOperator(**arguments),
+        connections={"ringevents_default": emulator.connection()},
+        retries=retries,
+    )
+
+
+def registrations(emulator: Any, email: str = PERSON["email"]) -> list[dict[str, Any]]:
+    book = emulator.state.events[emulator.event_id].registrations
+    rows = [book.attributes(index) for index in range(250, book.size) if book.exists(index)]
+    return [row for row in rows if row["email"].casefold() == email]
+
+
+def test_a_person_is_registered(emulator: Any, ticket: str) -> None:
+    more = {"attributes": {"metadata": {"crm": "7"}, "externalBarcode": "0042"}}
+    result = task(emulator, ticket, **more).to_end()
+    made = succeeded(result)
+    (there,) = registrations(emulator)
+    assert made["id"] == there["id"]
+    assert (made["email"], made["ticketId"], made["metadata"]) == (PERSON["email"], ticket, {"crm": "7"})
+    assert not {"qrCodeData", "qrCodeImageUrl"} & made.keys()
+    assert PERSON["email"] not in result.log_text
+
+
+def test_one_that_exists_is_returned_as_it_is_and_differences_are_logged(emulator: Any, ticket: str) -> None:
+    first = succeeded(task(emulator, ticket, email="Ada@Example.org").to_end())
+    emulator.requests.clear()
+    again = task(emulator, ticket, first_name="Augusta", attributes={"metadata": {"crm": "7"}}).to_end()
+    assert succeeded(again)["id"] == first["id"]
+    assert succeeded(again)["firstName"] == "Ada"
+    assert f"Registration {first['id']} differs from the request in firstName, metadata['crm']" in again.log_text
+    assert "Augusta" not in again.log_text
+    assert emulator.count("POST") == 0
+
+
+def test_the_same_again_logs_no_difference(emulator: Any, ticket: str) -> None:
+    more = {"answers": {"Company": "ACME"}, "attributes": {"metadata": {"crm": "7"}, "externalBarcode": "1"}}
+    succeeded(task(emulator, ticket, **more).to_end())
+    result = task(emulator, ticket, **more).to_end()
+    succeeded(result)
+    assert "exists already" in result.log_text
+    assert "differs" not in result.log_text
+
+
+def test_another_ticket_is_another_registration(emulator: Any, ticket: str) -> None:
+    other = list(emulator.state.events[emulator.event_id].tickets)[1]
+    assert succeeded(task(emulator, ticket).to_end())["id"] != succeeded(task(emulator, other).to_end())["id"]
+    assert len(registrations(emulator)) == 2
+
+
+def test_of_several_the_oldest_counts(emulator: Any, ticket: str) -> None:
+    event = emulator.state.events[emulator.event_id]
+    wanted = {"email": PERSON["email"], "firstName": "Ada", "lastName": "Lovelace", "ticketId": ticket}
+    indexes = [emulator.state.create_registration(event, wanted) for _ in range(2)]
+    result = task(emulator, ticket).to_end()
+    assert succeeded(result)["id"] in {event.registrations.id(index) for index in indexes}
+    assert "2 registrations have this ticket and address" in result.log_text
+    assert emulator.count("POST") == 0
+
+
+@pytest.mark.parametrize("fault", ["applied_then_cut", "applied_then_502"])
+def test_a_lost_response_makes_no_second_registration(emulator: Any, ticket: str, fault: str) -> None:
+    if fault == "applied_then_cut":
+        emulator.fault("applied_then_cut", **POST)
+    else:
+        emulator.fault("applied_then_status", status=502, **POST)
+    result = task(emulator, ticket).to_end()
+    assert succeeded(result)["id"] == registrations(emulator)[0]["id"]
+    assert len(registrations(emulator)) == 1
+    assert emulator.count("POST") == 1
+    assert "was created by the failed request" in result.log_text
+
+
+def test_a_request_that_was_not_applied_is_sent_once_more(emulator: Any, ticket: str, hours: Hours) -> None:
+    emulator.fault("status", status=502, **POST)
+    succeeded(task(emulator, ticket).to_end())
+    assert len(registrations(emulator)) == 1
+    assert emulator.count("POST") == 2
+    assert hours.pauses[:4] == [2, 5, 10, 20]
+
+
+def test_two_ambiguous_failures_fail_the_task_and_a_retry_looks_first(emulator: Any, ticket: str) -> None:
+    emulator.fault("status", status=502, times=2, **POST)
+    run = task(emulator, ticket, retries=1)
+    result = run.to_end()
+    succeeded(result)
+    assert result.tries == 2
+    assert len(registrations(emulator)) == 1
+    assert emulator.count("POST") == 3
+
+
+def test_nothing_is_sent_where_the_list_cannot_be_read(emulator: Any, ticket: str) -> None:
+    emulator.fault("status", status=500, method="GET", path="/registrations", times=None)
+    assert task(emulator, ticket).to_end().state == "failed"
+    assert emulator.count("POST") == 0
+
+
+@pytest.mark.parametrize("paged", [True, False])
+def test_answers_are_given_by_name_or_id(emulator: Any, ticket: str, paged: bool) -> None:
+    emulator.settings.change(bank_questions_paged=paged)
+    field = emulator.state.ids.encode(16, emulator.state.events[emulator.event_id].number, 2)
+    answers = {"company": "ACME", "What brings you here?": ["Talks", "Networking"], field: "1990-01-02"}
+    succeeded(task(emulator, ticket, answers=answers).to_end())
+    (there,) = registrations(emulator)
+    shown = {each["name"]: each["value"] for each in there["customRegistrationFields"]}
+    assert shown == {
+        "Company": "ACME",
+        "What brings you here?": ["Talks", "Networking"],
+        "Date of birth": "1990-01-02",
+    }
+
+
+def test_answers_that_do_not_fit_are_refused_together_before_anything_is_sent(emulator: Any, ticket: str) -> None:
+    answers = {"Compny": "canary", "What brings you here?": ["Talks", "canary"], "Any diet?": "Yes"}
+    result = task(emulator, ticket, answers=answers, retries=2).to_end()
+    assert (result.state, result.tries) == ("failed", 1)
+    assert isinstance(result.exception, AirflowFailException)
+    text = str(result.exception)
+    assert "`answers['Compny']` must be the name or the id of a question of the ticket. Did you mean 'Company'?" in text
+    assert "`answers['What brings you here?']` must be among the options of the question, 'Talks', 'Workshops'" in text
+    assert "Any diet" not in text
+    assert "canary" not in result.log_text
+    assert emulator.count("POST") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"email": "ada"}, "`email` must be an e-mail address"),
+        ({"first_name": None}, "`firstName` must be given"),
+        ({"last_name": " "}, "`lastName` must be a non-empty string"),
+        ({"event_id": "a/b"}, "`event_id` must be"),
+        ({"ticket_id": ""}, "`ticket_id` must be"),
+        ({"answers": ["x"]}, "`answers` must be a mapping"),
+        ({"answers": {"Age": 42}}, "`answers['Age']` must be a string or a list of strings, not int"),
+        ({"answers": {"Age": "4"}, "attributes": {"answers": []}}, "`attributes['answers']` must be left out"),
+        ({"attributes": {"email": "b@example.org"}}, "attributes['email']"),
+        ({"attributes": {"headline": "CTO"}}, "`headline` must be a documented attribute"),
+    ],
+)
+def test_arguments_are_checked_while_the_dag_is_parsed(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match="must be") as caught:
+        RingEventsCreateRegistrationOperator(
+            **{"task_id": "register", "event_id": "e", "ticket_id": "t", **PERSON, **arguments}
+        )
+    assert words in str(caught.value)
+
+
+def test_templates_are_rendered(emulator: Any, ticket: str) -> None:
+    rendered = {"email": "{{ 'ada' ~ '@example.org' }}", "answers": {"Company": "{{ 'AC' ~ 'ME' }}"}}
+    succeeded(task(emulator, f"{{{{ '{ticket}' }}}}", **rendered).to_end())
+    (there,) = registrations(emulator)
+    assert there["customRegistrationFields"][0]["value"] == "ACME"
+
+
+def refused(result: Result) -> str:
+    assert result.state == "failed", result.log_text
+    return str(result.exception)
+
+
+def test_a_key_that_may_not_write(emulator: Any, ticket: str) -> None:
+    emulator.settings.change(read_only_key=True)
+    assert "403" in refused(task(emulator, ticket, retries=2).to_end())
+    assert registrations(emulator) == []
+
+
+QUESTIONS = [
+    {"id": "q1", "name": "Diet", "options": None, "childQuestions": [{"id": 7, "name": "Which?", "options": []}]},
+    {"id": "q2", "name": "Twice", "options": [{"name": "A"}, {"name": "B"}], "childQuestions": None},
+    {"id": "q3", "name": "Twice", "childQuestions": "garbage", "options": "garbage"},
+    {"name": "no id"},
+]
+
+
+def test_a_child_question_is_answered_under_its_own_id() -> None:
+    assert resolve_answers({"Which?": "vegan", "DIET": ("a", "b")}, QUESTIONS) == [
+        {"questionId": "7", "answer": "vegan"},
+        {"questionId": "q1", "answer": ["a", "b"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({"Twice": "A"}, "`answers['Twice']` must be the id of a question, since several have this name: q2, q3."),
+        ({"q2": "C"}, "`answers['q2']` must be among the options of the question, 'A', 'B'."),
+        ({"q1": "x", "diet": "y"}, "`answers['diet']` must be the only answer to its question, which is given twice."),
+        ({"Weather": "x"}, "The ticket asks: 'Diet', 'Which?', 'Twice', 'Twice'."),
+    ],
+)
+def test_answers_that_fit_no_question(answers: dict[str, Any], words: str) -> None:
+    with pytest.raises(RingEventsConfigError) as caught:
+        resolve_answers(answers, QUESTIONS)
+    assert words in str(caught.value)
+
+
+def test_a_ticket_without_questions_says_so() -> None:
+    with pytest.raises(RingEventsConfigError, match="The ticket asks nothing"):
+        resolve_answers({"Diet": "x"}, [])

@@ -13,13 +13,17 @@ from tenacity import AsyncRetrying
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.base_client import BaseClient, OnRetry
 from airflow_provider_ringevents.client.consistent_listing import ListReading
+from airflow_provider_ringevents.client.downloads.destinations import Resolver, resolve
 from airflow_provider_ringevents.client.downloads.download import AsyncDownload
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
-from airflow_provider_ringevents.client.errors import RingEventsValidationError
+from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsValidationError
 from airflow_provider_ringevents.client.pagination import Page
+from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_items
+from airflow_provider_ringevents.client.settings import SECRET_SETTINGS
 from airflow_provider_ringevents.client.transport.http import HTTP_ERRORS, AsyncHttpClient, HttpResponse, open_client
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
+from airflow_provider_ringevents.client.transport.redaction import paths_hidden
 from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
@@ -38,12 +42,14 @@ class AsyncClient(BaseClient):
     def __init__(
         self,
         base_url: str = defaults.BASE_URL,
-        api_key: str = "",
+        api_key: str | Secret = "",
         *,
         policy: RetryPolicy | None = None,
+        resolver: Resolver = resolve,
         **settings: Any,
     ) -> None:
-        super().__init__(base_url, api_key, policy=policy, **settings)
+        api_key, settings = conceal(api_key), conceal_items(settings, SECRET_SETTINGS)
+        super().__init__(base_url, api_key, policy=policy, resolver=resolver, **settings)
         self._http = open_client(AsyncHttpClient, **self._http_options())
         self.rate_limiter = AsyncRateLimiter(self.settings.rate_limit)
 
@@ -82,6 +88,7 @@ class AsyncClient(BaseClient):
 
     async def _send_once(self, call: Call) -> Envelope:
         request = self._build_request(call)
+        failure: RingEventsError | None = None
         async with self.rate_limiter as started:
             try:
                 response = await self._http.send(request, stream=True)
@@ -90,8 +97,12 @@ class AsyncClient(BaseClient):
                 finally:
                     await response.aclose()
             except HTTP_ERRORS as error:
-                raise self.to_transport_error(call, error) from error
-            self.rate_limiter.record_response(started, response.status_code, response.headers)
+                failure = self.to_transport_error(call, error)
+            else:
+                self.rate_limiter.record_response(started, response.status_code, response.headers)
+        if failure is not None:
+            # Raised out here, without a cause: the library's own text may quote a link, and its frames hold the key.
+            raise failure
         return self._parse(call, response, body)
 
     @staticmethod
@@ -167,7 +178,8 @@ class AsyncClient(BaseClient):
         request = self._build_file_request(state)
         await self.rate_limiter.acquire()
         try:
-            response = await self._http.send(request, stream=True)
+            with paths_hidden(state.follows_link):
+                response = await self._http.send(request, stream=True)
             if not response.is_error:
                 return response
             try:
@@ -175,5 +187,7 @@ class AsyncClient(BaseClient):
             finally:
                 await response.aclose()
         except HTTP_ERRORS as error:
-            raise self.to_transport_error(state.call, error) from error
-        raise self._file_error(state.call, response, body)
+            failure: RingEventsError = self.to_transport_error(state.call, error)
+        else:
+            failure = self._file_error(state.call, response, body)
+        raise failure

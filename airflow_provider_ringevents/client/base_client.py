@@ -10,6 +10,7 @@ from typing import Any, Self
 import airflow_provider_ringevents
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.consistent_listing import ListReading
+from airflow_provider_ringevents.client.downloads.destinations import Resolver, resolve
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
@@ -20,7 +21,8 @@ from airflow_provider_ringevents.client.errors import (
 )
 from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.resource_types import AcceptedTypes
-from airflow_provider_ringevents.client.settings import ClientSettings, check_number
+from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_items
+from airflow_provider_ringevents.client.settings import SECRET_SETTINGS, ClientSettings, check_number
 from airflow_provider_ringevents.client.transport import redaction
 from airflow_provider_ringevents.client.transport.decompression import ACCEPT_ENCODING
 from airflow_provider_ringevents.client.transport.http import (
@@ -31,6 +33,7 @@ from airflow_provider_ringevents.client.transport.http import (
     HttpRequest,
     HttpResponse,
     build_request,
+    describe_os_error,
     is_certificate_error,
 )
 from airflow_provider_ringevents.client.transport.responses import (
@@ -52,8 +55,10 @@ class BaseClient:
     """Base class of the clients.
 
     :param base_url: scheme and host, e.g. ``https://api.events.ringcentral.com``.
-    :param api_key: the key; sent to that origin alone.
+    :param api_key: the key; sent to that origin alone. A string or a
+        :class:`~airflow_provider_ringevents.client.secrets.Secret`.
     :param policy: other numbers for retries; ``max_attempts`` is taken from the settings.
+    :param resolver: returns the addresses of a host name, to examine those of redirects and signed links.
     :param settings: the other fields of :class:`~airflow_provider_ringevents.client.settings.ClientSettings`.
     :raises RingEventsConfigError: a setting is invalid.
     """
@@ -63,15 +68,19 @@ class BaseClient:
     def __init__(
         self,
         base_url: str = defaults.BASE_URL,
-        api_key: str = "",
+        api_key: str | Secret = "",
         *,
         policy: RetryPolicy | None = None,
+        resolver: Resolver = resolve,
         **settings: Any,
     ) -> None:
+        # Rebound, so that a traceback from below holds the plain texts in no variable.
+        api_key, settings = conceal(api_key), conceal_items(settings, SECRET_SETTINGS)
         self.settings = ClientSettings(base_url=base_url, api_key=api_key, **settings)
         self.policy = replace(policy or RetryPolicy(), max_attempts=self.settings.max_attempts)
         self._foreign_origins: set[str] = set()
         self._accepted_types = AcceptedTypes()
+        self._resolver = resolver
         redaction.install(self.settings.base_url, self.settings.api_key)
 
     @classmethod
@@ -89,30 +98,41 @@ class BaseClient:
             "timeout": self.settings.timeout,
             "verify": self.settings.verify,
             "proxy": self.settings.proxy,
+            # A proxy could not reach this machine's loopback, and would read the key of plain http.
+            "trust_env": not self.settings.is_local,
         }
+
+    def addresses_of(self, host: str) -> list[str]:
+        """Return the addresses of a host name, none where it cannot be resolved; may block."""
+        try:
+            return list(self._resolver(host))
+        except (OSError, UnicodeError):
+            return []
 
     def _build_request(self, call: Call) -> HttpRequest:
         try:
             return build_request(
                 self._http,
                 call.method,
-                f"{self.settings.base_url}{call.path}",
+                Secret(f"{self.settings.base_url}{call.path}"),
                 params=dict(call.params) or None,
                 json=call.body,
-                headers={"Authorization": self.settings.authorization},
+                authorization=self.settings.authorization,
             )
         except ValueError as error:
-            raise RingEventsConfigError(f"{call.operation}: the request cannot be encoded: {error}") from error
+            problem = str(error)
+        raise RingEventsConfigError(f"{call.operation}: the request cannot be encoded: {problem}")
 
     def _build_file_request(self, state: DownloadState) -> HttpRequest:
         target = state.next_request()
-        headers = dict(target.headers)
-        if target.send_credentials:
-            headers["Authorization"] = self.settings.authorization
+        authorization = self.settings.authorization if target.send_credentials else None
         try:
-            return build_request(self._http, "GET", target.url, headers=headers)
+            return build_request(
+                self._http, "GET", target.url, headers=dict(target.headers), authorization=authorization
+            )
         except ValueError:
-            raise RingEventsTransferError(f"{state.call.operation}: the link to the file is malformed") from None
+            pass
+        raise RingEventsTransferError(f"{state.call.operation}: the link to the file is malformed")
 
     def to_transport_error(self, call: Call, error: Exception) -> RingEventsTransportError:
         """Return the error of this package for one of ``HTTP_ERRORS``."""
@@ -122,22 +142,24 @@ class BaseClient:
                 " connection's extra to the path of the CA bundle that vouches for it",
                 sent=False,
                 retryable=False,
+                reason=describe_os_error(error),
             )
         return transport_error(
             call,
             error,
             sent=not isinstance(error, NOT_SENT_ERRORS),
             timed_out=isinstance(error, TIMEOUT_ERRORS),
+            reason=describe_os_error(error),
         )
 
     def _parse(self, call: Call, response: HttpResponse, body: bytes) -> Envelope:
-        return parse_response(call, response.status_code, response.headers, body, secret=self.settings.api_key)
+        return parse_response(call, response.status_code, response.headers, body, secret=Secret(self.settings.api_key))
 
     def _validate(self, call: Call, response: HttpResponse, body: bytes) -> None:
-        validate_response(call, response.status_code, response.headers, body, secret=self.settings.api_key)
+        validate_response(call, response.status_code, response.headers, body, secret=Secret(self.settings.api_key))
 
     def _file_error(self, call: Call, response: HttpResponse, body: bytes) -> RingEventsError:
-        return api_error(call, response.status_code, response.headers, body, secret=self.settings.api_key)
+        return api_error(call, response.status_code, response.headers, body, secret=Secret(self.settings.api_key))
 
     def reading(self, call: Call, *, per_page: int | None = None) -> ListReading:
         """Return the state of a list that is about to be read, for :meth:`Client.pages`.

@@ -18,12 +18,18 @@ from tenacity import Retrying
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.base_client import BaseClient, OnRetry
 from airflow_provider_ringevents.client.consistent_listing import ListReading
+from airflow_provider_ringevents.client.downloads.destinations import Resolver, resolve
 from airflow_provider_ringevents.client.downloads.download import Download
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.endpoints import Call
-from airflow_provider_ringevents.client.errors import RingEventsRateLimitError, RingEventsValidationError
+from airflow_provider_ringevents.client.errors import (
+    RingEventsError,
+    RingEventsRateLimitError,
+    RingEventsValidationError,
+)
 from airflow_provider_ringevents.client.pagination import Page
-from airflow_provider_ringevents.client.settings import check_number
+from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_items
+from airflow_provider_ringevents.client.settings import SECRET_SETTINGS, check_number
 from airflow_provider_ringevents.client.transport.http import (
     HTTP_ERRORS,
     HttpClient,
@@ -32,6 +38,7 @@ from airflow_provider_ringevents.client.transport.http import (
     open_client,
 )
 from airflow_provider_ringevents.client.transport.rate_limiter import AdaptiveThrottle
+from airflow_provider_ringevents.client.transport.redaction import paths_hidden
 from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
@@ -54,12 +61,14 @@ class Client(BaseClient):
     def __init__(
         self,
         base_url: str = defaults.BASE_URL,
-        api_key: str = "",
+        api_key: str | Secret = "",
         *,
         policy: RetryPolicy | None = None,
+        resolver: Resolver = resolve,
         **settings: Any,
     ) -> None:
-        super().__init__(base_url, api_key, policy=policy, **settings)
+        api_key, settings = conceal(api_key), conceal_items(settings, SECRET_SETTINGS)
+        super().__init__(base_url, api_key, policy=policy, resolver=resolver, **settings)
         self._throttle = AdaptiveThrottle(self.settings.rate_limit)
         self._http = open_client(HttpClient, **self._http_options())
 
@@ -109,8 +118,11 @@ class Client(BaseClient):
             finally:
                 response.close()
         except HTTP_ERRORS as error:
-            raise self.to_transport_error(call, error) from error
-        return response, body
+            failure = self.to_transport_error(call, error)
+        else:
+            return response, body
+        # Raised out here, without a cause: the library's own text may quote a link, and its frames hold the key.
+        raise failure
 
     def _open(self, request: HttpRequest) -> HttpResponse:
         if delay := self._throttle.reserve(time.monotonic()):
@@ -255,7 +267,8 @@ class Client(BaseClient):
         """
         request = self._build_file_request(state)
         try:
-            response = self._open(request)
+            with paths_hidden(state.follows_link):
+                response = self._open(request)
             if not response.is_error:
                 return response
             try:
@@ -263,8 +276,10 @@ class Client(BaseClient):
             finally:
                 response.close()
         except HTTP_ERRORS as error:
-            raise self.to_transport_error(state.call, error) from error
-        raise self._file_error(state.call, response, body)
+            failure: RingEventsError = self.to_transport_error(state.call, error)
+        else:
+            failure = self._file_error(state.call, response, body)
+        raise failure
 
 
 class _AdaptiveConcurrencyLimit:

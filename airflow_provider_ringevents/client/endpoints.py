@@ -13,10 +13,12 @@ from typing import Any, Final
 
 from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER, FilterLike
+from airflow_provider_ringevents.client.secrets import Secret, conceal_items
 from airflow_provider_ringevents.client.transport.retry import IDEMPOTENT_METHODS
 from airflow_provider_ringevents.client.types import REPORT_TYPES, REPORT_VERSIONS, validate_choice
 from airflow_provider_ringevents.client.validation.identifiers import quote_segment
 from airflow_provider_ringevents.contract._generated import OPERATIONS, REGISTRATION_TYPES
+from airflow_provider_ringevents.contract.overlay import SECRET_ATTRIBUTES
 
 _PLACEHOLDER: Final = re.compile(r"\{\w+\}")
 
@@ -52,12 +54,12 @@ class Call:
         return self.method in IDEMPOTENT_METHODS
 
     @property
-    def secrets(self) -> tuple[str, ...]:
+    def secrets(self) -> tuple[Secret, ...]:
         """Return the values that no message may repeat, even where the service echoes them: an event's password."""
         data = (self.body or {}).get("data")
         attributes = data.get("attributes") if isinstance(data, Mapping) else None
         password = attributes.get("password") if isinstance(attributes, Mapping) else None
-        return (password,) if isinstance(password, str) and password else ()
+        return (password,) if isinstance(password, Secret) and password else ()
 
     def with_params(self, **params: str | int) -> Call:
         """Return a copy with more query parameters."""
@@ -65,7 +67,7 @@ class Call:
 
 
 def _body(type_: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {"data": {"type": type_, "attributes": dict(attributes)}}
+    return {"data": {"type": type_, "attributes": conceal_items(attributes, SECRET_ATTRIBUTES)}}
 
 
 def _call(

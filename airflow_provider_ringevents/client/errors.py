@@ -138,6 +138,7 @@ class RingEventsTransportError(RingEventsError):
 
     :ivar sent: at least one byte of the request may have reached the service.
     :ivar timed_out: the service was silent for too long; it may still be processing the request.
+    :ivar reason: the operating system's or the TLS library's description, empty without one.
     """
 
     retryable = True
@@ -150,10 +151,12 @@ class RingEventsTransportError(RingEventsError):
         timed_out: bool = False,
         ambiguous: bool = False,
         retryable: bool | None = None,
+        reason: str = "",
     ) -> None:
         super().__init__(message, ambiguous=ambiguous, retryable=retryable)
         self.sent = sent
         self.timed_out = timed_out
+        self.reason = reason
 
     def to_payload(self) -> dict[str, Any]:
         """Return the error as plain JSON values."""

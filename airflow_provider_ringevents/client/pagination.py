@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from airflow_provider_ringevents.client.errors import RingEventsTransportError
+from airflow_provider_ringevents.client.transport.redaction import clean_text
 
 OTHER: Final = "_other"
 """The key under which a flat resource keeps what is no attribute."""
@@ -124,4 +125,4 @@ def link_params(next_link: str, base_url: str, *, operation: str) -> tuple[dict[
             f"{operation}: links.next is not a usable address; not followed", sent=True, retryable=False
         ) from None
     scheme, host, port = origin
-    return params, None if origin == url_origin(base_url) else f"{scheme}://{host}:{port}"
+    return params, None if origin == url_origin(base_url) else clean_text(f"{scheme}://{host}:{port}")

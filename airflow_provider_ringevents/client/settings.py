@@ -6,12 +6,16 @@ import ipaddress
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
+from airflow_provider_ringevents.client.secrets import Secret, conceal
 from airflow_provider_ringevents.client.transport.http import normalize_host
+
+SECRET_SETTINGS: Final = frozenset({"proxy"})
+"""Settings besides the API key whose value may hold a password."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -29,13 +33,14 @@ class ClientSettings:
     :ivar concurrency: pages of one list in flight, 1 to 16.
     :ivar rate_limit: requests per second; None: no limit.
     :ivar verify: verify the server's certificate: True, False, or the path of a CA bundle.
-    :ivar proxy: URL of a proxy; None: the environment's.
+    :ivar proxy: URL of a proxy; None: the environment's, except for a base URL on loopback.
     :ivar trust_count: the count of a list is that of the rows which the key can see.
+    :ivar allow_private_links: follow redirects and signed links to private addresses where that would be refused.
     :raises RingEventsConfigError: a value is invalid; the message names it.
     """
 
     base_url: str = defaults.BASE_URL
-    api_key: str = field(default="", repr=False)
+    api_key: Secret | str = field(default="", repr=False)
     auth_scheme: str = defaults.AUTH_SCHEME
     timeout: float = defaults.READ_TIMEOUT
     max_attempts: int = defaults.MAX_ATTEMPTS
@@ -43,12 +48,15 @@ class ClientSettings:
     concurrency: int = defaults.CONCURRENCY
     rate_limit: float | None = None
     verify: bool | str = True
-    proxy: str | None = field(default=None, repr=False)
+    proxy: Secret | str | None = field(default=None, repr=False)
     trust_count: bool = True
+    allow_private_links: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", _validate_base_url(self.base_url))
-        if not isinstance(self.api_key, str) or not self.api_key.strip():
+        object.__setattr__(self, "api_key", conceal(self.api_key))
+        object.__setattr__(self, "proxy", conceal(self.proxy))
+        if not isinstance(self.api_key, Secret) or not self.api_key.reveal().strip():
             raise RingEventsConfigError(
                 "`password` of the connection must be an API key, and is empty. Create one in RingCentral Events under"
                 " Organization settings > API.",
@@ -56,7 +64,7 @@ class ClientSettings:
                 expected="an API key",
             )
         # Not echoed: it is the secret, whatever is wrong with it.
-        if not self.api_key.isascii() or not self.api_key.isprintable() or self.api_key != self.api_key.strip():
+        if not _is_header_word(self.api_key):
             raise invalid_argument(
                 "password",
                 "an API key of printable ASCII characters without spaces around it or line ends",
@@ -78,16 +86,36 @@ class ClientSettings:
         if self.proxy is not None and not _is_proxy_url(self.proxy):
             # Not echoed: it may hold a password.
             raise invalid_argument("proxy", "a URL such as http://host:3128 (or https://, socks5://)")
+        if not isinstance(self.allow_private_links, bool):
+            raise invalid_argument("allow_private_links", "true or false", self.allow_private_links)
 
     @property
-    def authorization(self) -> str:
+    def authorization(self) -> Secret:
         """Return the value of the ``Authorization`` header."""
-        return f"{self.auth_scheme} {self.api_key}" if self.auth_scheme else self.api_key
+        key = Secret(self.api_key)
+        return Secret(f"{self.auth_scheme} {key.reveal()}") if self.auth_scheme else key
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether the base URL is on loopback."""
+        return is_loopback(urlsplit(self.base_url).hostname or "")
+
+
+def _is_header_word(secret: Secret) -> bool:
+    """Return whether a text can be sent in a header as it is."""
+    return (
+        secret.reveal().isascii()
+        and secret.reveal().isprintable()
+        and len(secret.reveal().strip()) == len(secret.reveal())
+    )
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host name or address stays on this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
+    """Return whether a host name or address stays on this machine.
+
+    Of the names only ``localhost`` does for certain: resolvers may answer for one below it.
+    """
+    if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -138,10 +166,10 @@ def _is_host(host: str) -> bool:
 
 
 def _is_proxy_url(url: Any) -> bool:
-    if not isinstance(url, str):
+    if not isinstance(url, Secret):
         return False
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url.reveal())
         return (
             parts.scheme in ("http", "https", "socks5", "socks5h")
             and _is_host(parts.hostname or "")

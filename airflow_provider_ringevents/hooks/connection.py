@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
-from airflow_provider_ringevents.client.settings import ClientSettings
+from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_items
+from airflow_provider_ringevents.client.settings import SECRET_SETTINGS, ClientSettings
 
 
 class ConnectionLike(Protocol):
@@ -56,6 +57,12 @@ def _whole_number(name: str, value: Any) -> int:
     return int(number)
 
 
+def _secret(name: str, value: Any) -> Secret:
+    if not isinstance(value, Secret):
+        raise _unreadable(name, "a string", None)
+    return value
+
+
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise _unreadable(name, "a string", value)
@@ -92,8 +99,9 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "concurrency": _whole_number,
     "rate_limit": _number,
     "verify": _verify,
-    "proxy": _text,
+    "proxy": _secret,
     "trust_count": _boolean,
+    "allow_private_links": _boolean,
 }
 EXTRA_KEYS = tuple(_READERS)
 """The keys that the connection's extra may have."""
@@ -103,6 +111,11 @@ CONNECTION_TYPES = ("ringevents", "generic")
 
 _EMPTY_MEANS_SOMETHING = ("auth_scheme",)
 _warned: set[tuple[str | None, str]] = set()
+
+
+def conceal_extra(extra: Any) -> Any:
+    """Return a connection's extra with the URL of its proxy, which may hold a password, as a secret."""
+    return conceal_items(extra, SECRET_SETTINGS) if isinstance(extra, Mapping) else extra
 
 
 def read_extra(conn_id: str | None, extra: Any) -> dict[str, Any]:
@@ -115,6 +128,8 @@ def read_extra(conn_id: str | None, extra: Any) -> dict[str, Any]:
     """
     if extra is not None and not isinstance(extra, Mapping):
         raise RingEventsConfigError(f"extra: a JSON object is wanted, got {type(extra).__name__}")
+    # Rebound, so that a traceback from below holds no password of a proxy in a variable.
+    extra = conceal_extra(extra)
     values = {}
     for name, value in (extra or {}).items():
         reader = _READERS.get(name)
@@ -151,7 +166,7 @@ def client_settings(connection: ConnectionLike, extra: Any, overrides: Mapping[s
         the connection's.
     :raises RingEventsConfigError: a field is invalid; the message names the connection and the field.
     """
-    values: dict[str, Any] = {"base_url": base_url(connection), "api_key": connection.password or ""}
+    values: dict[str, Any] = {"base_url": base_url(connection), "api_key": conceal(connection.password or "")}
     try:
         _check_type(connection.conn_type)
         values.update(read_extra(connection.conn_id, extra))
@@ -171,19 +186,6 @@ def _check_type(conn_type: str | None) -> None:
     if conn_type and conn_type not in CONNECTION_TYPES:
         allowed = " or ".join(map(repr, CONNECTION_TYPES))
         raise RingEventsConfigError(f"conn_type: {allowed} is wanted, got {conn_type!r}; its password was not used")
-
-
-def os_error_message(error: BaseException) -> str:
-    """Return the message of the operating system or the TLS library behind an error; else that of the error itself.
-
-    The messages of an HTTP library are left out: they may hold a URL, and that a secret.
-    """
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return str(error).rstrip(".")
 
 
 def _warn_unknown(conn_id: str | None, name: str) -> None:

@@ -47,10 +47,19 @@ _FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "true, false, or the path of a CA bundle; default true.",
         {"type": ["string", "null"]},
     ),
-    "proxy": ("Proxy", "URL of a proxy; empty: the environment's.", {"type": ["string", "null"], "format": "password"}),
+    "proxy": (
+        "Proxy",
+        "URL of a proxy; empty: the environment's, except for a base URL on loopback.",
+        {"type": ["string", "null"], "format": "password"},
+    ),
     "trust_count": (
         "Trust the count of lists",
         "false where it includes rows that the key cannot see; default true.",
+        {"type": ["string", "null"]},
+    ),
+    "allow_private_links": (
+        "Allow private links",
+        "true: follow redirects and signed links to private, loopback and link-local addresses; default false.",
         {"type": ["string", "null"]},
     ),
 }

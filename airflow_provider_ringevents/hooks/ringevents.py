@@ -26,7 +26,7 @@ from airflow_provider_ringevents.client.transport.responses import parse_resourc
 from airflow_provider_ringevents.client.types import OnIncomplete
 from airflow_provider_ringevents.client.validation.requests import validate_request
 from airflow_provider_ringevents.hooks import connection_form
-from airflow_provider_ringevents.hooks.connection import client_settings, os_error_message, read_extra
+from airflow_provider_ringevents.hooks.connection import client_settings, conceal_extra, read_extra
 
 _SHOWN_ORGANIZATIONS = 5
 _Result = TypeVar("_Result")
@@ -65,7 +65,7 @@ class RingEventsHook(BaseHook):
         silence_request_log()
         with self._translate_missing_connection():
             connection = self.get_connection(self.ringevents_conn_id)
-        extra = connection.extra_dejson
+        extra = conceal_extra(connection.extra_dejson)
         settings = client_settings(connection, extra, self._overrides)
         # One reading of the connection serves both.
         self.__dict__["default_organization_id"] = read_extra(self.ringevents_conn_id, extra).get("organization_id")
@@ -79,7 +79,7 @@ class RingEventsHook(BaseHook):
         silence_request_log()
         with self._translate_missing_connection():
             connection = await get_connection_async(self.ringevents_conn_id)
-        extra = await get_async_extra_dejson(connection)
+        extra = conceal_extra(await get_async_extra_dejson(connection))
         return AsyncClient.from_settings(client_settings(connection, extra, self._overrides))
 
     @contextmanager
@@ -145,7 +145,7 @@ class RingEventsHook(BaseHook):
     def default_organization_id(self) -> str | None:
         """The ``organization_id`` of the connection's extra; None if it has none."""
         with self._translate_missing_connection():
-            extra = self.get_connection(self.ringevents_conn_id).extra_dejson
+            extra = conceal_extra(self.get_connection(self.ringevents_conn_id).extra_dejson)
         return read_extra(self.ringevents_conn_id, extra).get("organization_id")
 
     def organization_id(self, given: str | None = None) -> str:
@@ -178,7 +178,7 @@ class RingEventsHook(BaseHook):
                 return False, str(error)
             where = client.settings.base_url
             advice = "Check the base URL, the scheme and the port, and whether a proxy is needed."
-            return False, f"No answer from {where}: {os_error_message(error)}. {advice}"
+            return False, f"No answer from {where}: {error.reason or str(error).rstrip('.')}. {advice}"
         except RingEventsError as error:
             return False, str(error)
         count = page.count if page.count is not None else len(page.items)

@@ -135,7 +135,7 @@ def request_attributes(operator: RingEventsBaseProvisioningOperator) -> dict[str
         operator.operation, {**given, **(operator.attributes or {})}, allow_undocumented=operator.allow_undocumented
     )
     if password := attributes.get("password"):
-        mask_secret(password)
+        mask_secret(password.reveal())
     return attributes
 
 

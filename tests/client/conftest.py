@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Iterator
 
 import pytest
+from certificates import Authority
 from client_drivers import AsyncDriver, SyncDriver
 
 
@@ -26,3 +28,13 @@ def _quiet_http() -> Iterator[None]:
     yield
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def trusted(authority: Authority) -> ssl.SSLContext:
+    return authority.context("good.pem")

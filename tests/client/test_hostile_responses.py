@@ -25,6 +25,7 @@ from airflow_provider_ringevents.client.errors import (
 )
 from airflow_provider_ringevents.client.filters import REGISTRATIONS_FILTER
 from airflow_provider_ringevents.client.pagination import Page, link_params, url_origin
+from airflow_provider_ringevents.client.secrets import Secret
 from airflow_provider_ringevents.client.transport.responses import Envelope, parse_resource, parse_response
 from airflow_provider_ringevents.storage import safe_file_name
 
@@ -138,7 +139,7 @@ def test_a_key_cannot_add_a_header(key: str) -> None:
 @quick
 def test_any_body_is_an_envelope_or_an_error_of_ours(body: bytes, status: int) -> None:
     for call in (GET, LIST):
-        envelope, error = outcome(lambda call=call: parse_response(call, status, {}, body, secret="key"))
+        envelope, error = outcome(lambda call=call: parse_response(call, status, {}, body, secret=Secret("a key")))
         if error is None:
             assert isinstance(envelope, Envelope)
             _, error = outcome(lambda envelope=envelope: parse_resource(GET, envelope))

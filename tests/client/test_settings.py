@@ -37,7 +37,6 @@ def refused(name: str, **values: Any) -> str:
         "https://[2001:db8::1]:8443",
         "http://localhost:8080",
         "http://LOCALHOST",
-        "http://api.localhost",
         "http://127.0.0.1",
         "http://127.9.9.9:1",
         "http://[::1]:8080",
@@ -110,7 +109,7 @@ def test_a_base_url_takes_no_user_query_or_fragment_and_does_not_repeat_them(url
     ("host", "loopback"),
     [
         ("localhost", True),
-        ("x.localhost", True),
+        ("x.localhost", False),
         ("127.0.0.1", True),
         ("127.255.0.1", True),
         ("::1", True),
@@ -220,7 +219,7 @@ def test_a_proxy_of_the_environment_that_cannot_be_is_said_so(
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(RingEventsConfigError, match=r"^`proxy` .*environment") as caught:
-        driver("http://localhost").client()
+        driver("https://api.example.org").client()
     assert "hunter2" not in str(caught.value)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
 import logging
 import select
@@ -12,14 +10,11 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import Authority
 from client_drivers import KEY, SyncDriver
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from raw_server import RawServer, Request, Response, json_response
 
 from airflow_provider_ringevents.client import endpoints
@@ -28,70 +23,6 @@ from airflow_provider_ringevents.client.errors import RingEventsTransportError
 HEALTH = endpoints.health()
 POST = endpoints.create_ticket("e", {"name": "n"})
 OK = json_response({"status": "ok", "data": {"id": "x"}})
-
-
-class Authority:
-    """A certificate authority made for one test run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Test authority")])
-        self.certificate = self._signed(self.name, self.key, ca=True)
-        self.bundle = folder / "ca.pem"
-        self.bundle.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
-
-    def _signed(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, ca: bool, days: int = 1, names: Any = ()
-    ) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.UTC)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self.name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=30))
-            .not_valid_after(now + datetime.timedelta(days=days))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        )
-        if ca:
-            usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-            builder = builder.add_extension(usage, critical=True)
-            builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        else:
-            issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
-            builder = builder.add_extension(issuer, critical=False)
-        if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(list(names)), critical=False)
-        return builder.sign(self.key, hashes.SHA256())
-
-    def context(self, file: str, *, days: int = 1, host: str = "127.0.0.1") -> ssl.SSLContext:
-        """What a server needs that shows a certificate for ``host``."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Test server")])
-        names = [x509.IPAddress(ipaddress.ip_address(host))]
-        certificate = self._signed(subject, key, ca=False, days=days, names=names)
-        path = self.folder / file
-        path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-            + certificate.public_bytes(serialization.Encoding.PEM)
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="module")
-def trusted(authority: Authority) -> ssl.SSLContext:
-    return authority.context("good.pem")
 
 
 # --- certificates
@@ -276,13 +207,21 @@ def test_the_certificate_is_checked_through_the_proxy_too(
 
 
 def test_a_proxy_of_the_environment_is_honoured(driver: type[SyncDriver], monkeypatch: pytest.MonkeyPatch) -> None:
+    with Tunnel(refuse=b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n") as tunnel:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{tunnel.address}")
+        with pytest.raises(RingEventsTransportError):
+            driver("https://api.example.org", max_attempts=1).send(HEALTH)
+    assert [head.partition(b" HTTP")[0] for head in tunnel.heads] == [b"CONNECT api.example.org:443"]
+
+
+def test_no_proxy_of_the_environment_gets_what_goes_to_loopback(
+    driver: type[SyncDriver], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with RawServer(lambda seen: OK) as proxy, RawServer(lambda seen: OK) as server:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, proxy.url)
         driver(server.url).send(HEALTH)
-        assert (len(proxy.requests), len(server.requests)) == (1, 0)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        driver(server.url).send(HEALTH)
-        assert (len(proxy.requests), len(server.requests)) == (1, 1)
+        assert (len(proxy.requests), len(server.requests)) == (0, 1)
 
 
 def test_a_proxy_that_is_down_or_refuses_means_that_nothing_was_sent(driver: type[SyncDriver]) -> None:

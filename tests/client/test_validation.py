@@ -10,6 +10,7 @@ import pytest
 from contract import check_request, enumeration, operation, operations, request_attributes
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.secrets import reveal_all
 from airflow_provider_ringevents.client.validation import schema
 from airflow_provider_ringevents.client.validation.requests import REQUEST_SCHEMAS, validate_request
 
@@ -83,7 +84,7 @@ def body_of(name: str, attributes: dict[str, Any]) -> dict[str, Any]:
 
 def request(name: str, attributes: dict[str, Any]) -> str:
     path = operation(name)["paths"][-1].replace("{reportType}", "all").replace("{", "").replace("}", "")
-    return check_request(operation(name)["method"], path, body=body_of(name, attributes))
+    return check_request(operation(name)["method"], path, body=reveal_all(body_of(name, attributes)))
 
 
 def sample(name: str, schema: dict[str, Any]) -> Any:

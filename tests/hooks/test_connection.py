@@ -15,6 +15,7 @@ from client_drivers import KEY
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.secrets import Secret
 from airflow_provider_ringevents.client.settings import ClientSettings
 from airflow_provider_ringevents.hooks import connection as connection_module
 from airflow_provider_ringevents.hooks.connection import EXTRA_KEYS
@@ -193,8 +194,9 @@ EXTRAS: list[tuple[str, Any, str, Any]] = [
     ("verify", False, "False", False),
     ("verify", "no", "0", False),
     ("verify", "yes", "1", True),
-    ("proxy", "http://proxy:3128", "http://proxy:3128", "http://proxy:3128"),
+    ("proxy", "http://proxy:3128", "http://proxy:3128", Secret("http://proxy:3128")),
     ("trust_count", False, "false", False),
+    ("allow_private_links", True, "true", True),
 ]
 
 
@@ -265,6 +267,7 @@ WRONG: list[tuple[str, Any]] = [
     ("proxy", 5),
     ("proxy", "proxy:3128"),
     ("trust_count", "maybe"),
+    ("allow_private_links", "maybe"),
 ]
 
 

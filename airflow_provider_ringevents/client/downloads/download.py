@@ -54,7 +54,7 @@ class Download:
 
     def __init__(self, client: Client, call: Call) -> None:
         self._client = client
-        self.state = DownloadState(call, client.settings.base_url)
+        self.state = DownloadState(call, client.settings)
         self._response = self._open()
 
     def close(self) -> None:
@@ -66,6 +66,8 @@ class Download:
         while True:
             if link_call := state.pending_link_call:
                 state.accept_link(self._client.send(link_call))
+            if host := state.pending_lookup:
+                state.accept_addresses(self._client.addresses_of(host))
             try:
                 retrying = Retrying(**self._client.policy.tenacity_kwargs(idempotent=True))
                 response = retrying(self._client.request_file, state)
@@ -118,7 +120,7 @@ class AsyncDownload:
 
     def __init__(self, client: AsyncClient, call: Call) -> None:
         self._client = client
-        self.state = DownloadState(call, client.settings.base_url)
+        self.state = DownloadState(call, client.settings)
 
     async def open(self) -> Self:
         """Open the connection to the file.
@@ -137,6 +139,9 @@ class AsyncDownload:
         while True:
             if link_call := state.pending_link_call:
                 state.accept_link(await self._client.send(link_call))
+            if host := state.pending_lookup:
+                # The look-up of the operating system blocks.
+                state.accept_addresses(await asyncio.to_thread(self._client.addresses_of, host))
             try:
                 retrying = AsyncRetrying(**self._client.policy.tenacity_kwargs(idempotent=True))
                 response: HttpResponse = await retrying(self._client.request_file, state)

@@ -8,13 +8,14 @@ prove that it is still the same file. Where it announces a checksum, the bytes m
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.downloads.checksums import Checksum
+from airflow_provider_ringevents.client.downloads.destinations import LinkPolicy
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
@@ -22,8 +23,10 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransferError,
 )
 from airflow_provider_ringevents.client.pagination import flatten_resource, url_origin
-from airflow_provider_ringevents.client.settings import is_loopback
+from airflow_provider_ringevents.client.secrets import Secret
+from airflow_provider_ringevents.client.settings import ClientSettings
 from airflow_provider_ringevents.client.transport.decompression import StreamingDecompressor
+from airflow_provider_ringevents.client.transport.redaction import clean_text, hide_secrets
 
 _NOT_A_FILE = ("text/html", "application/json", "application/vnd.api+json", "application/problem+json")
 _DECODED = ("gzip", "deflate")
@@ -37,10 +40,10 @@ class DownloadRequest:
 
     :ivar url: the address.
     :ivar headers: headers besides the client's own.
-    :ivar send_credentials: the address is of the API's own origin: send ``Authorization``.
+    :ivar send_credentials: send ``Authorization``: the API's own origin was never left on the way.
     """
 
-    url: str
+    url: Secret
     headers: Mapping[str, str]
     send_credentials: bool
 
@@ -49,17 +52,19 @@ class DownloadRequest:
 class DownloadState:
     """The progress of one download and the facts known of its file.
 
+    :ivar call: the call that leads to the file.
+    :ivar settings: those of the client.
     :ivar received: bytes of the file delivered so far.
     :ivar size: bytes of the whole file, if the server declares it; None for a compressed one.
     :ivar etag: the strong ETag, if the server sends one.
     :ivar content_type: the file's media type, without parameters.
-    :ivar file_name: the server's name for the file, as sent; not safe to use as it is.
+    :ivar file_name: the server's name for the file, without secrets; not safe to use as it is.
     :ivar encoded: the body is compressed although that was not requested; it cannot be resumed.
     :ivar resumes: the number of times that it was resumed.
     """
 
     call: Call
-    base_url: str
+    settings: ClientSettings
     received: int = 0
     size: int | None = None
     etag: str | None = None
@@ -68,13 +73,19 @@ class DownloadState:
     encoded: bool = False
     resumes: int = 0
     _declared_size: int | None = None
-    _url: str = ""
+    _url: Secret = field(default_factory=lambda: Secret(""))
+    _left_api: bool = False
+    _unresolved_host: str = ""
+    _policy: LinkPolicy = field(init=False, repr=False)
     _uses_link: bool = False
     _redirects: int = 0
     _link_refreshes: int = 0
     _first_error: RingEventsError | None = field(default=None, repr=False)
     _checksum: Checksum | None = field(default=None, repr=False)
     _decompressor: StreamingDecompressor = field(default_factory=lambda: StreamingDecompressor(""), repr=False)
+
+    def __post_init__(self) -> None:
+        self._policy = LinkPolicy(self.settings)
 
     @property
     def verified(self) -> bool:
@@ -85,7 +96,13 @@ class DownloadState:
 
     def restart(self) -> None:
         """Return to the address that hands out fresh links."""
-        self._url, self._redirects = "", 0
+        self._url, self._redirects = Secret(""), 0
+        self._left_api, self._unresolved_host = False, ""
+
+    @property
+    def follows_link(self) -> bool:
+        """Return whether the next request goes to a redirect or a signed link, not to the API's own address."""
+        return bool(self._url)
 
     @property
     def pending_link_call(self) -> Call | None:
@@ -97,22 +114,38 @@ class DownloadState:
 
         :raises RingEventsError: it holds no ``url``; the error of ``/download``, if there was one.
         """
-        data = envelope.get("data")
-        url = flatten_resource(data).get("url") if isinstance(data, Mapping) else None
-        if not isinstance(url, str) or not url:
+        link = _signed_link(envelope)
+        if not link:
             raise self._first_error or RingEventsTransferError(
                 f"{self.call.operation}: the report has no link to its file (is it ready?)"
             )
-        self._go(self.base_url, url)
+        self._go(Secret(self.settings.base_url), link)
+
+    @property
+    def pending_lookup(self) -> str:
+        """Return the host name whose addresses have to be examined before the next request; empty: none."""
+        return self._unresolved_host
+
+    def accept_addresses(self, addresses: Iterable[str]) -> None:
+        """Take the addresses of :attr:`pending_lookup`; none where the look-up failed, as the connection then will.
+
+        :raises RingEventsTransferError: the host is refused.
+        """
+        self._unresolved_host = ""
+        if objection := self._policy.objection_to_addresses(addresses):
+            raise self._refused(self._describe_host(), objection)
 
     def next_request(self) -> DownloadRequest:
         """Return the request to send next."""
-        url = self._url or f"{self.base_url}{self.call.path}"
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
             headers["If-Range"] = self.etag or ""
-        return DownloadRequest(url, headers, send_credentials=url_origin(url) == url_origin(self.base_url))
+        return DownloadRequest(self._current, headers, send_credentials=not self._left_api)
+
+    @property
+    def _current(self) -> Secret:
+        return self._url or Secret(f"{self.settings.base_url}{self.call.path}")
 
     def on_response(self, status: int, headers: Mapping[str, str]) -> bool:
         """Take the status and headers of a response below 400.
@@ -121,9 +154,9 @@ class DownloadState:
         :raises RingEventsTransferError: it is not a file, and there is no other way to it.
         """
         if 300 <= status < 400:
-            self._redirect(headers.get("location", ""))
+            self._redirect(Secret(headers.get("location", "")))
             return False
-        kind = headers.get("content-type", "").split(";")[0].strip().lower()
+        kind = clean_text(headers.get("content-type", "").split(";")[0].strip().lower())
         if status not in (200, 206) or kind in _NOT_A_FILE:
             what = f"answered {status} with {kind or 'no content type'} where a file was expected"
             self._fall_back_to_link(RingEventsTransferError(f"{self._describe_host()} {what}"))
@@ -152,37 +185,44 @@ class DownloadState:
             error = RingEventsTransferError(f"{self._describe_host()} answered {status} where the file was expected")
         self._fall_back_to_link(error)
 
-    def _redirect(self, location: str) -> None:
+    def _redirect(self, location: Secret) -> None:
         self._redirects += 1
         if not location or self._redirects > defaults.MAX_REDIRECTS:
             what = "redirects without a location" if not location else "redirects endlessly"
             raise RingEventsTransferError(f"{self._describe_host()} {what}")
-        self._go(self.next_request().url, location)
+        self._go(self._current, location)
 
-    def _go(self, base: str, link: str) -> None:
+    def _go(self, base: Secret, link: Secret) -> None:
         try:
-            url = urljoin(base, link)
-            scheme, host, _port = url_origin(url)
+            url = Secret(urljoin(base.reveal(), link.reveal()))
+            origin = url_origin(url.reveal())
         except ValueError:
-            scheme = host = url = ""
+            url, origin = Secret(""), ("", "", None)
+        scheme, host, _port = origin
         if scheme not in ("http", "https") or not host:
             raise RingEventsTransferError(f"{self._describe_host()} leads to an address that is not http or https")
-        if scheme == "http" and not is_loopback(host):
-            raise RingEventsTransferError(
-                f"{self._describe_host()} leads to http://{host}: a report is not read unencrypted"
-            )
+        if objection := self._policy.objection(scheme, host):
+            raise self._refused(f"{self._describe_host()} leads to {scheme}://{clean_text(host)}", objection)
+        # Once another host had its say, the way back to the API goes without the key.
+        self._left_api = self._left_api or origin != url_origin(self.settings.base_url)
+        self._unresolved_host = host if self._policy.needs_lookup(scheme, host) else ""
         self._url = url
+
+    def _refused(self, what: str, objection: str) -> RingEventsTransferError:
+        return RingEventsTransferError(
+            f"{what}: {objection}. If it belongs to your network, see 'allow_private_links' of the connection's extra.",
+            retryable=False,
+        )
 
     def _fall_back_to_link(self, error: RingEventsError) -> None:
         if self._uses_link or self.call.link_call is None:
-            raise error from self._first_error
+            raise error
         self._uses_link, self._first_error = True, error
         self.restart()
 
     def _describe_host(self) -> str:
         """Name the sender without path or query: a link is a secret."""
-        url = self._url or self.base_url
-        return f"{self.call.operation}: {urlsplit(url).hostname}"
+        return f"{self.call.operation}: {clean_text(urlsplit(self._current.reveal()).hostname or '')}"
 
     # --- the body
 
@@ -192,7 +232,8 @@ class DownloadState:
             match = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
             size = int(match[3]) if match is not None and match[3] != "*" else self.size
             same = match is not None and int(match[1]) == self.received and self.size in (None, size)
-            if status != 206 or not same or (etag and etag != self.etag):
+            encoded = headers.get("content-encoding", "").strip().lower() not in ("", "identity")
+            if status != 206 or not same or encoded or etag != self.etag:
                 raise self._restart_required("the server cannot resume it, or the file has changed")
             self.size = self._declared_size = size
             return
@@ -214,7 +255,7 @@ class DownloadState:
         # The checksum is that of the compressed bytes.
         self._checksum = None if self.encoded else Checksum.from_headers(headers)
         self.content_type = kind
-        self.file_name = file_name(headers.get("content-disposition", ""))
+        self.file_name = hide_secrets(file_name(headers.get("content-disposition", "")))
 
     def decompress(self, part: bytes) -> Iterator[bytes]:
         """Yield the bytes of the file that a part of a body holds.
@@ -254,13 +295,20 @@ class DownloadState:
         if self.resumes > defaults.MAX_RESUMES:
             raise RingEventsTransferError(
                 f"{self._describe_host()} cut the file {self.resumes} times; gave up after {self.received} bytes"
-            ) from error
+            )
         if self.received and (self.etag is None or self.encoded):
-            raise self._restart_required("it was cut, and the server sends no ETag to resume by") from error
+            raise self._restart_required("it was cut, and the server sends no ETag to resume by")
         self.restart()
 
     def _restart_required(self, why: str) -> DownloadRestartRequired:
         return DownloadRestartRequired(f"{self._describe_host()}: {why}; {self.received} bytes are discarded")
+
+
+def _signed_link(envelope: Mapping[str, Any]) -> Secret | None:
+    """Return the ``url`` of a report."""
+    data = envelope.get("data")
+    url = flatten_resource(data).get("url") if isinstance(data, Mapping) else None
+    return Secret(url) if isinstance(url, str) and url else None
 
 
 class DownloadRestartRequired(RingEventsTransferError):

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import httpx
 from httpx import AsyncClient as AsyncHttpClient
 from httpx import Client as HttpClient
-from httpx import Request as HttpRequest
 from httpx import Response as HttpResponse
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
+from airflow_provider_ringevents.client.secrets import Secret, reveal_all
 from airflow_provider_ringevents.client.transport.decompression import DecompressionError
 
 __all__ = ["AsyncHttpClient", "HttpClient", "HttpRequest", "HttpResponse"]
@@ -36,6 +36,13 @@ NOT_SENT_ERRORS = (
 TIMEOUT_ERRORS = (httpx.TimeoutException,)
 
 _Http = TypeVar("_Http", HttpClient, AsyncHttpClient)
+
+
+class HttpRequest(httpx.Request):
+    """A request whose representation shows neither its URL, which may be a signed link, nor its headers."""
+
+    def __repr__(self) -> str:
+        return f"<HttpRequest({self.method!r})>"
 
 
 @functools.lru_cache(maxsize=8)
@@ -65,12 +72,31 @@ def is_certificate_error(error: BaseException | None) -> bool:
     return False
 
 
+def describe_os_error(error: BaseException | None) -> str:
+    """Return the operating system's or the TLS library's own description of an error, empty without one.
+
+    The messages of the HTTP library are left out: they may quote a URL or a response.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+        error = error.__cause__ or error.__context__
+    return ""
+
+
 def open_client(
-    kind: type[_Http], *, headers: Mapping[str, str], timeout: float, verify: bool | str, proxy: str | None
+    kind: type[_Http],
+    *,
+    headers: Mapping[str, str],
+    timeout: float,
+    verify: bool | str,
+    proxy: Secret | None,
+    trust_env: bool,
 ) -> _Http:
     """Return an HTTP client that follows no redirect and keeps no cookie.
 
     :param timeout: the longest silence of the server, in seconds.
+    :param trust_env: use the proxies of the environment.
     :raises RingEventsConfigError: the CA bundle or the proxy cannot be used.
     """
     context = ssl_context(verify)
@@ -81,26 +107,63 @@ def open_client(
             timeout=httpx.Timeout(timeout, connect=min(timeout, defaults.CONNECT_TIMEOUT), pool=defaults.POOL_TIMEOUT),
             limits=httpx.Limits(max_connections=defaults.MAX_CONNECTIONS, keepalive_expiry=defaults.KEEPALIVE_SECONDS),
             verify=context,
-            proxy=proxy,
+            proxy=proxy.reveal() if proxy else None,
+            trust_env=trust_env,
+            event_hooks={"response": [_drop_reason if kind is HttpClient else _async_drop_reason]},
             follow_redirects=False,
         )
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         # The connection's own URL was validated before, the environment's were not. Both may hold a password.
         hint = "SOCKS needs the package socksio" if isinstance(error, ImportError) else "its URL is malformed"
-        raise RingEventsConfigError(
-            f"`proxy` of the connection or of the environment cannot be used: {hint}.", parameter="proxy"
-        ) from None
+    # Raised out here, so that no traceback leads to the library's frames.
+    raise RingEventsConfigError(
+        f"`proxy` of the connection or of the environment cannot be used: {hint}.", parameter="proxy"
+    )
 
 
-def build_request(http: HttpClient | AsyncHttpClient, method: str, url: str, **options: Any) -> HttpRequest:
-    """Build a request from the client's defaults and ``options`` (``params``, ``json``, ``headers``).
+def _drop_reason(response: HttpResponse) -> None:
+    """Forget the reason phrase, which the representation of a response would show: a server may put anything there."""
+    response.extensions.pop("reason_phrase", None)
 
+
+async def _async_drop_reason(response: HttpResponse) -> None:
+    _drop_reason(response)
+
+
+def build_request(
+    http: HttpClient | AsyncHttpClient,
+    method: str,
+    url: Secret,
+    *,
+    params: Mapping[str, str] | None = None,
+    json: Any = None,
+    headers: Mapping[str, str] | None = None,
+    authorization: Secret | None = None,
+) -> HttpRequest:
+    """Build a request with the client's own headers and time limits.
+
+    :param json: the body; secrets in it are sent as their texts.
     :raises ValueError: the URL is malformed, or a value cannot be encoded.
     """
+    merged = httpx.Headers(http.headers)
+    merged.update(headers or {})
     try:
-        return http.build_request(method, url, **options)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise ValueError(str(error)) from error
+        request = HttpRequest(
+            method,
+            url.reveal(),
+            params=params,
+            json=reveal_all(json),
+            headers=merged,
+            extensions={"timeout": http.timeout.as_dict()},
+        )
+    except (httpx.InvalidURL, TypeError, ValueError) as error:
+        # The name of the class where the message may quote the URL.
+        problem = type(error).__name__ if isinstance(error, httpx.InvalidURL) else str(error)
+    else:
+        if authorization:
+            request.headers["Authorization"] = authorization.reveal()
+        return request
+    raise ValueError(problem)
 
 
 def normalize_host(host: str) -> str:

@@ -1,4 +1,4 @@
-"""Redaction of secrets in the log records of the HTTP libraries.
+"""Redaction of secrets in texts of the service and in the log records of the HTTP libraries.
 
 httpx logs whole URLs at INFO, httpcore response headers (redirect targets, cookies) at DEBUG. A filter on a logger does
 not see the records of its children, so each logger gets it.
@@ -6,12 +6,26 @@ not see the records of its children, so each logger gets it.
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
 from urllib.parse import urlsplit
+
+from airflow_provider_ringevents.client.secrets import Secret
+
+MAX_TEXT_CHARACTERS: Final = 500
+"""The longest text of the service that is shown."""
 
 _MIN_KEY_LENGTH = 8
 """A shorter text is not a key of this API, and replacing it would mangle unrelated words."""
+_MAX_READ_CHARACTERS = 20 * MAX_TEXT_CHARACTERS
+_MIN_BASE64_LENGTH = 8
+"""Characters of base64 that prove a secret: fewer occur by chance."""
 
 _LOGGERS = (
     "httpx",
@@ -28,6 +42,9 @@ _HEADER = re.compile(
     r"(\(b?'(?:authorization|proxy-authorization|set-cookie|location)', b?)(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")",
     re.IGNORECASE,
 )
+_EXCEPTION = re.compile(r"(\bexception=\w+)\(.*", re.DOTALL)
+"""An error of the HTTP library in its own log; its text may quote a response's head."""
+_hides_paths: ContextVar[bool] = ContextVar("ringevents_hides_paths", default=False)
 
 
 def redact_url(url: str, trusted: frozenset[str] | set[str] = frozenset()) -> str:
@@ -47,24 +64,91 @@ def redact_text(text: str, trusted: frozenset[str] | set[str] = frozenset()) -> 
     return _QUERY.sub("?***", _URL.sub(lambda match: redact_url(match[0], trusted), text))
 
 
+@functools.lru_cache(maxsize=128)
+def _spellings(secret: Secret) -> re.Pattern[str]:
+    """Return a pattern of a secret: plain, quoted for a URL, escaped for JSON, any mixture of these, and base64."""
+    escaped = (
+        f"(?:{''.join(f'%(?i:{byte:02x})' for byte in character.encode('utf-8', 'replace'))}"
+        f"|{re.escape(chr(92))}u(?i:{ord(character):04x})|{re.escape(chr(92) + character)}|{re.escape(character)}"
+        f"{'|[+]' if character == ' ' else ''})"
+        for character in secret.reveal()
+    )
+    alternatives = ["".join(escaped)]
+    for offset in range(3):
+        # Three texts, since base64 joins bytes by threes; at the ends there are bits of the neighbours.
+        encoded = b64encode(bytes(offset) + secret.reveal().encode("utf-8", "replace")).decode().rstrip("=")
+        middle = encoded[(0, 2, 3)[offset] : len(encoded) - 1]
+        if len(middle) >= _MIN_BASE64_LENGTH:
+            standard = re.escape(middle).replace("\\+", "[+-]").replace("/", "[/_]")
+            alternatives.append(f"{standard}[A-Za-z0-9+/_-]?={{0,2}}")
+    return re.compile("|".join(alternatives))
+
+
+_keys: dict[Secret, None] = {}
+"""The API keys of all clients of the process."""
+
+
+def hide_secrets(text: str, secrets: Sequence[Secret] = ()) -> str:
+    """Replace the API keys of this process, and further secrets, in a text, however they are spelt there."""
+    for secret in (*tuple(_keys), *secrets):
+        if secret:
+            text = _spellings(secret).sub("***", text)
+    return text
+
+
+def clean_text(text: str, secrets: Sequence[Secret] = ()) -> str:
+    """Return a text of the service as it may be shown.
+
+    Without secrets, queries of links, and control characters, on one line, of at most 500 characters.
+
+    :param secrets: secrets besides the API keys of this process.
+    """
+    read = text[:_MAX_READ_CHARACTERS]
+    redacted = redact_text(hide_secrets(read, secrets))
+    if len(text) > len(read):
+        # A secret may have been cut in two.
+        longest = max((len(secret.reveal()) for secret in (*tuple(_keys), *secrets)), default=0)
+        redacted = redacted[: max(0, len(redacted) - 6 * longest)]
+    shown = "".join(character if character.isprintable() else " " for character in redacted)
+    return shown if len(shown) <= MAX_TEXT_CHARACTERS else f"{shown[: MAX_TEXT_CHARACTERS - 3]}..."
+
+
+def hide_in(value: Any, secrets: Sequence[Secret] = ()) -> Any:
+    """Return a copy of a JSON value without secrets in its texts and names; their length and characters are kept."""
+    if isinstance(value, str):
+        return hide_secrets(value, secrets)
+    if isinstance(value, Mapping):
+        return {hide_in(name, secrets): hide_in(item, secrets) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [hide_in(item, secrets) for item in value]
+    return value
+
+
+@contextmanager
+def paths_hidden(hidden: bool) -> Iterator[None]:
+    """Hide the paths of URLs in what is logged in the block, also those of the API: a signed link may lie there."""
+    token = _hides_paths.set(hidden)
+    try:
+        yield
+    finally:
+        _hides_paths.reset(token)
+
+
 class RedactingFilter(logging.Filter):
     """A logging filter that removes queries of URLs, credentials in headers, and API keys anywhere.
 
     :ivar trusted: origins below which paths stay readable.
-    :ivar keys: the keys, plain and as ``repr`` writes them. A service may repeat them in any header of a response.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.trusted: set[str] = set()
-        self.keys: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Redact the message of a record."""
         message = redacted = record.getMessage()
-        redacted = redact_text(_HEADER.sub(r"\1'***'", redacted), self.trusted)
-        for key in tuple(self.keys):
-            redacted = redacted.replace(key, "***")
+        redacted = _EXCEPTION.sub(r"\1(***)", _HEADER.sub(r"\1'***'", redacted))
+        redacted = hide_secrets(redact_text(redacted, frozenset() if _hides_paths.get() else self.trusted))
         if redacted != message:
             record.msg, record.args = redacted, ()
         return True
@@ -73,10 +157,14 @@ class RedactingFilter(logging.Filter):
 _FILTER = RedactingFilter()
 
 
-def install(base_url: str, key: str = "") -> None:
-    """Install the filter on the loggers of the HTTP libraries; paths below the origin of ``base_url`` stay readable."""
+def install(base_url: str, key: Secret | str = "") -> None:
+    """Install the filter on the loggers of the HTTP libraries; paths below the origin of ``base_url`` stay readable.
+
+    :param key: an API key; from now on no text that is shown holds it.
+    """
     _FILTER.trusted.add(redact_url(base_url).removesuffix("/***"))
-    if len(key) >= _MIN_KEY_LENGTH:
-        _FILTER.keys |= {key, repr(key)[1:-1]}
+    secret = Secret(key)
+    if len(secret.reveal()) >= _MIN_KEY_LENGTH:
+        _keys[secret] = None
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_FILTER)

@@ -19,15 +19,14 @@ from airflow_provider_ringevents.client.errors import (
     api_error_class,
 )
 from airflow_provider_ringevents.client.pagination import flatten_resource
+from airflow_provider_ringevents.client.secrets import Secret
 from airflow_provider_ringevents.client.transport.decompression import StreamingDecompressor
-from airflow_provider_ringevents.client.transport.redaction import redact_text
+from airflow_provider_ringevents.client.transport.redaction import clean_text
 from airflow_provider_ringevents.client.transport.retry import parse_retry_after
 
 _MAX_DETAILS = 10
 _MAX_INTEGER_DIGITS = 300
 """Longer integers are no finite double; Python converts no more than 4,300 digits."""
-_MAX_DETAIL_CHARACTERS = 500
-_MAX_READ_CHARACTERS = 10 * _MAX_DETAIL_CHARACTERS
 _scan = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_exactly = msgspec.json.Decoder(float_hook=msgspec.Raw).decode
 
@@ -89,7 +88,7 @@ class BoundedBodyReader:
         return b"".join(self._parts)
 
 
-def parse_response(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> Envelope:
+def parse_response(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: Secret) -> Envelope:
     """Return the envelope of a response.
 
     :param body: the whole body; for an error its beginning is enough.
@@ -106,7 +105,7 @@ def parse_response(call: Call, status: int, headers: Mapping[str, str], body: by
     try:
         decoded = decode_json(body, exact=call.exact_numbers)
     except (ValueError, RecursionError) as error:
-        kind = _sanitize(headers.get("content-type", "no content type").split(";")[0], secrets)
+        kind = clean_text(headers.get("content-type", "no content type").split(";")[0], secrets)
         raise RingEventsTransportError(
             f"{_describe_call(call)}: the response ({status}, {kind}, {len(body)} bytes) is not valid JSON ({error});"
             " if this persists, check the connection's host",
@@ -122,7 +121,7 @@ def parse_response(call: Call, status: int, headers: Mapping[str, str], body: by
     return Envelope(decoded, status=status, request_id=request_id)
 
 
-def validate_response(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> None:
+def validate_response(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: Secret) -> None:
     """Raise the error that :func:`parse_response` raises for a failure or a malformed body, at a fraction of its cost.
 
     Not detected: strings that are not UTF-8, and JSON that is not an object.
@@ -149,7 +148,9 @@ def parse_resource(call: Call, envelope: Envelope) -> dict[str, Any]:
     )
 
 
-def api_error(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: str) -> RingEventsApiError:
+def api_error(
+    call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: Secret
+) -> RingEventsApiError:
     """Return the error for a status that is not a success."""
     secrets = (secret, *call.secrets)
     details = tuple(_details(body, secrets))
@@ -158,7 +159,7 @@ def api_error(call: Call, status: int, headers: Mapping[str, str], body: bytes, 
         f"{_describe_call(call)}: the service responded {status} {_reason(status)}{f': {listing}' if listing else ''}."
     ]
     if 300 <= status < 400:
-        host = _host(headers.get("location", "")) or "an unknown host"
+        host = clean_text(_host(headers.get("location", "")), secrets) or "an unknown host"
         sentences.append(f"It redirects to {host}, to which the key is not sent; check the connection's host.")
     elif status in _ADVICE:
         sentences.append(_ADVICE[status])
@@ -176,7 +177,7 @@ def api_error(call: Call, status: int, headers: Mapping[str, str], body: bytes, 
 
 
 def transport_error(
-    call: Call, error: Exception, *, sent: bool, timed_out: bool = False, retryable: bool = True
+    call: Call, error: Exception, *, sent: bool, timed_out: bool = False, retryable: bool = True, reason: str = ""
 ) -> RingEventsTransportError:
     """Return the error for a response that never arrived whole, without its cause's text, which may hold a URL."""
     ambiguous = sent and not call.idempotent
@@ -189,6 +190,7 @@ def transport_error(
         timed_out=timed_out,
         ambiguous=ambiguous,
         retryable=retryable,
+        reason=reason,
     )
 
 
@@ -261,9 +263,9 @@ def _reason(status: int) -> str:
         return "(no standard status)"
 
 
-def _request_id(headers: Mapping[str, str], secrets: Sequence[str]) -> str | None:
+def _request_id(headers: Mapping[str, str], secrets: Sequence[Secret]) -> str | None:
     request_id = headers.get("x-request-id")
-    return _sanitize(request_id, secrets) if request_id is not None else None
+    return clean_text(request_id, secrets) if request_id is not None else None
 
 
 def _host(url: str) -> str:
@@ -273,16 +275,7 @@ def _host(url: str) -> str:
         return ""
 
 
-def _sanitize(text: str, secrets: Sequence[str]) -> str:
-    """Return a text of the service without secrets and links, on one line."""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    redacted = redact_text(text[:_MAX_READ_CHARACTERS])
-    printable = "".join(character if character.isprintable() else " " for character in redacted)
-    return printable[:_MAX_DETAIL_CHARACTERS]
-
-
-def _details(body: bytes, secrets: Sequence[str]) -> list[ErrorDetail]:
+def _details(body: bytes, secrets: Sequence[Secret]) -> list[ErrorDetail]:
     """Return the documented list of errors; anything else, such as a page of HTML, gives none."""
     try:
         decoded = decode_json(body)
@@ -293,7 +286,7 @@ def _details(body: bytes, secrets: Sequence[str]) -> list[ErrorDetail]:
         return []
 
     def text(value: Any) -> str:
-        return _sanitize(value if isinstance(value, str) else "", secrets)
+        return clean_text(value if isinstance(value, str) else "", secrets)
 
     details = []
     for entry in listed[:_MAX_DETAILS]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
+from airflow_provider_ringevents.client.secrets import Secret, conceal
 from airflow_provider_ringevents.client.types import closest_matches, validate_choice
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
 from airflow_provider_ringevents.client.validation.timezones import check_timezone
@@ -66,9 +67,9 @@ class SecretType:
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         """Return the value to send; record an error in the context if it is invalid."""
-        if not isinstance(value, str):
+        if not isinstance(value, str | Secret):
             context.errors.append(invalid_argument(parameter, f"a string, not {type(value).__name__}"))
-        return value
+        return conceal(value)
 
 
 @dataclass(frozen=True, slots=True)

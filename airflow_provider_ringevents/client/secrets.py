@@ -1,0 +1,61 @@
+"""Values that must not be shown: API keys, passwords and signed links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Secret:
+    """A text whose representation does not show it, so that no traceback with its local variables does.
+
+    Tools that record the variables of a failed call, such as Sentry, keep the representation of an object. It compares
+    with its plain text, too.
+
+    :param value: the text, or a secret, whose text is taken.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str | Secret) -> None:
+        self._value: str = value.reveal() if isinstance(value, Secret) else value
+
+    def reveal(self) -> str:
+        """Return the text; use it in the expression that needs it, and keep it in no variable."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return self._value == (other._value if isinstance(other, Secret) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+def conceal(value: Any) -> Any:
+    """Return a non-empty string as a secret, and anything else as it is."""
+    return Secret(value) if isinstance(value, str) and value else value
+
+
+def conceal_items(values: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """Return a copy of a mapping whose strings under some names are secrets."""
+    return {name: conceal(value) if name in names else value for name, value in values.items()}
+
+
+def reveal_all(value: Any) -> Any:
+    """Return a copy of a JSON value with the texts of its secrets."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        return {name: reveal_all(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [reveal_all(item) for item in value]
+    return value

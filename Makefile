@@ -7,7 +7,7 @@ ARGS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test matrix chaos cluster-test lint format types docs bench constraints dist stores clean
+.PHONY: help venv demo test matrix chaos cluster-test readers lint format types docs bench constraints dist stores clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) .ci/venv
 
 stores: venv ## servers of Azure (by npm) and Google, and their filesystems, for the tests of storage
 	@.ci/stores $(VENV) $(CONSTRAINTS)
+
+readers: venv ## DuckDB, polars, pandas and pyarrow, for the tests of the file formats
+	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev readers
 
 demo: venv ## a real DAG run against the emulator, from nothing to a file
 	@$(PYTHON_IN_VENV) scripts/demo.py $(ARGS)
@@ -87,7 +90,7 @@ OLDER = --group test --exclude-newer-package apache-airflow-providers-common-com
 	--constraints - --no-universal --output-file constraints/airflow
 
 constraints: ## newest versions that fit together, written to constraints/ (needs uv)
-	@$(LOCK) --extra azure --group dev --group stores --group matrix --group cluster --output-file constraints/airflow-3.3.txt
+	@$(LOCK) --extra azure --group dev --group readers --group stores --group matrix --group cluster --output-file constraints/airflow-3.3.txt
 	@echo 'apache-airflow~=2.11.0' | $(LOCK) --group test --constraints - --output-file constraints/airflow-2.11.txt
 	@printf 'apache-airflow~=3.0.0\nuniversal-pathlib<0.3\n' | $(LOCK) $(OLDER)-3.0.txt --exclude-newer 2025-10-01
 	@echo 'apache-airflow~=3.1.0' | $(LOCK) $(OLDER)-3.1.txt --exclude-newer 2026-03-15

@@ -100,7 +100,7 @@ class FileFormat:
 
     @property
     def content_type(self) -> str:
-        """The media type, as object stores keep it."""
+        """Return the media type of the object, with ``application/gzip`` for compressed files."""
         return "application/gzip" if self.gzip else _CONTENT_TYPES[self.format]
 
     def check_installed(self) -> None:

@@ -58,7 +58,9 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": _modules("triggers", "events", "registrations", "reports"),
         "transfers": [
             *_transfers(_INTEGRATION, _OBJECT_STORAGE, "collection_to_object_storage", "report_to_object_storage"),
-            *_transfers(_OBJECT_STORAGE, _INTEGRATION, "object_storage_to_magic_links"),
+            *_transfers(
+                _OBJECT_STORAGE, _INTEGRATION, "object_storage_to_magic_links", "object_storage_to_registrations"
+            ),
         ],
         # For Airflow 3.2 and later, which loads it at every call of `airflow`.
         "cli": [f"{_PACKAGE}.cli.commands.get_ringevents_cli_commands"],

@@ -12,6 +12,8 @@ from airflow_provider_ringevents.client.types import closest_matches
 
 _SHOWN: Final = 10
 _LONGEST: Final = 60
+_ANSWERS: Final = "answers"
+"""The one attribute whose members may be lists of texts, and which may itself be a list."""
 
 
 class ColumnMapping:
@@ -104,30 +106,37 @@ class ColumnMapping:
                 if not dot and head in self._maps:
                     self._take_map(head, value, attributes, problems)
                     continue
-                text = _as_text(value)
+                text = value if head == _ANSWERS and _is_texts(value) else _as_text(value)
                 if text is None:
                     problems.append(f"`{target}` must be a text, a whole number or a time, got {type(value).__name__}")
                 elif dot:
                     attributes.setdefault(head, {})[member] = text
                 else:
-                    attributes[target] = text.strip()
+                    attributes[target] = text.strip() if isinstance(text, str) else text
         return attributes, problems
 
     @staticmethod
     def _take_map(name: str, value: Any, attributes: dict[str, Any], problems: list[str]) -> None:
+        if name == _ANSWERS and isinstance(value, list):
+            attributes[name] = value  # in the form of the API, which the target checks
+            return
         if not isinstance(value, Mapping):
             problems.append(f"`{name}` must be an object, got {type(value).__name__}")
             return
         for member, item in value.items():
             if item is None:
                 continue
-            text = _as_text(item)
+            text = item if name == _ANSWERS and _is_texts(item) else _as_text(item)
             if text is None:
                 problems.append(
                     f"`{name}.{member}` must be a text, a whole number or a time, got {type(item).__name__}"
                 )
             else:
                 attributes.setdefault(name, {})[str(member)] = text
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _as_text(value: Any) -> str | None:

@@ -59,6 +59,8 @@ class RingEventsBaseBulkLoadOperator(LinkStateMixin, RingEventsBaseOperator):
 
     template_fields: Sequence[str] = (*_OF_THE_LOAD, "identity", *RingEventsBaseOperator.template_fields)
     switches: Sequence[str] = ("dry_run", "allow_undocumented")
+    target_arguments: Sequence[str] = ("identity", "allow_undocumented")
+    """The arguments on which the attributes of a row depend."""
     operator_extra_links = (ObjectLink(),)
     loaded: LoadRecord | None = None
 
@@ -141,10 +143,10 @@ class RingEventsBaseBulkLoadOperator(LinkStateMixin, RingEventsBaseOperator):
             self._check_count(arguments, name)
         self._check_text(arguments)
         self._check_files(arguments)
-        if arguments.knows("columns", "identity", "allow_undocumented") and arguments["columns"] is not None:
+        if arguments.knows("columns", *self.target_arguments) and arguments["columns"] is not None:
             if isinstance(arguments["columns"], Mapping):
                 with arguments.gather():
-                    self._check_columns()
+                    self._load().mapping(self.make_target())
             else:
                 arguments.refuse("columns", "a mapping of attributes to columns", arguments["columns"])
 
@@ -187,9 +189,6 @@ class RingEventsBaseBulkLoadOperator(LinkStateMixin, RingEventsBaseOperator):
 
             with arguments.gather():
                 check_files(BulkLoad(**{name: arguments[name] for name in names}))
-
-    def _check_columns(self) -> None:
-        self._load().mapping(self.make_target())
 
     # --- execution
 

@@ -1,0 +1,213 @@
+"""Registrations of an event as targets of a bulk load: created, or updated where they exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from airflow_provider_ringevents.bulk.spool import ExistingRecord
+from airflow_provider_ringevents.bulk.targets import Decision, normalize_email
+from airflow_provider_ringevents.client import endpoints
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, combine_errors, invalid_argument
+from airflow_provider_ringevents.client.types import closest_matches
+from airflow_provider_ringevents.client.validation.requests import REQUEST_SCHEMAS, validate_request
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.client.client import Client
+    from airflow_provider_ringevents.client.endpoints import Call
+
+_MAPS: Final = frozenset({"metadata", "answers"})
+
+
+class _Questions:
+    """The questions of an event's tickets, read when a row has answers.
+
+    :param ticket_id: the ticket of rows that name none; None: all tickets of the event.
+    """
+
+    def __init__(self, client: Client, event_id: str, ticket_id: str | None) -> None:
+        self._client = client
+        self._event_id = event_id
+        self._ticket_id = ticket_id
+        self._by_ticket: dict[str | None, dict[str, set[str]]] = {}
+
+    def resolve(self, answers: Mapping[str, Any], ticket_id: str | None) -> list[dict[str, Any]]:
+        """Return answers by the name or the id of their question in the form in which they are sent.
+
+        :raises RingEventsConfigError: a question does not exist, or several have its name.
+        """
+        ticket_id = ticket_id or self._ticket_id
+        if ticket_id not in self._by_ticket:
+            self._by_ticket[ticket_id] = self._read(ticket_id)
+        known = self._by_ticket[ticket_id]
+        problems: list[RingEventsConfigError] = []
+        resolved: list[dict[str, Any]] = []
+        for name, answer in answers.items():
+            found = known.get(name, set())
+            if len(found) == 1:
+                resolved.append({"questionId": next(iter(found)), "answer": answer})
+            elif found:
+                problems.append(
+                    invalid_argument(f"answers.{name}", f"the id of a question, since {len(found)} have this name")
+                )
+            else:
+                near = closest_matches(name, sorted(known)[:1000])
+                hint = f"Did you mean {near[0]!r}?" if near else None
+                problems.append(invalid_argument(f"answers.{name}", "the name or the id of a question", hint=hint))
+        if problems:
+            raise combine_errors("The answers are invalid", problems)
+        return resolved
+
+    def _read(self, ticket_id: str | None) -> dict[str, set[str]]:
+        if ticket_id is not None:
+            tickets = [ticket_id]
+        else:
+            tickets = [ticket["id"] for ticket in self._client.items(endpoints.list_tickets(self._event_id))]
+        names: dict[str, set[str]] = {}
+        for ticket in tickets:
+            for question in self._client.items(endpoints.list_bank_questions(ticket)):
+                for name in (question["id"], str(question.get("name") or "")):
+                    names.setdefault(name, set()).add(question["id"])
+        return names
+
+
+class _RegistrationTarget:
+    noun = "registration"
+    maps = _MAPS
+
+    def __init__(self, operation: str, event_id: str, ticket_id: str | None, allow_undocumented: bool) -> None:
+        self.event_id = event_id
+        self.ticket_id = ticket_id
+        self._operation = operation
+        self._allow_undocumented = allow_undocumented
+        self._questions: _Questions | None = None
+
+    def prepare(self, client: Client) -> None:
+        """Keep the client, for the questions of rows with answers."""
+        self._questions = _Questions(client, self.event_id, self.ticket_id)
+
+    def _checked(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        answers = attributes.get("answers")
+        if isinstance(answers, Mapping):
+            assert self._questions is not None, "prepare() comes first"  # noqa: S101
+            attributes = {
+                **attributes,
+                "answers": self._questions.resolve(answers, attributes.get("ticketId")),
+            }
+        return validate_request(self._operation, attributes, allow_undocumented=self._allow_undocumented)
+
+    def delete_call(self, id: str) -> Call:
+        """Refuse: the API deletes no registrations."""
+        raise invalid_argument("delete_missing", "False: the API deletes no registrations")
+
+
+class CreateRegistrationTarget(_RegistrationTarget):
+    """The registration of people who have none, known by their e-mail address.
+
+    :param ticket_id: the ticket of rows without a ``ticketId``; None: each row has one.
+    """
+
+    identity: str = "email"
+    idempotent: bool = False
+
+    def __init__(self, event_id: str, ticket_id: str | None = None, *, allow_undocumented: bool = False) -> None:
+        super().__init__("create_registration", event_id, ticket_id, allow_undocumented)
+        schema = REQUEST_SCHEMAS["create_registration"]
+        self.attributes = frozenset(schema)
+        self.required = frozenset(name for name, kind in schema.items() if kind.required) - (
+            {"ticketId"} if ticket_id else set()
+        )
+
+    def validate(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Check the attributes of a row and return them as they are sent, with the ticket."""
+        return self._checked({"ticketId": self.ticket_id, **attributes})
+
+    def identity_of(self, attributes: Mapping[str, Any]) -> str | None:
+        """Return the normalized address; None if the row has none."""
+        return normalize_email(attributes.get("email")) or None
+
+    def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
+        """Yield the registrations of the event."""
+        for row in client.items(endpoints.list_registrations(self.event_id), concurrency=concurrency):
+            if identity := normalize_email(row.get("email")):
+                yield ExistingRecord(identity, row["id"], None)
+
+    def decide(
+        self, attributes: dict[str, Any], found: tuple[ExistingRecord, int] | None
+    ) -> tuple[Decision, dict[str, Any], str | None]:
+        """Return ``create`` for a person who is not registered, else ``exists``."""
+        return ("create" if found is None else "exists"), attributes, None
+
+    def call(self, attributes: Mapping[str, Any], id: str | None) -> Call:
+        """Return the request that registers the person of a row."""
+        return endpoints.create_registration(self.event_id, attributes)
+
+
+class UpdateRegistrationTarget(_RegistrationTarget):
+    """The update of registrations that exist.
+
+    :param identity: ``email``, or ``registrationId``: the attribute that names the registration.
+    :param ticket_id: the ticket whose questions the answers name; None: those of all tickets of the event.
+    :param merge: keep the metadata that a row does not name.
+    """
+
+    idempotent: bool = True
+
+    def __init__(
+        self,
+        event_id: str,
+        *,
+        identity: Literal["email", "registrationId"] = "email",
+        ticket_id: str | None = None,
+        merge: bool = True,
+        allow_undocumented: bool = False,
+    ) -> None:
+        super().__init__("update_registration", event_id, ticket_id, allow_undocumented)
+        self.identity: str = identity
+        self._merge = merge
+        self.attributes = frozenset(REQUEST_SCHEMAS["update_registration"]) | {self.identity}
+        self.required = frozenset([self.identity])
+
+    def validate(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Check the attributes of a row, its identity included."""
+        changes = {name: value for name, value in attributes.items() if name != self.identity}
+        value = attributes.get(self.identity)
+        if not value:
+            raise invalid_argument(self.identity, "given")
+        checked = self._checked(changes)
+        if not checked:
+            raise invalid_argument(self.identity, "beside at least one attribute that changes")
+        return {self.identity: value, **checked}
+
+    def identity_of(self, attributes: Mapping[str, Any]) -> str | None:
+        """Return the normalized address, or the id; None if the row has none."""
+        value = attributes.get(self.identity)
+        return (normalize_email(value) if self.identity == "email" else str(value or "").strip()) or None
+
+    def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
+        """Yield the registrations of the event with the attributes that can be compared."""
+        for row in client.items(endpoints.list_registrations(self.event_id), concurrency=concurrency):
+            identity = normalize_email(row.get("email")) if self.identity == "email" else row["id"]
+            if identity:
+                shown = {name: row[name] for name in self.attributes - {self.identity} if name in row}
+                yield ExistingRecord(identity, row["id"], None, shown)
+
+    def decide(
+        self, attributes: dict[str, Any], found: tuple[ExistingRecord, int] | None
+    ) -> tuple[Decision, dict[str, Any], str | None]:
+        """Return ``update`` with what changes; what the list does not show, such as answers, is always sent."""
+        if found is None:
+            return "invalid", attributes, f"no registration of the event has this {self.identity}"
+        record, copies = found
+        if copies > 1:
+            return "invalid", attributes, f"{copies} registrations have this {self.identity}"
+        shown = record.attributes or {}
+        wanted = {name: value for name, value in attributes.items() if name != self.identity}
+        if self._merge and "metadata" in wanted:
+            wanted["metadata"] = {**(shown.get("metadata") or {}), **wanted["metadata"]}
+        changed = {name: value for name, value in wanted.items() if name not in shown or shown[name] != value}
+        return ("update", changed, None) if changed else ("unchanged", attributes, None)
+
+    def call(self, attributes: Mapping[str, Any], id: str | None) -> Call:
+        """Return the request that changes a registration."""
+        return endpoints.update_registration(str(id), attributes=attributes)

@@ -1,0 +1,168 @@
+"""Registrations from the people in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from airflow_provider_ringevents.client.types import validate_choice
+from airflow_provider_ringevents.operators.arguments import Arguments
+from airflow_provider_ringevents.transfers._bulk_operator import RingEventsBaseBulkLoadOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.bulk.targets import Target
+    from airflow_provider_ringevents.storage import IfExists
+
+_MODES: Final = ("create", "update")
+
+
+class RingEventsObjectStorageToRegistrationsOperator(RingEventsBaseBulkLoadOperator):
+    """Register the people in a file for an event, or update their registrations.
+
+    The request is ``POST /v1/events/{eventId}/registrations`` or ``PATCH /v1/registrations/{registrationId}``. Each row
+    is checked before anything is sent; people who are registered are not registered again, and registrations that have
+    the attributes of their row already are not updated. The results name the outcome of each row. Rows are data and are
+    never rendered as templates.
+
+    :param event_id: the id of the event (templated).
+    :param source: the file as a URI of object storage: ``.csv`` with a header, ``.jsonl`` or ``.parquet``, the first
+        two also with ``.gz`` (templated).
+    :param results: the URI of the file of results, in any of these formats (templated).
+    :param mode: ``create``: register people, known by their address; ``update``: change registrations that exist
+        (templated).
+    :param ticket_id: the ticket of the people; default: the column ``ticketId``. For an update, the ticket whose
+        questions the answers name (templated).
+    :param merge: keep the metadata that a row does not name; updates only (templated).
+    :param columns: the column of the source for each attribute of the API, such as ``{"email": "E-Mail",
+        "metadata.crm_id": "Id", "answers.Diet": "Diet"}``, where ``Diet`` is the name or the id of a question; default:
+        the columns are named like the attributes (templated).
+    :param identity: the attribute that identifies a registration: ``email``, or ``registrationId``, which only an
+        update can use (templated).
+    :param format: ``csv``, ``jsonl`` or ``parquet``; default: by the suffix of the source (templated).
+    :param delimiter: the character between the cells of CSV (templated).
+    :param encoding: the encoding of CSV and JSON Lines (templated).
+    :param on_invalid: ``fail``: send nothing if any row is invalid; ``skip``: send the others (templated).
+    :param max_failures: the number of failed rows above which the task fails (templated).
+    :param failed_rows: the URI of a file that takes the failed rows in the form of the source, to be fed again
+        (templated).
+    :param concurrency: requests in flight, 1 to 16; default: the connection's (templated).
+    :param dry_run: send nothing, and write into the results what would happen to each row (templated).
+    :param settle_timeout: seconds after the last request of an earlier try before this one takes a person without a
+        registration for missing (templated).
+    :param if_exists: ``overwrite``, ``skip`` (send nothing, ``skipped`` in the result) or ``fail``, if there are
+        results already (templated).
+    :param allow_undocumented: accept attributes that the API does not document (templated).
+    :param source_conn_id: the connection of the source's storage, instead of ``conn@`` (templated).
+    :param results_conn_id: the connection of the storage of ``results`` and ``failed_rows`` (templated).
+    :param object_options: headers of the results: encryption, storage class, ... (templated).
+    :param ringevents_conn_id: the Airflow connection (templated).
+    :returns: ``uri``, ``bytes``, ``sha256`` and ``content_type`` of the results, ``source``, ``event_id``, ``mode``,
+        ``rows``, ``counts`` by status, ``failures`` by reason, ``failed_rows``, ``dry_run`` and ``seconds``.
+    :raises InvalidArgumentError: an argument is invalid; nothing was sent, and the task is not retried.
+    :raises RingEventsError: nothing was sent, or too many rows failed. The task is not retried if all of the failed
+        rows were refused.
+    """
+
+    template_fields: Sequence[str] = (
+        "event_id",
+        "mode",
+        "ticket_id",
+        "merge",
+        *RingEventsBaseBulkLoadOperator.template_fields,
+    )
+    switches: Sequence[str] = ("merge", *RingEventsBaseBulkLoadOperator.switches)
+    target_arguments: Sequence[str] = ("mode", "ticket_id", *RingEventsBaseBulkLoadOperator.target_arguments)
+
+    def __init__(
+        self,
+        *,
+        event_id: str,
+        source: str,
+        results: str,
+        mode: Literal["create", "update"] = "create",
+        ticket_id: str | None = None,
+        merge: bool = True,
+        columns: Mapping[str, str] | None = None,
+        identity: Literal["email", "registrationId"] = "email",
+        format: str | None = None,
+        delimiter: str = ",",
+        encoding: str = "utf-8",
+        on_invalid: Literal["fail", "skip"] = "fail",
+        max_failures: int = 0,
+        failed_rows: str | None = None,
+        concurrency: int | None = None,
+        dry_run: bool = False,
+        settle_timeout: float = 60,
+        if_exists: IfExists = "overwrite",
+        allow_undocumented: bool = False,
+        source_conn_id: str | None = None,
+        results_conn_id: str | None = None,
+        object_options: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            source=source,
+            results=results,
+            columns=columns,
+            identity=identity,
+            format=format,
+            delimiter=delimiter,
+            encoding=encoding,
+            on_invalid=on_invalid,
+            max_failures=max_failures,
+            failed_rows=failed_rows,
+            concurrency=concurrency,
+            dry_run=dry_run,
+            settle_timeout=settle_timeout,
+            if_exists=if_exists,
+            allow_undocumented=allow_undocumented,
+            source_conn_id=source_conn_id,
+            results_conn_id=results_conn_id,
+            object_options=object_options,
+            **kwargs,
+        )
+        self.event_id = event_id
+        self.mode = mode
+        self.ticket_id = ticket_id
+        self.merge = merge
+        self.validate_literals()
+
+    def check_arguments(self, arguments: Arguments) -> None:
+        """Check the arguments, as far as they are known."""
+        arguments.identifier("event_id")
+        arguments.identifier("ticket_id", required=False)
+        if arguments.knows("mode"):
+            with arguments.gather():
+                validate_choice("mode", arguments["mode"], _MODES, closed=True)
+        if arguments.knows("mode", "identity") and (arguments["mode"], arguments["identity"]) == (
+            "create",
+            "registrationId",
+        ):
+            arguments.refuse("identity", "'email' for `mode` 'create': who is not registered has no id", self.identity)
+        super().check_arguments(arguments)
+
+    def make_target(self) -> Target:
+        """Return the creation or the update of registrations."""
+        from airflow_provider_ringevents.bulk.registrations import CreateRegistrationTarget, UpdateRegistrationTarget
+
+        if self.mode == "create":
+            return CreateRegistrationTarget(
+                self.event_id, self.ticket_id, allow_undocumented=bool(self.allow_undocumented)
+            )
+        return UpdateRegistrationTarget(
+            self.event_id,
+            identity="registrationId" if self.identity == "registrationId" else "email",
+            ticket_id=self.ticket_id,
+            merge=bool(self.merge),
+            allow_undocumented=bool(self.allow_undocumented),
+        )
+
+    def list_path(self) -> str:
+        """Return the path of the event's registrations."""
+        from airflow_provider_ringevents.client.endpoints import list_registrations
+
+        return list_registrations(self.event_id).path
+
+    def summary(self) -> dict[str, Any]:
+        """Return the event's id and the mode."""
+        return {"event_id": self.event_id, "mode": self.mode}

@@ -1,0 +1,203 @@
+"""Files of people into registrations: created once, or updated where something changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow_harness import Run
+from bulk.conftest import guests, read_results, statuses, write_csv
+from outcomes import failed, succeeded
+
+Load = Callable[..., Run]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Any]:
+    from airflow_provider_ringevents.emulator import Emulator
+
+    with Emulator(seed=1, registrations=150) as running:
+        yield running
+
+
+@pytest.fixture
+def load(emulator: Any, tmp_path: Path) -> Load:
+    def make(*, retries: int = 0, **arguments: Any) -> Run:
+        def task() -> Any:
+            from airflow_provider_ringevents.transfers.object_storage_to_registrations import (
+                RingEventsObjectStorageToRegistrationsOperator,
+            )
+
+            given = {
+                "event_id": emulator.event_id,
+                "source": f"file://{tmp_path}/people.csv",
+                "results": f"file://{tmp_path}/results.csv",
+                **arguments,
+            }
+            return RingEventsObjectStorageToRegistrationsOperator(task_id="register", **given)
+
+        return Run(task, retries=retries, connections={"ringevents_default": emulator.connection_json()})
+
+    return make
+
+
+def registrations(emulator: Any) -> list[dict[str, Any]]:
+    from airflow_provider_ringevents.client import Client, endpoints
+
+    with Client(emulator.url, emulator.api_key) as client:
+        return list(client.items(endpoints.list_registrations(emulator.event_id)))
+
+
+def ticket_of(emulator: Any) -> str:
+    return next(iter(emulator.state.events[emulator.event_id].tickets))
+
+
+# --- updates
+
+
+def test_metadata_are_merged_and_what_is_unchanged_is_not_sent(load: Load, emulator: Any, tmp_path: Path) -> None:
+    people = registrations(emulator)
+    for person in people[:2]:
+        emulator.state.update_registration(person["id"], {"old": "1", "crm_id": "a"})
+    rows = [(person["email"].upper(), "a") for person in people[:2]] + [(people[2]["email"], "b")]
+    write_csv(tmp_path / "people.csv", rows, ("email", "metadata.crm_id"))
+    emulator.requests.clear()
+    manifest = succeeded(load(mode="update").to_end())
+    assert manifest["counts"] == {"unchanged": 2, "updated": 1}
+    assert (manifest["event_id"], manifest["mode"]) == (emulator.event_id, "update")
+    assert emulator.count("PATCH") == 1
+    assert [row["id"] for row in read_results(tmp_path / "results.csv")] == [person["id"] for person in people[:3]]
+    there = {row["id"]: row["metadata"] for row in registrations(emulator)}
+    assert there[people[0]["id"]] == {"old": "1", "crm_id": "a"}
+    assert there[people[2]["id"]] == {"crm_id": "b"}
+
+    write_csv(tmp_path / "people.csv", [(people[0]["email"], "z")], ("email", "metadata.crm_id"))
+    succeeded(load(mode="update").to_end())
+    assert registrations(emulator)[0]["metadata"] == {"old": "1", "crm_id": "z"}
+    succeeded(load(mode="update", merge="false").to_end())
+    assert registrations(emulator)[0]["metadata"] == {"crm_id": "z"}
+
+
+def test_attributes_are_updated_by_id(load: Load, emulator: Any, tmp_path: Path) -> None:
+    people = registrations(emulator)
+    rows = [(people[0]["id"], "Augusta"), (people[1]["id"], people[1]["firstName"]), ("elsewhere", "Nobody")]
+    write_csv(tmp_path / "people.csv", rows, ("registrationId", "firstName"))
+    failed(load(mode="update", identity="registrationId").to_end(), "no single match: 1", "nothing was sent")
+    assert statuses(tmp_path / "results.csv") == ["not_tried", "unchanged", "invalid"]
+    manifest = succeeded(load(mode="update", identity="registrationId", on_invalid="skip").to_end())
+    assert manifest["counts"] == {"updated": 1, "unchanged": 1, "invalid": 1}
+    assert registrations(emulator)[0]["firstName"] == "Augusta"
+
+
+def test_an_address_with_several_registrations_is_invalid(load: Load, emulator: Any, tmp_path: Path) -> None:
+    event = emulator.state.events[emulator.event_id]
+    person = {"email": "twin@people.example", "firstName": "A", "lastName": "B", "ticketId": ticket_of(emulator)}
+    for _ in range(2):
+        emulator.state.create_registration(event, dict(person))
+    write_csv(tmp_path / "people.csv", [("Twin@people.example", "1")], ("email", "metadata.x"))
+    succeeded(load(mode="update", on_invalid="skip").to_end())
+    (row,) = read_results(tmp_path / "results.csv")
+    assert (row["status"], row["reason"]) == ("invalid", "2 registrations have this email")
+
+
+def test_answers_are_always_sent_by_the_names_of_their_questions(load: Load, emulator: Any, tmp_path: Path) -> None:
+    people = registrations(emulator)
+    write_csv(tmp_path / "people.csv", [(people[0]["email"], "Engines Inc.")], ("email", "answers.Company"))
+    for _ in range(2):
+        emulator.requests.clear()
+        assert succeeded(load(mode="update").to_end())["counts"] == {"updated": 1}
+        assert emulator.count("PATCH") == 1
+    fields = {field["name"]: field["value"] for field in registrations(emulator)[0]["customRegistrationFields"]}
+    assert fields["Company"] == "Engines Inc."
+
+    write_csv(tmp_path / "people.csv", [(people[0]["email"], "x")], ("email", "answers.Compnay"))
+    failed(load(mode="update").to_end(), "1 row of")
+    assert "Did you mean 'Company'?" in read_results(tmp_path / "results.csv")[0]["reason"]
+
+
+def test_updates_that_are_cut_are_sent_again(load: Load, emulator: Any, tmp_path: Path) -> None:
+    people = registrations(emulator)
+    rows = [(person["email"], f"n{index}") for index, person in enumerate(people)]
+    write_csv(tmp_path / "people.csv", rows, ("email", "metadata.n"))
+    emulator.fault("applied_then_cut", method="PATCH", skip=10, times=5)
+    emulator.fault("status", status=503, method="PATCH", skip=40, times=5)
+    assert succeeded(load(mode="update", merge=False, concurrency=8).to_end())["counts"] == {"updated": 150}
+    assert [row["metadata"] for row in registrations(emulator)] == [{"n": f"n{index}"} for index in range(150)]
+
+
+def test_a_dry_run_of_an_update(load: Load, emulator: Any, tmp_path: Path) -> None:
+    people = registrations(emulator)
+    rows = [(people[0]["email"], "1"), ("nobody@people.example", "1")]
+    write_csv(tmp_path / "people.csv", rows, ("email", "metadata.x"))
+    assert succeeded(load(mode="update", dry_run=True).to_end())["counts"] == {"update": 1, "invalid": 1}
+    assert emulator.count("PATCH") == 0
+
+
+# --- creation
+
+
+def test_people_are_registered_once(load: Load, emulator: Any, tmp_path: Path) -> None:
+    there = registrations(emulator)
+    rows = [*guests(40), (there[0]["email"].title(), "A", "B")]
+    write_csv(tmp_path / "people.csv", rows)
+    emulator.fault("applied_then_cut", method="POST", skip=5, times=4)
+    manifest = succeeded(load(ticket_id=ticket_of(emulator), concurrency=8).to_end())
+    assert manifest["counts"] == {"created": 40, "exists": 1}
+    made = registrations(emulator)
+    assert len(made) == 190
+    assert {row["email"] for row in made} >= {email for email, _, _ in guests(40)}
+    ids = {row["email"]: row["id"] for row in made}
+    assert [row["id"] for row in read_results(tmp_path / "results.csv")[:40]] == [
+        ids[email] for email, _, _ in guests(40)
+    ]
+    assert "magicLink" not in read_results(tmp_path / "results.csv")[0]
+
+
+def test_tickets_and_answers_of_rows(load: Load, emulator: Any, tmp_path: Path) -> None:
+    tickets = list(emulator.state.events[emulator.event_id].tickets)[:2]
+    lines = [
+        {"email": f"p{index}@people.example", "firstName": "A", "lastName": "B", "ticketId": ticket, "answers": answers}
+        for index, (ticket, answers) in enumerate(
+            zip(tickets, [{"What brings you here?": ["Talks", "Workshops"]}, None], strict=True)
+        )
+    ]
+    (tmp_path / "people.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    succeeded(load(source=f"file://{tmp_path}/people.jsonl").to_end())
+    made = {row["email"]: row for row in registrations(emulator)}
+    assert [made[f"p{index}@people.example"]["ticketId"] for index in range(2)] == tickets
+    assert "Talks" in str(made["p0@people.example"]["customRegistrationFields"])
+
+
+def test_a_ticket_is_needed(load: Load, emulator: Any, tmp_path: Path) -> None:
+    write_csv(tmp_path / "people.csv", guests(1))
+    failed(load().to_end(), "`source` must be a file with the columns ticketId")
+    with pytest.raises(AirflowFailException, match="`columns` must be a mapping that has ticketId"):
+        load(columns={"email": "a", "firstName": "b", "lastName": "c"}).to_end()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mode": "delete"}, "mode"),
+        ({"identity": "registrationId"}, "`identity` must be 'email'"),
+        ({"event_id": "a/b"}, "`event_id`"),
+        ({"ticket_id": " "}, "`ticket_id`"),
+        ({"merge": "perhaps"}, "`merge` must be True or False"),
+        ({"mode": "update", "columns": {"metadata.x": "x"}}, "`columns` must be a mapping that has email"),
+    ],
+)
+def test_bad_arguments(load: Load, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(AirflowFailException) as raised:
+        load(**arguments).to_end()
+    assert message in str(raised.value)
+
+
+def test_a_row_that_changes_nothing_is_invalid(load: Load, emulator: Any, tmp_path: Path) -> None:
+    people = registrations(emulator)
+    write_csv(tmp_path / "people.csv", [(people[0]["email"], "")], ("email", "metadata.x"))
+    failed(load(mode="update").to_end(), "1 row of")
+    assert "at least one attribute that changes" in read_results(tmp_path / "results.csv")[0]["reason"]

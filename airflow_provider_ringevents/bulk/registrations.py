@@ -166,7 +166,7 @@ class UpdateRegistrationTarget(_RegistrationTarget):
         self.identity: str = identity
         self._merge = merge
         self.attributes = frozenset(REQUEST_SCHEMAS["update_registration"]) | {self.identity}
-        self.required = frozenset([self.identity])
+        self.required: frozenset[str] = frozenset([self.identity])
 
     def validate(self, attributes: dict[str, Any]) -> dict[str, Any]:
         """Check the attributes of a row, its identity included."""

@@ -102,6 +102,9 @@ POLL_STARTUP_DELAY: Final = 1.0
 """Seconds that a wait of a crowd lets pass at its beginning, so that it knows of those that start behind it."""
 TIMER_COALESCING: Final = 0.05
 """Polls of a crowd start at multiples of this: a thousand waits at 10 seconds cost half the CPU, and poll as evenly."""
+CONNECTION_MAX_AGE: Final = 5.0
+"""Seconds within which the triggers of one event loop read a connection once: a thousand waits that start together must
+not ask Airflow a thousand times."""
 POLL_FAILURES: Final = 10
 """Polls that fail in a row before a wait gives up: a blip never ends it."""
 WAIT_TIMEOUT: Final = 6 * 3600.0
@@ -114,6 +117,8 @@ EVENT_RECHECK: Final = 6 * 3600.0
 # --- watchers
 WATCH_INITIAL_JITTER: Final = 10.0
 """Seconds over which first polls are spread, so that a triggerer that starts does not send them in one burst."""
+WATCH_CONNECTION_MAX_AGE: Final = 300.0
+"""Seconds after which a watcher has read its connection again, at the latest: it never ends, and keys are rotated."""
 WATCH_BACKOFF_MAX: Final = 600.0
 """Longest pause in seconds after polls that failed: an outage is over unnoticed for ten minutes at most."""
 WATCH_RETRY_AFTER_MAX: Final = 3600.0

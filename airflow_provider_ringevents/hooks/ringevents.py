@@ -22,6 +22,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
 )
 from airflow_provider_ringevents.client.filters import FilterLike
+from airflow_provider_ringevents.client.settings import ClientSettings
 from airflow_provider_ringevents.client.transport.responses import parse_resource
 from airflow_provider_ringevents.client.types import OnIncomplete
 from airflow_provider_ringevents.client.validation.requests import validate_request
@@ -76,11 +77,18 @@ class RingEventsHook(BaseHook):
 
         :raises RingEventsConfigError: the connection does not exist or is invalid; the message names the field.
         """
+        return AsyncClient.from_settings(await self.get_async_settings())
+
+    async def get_async_settings(self) -> ClientSettings:
+        """Look the connection up without blocking the event loop, and return the settings of a client for it.
+
+        :raises RingEventsConfigError: the connection does not exist or is invalid; the message names the field.
+        """
         silence_request_log()
         with self._translate_missing_connection():
             connection = await get_connection_async(self.ringevents_conn_id)
         extra = conceal_extra(await get_async_extra_dejson(connection))
-        return AsyncClient.from_settings(client_settings(connection, extra, self._overrides))
+        return client_settings(connection, extra, self._overrides)
 
     @contextmanager
     def _translate_missing_connection(self) -> Iterator[None]:

@@ -1,14 +1,16 @@
 """A registry of reference-counted clients: one per event loop and connection, shared by all triggers that wait there.
 
 A client for each wait would block the event loop for 20 ms and hold a TCP connection each; looking the connection up
-for each poll would cost a call to the API server.
+for each poll would cost a call to the API server. So each wait reads its connection once, when it begins, and shares a
+client with the other waits for which the connection has said the same.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import weakref
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -20,9 +22,11 @@ from airflow_provider_ringevents.client.async_client import AsyncClient
 from airflow_provider_ringevents.client.endpoints import Call, list_events
 from airflow_provider_ringevents.client.errors import (
     RingEventsAuthError,
+    RingEventsError,
     RingEventsTransportError,
     RingEventsValidationError,
 )
+from airflow_provider_ringevents.client.settings import ClientSettings
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 from airflow_provider_ringevents.polling.waiter import EventListing, PollRequest
@@ -32,28 +36,68 @@ from airflow_provider_ringevents.triggers._listing_cache import ListingCache
 _Result = TypeVar("_Result")
 
 
+class ConnectionReader:
+    """A reader of connections in one event loop: readings of one connection within five seconds are one."""
+
+    def __init__(self) -> None:
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._outcomes: dict[str, tuple[float, ClientSettings | RingEventsError]] = {}
+
+    async def read(self, conn_id: str, max_age: float = defaults.CONNECTION_MAX_AGE) -> ClientSettings:
+        """Return the settings that a connection holds.
+
+        :param max_age: seconds by which another reading, or its error, may be older.
+        :raises RingEventsConfigError: the connection does not exist or is invalid.
+        """
+        async with self._locks[conn_id]:
+            now = clock.monotonic()
+            # Of all connections: no settings stay in memory, with their keys, for as long as the triggerer lives.
+            self._outcomes = {
+                name: (read_at, outcome)
+                for name, (read_at, outcome) in self._outcomes.items()
+                if now - read_at < defaults.CONNECTION_MAX_AGE
+            }
+            read_at, outcome = self._outcomes.get(conn_id, (now - max_age, None))
+            if outcome is None or now - read_at >= max_age:
+                try:
+                    outcome = await RingEventsHook(conn_id).get_async_settings()
+                except RingEventsError as error:
+                    outcome = error
+                self._outcomes[conn_id] = (now, outcome)
+        if isinstance(outcome, RingEventsError):
+            raise copy.copy(outcome)  # each wait gets one of its own, with its own traceback
+        return outcome
+
+
 class SharedClient:
     """A client that several triggers use; made by :func:`acquire_shared_client`.
 
+    :ivar conn_id: the Airflow connection.
     :ivar ref_count: the triggers that use it.
     """
 
-    def __init__(self, conn_id: str) -> None:
+    def __init__(self, conn_id: str, settings: ClientSettings, connections: ConnectionReader) -> None:
+        self.conn_id = conn_id
         self.ref_count = 0
-        self._hook = RingEventsHook(conn_id)
-        self._client: AsyncClient | None = None
+        self._connections = connections
         self._lock = asyncio.Lock()
         # One for all clients that follow each other: a pause that the service asks for outlasts a rotated key.
         self._rate_limiter = AsyncRateLimiter(None, now=clock.monotonic, sleep=clock.async_sleep)
+        self._client = self._open(settings)
         self._in_use: Counter[AsyncClient] = Counter()
         self._listings = ListingCache(
             lambda organization_id: self.with_reauthentication(partial(_list, organization_id))
         )
 
     @property
-    def base_url(self) -> str | None:
-        """Return the base URL of the API; None before the first request."""
-        return self._client.settings.base_url if self._client else None
+    def settings(self) -> ClientSettings:
+        """Return the settings of the connection, as it was read last."""
+        return self._client.settings
+
+    @property
+    def base_url(self) -> str:
+        """Return the base URL of the API."""
+        return self.settings.base_url
 
     @property
     def concurrent_waits(self) -> int:
@@ -72,7 +116,8 @@ class SharedClient:
         try:
             async with asyncio.timeout(None) as limit:
                 if deadline is not None:
-                    await self._reschedule(limit, deadline)
+                    loop = asyncio.get_running_loop()
+                    limit.reschedule(loop.time() + max(0.0, deadline - clock.now()) + self.settings.timeout)
                 if isinstance(request, EventListing):
                     return await self._listings.get(request.organization_id, max_age)
                 return await self.with_reauthentication(partial(_send_once, request))
@@ -84,12 +129,6 @@ class SharedClient:
                 timed_out=True,
             ) from None
 
-    async def _reschedule(self, limit: asyncio.Timeout, deadline: float) -> None:
-        loop = asyncio.get_running_loop()
-        limit.reschedule(loop.time() + max(0.0, deadline - clock.now()) + defaults.READ_TIMEOUT)
-        client = await self._current()  # The connection says how long a request may take.
-        limit.reschedule(loop.time() + max(0.0, deadline - clock.now()) + client.settings.timeout)
-
     async def with_reauthentication(self, use: Callable[[AsyncClient], Awaitable[_Result]]) -> _Result:
         """Return what ``use`` returns for the client.
 
@@ -98,7 +137,7 @@ class SharedClient:
 
         :raises RingEventsError: as ``use`` raises.
         """
-        client = await self._current()
+        client = self._client
         try:
             async with self._borrowed(client):
                 return await use(client)
@@ -126,14 +165,8 @@ class SharedClient:
             del self._in_use[client]
             await client.aclose()
 
-    async def _current(self) -> AsyncClient:
-        if self._client is None:
-            async with self._lock:
-                if self._client is None:
-                    self._client = self._attach_rate_limiter(await self._hook.get_async_conn())
-        return self._client
-
-    def _attach_rate_limiter(self, client: AsyncClient) -> AsyncClient:
+    def _open(self, settings: ClientSettings) -> AsyncClient:
+        client = AsyncClient.from_settings(settings)
         self._rate_limiter.set_rate(client.settings.rate_limit)
         client.rate_limiter = self._rate_limiter
         return client
@@ -141,36 +174,48 @@ class SharedClient:
     async def _reload_connection(self, refused: AsyncClient) -> AsyncClient | None:
         """Return a client for the current connection; None if its settings are those that were refused."""
         async with self._lock:
-            if self._client is not None and self._client is not refused:
+            if self._client is not refused:
                 return self._client  # Another wait has found the new key.
-            fresh = await self._hook.get_async_conn()
-            if fresh.settings == refused.settings:
-                await fresh.aclose()
+            settings = await self._connections.read(self.conn_id, max_age=0.0)
+            if settings == refused.settings:
                 return None
-            self._client = self._attach_rate_limiter(fresh)
+            self._client = self._open(settings)
         await self._close_if_unused(refused)
-        return fresh
+        return self._client
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._listings.aclose()
-        if self._client is not None:
-            await self._client.aclose()
+        await self._client.aclose()
 
 
-_CLIENTS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedClient]] = weakref.WeakKeyDictionary()
+_CLIENTS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[SharedClient]] = weakref.WeakKeyDictionary()
+_READERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, ConnectionReader] = weakref.WeakKeyDictionary()
+
+
+async def read_connection(conn_id: str) -> ClientSettings:
+    """Return the settings that a connection holds; readings within five seconds in one event loop are one.
+
+    :raises RingEventsConfigError: the connection does not exist or is invalid.
+    """
+    return await _reader().read(conn_id)
 
 
 @asynccontextmanager
 async def acquire_shared_client(conn_id: str) -> AsyncIterator[SharedClient]:
-    """Share the client of a connection in the running event loop; the last trigger that leaves closes it.
+    """Read a connection, and share the client for what it says in the running event loop.
+
+    The last trigger that leaves closes the client.
 
     :param conn_id: the Airflow connection.
+    :raises RingEventsConfigError: the connection does not exist or is invalid.
     """
-    clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
-    client = clients.get(conn_id)
+    settings = await read_connection(conn_id)
+    clients = _CLIENTS.setdefault(asyncio.get_running_loop(), [])
+    client = next((each for each in clients if each.conn_id == conn_id and each.settings == settings), None)
     if client is None:
-        client = clients[conn_id] = SharedClient(conn_id)
+        client = SharedClient(conn_id, settings, _reader())
+        clients.append(client)
     client.ref_count += 1
     try:
         yield client
@@ -178,8 +223,12 @@ async def acquire_shared_client(conn_id: str) -> AsyncIterator[SharedClient]:
         client.ref_count -= 1
         if client.ref_count == 0:
             # Removed before anything is awaited: a trigger that starts meanwhile gets a client of its own.
-            del clients[conn_id]
+            clients.remove(client)
             await client.aclose()
+
+
+def _reader() -> ConnectionReader:
+    return _READERS.setdefault(asyncio.get_running_loop(), ConnectionReader())
 
 
 def _send_once(call: Call, client: AsyncClient) -> Awaitable[Any]:

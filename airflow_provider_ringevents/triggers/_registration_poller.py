@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.async_client import AsyncClient
 from airflow_provider_ringevents.client.endpoints import list_registrations
 from airflow_provider_ringevents.polling.backoff import Backoff
 from airflow_provider_ringevents.state.watch_cursor import WatchCursor, min_cursor
 from airflow_provider_ringevents.triggers._change_detection import ChangeScan, ChangeSet
-from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client
+from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client, read_connection
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,8 @@ class RegistrationPoller:
     async def stream(self) -> AsyncGenerator[Mapping[Subscriber, ChangeSet], None]:
         """Poll without end, and yield the changes that each poll has found for each subscriber.
 
-        A poll that fails is repeated after a delay that grows with each failure.
+        A poll that fails is repeated after a delay that grows with each failure. The connection is read again every
+        five minutes; the cursors belong to the subscribers, so that a change of it loses no place.
         """
         backoff = Backoff(f"Watching registrations of event {self.key.event_id}", log)
         await self._has_subscribers.wait()
@@ -83,8 +85,14 @@ class RegistrationPoller:
         while True:
             try:
                 async with acquire_shared_client(self.key.conn_id) as client:
+                    read_at = clock.monotonic()
                     while True:
                         await self._has_subscribers.wait()
+                        if clock.monotonic() + self._poll_interval() > read_at + defaults.WATCH_CONNECTION_MAX_AGE:
+                            if await read_connection(self.key.conn_id) != client.settings:
+                                log.info("Connection %s has changed: the watch goes on with it", self.key.conn_id)
+                                break
+                            read_at = clock.monotonic()
                         found = await client.with_reauthentication(self._scan)
                         self._log_unreadable(found)
                         delay = backoff.on_success(self._poll_interval())
@@ -93,6 +101,8 @@ class RegistrationPoller:
             except Exception as error:
                 # Of any kind: Airflow restarts a watcher that raises every two seconds.
                 delay = backoff.on_failure(error, self._poll_interval())
+            else:
+                continue
             # The client was released, so that the next poll uses a connection that was corrected meanwhile.
             await clock.async_sleep(delay)
 

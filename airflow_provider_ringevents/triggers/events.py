@@ -80,7 +80,7 @@ class RingEventsEventTrigger(BaseTrigger):
                 try:
                     await async_wait_until_done(waiter, client)
                 finally:
-                    page = event_url(waiter.event, client.base_url or "")
+                    page = event_url(waiter.event, client.base_url)
             event: dict[str, Any] = {"status": "ready", "event_id": self.event_id}
         except RingEventsError as error:
             event = {"status": "error", "event_id": self.event_id, "error": error.to_payload()}

@@ -12,9 +12,10 @@ import pytest
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults, endpoints
+from airflow_provider_ringevents.client.settings import ClientSettings
 from airflow_provider_ringevents.polling.schedule import PollSchedule
 from airflow_provider_ringevents.polling.waiter import PollRequest, async_wait_until_done
-from airflow_provider_ringevents.triggers._client_registry import SharedClient
+from airflow_provider_ringevents.triggers._client_registry import ConnectionReader, SharedClient
 
 START = 1_000_000.0
 
@@ -23,7 +24,7 @@ class Polled(SharedClient):
     """Notes when it is asked."""
 
     def __init__(self) -> None:
-        super().__init__("nowhere")
+        super().__init__("nowhere", ClientSettings(api_key="key"), ConnectionReader())
         self.at: list[float] = []
 
     async def fetch(self, request: PollRequest, deadline: float | None = None, max_age: float = 0.0) -> Any:

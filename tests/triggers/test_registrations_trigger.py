@@ -416,6 +416,31 @@ class TestBadWeather:
 
         run(scenario())
 
+    def test_a_connection_that_is_changed_is_taken_over_in_its_place(
+        self, emulator: Any, trigger: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The old service goes on working: nothing but the connection says that there is another one."""
+        monkeypatch.setattr(defaults, "WATCH_CONNECTION_MAX_AGE", 0.1)
+        monkeypatch.setattr(_client_registry.ConnectionReader.read, "__defaults__", (0.0,))
+
+        async def scenario() -> None:
+            with Emulator(seed=1) as other:
+                assert other.event_id == emulator.event_id
+                async with Triggerer() as triggerer:
+                    watcher = triggerer.watch(trigger)
+                    await known(emulator)
+                    register(emulator, 2)
+                    (payload,) = await watcher.wait_for(1)
+                    ids = register(other, 3)
+                    monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", other.connection_json())
+                    _, payload = await watcher.wait_for(2)
+                    assert set(ids) <= in_window(other, payload)
+                    before = emulator.count("GET", LIST)
+                    await polled(other)
+                    assert emulator.count("GET", LIST) == before
+
+        run(scenario())
+
     def test_a_rotated_key_is_read_again(self, emulator: Any, trigger: Any, connect: Callable[[], None]) -> None:
         async def scenario() -> None:
             async with Triggerer() as triggerer:

@@ -76,12 +76,15 @@ class Searched:
         event = self.emulator.state.events[self.emulator.event_id]
         return next(iter(event.tickets.values())).id
 
-    def run(self, make: Callable[[], Any], state: str = "success", **options: Any) -> Result:
-        """One task to its end, and the search."""
+    def run(self, make: Callable[[], Any], state: str = "success", *, sends: bool = True, **options: Any) -> Result:
+        """One task to its end, and the search.
+
+        :param sends: whether it sends any request.
+        """
         result = Run(make, connections={"ringevents_default": self.emulator.connection_json()}, **options).to_end()
         assert result.state == state, result.log_text
-        assert "HTTP Request" in result.log_text, "the HTTP libraries' log was on"
-        assert "send_request_headers" in result.log_text, "down to their debugging"
+        assert ("HTTP Request" in result.log_text) == sends, "the HTTP libraries' log was on"
+        assert ("send_request_headers" in result.log_text) == sends, "down to their debugging"
         told = self.lineage.text if self.lineage is not None else ""
         ended = '"COMPLETE"' if state == "success" else '"FAIL"'
         assert (ended in told) == HAS_OPENLINEAGE
@@ -147,6 +150,74 @@ def test_magic_links(searched: Searched) -> None:
     assert len(searched.canaries()["magic link"]) == before + 1
     searched.echo(422, None, method="POST")
     searched.run(make(GUEST, {**GUEST, "email": "bob@example.org"}), "failed")
+
+
+PEOPLE = [(f"canary{n}@people.example", f"Canarygiven{n}", f"Canaryfamily{n}") for n in range(30)]
+
+
+@pytest.mark.parametrize("kind", ["links", "create", "update"])
+@pytest.mark.parametrize("trouble", ["none", "refused", "invalid", "skipped", "no header"])
+def test_people_from_files(
+    searched: Searched, tmp_path: Path, kind: str, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither an address, nor a name, nor a link is anywhere but in the files."""
+    from airflow_provider_ringevents.transfers.object_storage_to_magic_links import (
+        RingEventsObjectStorageToMagicLinksOperator,
+    )
+    from airflow_provider_ringevents.transfers.object_storage_to_registrations import (
+        RingEventsObjectStorageToRegistrationsOperator,
+    )
+
+    emulator, ticket = searched.emulator, searched.ticket()
+    event = emulator.state.events[emulator.event_id]
+    if kind == "update":
+        for email, _, _ in PEOPLE:
+            person = {"email": email, "firstName": "Old", "lastName": "Old", "ticketId": ticket}
+            emulator.state.create_registration(event, person)
+    rows = [",".join(person) for person in PEOPLE]
+    if trouble in ("invalid", "skipped"):
+        rows[3] += ",one cell too many"
+        rows[5] = rows[4]
+        rows[6] = rows[6].replace("@", " at ")
+    update = "email,firstName,lastName"
+    header = [] if trouble == "no header" else [update]
+    (tmp_path / "people.csv").write_text("\n".join([*header, *rows]))
+    canaries = searched.canaries
+
+    def with_people() -> dict[str, list[str]]:
+        addresses = [person[0] for person in PEOPLE]
+        names = [name for person in PEOPLE for name in person[1:]]
+        return {**canaries(), "address": addresses, "name": names, "no address": [PEOPLE[6][0].replace("@", " at ")]}
+
+    monkeypatch.setattr(searched, "canaries", with_people)
+    files = {
+        "source": f"file://{tmp_path}/people.csv",
+        "results": f"file://{tmp_path}/results.csv",
+        "failed_rows": f"file://{tmp_path}/failed.csv",
+        "on_invalid": "skip" if trouble == "skipped" else "fail",
+    }
+
+    def make() -> Any:
+        if kind == "links":
+            return RingEventsObjectStorageToMagicLinksOperator(
+                task_id="load", ticket_id=ticket, outlets=[TOLD], **files
+            )
+        return RingEventsObjectStorageToRegistrationsOperator(
+            task_id="load", event_id=event.id, ticket_id=ticket, mode=kind, outlets=[TOLD], **files
+        )
+
+    if trouble == "refused":
+        said = f"{PEOPLE[0][0]} {PEOPLE[0][1]} is not welcome"
+        body = json.dumps({"errors": [{"title": said, "detail": said, "source": {"pointer": f"/{said}"}}]})
+        method = "PATCH" if kind == "update" else "POST"
+        emulator.fault("body", status=422, body=body, times=4, method=method)
+    state = "success" if trouble in ("none", "skipped") else "failed"
+    result = searched.run(make, state, sends=trouble not in ("invalid", "no header"))
+    if trouble == "none":
+        assert result.outlet_events
+        assert PEOPLE[0][0] in (tmp_path / "results.csv").read_text()
+    if trouble == "refused":
+        assert "is not welcome" in (tmp_path / "results.csv").read_text()
 
 
 @pytest.mark.parametrize("how", ["literal", "variable"])

@@ -100,6 +100,63 @@ _LISTS = (
 )
 
 
+_LOAD = (
+    Arg(
+        ("--from",),
+        dest="source",
+        required=True,
+        metavar="FILE",
+        help="Path or URI of the people: .csv with a header, .jsonl or .parquet, also .csv.gz and .jsonl.gz",
+    ),
+    Arg(
+        ("--results",),
+        required=True,
+        metavar="FILE",
+        help="Path or URI of the file that takes the outcome of each row, in one of these formats",
+    ),
+    Arg(
+        ("--columns",),
+        nargs="+",
+        action="extend",
+        metavar="ATTRIBUTE=COLUMN",
+        help="Columns of the attributes, for example email=E-Mail metadata.crm_id=Id (default: columns are named like"
+        " the attributes)",
+    ),
+    Arg(
+        ("--identity",),
+        choices=("email", "registrationId"),
+        default="email",
+        help="Attribute that identifies a person (default: email)",
+    ),
+    Arg(("--format",), choices=("csv", "jsonl", "parquet"), help="Format of the people (default: by the suffix)"),
+    Arg(("--delimiter",), default=",", help="Character between the cells of CSV (default: ,)"),
+    Arg(("--encoding",), default="utf-8", help="Encoding of CSV and JSON Lines (default: utf-8)"),
+    Arg(
+        ("--on-invalid",),
+        choices=("fail", "skip"),
+        default="fail",
+        help="Action if rows are invalid: send nothing, or send the others (default: fail)",
+    ),
+    Arg(
+        ("--max-failures",),
+        type=positive_int(allow_zero=True),
+        default=0,
+        help="Failed rows that are tolerated (default: 0)",
+    ),
+    Arg(("--failed-rows",), metavar="FILE", help="Path or URI of a file that takes the failed rows, to be fed again"),
+    Arg(("--concurrency",), type=positive_int(allow_zero=False), help="Requests in flight (default: the connection's)"),
+    Arg(("--dry-run",), action="store_true", help="Send nothing, and write what would happen to each row"),
+    Arg(
+        ("--allow-undocumented",),
+        action="store_true",
+        help="Accept attributes that the API does not document",
+    ),
+    Arg(("--source-conn-id",), help="Airflow connection of the storage of the people"),
+    Arg(("--results-conn-id",), help="Airflow connection of the storage of the results"),
+    _IF_EXISTS,
+)
+
+
 def get_ringevents_cli_commands() -> list[GroupCommand]:
     """Return the command group ``ringevents``; the provider's metadata names this function under ``cli``."""
     room = "airflow_provider_ringevents.cli"
@@ -201,6 +258,50 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
             epilog=EXIT_CODES,
         ),
     ]
+    loads = [
+        ActionCommand(
+            name="import-magic-links",
+            help="Create a magic link for each person in a file who has none",
+            func=lazy_load_command(f"{room}.load.import_magic_links"),
+            args=(
+                Arg(("ticket_id",), metavar="TICKET", help="Id of the ticket, as listed by: ringevents tickets"),
+                *_LOAD,
+                Arg(("--no-links",), action="store_true", help="Leave the links out of the results"),
+                Arg(
+                    ("--delete-missing",),
+                    action="store_true",
+                    help="Delete the links of people who are not in the file",
+                ),
+                Arg(
+                    ("--max-deletions",),
+                    type=positive_int(allow_zero=True),
+                    default=0,
+                    help="Links that may be deleted; if there are more, nothing is sent (default: 0)",
+                ),
+                *_COMMON,
+            ),
+            epilog=EXIT_CODES,
+        ),
+        ActionCommand(
+            name="import-registrations",
+            help="Register the people in a file, who are mailed by the service, or update their registrations",
+            func=lazy_load_command(f"{room}.load.import_registrations"),
+            args=(
+                _EVENT_ID,
+                *_LOAD,
+                Arg(
+                    ("--mode",),
+                    choices=("create", "update"),
+                    default="create",
+                    help="Register people, or update registrations that exist (default: create)",
+                ),
+                Arg(("--ticket-id",), help="Id of the ticket (default: the column ticketId)"),
+                Arg(("--no-merge",), action="store_true", help="Replace metadata that the file does not name"),
+                *_COMMON,
+            ),
+            epilog=EXIT_CODES,
+        ),
+    ]
     others = [
         ActionCommand(
             name="check",
@@ -226,7 +327,7 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
     return [
         GroupCommand(
             name="ringevents",
-            help="RingCentral Events: list ids, export reports and lists, check the connection",
-            subcommands=(*lists, *exports, *others),
+            help="RingCentral Events: list ids, export reports and lists, import people, check the connection",
+            subcommands=(*lists, *exports, *loads, *others),
         )
     ]

@@ -14,7 +14,7 @@ _KEY_VALUE = "NAME=VALUE"
 _FILTER = "FIELD=VALUE or FIELD.OPERATOR=VALUE"
 _PARAMETER = re.compile(r"`(\w+)((?:\[[^\]`]*\])*)(?:=True)?`")
 """A parameter as errors mark it: in backticks, for a filter with the field and the operator."""
-_OTHER_NAMES = {"ringevents_conn_id": "--conn-id", "attributes": "--attribute"}
+_OTHER_NAMES = {"ringevents_conn_id": "--conn-id", "attributes": "--attribute", "source": "--from"}
 
 
 def parse_key_values(parameter: str, given: Sequence[str] | None, form: str = _KEY_VALUE) -> dict[str, str]:

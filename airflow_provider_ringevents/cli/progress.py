@@ -55,6 +55,10 @@ class ProgressBar(ProgressListener):
         """Show the number of rows read."""
         self._update(done, total, f"{done:,} rows" if total is None else f"{done:,} of {total:,} rows")
 
+    def on_sent(self, done: int, total: int) -> None:
+        """Show the number of rows sent."""
+        self._update(done, total, f"{done:,} of {total:,} sent")
+
     def on_bytes(self, done: int, total: int | None) -> None:
         """Show the number of bytes received."""
         text = format_bytes(done) if total is None else f"{format_bytes(done)} of {format_bytes(total)}"

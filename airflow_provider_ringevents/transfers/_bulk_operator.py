@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents._compat import task_state_store
+from airflow_provider_ringevents.bulk.text_options import validate_delimiter, validate_encoding
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.settings import check_number
 from airflow_provider_ringevents.client.types import validate_choice
@@ -141,7 +141,10 @@ class RingEventsBaseBulkLoadOperator(LinkStateMixin, RingEventsBaseOperator):
                     validate_choice(name, arguments[name], allowed, closed=True)
         for name in ("max_failures", "settle_timeout", "concurrency"):
             self._check_count(arguments, name)
-        self._check_text(arguments)
+        for name, validate in (("delimiter", validate_delimiter), ("encoding", validate_encoding)):
+            if arguments.knows(name):
+                with arguments.gather():
+                    validate(arguments[name])
         self._check_files(arguments)
         if arguments.knows("columns", *self.target_arguments) and arguments["columns"] is not None:
             if isinstance(arguments["columns"], Mapping):
@@ -162,20 +165,6 @@ class RingEventsBaseBulkLoadOperator(LinkStateMixin, RingEventsBaseOperator):
                 check_number(name, value, minimum=0, maximum=_DAY)
             else:
                 check_number(name, value, integer=True, minimum=0, maximum=_MAX_COUNT)
-
-    @staticmethod
-    def _check_text(arguments: Arguments) -> None:
-        delimiter, encoding = arguments["delimiter"], arguments["encoding"]
-        if arguments.is_known(delimiter) and (
-            not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '\r\n"'
-        ):
-            arguments.refuse("delimiter", "one character other than a quote or a line break", delimiter)
-        if arguments.is_known(encoding):
-            try:
-                codecs.getincrementalencoder(encoding)
-                "".encode(encoding)
-            except (LookupError, TypeError):
-                arguments.refuse("encoding", "the name of an encoding of text", encoding)
 
     def _check_files(self, arguments: Arguments) -> None:
         names = ("source", "results", "failed_rows", "format", "source_conn_id", "results_conn_id", "object_options")

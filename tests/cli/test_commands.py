@@ -48,10 +48,20 @@ def test_the_metadata_names_it() -> None:
 
 
 def test_every_command_leads_to_its_function() -> None:
-    assert list(COMMANDS) == [*COLUMNS, "export-report", "export-list", "check", "openapi", "emulator"]
+    assert list(COMMANDS) == [
+        *COLUMNS,
+        "export-report",
+        "export-list",
+        "import-magic-links",
+        "import-registrations",
+        "check",
+        "openapi",
+        "emulator",
+    ]
     for name, command in COMMANDS.items():
         own = {each: each for each in ("check", "openapi", "emulator")}
-        homes = {"export-report": "export", "export-list": "export", **own}
+        exports = {"export-report": "export", "export-list": "export"}
+        homes = {**exports, "import-magic-links": "load", "import-registrations": "load", **own}
         module = import_module(f"airflow_provider_ringevents.cli.{homes.get(name, 'list')}")
         assert command.func.__name__ == name.replace("-", "_")
         assert callable(getattr(module, command.func.__name__))

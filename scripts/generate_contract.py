@@ -1,4 +1,4 @@
-"""Write the generated modules of ``airflow_provider_ringevents/contract/`` from ``openapi.json``.
+"""Write the generated modules of ``airflow_provider_ringevents/contract/``, and the table of its notes in the docs.
 
     python scripts/generate_contract.py
 
@@ -20,6 +20,19 @@ from airflow_provider_ringevents.contract import openapi, overlay
 
 FOLDER = Path(openapi.__file__).parent
 WIDTH = 120
+NOTES_PAGE = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "what-the-api-leaves-open.md"
+NOTES_HEAD = """| the reference | our assumption | source | how sure | where | line of the report |
+|---|---|---|---|---|---|
+"""
+NOTES_END = "\n## When a report is ready\n"
+SOURCES = {
+    "reference": "reference",
+    "vendor-collection": "vendor's collection",
+    "working-client": "working clients",
+    "help-page": "help pages",
+    "guess": "guess",
+}
+"""Source of a note -> how the page names it."""
 HEAD = '''"""{summary}
 
 Written by ``scripts/generate_contract.py``; do not edit.
@@ -329,6 +342,18 @@ def modules() -> dict[Path, str]:
     return {FOLDER / "_generated.py": data_module(), FOLDER / "_generated_resources.py": resources_module()}
 
 
+def notes_page() -> tuple[Path, str]:
+    """Return the path of the page on the contract's notes, and its text with their table."""
+    lines = [
+        f"| {note['question']} | {note['assumption']} | {SOURCES[note['source']]} | {note['certainty']} |"
+        f" {', '.join(f'`{module}`' for module in note['code'])} | {f'`{name}`' if note['probe'] else 'no'} |"
+        for name, note in openapi.document()["x-notes"].items()
+    ]
+    before, found, _ = NOTES_PAGE.read_text(encoding="utf-8").partition(NOTES_HEAD)
+    _, _, after = NOTES_PAGE.read_text(encoding="utf-8").partition(NOTES_END)
+    return NOTES_PAGE, "".join([before, found, *(f"{line}\n" for line in lines), NOTES_END, after])
+
+
 if __name__ == "__main__":
-    for path, text in modules().items():
+    for path, text in [*modules().items(), notes_page()]:
         path.write_text(text, encoding="utf-8")

@@ -11,15 +11,16 @@ from functools import partial
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.cli.hook import CliHook, ProgressListener
-from airflow_provider_ringevents.cli.output import print_rows
+from airflow_provider_ringevents.cli.output import Output, print_rows
 from airflow_provider_ringevents.cli.parsing import describe_error
-from airflow_provider_ringevents.cli.runner import ExitCode, command, exit_code, print_error
+from airflow_provider_ringevents.cli.runner import ExitCode, command, exit_code, print_error, print_hint
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.pagination import Page
 
 _MAX_LISTED_ORGANIZATIONS = 5
+_MAX_FILTERED_EVENTS = 3
 
 
 class _ClockSkewProbe(ProgressListener):
@@ -68,6 +69,9 @@ class _CheckReport:
 @command
 def check(args: argparse.Namespace) -> ExitCode:
     """Run ``ringevents check``."""
+    output: Output = "json" if args.json else args.output
+    if args.report:
+        return _report(args.conn_id, output)
     clock_skew = _ClockSkewProbe()
     report = _CheckReport()
     with CliHook(args.conn_id, clock_skew) as hook:
@@ -81,11 +85,43 @@ def check(args: argparse.Namespace) -> ExitCode:
                     ("templates", endpoints.list_templates(organization_id)),
                 ):
                     report.run(name, partial(_check_list, hook, call))
+                _check_filters(report, hook, organization_id)
             _check_clock(report, clock_skew.ahead)
-    print_rows(report.rows, ("check", "result", "found"), args.output)
+    print_rows(report.rows, ("check", "result", "found"), output)
     if report.code:
         print_error("a check failed, see above")
     return report.code
+
+
+def _report(conn_id: str, output: Output) -> ExitCode:
+    from airflow_provider_ringevents.cli.report.probes import lines
+    from airflow_provider_ringevents.cli.report.session import Session
+    from airflow_provider_ringevents.cli.report.survey import Survey
+
+    with CliHook(conn_id) as hook, Session(hook.client.settings, print_hint) as session:
+        survey = Survey(session, hook.default_organization_id, lambda reason: print_hint(f"not seen: {reason}"))
+        print_rows(lines(survey.run()), ("point", "fits", "seen", "assumed"), output)
+    return ExitCode.SUCCESS
+
+
+def _check_filters(report: _CheckReport, hook: CliHook, organization_id: str) -> None:
+    """Ask once with a filter that nothing can match."""
+    from airflow_provider_ringevents.cli.report.survey import NOBODY
+
+    def attempt() -> str:
+        events = _first_page(hook, endpoints.list_events(organization_id)).items
+        published = [event for event in events if event.get("published")]
+        for event in (published or list(events))[:_MAX_FILTERED_EVENTS]:
+            everybody = hook.client.send(endpoints.list_registrations(event["id"]).with_params(perPage=1))
+            if not everybody.get("data"):
+                continue
+            call = endpoints.list_registrations(event["id"], {"email": NOBODY}).with_params(perPage=1)
+            if hook.client.send(call).get("data"):
+                raise RingEventsError("the service ignores filters: it returned rows for an address that nobody has")
+            return "the service filters"
+        return "not tested: no event with registrations was found"
+
+    report.run("filters", attempt)
 
 
 def _check_connection(hook: CliHook) -> str:

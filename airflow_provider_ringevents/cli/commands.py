@@ -305,9 +305,18 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
     others = [
         ActionCommand(
             name="check",
-            help="Test the connection: the service, the API key, the visible data, and the clocks",
+            help="Test the connection: the service, the API key, the visible data, filters, and the clocks",
             func=lazy_load_command(f"{room}.check.check"),
-            args=_COMMON,
+            args=(
+                Arg(
+                    ("--report",),
+                    action="store_true",
+                    help="Compare the behaviour of the service with the assumptions of this package: up to 40 reading"
+                    " requests, each listed on stderr; the result holds no personal data, ids, names or keys",
+                ),
+                Arg(("--json",), action="store_true", help="The same as --output json"),
+                *_COMMON,
+            ),
             epilog=EXIT_CODES,
         ),
         ActionCommand(

@@ -145,6 +145,8 @@ class Settings:
     """Answer 422 to ``auto_publish`` of a template, or of a copy of an event without a ticket."""
     naive_event_times: bool = False
     """Give the times of events as local times of their zone, without an offset."""
+    naive_registration_times: bool = False
+    """Give the times of registrations and magic links as local times of the event's zone, without an offset."""
 
     def __post_init__(self) -> None:
         self.check()

@@ -32,7 +32,7 @@ def date(emulator: Any, seconds: float) -> None:
 def test_all_is_well(check: Any, emulator: Any) -> None:
     date(emulator, 0)
     found, ran = check()
-    assert list(found) == ["connection", "service", "key", "organization", "events", "templates", "clock"]
+    assert list(found) == ["connection", "service", "key", "organization", "events", "templates", "filters", "clock"]
     assert {result for result, _ in found.values()} == {"ok"}
     assert found["connection"][1].startswith(f"ringevents_default: {emulator.url}, has a key")
     assert "sees 2 organizations: " in found["key"][1]
@@ -103,3 +103,26 @@ def test_no_connection(check: Any) -> None:
     found, ran = check("--conn-id", "nobody")
     assert list(found) == ["connection"]
     assert (found["connection"][0], ran.code) == ("failed", 2)
+
+
+def test_a_service_that_ignores_filters_is_told(check: Any, emulator: Any) -> None:
+    found, ran = check()
+    assert (found["filters"], ran.code) == (("ok", "the service filters"), 0)
+    emulator.settings.change(ignore_filters=True)
+    found, ran = check()
+    assert found["filters"][0] == "failed"
+    assert "ignores filters" in found["filters"][1]
+    assert ran.code == 1
+
+
+def test_filters_cannot_be_tested_without_registrations(check: Any, emulator: Any) -> None:
+    for event in emulator.state.events.values():
+        for index in range(event.registrations.size):
+            event.registrations.delete(index)
+    found, ran = check()
+    assert (found["filters"][0], ran.code) == ("ok", 0)
+    assert "not tested" in found["filters"][1]
+
+
+def test_json_is_a_form_of_output(run: Any, connect: Any) -> None:
+    assert {row["check"] for row in run("check", "--json").json} >= {"key", "filters"}

@@ -82,7 +82,7 @@ def test_every_command_in_a_script_is_one() -> None:
         if block.page == DOCS / PAGE
         for line in re.findall(r"(?:^|\n|airflow ) *(ringevents [^|\n]*)", block.text)
     ]
-    assert len(commands) == 6
+    assert len(commands) == 7
     for command in commands:
         parser().parse_args(shlex.split(command)[1:])
 

@@ -37,6 +37,19 @@ def test_generated_modules_are_up_to_date() -> None:
         assert path.read_text(encoding="utf-8") == text, f"run: python scripts/generate_contract.py ({path.name})"
 
 
+def test_the_page_on_open_points_has_the_notes() -> None:
+    path, text = load_generator().notes_page()
+    assert path.read_text(encoding="utf-8") == text, "run: python scripts/generate_contract.py"
+    assert text.count("\n| ") == len(openapi.document()["x-notes"]) + 1
+
+
+def test_every_note_has_a_source_and_names_code_that_exists() -> None:
+    for name, note in openapi.document()["x-notes"].items():
+        assert note.keys() == {"question", "assumption", "source", "certainty", "code", "probe"}, name
+        assert note["source"] in load_generator().SOURCES, name
+        assert all((PACKAGE / module).is_file() for module in note["code"]), name
+
+
 def enums(schema: object) -> Iterator[tuple[str, ...]]:
     if isinstance(schema, dict):
         if "enum" in schema:

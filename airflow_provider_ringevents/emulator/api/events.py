@@ -111,23 +111,24 @@ class EventsApi:
 
     def list_registrations(self, call: RequestContext) -> Response:
         """Handle ``list_registrations``."""
-        book = self._event(call).registrations
+        event = self._event(call)
+        book = event.registrations
         found = book.select(read_filter(call.filter_query, filters.REGISTRATIONS))
         page = call.page()
         indexes = ordered_slice(book, found, page.start, page.stop, self._store.settings.registrations_order)
-        return raw_page_response(page, map(book.to_json, indexes), found.total)
+        return raw_page_response(page, (self._registration(event, index) for index in indexes), found.total)
 
     def get_registration(self, call: RequestContext) -> Response:
         """Handle ``get_registration``."""
         event, index = self._store.registration(call.path("registration_id"))
-        return raw_json_response(f'{{"data":{event.registrations.to_json(index)}}}')
+        return raw_json_response(f'{{"data":{self._registration(event, index)}}}')
 
     def create_registration(self, call: RequestContext) -> Response:
         """Handle ``create_registration``."""
         event = self._event(call)
         attributes = validation.read_attributes(call.body, "create_registration")
         index = self._store.create_registration(event, attributes)
-        return raw_json_response(f'{{"data":{event.registrations.to_json(index)}}}', 201)
+        return raw_json_response(f'{{"data":{self._registration(event, index)}}}', 201)
 
     def update_registration(self, call: RequestContext) -> Response:
         """Handle ``update_registration``."""
@@ -136,7 +137,15 @@ class EventsApi:
         self._check_type(call.body)
         if attributes:
             self._store.change_registration(event, index, attributes)
-        return raw_json_response(f'{{"data":{event.registrations.to_json(index)}}}')
+        return raw_json_response(f'{{"data":{self._registration(event, index)}}}')
+
+    def _registration(self, event: Event, index: int) -> str:
+        text = event.registrations.to_json(index)
+        if not self._store.settings.naive_registration_times:
+            return text
+        shown = json.loads(text)
+        shown["attributes"] = event.with_local_times(shown["attributes"])
+        return json.dumps(shown, ensure_ascii=False)
 
     def _check_type(self, body: bytes) -> None:
         accepted = self._store.settings.registration_type

@@ -124,7 +124,7 @@ class TicketsApi:
         selection = read_filter(call.filter_query, filters.MAGIC_LINKS)
         with_all = selection.booleans.pop("includeConfirmAndJoin", False)
         found = [
-            link.attributes()
+            self._link(link)
             for link in self._store.ticket_links(ticket)
             if (with_all or not link.confirm_and_join) and _matches(link, selection)
         ]
@@ -132,14 +132,20 @@ class TicketsApi:
 
     def get_magic_link(self, call: RequestContext) -> Response:
         """Handle ``get_magic_link``."""
-        return resource_response("magicLink", self._store.magic_link(call.path("magic_link_id")).attributes())
+        return resource_response("magicLink", self._link(self._store.magic_link(call.path("magic_link_id"))))
 
     def create_magic_link(self, call: RequestContext) -> Response:
         """Handle ``create_magic_link``."""
         ticket = self._store.ticket(call.path("ticket_id"))
         self._check_magic_links(ticket)
         attributes = validation.read_attributes(call.body, "create_magic_link")
-        return resource_response("magicLink", self._store.create_magic_link(ticket, attributes).attributes(), 201)
+        return resource_response("magicLink", self._link(self._store.create_magic_link(ticket, attributes)), 201)
+
+    def _link(self, link: MagicLink) -> dict[str, Any]:
+        attributes = link.attributes()
+        if self._store.settings.naive_registration_times:
+            return link.ticket.event.with_local_times(attributes)
+        return attributes
 
     def _check_magic_links(self, ticket: Ticket) -> None:
         if not self._store.settings.plan_has_magic_links:

@@ -276,5 +276,17 @@ class Event:
             return None
         if not naive:
             return iso_seconds(moment / 1000)
-        local = datetime.fromtimestamp(moment / 1000, UTC).astimezone(ZoneInfo(self.zone))
-        return local.strftime("%Y-%m-%dT%H:%M:%S")
+        return self.local_time(moment).strftime("%Y-%m-%dT%H:%M:%S")
+
+    def local_time(self, moment: int) -> datetime:
+        """Return a time in the event's zone."""
+        return datetime.fromtimestamp(moment / 1000, UTC).astimezone(ZoneInfo(self.zone))
+
+    def with_local_times(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Return attributes whose times of creation, change and check-in are local, without an offset."""
+        shown = dict(attributes)
+        for name in ("createdAt", "updatedAt", "firstCheckIn"):
+            moment = parse_instant(shown[name]) if shown.get(name) else None
+            if moment is not None:
+                shown[name] = self.local_time(moment).replace(tzinfo=None).isoformat(timespec="milliseconds")
+        return shown

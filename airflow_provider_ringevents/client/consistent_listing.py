@@ -86,6 +86,8 @@ class ListReading:
         self._same_pages = 0
         self._page_digest: tuple[int, int] | None = None
         self._linked = False
+        self._full_page = self._asked
+        self._holes = self._possible_hole = 0
         self._followed: set[tuple[tuple[str, str], ...]] = set()
 
     # --- requests
@@ -166,6 +168,9 @@ class ListReading:
             self.misfit = next(filter(None, map(self._filter_check.violated_field, page.items)), None)
         new, new_now, digest = self._new_rows(page.items)
         self._same_pages = self._same_pages + 1 if page.items and digest == self._page_digest else 0
+        if first:
+            self._full_page = len(page.items) or self._asked
+        self._track_holes(page)
         self._page_digest = digest
         self._page_is_new = new_now > 0
         self._stalled = 0 if self._page_is_new else self._stalled + 1
@@ -220,6 +225,15 @@ class ListReading:
         self.count = page.count
         self._counts.append(page.count)
 
+    def _track_holes(self, page: Page) -> None:
+        """Count the rows that lack on pages before the last one, and those of a page that is the one before again."""
+        rows = len(page.items)
+        if not rows:
+            self._possible_hole += self._full_page
+            return
+        self._holes += self._possible_hole + (rows if self._same_pages else 0)
+        self._possible_hole = max(0, self._full_page - rows)
+
     def _is_due(self) -> bool:
         """Tell whether the counts say that rows are still missing in this reading."""
         return self._trust_count and bool(self._counts) and self._rows_now < min(self._counts)
@@ -263,10 +277,14 @@ class ListReading:
 
     @property
     def missing(self) -> int:
-        """Rows that the last reading's counts say are there and that no reading has found."""
+        """Rows that the last reading's counts say are there and that no reading has found.
+
+        Rows that arrive while the list is read are not missing, so the smallest count holds; but of those that lack on
+        a page in the middle the last count tells, else they would hide behind the new ones.
+        """
         if not self._trust_count or not self._counts:
             return 0
-        return max(0, min(self._counts) - self.rows)
+        return max(0, min(self._counts) - self.rows, min(self._holes, self._counts[-1] - self.rows))
 
     @property
     def count_stable(self) -> bool | None:
@@ -305,12 +323,13 @@ class ListReading:
         if not self._trust_count and self._is_settled():
             return None
         operation = self.call.operation
+        expected = self.rows + self.missing
         if not self._trust_count:
             message = f"{operation}: {self.readings} readings of the list found different rows"
         else:
             message = (
                 f"{operation}: {self.missing} rows are missing: {self.rows} came in {self.readings} readings, and the"
-                f" service counts {min(self._counts)}"
+                f" service counts {expected}"
             )
         return RingEventsIncompleteListError(
             message + ". Try again when the list is quiet; on_incomplete='warn' takes what came, and the connection's"

@@ -191,6 +191,38 @@ def test_flat_members_count_as_attributes_and_a_bare_id_is_an_error() -> None:
         Page.from_envelope({"data": [{"id": "1", "type": "t"}]}, 1, operation="o")
 
 
+@pytest.mark.parametrize("fault", ["empty", "short", "repeated"])
+@pytest.mark.parametrize("lasting", [True, False])
+def test_rows_that_arrive_do_not_hide_a_page_that_lacks_rows(fault: str, lasting: bool) -> None:
+    service = PagedService(total=300, **{fault: 2}, link=text_link, broken_requests=10**6 if lasting else 2)
+
+    def growing(params: dict[str, str]) -> dict[str, Any]:
+        body = service(params)
+        if len(service.requests) <= 30:
+            service.total += 60
+        return body
+
+    if lasting:
+        with pytest.raises(RingEventsIncompleteListError):
+            read(growing)
+    else:
+        found, reading = read(growing)
+        assert {str(number) for number in range(300)} <= set(found)
+        assert reading.readings > 1
+
+
+def test_smaller_pages_of_a_list_that_grows_are_no_holes() -> None:
+    service = PagedService(total=300, largest=30)
+
+    def growing(params: dict[str, str]) -> dict[str, Any]:
+        body = service(params)
+        service.total += 1
+        return body
+
+    found, _ = read(growing)
+    assert {str(number) for number in range(300)} <= set(found)
+
+
 class Churn:
     """A list that changes between two pages: rows are added, moved to one end, and deleted."""
 

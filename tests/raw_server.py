@@ -61,6 +61,8 @@ class Response:
     :ivar raw: all that is sent, head and body, as it is.
     :ivar after: and this a tenth of a second later.
     :ivar ends: and then the connection ends, though nothing has said so.
+    :ivar drip: what follows ``raw`` again and again, until the client leaves.
+    :ivar pause: seconds before each of them.
     :ivar endless: the body is sent again and again until the client leaves.
     """
 
@@ -76,6 +78,8 @@ class Response:
     raw: bytes | None = None
     after: bytes = b""
     ends: bool = False
+    drip: bytes = b""
+    pause: float = 0.1
 
 
 def json_response(body: Any, status: int = 200, **headers: str) -> Response:
@@ -226,6 +230,8 @@ class RawServer:
             if answer.after:
                 self.stopping.wait(0.1)
                 sock.sendall(answer.after)
+            while answer.drip and not self.stopping.wait(answer.pause):
+                sock.sendall(answer.drip)
             if answer.ends:
                 self._end(sock, answer.reset)
             elif answer.stall is not None:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from airflow_provider_ringevents.client import Client
 from airflow_provider_ringevents.client.downloads.download import Download
+from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
 from airflow_provider_ringevents.client.endpoints import Call, list_organizations
 from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.pagination import Page
@@ -50,9 +51,9 @@ class ObservedClient(Client):
                 yield page
 
     @contextmanager
-    def download(self, call: Call) -> Iterator[Download]:
+    def download(self, call: Call, *, clock: TransferClock | None = None) -> Iterator[Download]:
         """Open a download that reports its bytes."""
-        with super().download(call) as download:
+        with super().download(call, clock=clock) as download:
             yield _ObservedDownload(download, self.listener)
 
 

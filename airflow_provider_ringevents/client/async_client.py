@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from airflow_provider_ringevents.client.consistent_listing import ListReading
 from airflow_provider_ringevents.client.downloads.destinations import Resolver, resolve
 from airflow_provider_ringevents.client.downloads.download import AsyncDownload
 from airflow_provider_ringevents.client.downloads.state import DownloadState
+from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsValidationError
 from airflow_provider_ringevents.client.pagination import Page
@@ -26,6 +28,7 @@ from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateL
 from airflow_provider_ringevents.client.transport.redaction import paths_hidden
 from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
+from airflow_provider_ringevents.client.transport.time_budget import RequestTimer
 from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
 
 log = logging.getLogger(__name__)
@@ -90,20 +93,29 @@ class AsyncClient(BaseClient):
         request = self._build_request(call)
         failure: RingEventsError | None = None
         async with self.rate_limiter as started:
+            timer = self._timer(call)
             try:
-                response = await self._http.send(request, stream=True)
-                try:
-                    body = await self._read(call, response)
-                finally:
-                    await response.aclose()
+                async with _limited_by(timer):
+                    response = await self._http.send(request, stream=True)
+                    try:
+                        body = await self._read(call, response)
+                    finally:
+                        await response.aclose()
             except HTTP_ERRORS as error:
-                failure = self.to_transport_error(call, error)
+                failure = self.to_transport_error(call, error, timer)
             else:
                 self.rate_limiter.record_response(started, response.status_code, response.headers)
         if failure is not None:
             # Raised out here, without a cause: the library's own text may quote a link, and its frames hold the key.
             raise failure
-        return self._parse(call, response, body)
+        slices = self._parse_in_slices(call, response, body)
+        while True:
+            try:
+                next(slices)
+            except StopIteration as stop:
+                envelope: Envelope = stop.value
+                return envelope
+            await asyncio.sleep(0)
 
     @staticmethod
     async def _read(call: Call, response: HttpResponse) -> bytes:
@@ -165,9 +177,9 @@ class AsyncClient(BaseClient):
     # --- files
 
     @asynccontextmanager
-    async def download(self, call: Call) -> AsyncIterator[AsyncDownload]:
+    async def download(self, call: Call, *, clock: TransferClock | None = None) -> AsyncIterator[AsyncDownload]:
         """Open the file that a call leads to, as :meth:`Client.download`."""
-        download = await AsyncDownload(self, call).open()
+        download = await AsyncDownload(self, call, clock).open()
         try:
             yield download
         finally:
@@ -177,17 +189,33 @@ class AsyncClient(BaseClient):
         """Send the next request of a download, as :meth:`Client.request_file`."""
         request = self._build_file_request(state)
         await self.rate_limiter.acquire()
+        timer = self._timer(state.call, state.clock.budget)
         try:
-            with paths_hidden(state.follows_link):
-                response = await self._http.send(request, stream=True)
-            if not response.is_error:
-                return response
-            try:
-                body = await self._read(state.call, response)
-            finally:
-                await response.aclose()
+            async with _limited_by(timer):
+                with paths_hidden(state.follows_link):
+                    response = await self._http.send(request, stream=True)
+                if not response.is_error:
+                    return response
+                try:
+                    body = await self._read(state.call, response)
+                finally:
+                    await response.aclose()
         except HTTP_ERRORS as error:
-            failure: RingEventsError = self.to_transport_error(state.call, error)
+            failure: RingEventsError = self.to_transport_error(state.call, error, timer)
         else:
             failure = self._file_error(state.call, response, body)
         raise failure
+
+
+@asynccontextmanager
+async def _limited_by(timer: RequestTimer) -> AsyncIterator[None]:
+    """Limit a block to the time of a request that begins with it.
+
+    :raises RequestTimeoutError: the time has passed.
+    """
+    timer.start()
+    try:
+        async with asyncio.timeout(timer.remaining):
+            yield
+    except TimeoutError:
+        raise timer.error() from None

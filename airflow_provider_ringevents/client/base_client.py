@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.consistent_listing import ListReading
 from airflow_provider_ringevents.client.downloads.destinations import Resolver, resolve
 from airflow_provider_ringevents.client.downloads.state import DownloadState
+from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
     RingEventsConfigError,
@@ -40,10 +41,12 @@ from airflow_provider_ringevents.client.transport.responses import (
     Envelope,
     api_error,
     parse_response,
+    parse_response_in_slices,
     transport_error,
     validate_response,
 )
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
+from airflow_provider_ringevents.client.transport.time_budget import RequestTimer, TimeBudget
 from airflow_provider_ringevents.client.types import OnIncomplete
 
 log = logging.getLogger(__name__)
@@ -134,8 +137,23 @@ class BaseClient:
             pass
         raise RingEventsTransferError(f"{state.call.operation}: the link to the file is malformed")
 
-    def to_transport_error(self, call: Call, error: Exception) -> RingEventsTransportError:
-        """Return the error of this package for one of ``HTTP_ERRORS``."""
+    def _timer(self, call: Call, budget: TimeBudget | None = None) -> RequestTimer:
+        """Return the timer of one request of a call."""
+        default = defaults.PAGE_TIMEOUT if call.is_list else defaults.REQUEST_TIMEOUT
+        seconds = self.settings.request_timeout
+        return RequestTimer(default if seconds is None else seconds, budget)
+
+    def transfer_clock(self) -> TransferClock:
+        """Return a clock for a transfer that begins now."""
+        return TransferClock(self.settings.transfer_timeout, self.settings.timeout)
+
+    def to_transport_error(
+        self, call: Call, error: Exception, timer: RequestTimer | None = None
+    ) -> RingEventsTransportError:
+        """Return the error of this package for one of ``HTTP_ERRORS``.
+
+        :param timer: the timer of the request; where its time has passed, the error says so.
+        """
         if is_certificate_error(error):
             return RingEventsTransportError(
                 f"{call.operation}: the server's certificate is not trusted; if it is your own, set 'verify' in the"
@@ -144,16 +162,23 @@ class BaseClient:
                 retryable=False,
                 reason=describe_os_error(error),
             )
+        timed_out = isinstance(error, TIMEOUT_ERRORS)
+        has_passed = timed_out and timer is not None and timer.remaining <= 0
         return transport_error(
             call,
-            error,
+            timer.error() if has_passed and timer is not None else error,
             sent=not isinstance(error, NOT_SENT_ERRORS),
-            timed_out=isinstance(error, TIMEOUT_ERRORS),
+            timed_out=timed_out,
             reason=describe_os_error(error),
         )
 
     def _parse(self, call: Call, response: HttpResponse, body: bytes) -> Envelope:
         return parse_response(call, response.status_code, response.headers, body, secret=Secret(self.settings.api_key))
+
+    def _parse_in_slices(self, call: Call, response: HttpResponse, body: bytes) -> Generator[None, None, Envelope]:
+        return parse_response_in_slices(
+            call, response.status_code, response.headers, body, secret=Secret(self.settings.api_key)
+        )
 
     def _validate(self, call: Call, response: HttpResponse, body: bytes) -> None:
         validate_response(call, response.status_code, response.headers, body, secret=Secret(self.settings.api_key))

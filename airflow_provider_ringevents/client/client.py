@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from http import HTTPStatus
@@ -21,6 +21,7 @@ from airflow_provider_ringevents.client.consistent_listing import ListReading
 from airflow_provider_ringevents.client.downloads.destinations import Resolver, resolve
 from airflow_provider_ringevents.client.downloads.download import Download
 from airflow_provider_ringevents.client.downloads.state import DownloadState
+from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
     RingEventsError,
@@ -39,8 +40,13 @@ from airflow_provider_ringevents.client.transport.http import (
 )
 from airflow_provider_ringevents.client.transport.rate_limiter import AdaptiveThrottle
 from airflow_provider_ringevents.client.transport.redaction import paths_hidden
-from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
+from airflow_provider_ringevents.client.transport.responses import (
+    BoundedBodyReader,
+    Envelope,
+    too_many_bytes_held_error,
+)
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
+from airflow_provider_ringevents.client.transport.time_budget import QueueTimeoutError, RequestTimer, TimeBudget
 from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
 
 log = logging.getLogger(__name__)
@@ -84,54 +90,72 @@ class Client(BaseClient):
         """Close all connections."""
         self._http.close()
 
-    def send(self, call: Call, *, max_attempts: int | None = None, on_retry: OnRetry | None = None) -> Envelope:
+    def send(
+        self,
+        call: Call,
+        *,
+        max_attempts: int | None = None,
+        on_retry: OnRetry | None = None,
+        budget: TimeBudget | None = None,
+    ) -> Envelope:
         """Send a call, and again where the retry policy allows it.
 
         :param max_attempts: the most requests; default: the client's.
         :param on_retry: called with each error that is followed by another attempt.
+        :param budget: the time for all requests and pauses; None: each request has its own alone.
         :returns: the JSON object of the response, with its ``.status``.
         :raises RingEventsError: the last attempt failed.
         """
         call = self._accepted_types.apply(call)
         arguments = self.policy.tenacity_kwargs(
-            idempotent=call.idempotent, max_attempts=max_attempts, on_retry=on_retry
+            idempotent=call.idempotent, max_attempts=max_attempts, on_retry=on_retry, budget=budget
         )
         try:
-            return Retrying(**arguments)(self._send_once, call)
+            return Retrying(**arguments)(self._send_once, call, budget)
         except RingEventsValidationError as error:
             other = self._accepted_types.alternative(call, error)
             if other is None:
                 raise
-        envelope = Retrying(**arguments)(self._send_once, other)
+        envelope = Retrying(**arguments)(self._send_once, other, budget)
         self._accepted_types.record(other)
         return envelope
 
-    def _send_once(self, call: Call) -> Envelope:
-        response, body = self._exchange(call, self._build_request(call))
+    def _send_once(self, call: Call, budget: TimeBudget | None) -> Envelope:
+        response, body = self._exchange(call, self._build_request(call), budget)
         return self._parse(call, response, body)
 
-    def _exchange(self, call: Call, request: HttpRequest) -> tuple[HttpResponse, bytes]:
+    def _exchange(
+        self,
+        call: Call,
+        request: HttpRequest,
+        budget: TimeBudget | None,
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> tuple[HttpResponse, bytes]:
+        timer = self._timer(call, budget)
         try:
-            response = self._open(request)
-            try:
-                body = self._read(call, response)
-            finally:
-                response.close()
+            with timer.limiting():
+                response = self._open(request, timer)
+                try:
+                    body = self._read(call, response, on_bytes)
+                finally:
+                    response.close()
         except HTTP_ERRORS as error:
-            failure = self.to_transport_error(call, error)
+            failure = self.to_transport_error(call, error, timer)
         else:
             return response, body
         # Raised out here, without a cause: the library's own text may quote a link, and its frames hold the key.
         raise failure
 
-    def _open(self, request: HttpRequest) -> HttpResponse:
+    def _open(self, request: HttpRequest, timer: RequestTimer) -> HttpResponse:
         if delay := self._throttle.reserve(time.monotonic()):
+            if delay >= timer.remaining:
+                raise QueueTimeoutError("its turn would have come after the deadline, see 'rate_limit'")
             time.sleep(delay)
         return self._http.send(request, stream=True)
 
     @staticmethod
-    def _read(call: Call, response: HttpResponse) -> bytes:
-        body = BoundedBodyReader(call, response.status_code, response.headers)
+    def _read(call: Call, response: HttpResponse, on_bytes: Callable[[int], None] | None = None) -> bytes:
+        body = BoundedBodyReader(call, response.status_code, response.headers, on_bytes)
         for part in response.iter_raw():
             if not body.add(part):
                 break
@@ -147,17 +171,20 @@ class Client(BaseClient):
         concurrency: int | None = None,
         on_incomplete: OnIncomplete = "fail",
         reading: ListReading | None = None,
+        budget: TimeBudget | None = None,
     ) -> Generator[Page, None, None]:
         """Yield a list page by page, in order, each row once, with several requests in flight.
 
         After the first page the others are planned from ``meta.count``; then, or where that is missing, ``links.next``
-        is followed. After a 429 the rest of the list is read one page at a time. Holds twice ``concurrency`` pages at
-        most. A list from which rows are missing is read again, twice at most: its pages have what no reading had.
+        is followed. After a 429 the rest of the list is read one page at a time. Holds twice ``concurrency`` pages and
+        32 MiB of JSON at most. A list from which rows are missing is read again, twice at most: its pages have what no
+        reading had.
 
         :param per_page: rows per page; default: the client's.
         :param concurrency: pages in flight; default: the client's.
         :param on_incomplete: ``fail``: raise, after the rows that came, if rows are missing still; ``warn``: log it.
         :param reading: takes the figures of this reading; from :meth:`reading`.
+        :param budget: the time for the whole list; None: each request has its own alone.
         :raises RingEventsIncompleteListError: rows are missing after all readings.
         :raises RingEventsError: a page could not be read; the message names it.
         """
@@ -167,31 +194,41 @@ class Client(BaseClient):
         validate_choice("on_incomplete", on_incomplete, ON_INCOMPLETE, closed=True)
         retried: list[BaseException] = []
         while True:
-            yield self._take_page(reading, self.send(reading.first_call(), on_retry=retried.append))
+            first = self.send(reading.first_call(), on_retry=retried.append, budget=budget)
+            yield self._take_page(reading, first, budget)
             if any(isinstance(error, RingEventsRateLimitError) for error in retried):
                 width = 1
             if numbers := reading.planned():
-                with closing(self._fetch_concurrently(reading, numbers, width)) as fetched:
+                with closing(self._fetch_concurrently(reading, numbers, width, first.size, budget)) as fetched:
                     for envelope in fetched:
-                        yield self._take_page(reading, envelope)
+                        yield self._take_page(reading, envelope, budget)
                         if reading.is_stalled:
                             break
             while following := reading.next_call():
-                yield self._take_page(reading, self.send(following, on_retry=retried.append))
+                envelope = self.send(following, on_retry=retried.append, budget=budget)
+                yield self._take_page(reading, envelope, budget)
             if not reading.begin_next_reading():
                 break
             log.info("%s: the list changed while it was read, or rows are missing; reading it again", call.operation)
         self._conclude(reading, on_incomplete)
 
-    def _take_page(self, reading: ListReading, envelope: Envelope) -> Page:
+    def _take_page(self, reading: ListReading, envelope: Envelope, budget: TimeBudget | None) -> Page:
         page = self._accept(reading, Page.from_envelope(envelope, reading.number + 1, operation=reading.call.operation))
         if probe := reading.take_filter_probe():
-            self._judge_filter(reading, Page.from_envelope(self.send(probe), 1, operation=probe.operation))
+            self._judge_filter(
+                reading, Page.from_envelope(self.send(probe, budget=budget), 1, operation=probe.operation)
+            )
         return page
 
     def _fetch_concurrently(
-        self, reading: ListReading, numbers: Sequence[int], concurrency: int
+        self,
+        reading: ListReading,
+        numbers: Sequence[int],
+        concurrency: int,
+        page_bytes: int,
+        budget: TimeBudget | None,
     ) -> Generator[Envelope, None, None]:
+        held = HeldPages(reading.call, page_bytes)
         limit = _AdaptiveConcurrencyLimit(concurrency)
         cancelled = threading.Event()
 
@@ -200,10 +237,11 @@ class Client(BaseClient):
             with limit:
                 if cancelled.is_set():
                     raise CancelledError
-                response, body = self._exchange(numbered, request)
-                if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-                    limit.width = 1
-            self._validate(numbered, response, body)
+                with held.adding() as add:
+                    response, body = self._exchange(numbered, request, budget, add)
+                    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+                        limit.width = 1
+                    self._validate(numbered, response, body)
             return numbered, response, body
 
         def sleep(seconds: float) -> None:
@@ -212,7 +250,9 @@ class Client(BaseClient):
 
         def fetch(number: int) -> _RawPage:
             numbered = reading.page_call(number)
-            retrying = Retrying(**self.policy.tenacity_kwargs(idempotent=numbered.idempotent), sleep=sleep)
+            retrying = Retrying(
+                **self.policy.tenacity_kwargs(idempotent=numbered.idempotent, budget=budget), sleep=sleep
+            )
             return retrying(attempt, numbered)
 
         remaining = iter(numbers)
@@ -223,13 +263,15 @@ class Client(BaseClient):
             try:
                 while True:
                     while (
-                        len(pending) < PREFETCH_FACTOR * limit.width
+                        len(pending) < min(PREFETCH_FACTOR * limit.width, held.capacity)
                         and (following := next(remaining, None)) is not None
                     ):
                         pending.append(pool.submit(fetch, following))
                     if not pending:
                         return
-                    yield self._parse(*pending.popleft().result())
+                    numbered, response, body = pending.popleft().result()
+                    held.remove(len(body))
+                    yield self._parse(numbered, response, body)
             finally:
                 cancelled.set()
                 for future in pending:
@@ -252,12 +294,13 @@ class Client(BaseClient):
     # --- files
 
     @contextmanager
-    def download(self, call: Call) -> Iterator[Download]:
+    def download(self, call: Call, *, clock: TransferClock | None = None) -> Iterator[Download]:
         """Open the file that a call leads to; iterate over the result for its bytes.
 
+        :param clock: the clock of the transfer, where this is not its first download; from :meth:`transfer_clock`.
         :raises RingEventsError: the file cannot be reached.
         """
-        with closing(Download(self, call)) as download:
+        with closing(Download(self, call, clock)) as download:
             yield download
 
     def request_file(self, state: DownloadState) -> HttpResponse:
@@ -266,20 +309,66 @@ class Client(BaseClient):
         :raises RingEventsError: no response came, or it is an error.
         """
         request = self._build_file_request(state)
+        timer = self._timer(state.call, state.clock.budget)
         try:
-            with paths_hidden(state.follows_link):
-                response = self._open(request)
-            if not response.is_error:
-                return response
-            try:
-                body = self._read(state.call, response)
-            finally:
-                response.close()
+            with timer.limiting():
+                with paths_hidden(state.follows_link):
+                    response = self._open(request, timer)
+                if not response.is_error:
+                    return response
+                try:
+                    body = self._read(state.call, response)
+                finally:
+                    response.close()
         except HTTP_ERRORS as error:
-            failure: RingEventsError = self.to_transport_error(state.call, error)
+            failure: RingEventsError = self.to_transport_error(state.call, error, timer)
         else:
             failure = self._file_error(state.call, response, body)
         raise failure
+
+
+class HeldPages:
+    """The pages of one list that are held at a time, counted in bytes of JSON while they are read.
+
+    :param call: the list.
+    :param page_bytes: the bytes of its first page.
+    """
+
+    def __init__(self, call: Call, page_bytes: int) -> None:
+        self._call = call
+        self._largest = max(page_bytes, 1)
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    @property
+    def capacity(self) -> int:
+        """Return the number of pages that may be requested ahead, where some are up to twice as large as the others."""
+        return max(1, defaults.MAX_PAGES_BYTES // (2 * self._largest))
+
+    @contextmanager
+    def adding(self) -> Iterator[Callable[[int], None]]:
+        """Count the bytes of a page while it is read; forget them if that fails."""
+        added = 0
+
+        def add(size: int) -> None:
+            nonlocal added
+            added += size
+            with self._lock:
+                self._bytes += size
+                self._largest = max(self._largest, added)
+                if self._bytes > defaults.MAX_PAGES_BYTES:
+                    raise too_many_bytes_held_error(self._call)
+
+        try:
+            yield add
+        except BaseException:
+            self.remove(added)
+            raise
+
+    def remove(self, size: int) -> None:
+        """Forget the bytes of a page that is not held any more."""
+        with self._lock:
+            self._bytes -= size
 
 
 class _AdaptiveConcurrencyLimit:

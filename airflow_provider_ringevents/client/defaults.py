@@ -16,6 +16,20 @@ READ_TIMEOUT: Final = 60.0
 """Silence between two reads: long enough for a slow list page, short enough that no task hangs for an hour."""
 MAX_TIMEOUT: Final = 86_400.0
 """The longest silence that may be set: what is longer means "for ever", which no task should wait."""
+REQUEST_TIMEOUT: Final = 120.0
+"""From the first byte sent to the last byte of the response: a response that drips is not silent, and never ends."""
+PAGE_TIMEOUT: Final = 600.0
+"""The same for a page of a list, which may be a thousand times larger than a resource."""
+TRANSFER_TIMEOUT: Final = 6 * 3600.0
+"""A whole download, with all retries and pauses: a report of 20 GB at 1 MB/s takes less."""
+MAX_TRANSFER_TIMEOUT: Final = 7 * 86_400.0
+"""The longest download that may be set: signed links and tasks do not live longer."""
+MIN_TRANSFER_RATE: Final = 1024
+"""Bytes per second that a server must send of a file; a slower one would not end within any useful time."""
+TRANSFER_RATE_WINDOW: Final = 60.0
+"""Seconds of waiting for the server over which that rate is measured: a pause shorter than this is no drip."""
+DEADLINE_GRACE: Final = 5.0
+"""Seconds that the poll at the deadline of a wait has for its response."""
 POOL_TIMEOUT: Final = 120.0
 """Waiting for a free connection of the pool: our own queue, so more patient than the network."""
 
@@ -41,6 +55,8 @@ BACKOFF_TOTAL: Final = 60.0
 """Seconds slept in all besides Retry-After: after that, Airflow's own retries are the better wait."""
 RETRY_AFTER_MAX: Final = 120.0
 """Seconds: a longer Retry-After is carried up instead of slept, so that a worker slot is not held for it."""
+RETRY_AFTER_LIMIT: Final = 86_400.0
+"""Seconds: a longer ``Retry-After`` counts as this one. A date in 9999 is a mistake, and overflows calendars."""
 RETRY_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
 """Answers that another attempt may better, for requests that are safe to repeat."""
 
@@ -63,8 +79,18 @@ THROTTLE_RESET_BELOW: Final = 0.001
 """Seconds of spacing that are none: more requests per second than one client sends."""
 
 # --- sizes, bytes
-MAX_JSON_BYTES: Final = 256 * 1024 * 1024
-"""A list page or a resource beyond this is no answer of this API."""
+MAX_RESOURCE_BYTES: Final = 2**20
+"""A resource beyond this, in JSON, is no answer of this API: a registration has some 2 KB."""
+MAX_PAGE_BYTES: Final = 16 * 2**20
+"""A page of a list beyond this costs hundreds of megabytes once it is decoded."""
+MAX_PAGE_ROWS: Final = 100_000
+"""Rows of one page: a hundred times the largest page that is requested."""
+MAX_PAGE_VALUES: Final = 1_500_000
+"""Commas, braces and brackets of one page: two bytes of JSON may become 64 of memory, an empty object or list."""
+MAX_PAGES_BYTES: Final = 32 * 2**20
+"""All pages of one list that are held at a time, in JSON."""
+DECODE_SLICE_BYTES: Final = 2**20
+"""A longer page is decoded row by row, in slices of a quarter of it: an event loop must run in between."""
 MAX_ERROR_BYTES: Final = 256 * 1024
 """Read of an error page; enough for any JSON error, and an endless page does not fill memory."""
 CHUNK_BYTES: Final = 1024 * 1024

@@ -54,6 +54,11 @@ class Call:
         return self.method in IDEMPOTENT_METHODS
 
     @property
+    def is_list(self) -> bool:
+        """Return whether the response is a list, paged or not."""
+        return self.operation.startswith("list_")
+
+    @property
     def secrets(self) -> tuple[Secret, ...]:
         """Return the values that no message may repeat, even where the service echoes them: an event's password."""
         data = (self.body or {}).get("data")

@@ -28,6 +28,9 @@ class ClientSettings:
     :ivar api_key: the key, sent to the origin of the base URL alone.
     :ivar auth_scheme: the word before the key in ``Authorization``; empty sends the bare key.
     :ivar timeout: the longest silence of the server before a request is given up, in seconds.
+    :ivar request_timeout: the most seconds from the first byte of a request to the last one of its response; None: 120,
+        and 600 for a page of a list.
+    :ivar transfer_timeout: the most seconds of a whole download, with all retries and pauses.
     :ivar max_attempts: requests per call, the first one included.
     :ivar per_page: rows per page of a list.
     :ivar concurrency: pages of one list in flight, 1 to 16.
@@ -43,6 +46,8 @@ class ClientSettings:
     api_key: Secret | str = field(default="", repr=False)
     auth_scheme: str = defaults.AUTH_SCHEME
     timeout: float = defaults.READ_TIMEOUT
+    request_timeout: float | None = None
+    transfer_timeout: float = defaults.TRANSFER_TIMEOUT
     max_attempts: int = defaults.MAX_ATTEMPTS
     per_page: int = defaults.PER_PAGE
     concurrency: int = defaults.CONCURRENCY
@@ -74,6 +79,9 @@ class ClientSettings:
         if not isinstance(scheme, str) or not scheme.isascii() or (scheme and not scheme.isalnum()):
             raise invalid_argument("auth_scheme", "one word such as 'Bearer', or empty", scheme)
         check_number("timeout", self.timeout, greater_than=0, maximum=defaults.MAX_TIMEOUT)
+        if self.request_timeout is not None:
+            check_number("request_timeout", self.request_timeout, greater_than=0, maximum=defaults.MAX_TIMEOUT)
+        check_number("transfer_timeout", self.transfer_timeout, greater_than=0, maximum=defaults.MAX_TRANSFER_TIMEOUT)
         check_number("max_attempts", self.max_attempts, integer=True, minimum=1, maximum=20)
         check_number("per_page", self.per_page, integer=True, minimum=1)
         check_number("concurrency", self.concurrency, integer=True, minimum=1, maximum=defaults.MAX_CONCURRENCY)

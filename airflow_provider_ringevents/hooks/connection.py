@@ -94,6 +94,8 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "organization_id": _text,
     "auth_scheme": _text,
     "timeout": _number,
+    "request_timeout": _number,
+    "transfer_timeout": _number,
     "max_attempts": _whole_number,
     "per_page": _whole_number,
     "concurrency": _whole_number,

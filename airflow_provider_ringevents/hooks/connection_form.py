@@ -22,6 +22,17 @@ _FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         f"Silence after which a request is given up; default {defaults.READ_TIMEOUT:g}.",
         {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": defaults.MAX_TIMEOUT},
     ),
+    "request_timeout": (
+        "Request timeout (seconds)",
+        f"The most for a whole response, from the first byte sent; default {defaults.REQUEST_TIMEOUT:g}, and"
+        f" {defaults.PAGE_TIMEOUT:g} for pages of lists.",
+        {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": defaults.MAX_TIMEOUT},
+    ),
+    "transfer_timeout": (
+        "Transfer timeout (seconds)",
+        f"The most for a whole download, with all retries; default {defaults.TRANSFER_TIMEOUT:g}.",
+        {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": defaults.MAX_TRANSFER_TIMEOUT},
+    ),
     "max_attempts": (
         "Attempts",
         f"Requests per call, the first one included; default {defaults.MAX_ATTEMPTS}.",

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
+from airflow_provider_ringevents.client.validation.identifiers import is_valid_identifier
 
 log = logging.getLogger(__name__)
 
@@ -83,11 +82,7 @@ class RequestJournal:
 
 def is_usable_id(event_id: Any) -> bool:
     """Return True if an id of the service can be used in later requests, and so may be remembered."""
-    try:
-        validate_identifier("id", event_id)
-    except RingEventsConfigError:
-        return False
-    return True
+    return is_valid_identifier(event_id)
 
 
 def _is_readable(saved: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.client import Client
 from airflow_provider_ringevents.client.downloads.state import DownloadRestartRequired
+from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
 from airflow_provider_ringevents.client.endpoints import download_report
 from airflow_provider_ringevents.observability.formatting import format_bytes, format_duration
 from airflow_provider_ringevents.storage import Destination, IfExists, ObjectExistsError, safe_file_name
@@ -40,10 +41,18 @@ def upload_report(
         ``skipped``.
     :raises RingEventsError: nothing was published, unless the message says so.
     """
+    clock = client.transfer_clock()
     for restart in range(defaults.MAX_RESUMES + 1):
         try:
             return _upload_once(
-                client, report_id, destination, if_exists, fallback_name, required_columns, allow_empty=allow_empty
+                client,
+                report_id,
+                destination,
+                if_exists,
+                fallback_name,
+                required_columns,
+                allow_empty=allow_empty,
+                clock=clock,
             )
         except DownloadRestartRequired as error:
             if restart == defaults.MAX_RESUMES:
@@ -62,10 +71,11 @@ def _upload_once(
     required_columns: Sequence[str],
     *,
     allow_empty: bool,
+    clock: TransferClock,
 ) -> dict[str, Any]:
     if destination.must_skip(if_exists):
         return {"uri": destination.uri, "skipped": True}
-    with client.download(download_report(report_id)) as download:
+    with client.download(download_report(report_id), clock=clock) as download:
         state = download.state
         blocks = iter(download)
         head = next(blocks, b"")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from typing import Any
 from urllib.parse import unquote
 
@@ -241,27 +242,18 @@ def test_authorization_scheme(driver: type[SyncDriver], scheme: str) -> None:
 
 def test_a_path_in_the_base_url_comes_before_the_path_of_the_call(driver: type[SyncDriver]) -> None:
     with RawServer(anything) as server:
-        driver(f"{server.url}/proxy/").send(endpoints.get_event("a/b"))
-        assert server.requests[0].target == "/proxy/v1/events/a%2Fb"
+        driver(f"{server.url}/proxy/").send(endpoints.get_event("a:b"))
+        assert server.requests[0].target == "/proxy/v1/events/a%3Ab"
 
 
 # --- ids
 
 STRANGE = {
-    "../x": "..%2Fx",
-    "a/b": "a%2Fb",
-    "/": "%2F",
-    "?x=1": "%3Fx%3D1",
-    "#frag": "%23frag",
-    "a b": "a%20b",
-    "%2F": "%252F",
-    "%": "%25",
     "...": "...",
     "..;": "..%3B",
     ":@&=+$,": "%3A%40%26%3D%2B%24%2C",
     "Zoë": "Zo%C3%AB",
     "日本": "%E6%97%A5%E6%9C%AC",
-    "a\\b": "a%5Cb",
     "{id}": "%7Bid%7D",
     "-._~": "-._~",
     "'\"<>": "%27%22%3C%3E",
@@ -315,7 +307,31 @@ def calls_with_id(value: Any) -> list[tuple[str, Any]]:
 
 @pytest.mark.parametrize(
     "value",
-    ["", " ", "\t", ".", "..", "a\nb", "a\x00b", "a\x7fb", "a\u2028b", "\ud800", None, 7, b"e", ["e"]],
+    [
+        "",
+        " ",
+        "\t",
+        ".",
+        "..",
+        "a/b",
+        "../x",
+        "a\\b",
+        "?x=1",
+        "#frag",
+        "%2F",
+        "a b",
+        "a\u00a0b",
+        "x" * 256,
+        "a\nb",
+        "a\x00b",
+        "a\x7fb",
+        "a\u2028b",
+        "\ud800",
+        None,
+        7,
+        b"e",
+        ["e"],
+    ],
     ids=ascii,
 )
 def test_what_cannot_be_an_id_is_refused_by_name_before_anything_is_sent(value: Any) -> None:
@@ -327,7 +343,7 @@ def test_what_cannot_be_an_id_is_refused_by_name_before_anything_is_sent(value: 
 @given(st.text(min_size=1, max_size=30))
 @settings(derandomize=True, max_examples=500, deadline=None)
 def test_any_id_is_one_segment_that_reads_back_as_itself_or_an_error(value: str) -> None:
-    if value in (".", "..") or not value.strip() or not value.isprintable():
+    if value in (".", "..") or re.search(r"[\s/\\?#%]", value) or not value.isprintable():
         with pytest.raises(RingEventsConfigError, match=r"^`event_id` must be"):
             quote_segment("event_id", value)
         return

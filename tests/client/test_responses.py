@@ -286,12 +286,12 @@ def test_an_endless_error_page_is_left_early(driver: type[SyncDriver]) -> None:
 
 
 def test_an_endless_success_is_left_at_the_limit(driver: type[SyncDriver], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(defaults, "MAX_JSON_BYTES", 1_000_000)
+    monkeypatch.setattr(defaults, "MAX_RESOURCE_BYTES", 1_000_000)
     answer = Response(200, b" " * 65_536, framing="close", endless=True)
     for call in (GET, POST):
         error = failure(driver, answer, call, max_attempts=3)
         assert isinstance(error, RingEventsTransportError)
-        assert "longer than 1000000 bytes" in str(error)
+        assert "more than 1000000 bytes" in str(error)
         assert error.ambiguous == (call is POST)
         assert not error.retryable
 

@@ -70,7 +70,9 @@ FIGURES = {
         "redirects": [defaults.MAX_REDIRECTS],
     },
     "## Sizes": {
-        "one JSON answer": [defaults.MAX_JSON_BYTES / 2**20],
+        "one resource": [defaults.MAX_RESOURCE_BYTES / 2**20],
+        "one page of a list": [defaults.MAX_PAGE_BYTES / 2**20, defaults.MAX_PAGE_ROWS],
+        "all pages of a list that are held": [defaults.MAX_PAGES_BYTES / 2**20],
         "one error page": [defaults.MAX_ERROR_BYTES / 2**10],
     },
 }

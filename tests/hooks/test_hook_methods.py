@@ -27,7 +27,7 @@ FLAT = {"id": "x1", "name": "Thing", "brandNew": [1]}
 METHODS: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "health": ("", (), "/v1/health"),
     "list_organizations": ("", (), "/v1/organizations"),
-    "get_organization": ("organization_id", ("o/1",), "/v1/organizations/o%2F1"),
+    "get_organization": ("organization_id", ("o:1",), "/v1/organizations/o%3A1"),
     "list_templates": ("organization_id", ("o",), "/v1/organizations/o/templates"),
     "list_events": ("organization_id", ("o",), "/v1/organizations/o/events"),
     "create_event": (

@@ -12,13 +12,15 @@ from tenacity import AsyncRetrying, Retrying
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.downloads.state import DownloadState
+from airflow_provider_ringevents.client.downloads.transfer_clock import SlowTransferError, TransferClock
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.client.transport.http import HTTP_ERRORS, HttpResponse
+from airflow_provider_ringevents.client.transport.http import HTTP_ERRORS, TIMEOUT_ERRORS, HttpResponse
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.async_client import AsyncClient
     from airflow_provider_ringevents.client.client import Client
+    from airflow_provider_ringevents.client.transport.responses import Envelope
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +54,9 @@ class Download:
     :raises RingEventsError: the file cannot be reached.
     """
 
-    def __init__(self, client: Client, call: Call) -> None:
+    def __init__(self, client: Client, call: Call, clock: TransferClock | None = None) -> None:
         self._client = client
-        self.state = DownloadState(call, client.settings)
+        self.state = DownloadState(call, client.settings, clock or client.transfer_clock())
         self._response = self._open()
 
     def close(self) -> None:
@@ -64,12 +66,13 @@ class Download:
     def _open(self) -> HttpResponse:
         state = self.state
         while True:
+            state.clock.check()
             if link_call := state.pending_link_call:
-                state.accept_link(self._client.send(link_call))
+                state.accept_link(self._client.send(link_call, budget=state.clock.budget))
             if host := state.pending_lookup:
                 state.accept_addresses(self._client.addresses_of(host))
             try:
-                retrying = Retrying(**self._client.policy.tenacity_kwargs(idempotent=True))
+                retrying = Retrying(**self._client.policy.tenacity_kwargs(idempotent=True, budget=state.clock.budget))
                 response = retrying(self._client.request_file, state)
             except RingEventsError as error:
                 state.on_error(error)
@@ -90,13 +93,16 @@ class Download:
         """
         state = self.state
         while True:
-            blocks, failure = ChunkBuffer(), None
+            blocks = ChunkBuffer()
+            failure: RingEventsError | None = None
             try:
-                for part in self._response.iter_raw():
+                for part in self._parts():
                     for piece in state.decompress(part):
                         if block := blocks.add(piece):
                             state.record(block)
                             yield block
+            except SlowTransferError as error:
+                failure = error
             except HTTP_ERRORS as error:
                 failure = self._client.to_transport_error(state.call, error)
             # The bytes before a disconnect are part of the file, too.
@@ -112,15 +118,33 @@ class Download:
             time.sleep(self._client.policy.backoff(state.resumes))
             self._response = self._open()
 
+    def _parts(self) -> Iterator[bytes]:
+        """Yield the parts of the body as they come, and time the waiting for each."""
+        clock = self.state.clock
+        clock.begin_body()
+        parts = self._response.iter_raw()
+        while True:
+            try:
+                with clock.read_timer().limiting():
+                    part = next(parts, None)
+            except TIMEOUT_ERRORS:
+                if error := clock.fail_read():
+                    raise error from None
+                raise
+            if part is None:
+                return
+            clock.end_read(len(part))
+            yield part
+
 
 class AsyncDownload:
     """A file in transit, as :class:`Download`; opened by :meth:`open`."""
 
     _response: HttpResponse
 
-    def __init__(self, client: AsyncClient, call: Call) -> None:
+    def __init__(self, client: AsyncClient, call: Call, clock: TransferClock | None = None) -> None:
         self._client = client
-        self.state = DownloadState(call, client.settings)
+        self.state = DownloadState(call, client.settings, clock or client.transfer_clock())
 
     async def open(self) -> Self:
         """Open the connection to the file.
@@ -137,13 +161,16 @@ class AsyncDownload:
     async def _open(self) -> HttpResponse:
         state = self.state
         while True:
+            state.clock.check()
             if link_call := state.pending_link_call:
-                state.accept_link(await self._client.send(link_call))
+                state.accept_link(await self._send_in_time(link_call))
             if host := state.pending_lookup:
                 # The look-up of the operating system blocks.
                 state.accept_addresses(await asyncio.to_thread(self._client.addresses_of, host))
             try:
-                retrying = AsyncRetrying(**self._client.policy.tenacity_kwargs(idempotent=True))
+                retrying = AsyncRetrying(
+                    **self._client.policy.tenacity_kwargs(idempotent=True, budget=state.clock.budget)
+                )
                 response: HttpResponse = await retrying(self._client.request_file, state)
             except RingEventsError as error:
                 state.on_error(error)
@@ -160,13 +187,16 @@ class AsyncDownload:
         """Yield the file in blocks; errors as the synchronous form."""
         state = self.state
         while True:
-            blocks, failure = ChunkBuffer(), None
+            blocks = ChunkBuffer()
+            failure: RingEventsError | None = None
             try:
-                async for part in self._response.aiter_raw():
+                async for part in self._parts():
                     for piece in state.decompress(part):
                         if block := blocks.add(piece):
                             state.record(block)
                             yield block
+            except SlowTransferError as error:
+                failure = error
             except HTTP_ERRORS as error:
                 failure = self._client.to_transport_error(state.call, error)
             # The bytes before a disconnect are part of the file, too.
@@ -181,3 +211,29 @@ class AsyncDownload:
             log.warning("%s; resuming from byte %d", str(failure).rstrip("."), state.received)
             await asyncio.sleep(self._client.policy.backoff(state.resumes))
             self._response = await self._open()
+
+    async def _parts(self) -> AsyncIterator[bytes]:
+        clock = self.state.clock
+        clock.begin_body()
+        parts = self._response.aiter_raw()
+        while True:
+            try:
+                async with asyncio.timeout(clock.begin_read()):
+                    part = await anext(parts, None)
+            except TIMEOUT_ERRORS:
+                if error := clock.fail_read():
+                    raise error from None
+                raise
+            except TimeoutError:
+                raise clock.fail_read() or clock.slow_error() from None
+            if part is None:
+                return
+            clock.end_read(len(part))
+            yield part
+
+    async def _send_in_time(self, call: Call) -> Envelope:
+        try:
+            async with asyncio.timeout(self.state.clock.budget.remaining):
+                return await self._client.send(call)
+        except TimeoutError:
+            raise self.state.clock.expired_error() from None

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.downloads.checksums import Checksum
 from airflow_provider_ringevents.client.downloads.destinations import LinkPolicy
+from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
@@ -25,11 +26,10 @@ from airflow_provider_ringevents.client.errors import (
 from airflow_provider_ringevents.client.pagination import flatten_resource, url_origin
 from airflow_provider_ringevents.client.secrets import Secret
 from airflow_provider_ringevents.client.settings import ClientSettings
-from airflow_provider_ringevents.client.transport.decompression import StreamingDecompressor
+from airflow_provider_ringevents.client.transport.decompression import DecompressionError, StreamingDecompressor
 from airflow_provider_ringevents.client.transport.redaction import clean_text, hide_secrets
 
 _NOT_A_FILE = ("text/html", "application/json", "application/vnd.api+json", "application/problem+json")
-_DECODED = ("gzip", "deflate")
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
@@ -54,6 +54,7 @@ class DownloadState:
 
     :ivar call: the call that leads to the file.
     :ivar settings: those of the client.
+    :ivar clock: the time of the transfer.
     :ivar received: bytes of the file delivered so far.
     :ivar size: bytes of the whole file, if the server declares it; None for a compressed one.
     :ivar etag: the strong ETag, if the server sends one.
@@ -65,6 +66,7 @@ class DownloadState:
 
     call: Call
     settings: ClientSettings
+    clock: TransferClock
     received: int = 0
     size: int | None = None
     etag: str | None = None
@@ -241,17 +243,17 @@ class DownloadState:
             raise RingEventsTransferError(
                 f"{self._describe_host()} sent a part of the file where all of it was requested"
             )
-        encoding = headers.get("content-encoding", "").strip().lower()
-        self.encoded = encoding not in ("", "identity")
-        if self.encoded and encoding not in _DECODED:
+        try:
+            self._decompressor = StreamingDecompressor(headers.get("content-encoding", ""))
+        except DecompressionError as error:
             raise RingEventsTransferError(
-                f"{self._describe_host()} sent the file in an encoding that was not requested"
-            )
+                f"{self._describe_host()} sent the file encoded: {clean_text(str(error))}"
+            ) from None
+        self.encoded = bool(self._decompressor.encoding)
         length = headers.get("content-length", "")
         self._declared_size = int(length) if length.isdecimal() else None
         self.size = None if self.encoded else self._declared_size
         self.etag = etag if etag.startswith('"') else None
-        self._decompressor = StreamingDecompressor(encoding)
         # The checksum is that of the compressed bytes.
         self._checksum = None if self.encoded else Checksum.from_headers(headers)
         self.content_type = kind

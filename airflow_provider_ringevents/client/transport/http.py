@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import ssl
-from collections.abc import Mapping
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from collections.abc import Iterable, Mapping
+from http.cookiejar import CookieJar
 from typing import Any, TypeVar
 
+import httpcore
 import httpx
 from httpx import AsyncClient as AsyncHttpClient
 from httpx import Client as HttpClient
@@ -17,10 +18,15 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 from airflow_provider_ringevents.client.secrets import Secret, reveal_all
 from airflow_provider_ringevents.client.transport.decompression import DecompressionError
+from airflow_provider_ringevents.client.transport.time_budget import (
+    QueueTimeoutError,
+    RequestTimeoutError,
+    current_timer,
+)
 
 __all__ = ["AsyncHttpClient", "HttpClient", "HttpRequest", "HttpResponse"]
 
-HTTP_ERRORS = (httpx.HTTPError, httpx.InvalidURL, UnicodeError, DecompressionError)
+HTTP_ERRORS = (httpx.HTTPError, httpx.InvalidURL, UnicodeError, DecompressionError, RequestTimeoutError)
 """Raised in place of a response. ``InvalidURL`` comes from a malformed Location, although it is not followed, and
 ``UnicodeError`` from a host name that cannot be resolved."""
 
@@ -30,10 +36,11 @@ NOT_SENT_ERRORS = (
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
     httpx.ProxyError,
+    QueueTimeoutError,
 )
 """Those of them that prove that no byte of the request has left."""
 
-TIMEOUT_ERRORS = (httpx.TimeoutException,)
+TIMEOUT_ERRORS = (httpx.TimeoutException, RequestTimeoutError)
 
 _Http = TypeVar("_Http", HttpClient, AsyncHttpClient)
 
@@ -101,9 +108,9 @@ def open_client(
     """
     context = ssl_context(verify)
     try:
-        return kind(
+        client = kind(
             headers=headers,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            cookies=_NoCookies(),
             timeout=httpx.Timeout(timeout, connect=min(timeout, defaults.CONNECT_TIMEOUT), pool=defaults.POOL_TIMEOUT),
             limits=httpx.Limits(max_connections=defaults.MAX_CONNECTIONS, keepalive_expiry=defaults.KEEPALIVE_SECONDS),
             verify=context,
@@ -115,10 +122,105 @@ def open_client(
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         # The connection's own URL was validated before, the environment's were not. Both may hold a password.
         hint = "SOCKS needs the package socksio" if isinstance(error, ImportError) else "its URL is malformed"
+    else:
+        if isinstance(client, HttpClient):
+            _limit_reads(client)
+        return client
     # Raised out here, so that no traceback leads to the library's frames.
     raise RingEventsConfigError(
         f"`proxy` of the connection or of the environment cannot be used: {hint}.", parameter="proxy"
     )
+
+
+class _NoCookies(CookieJar):
+    """A cookie jar that keeps nothing: this API has no sessions, and a service could fill memory with it."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Do nothing."""
+
+    def add_cookie_header(self, request: Any) -> None:
+        """Do nothing."""
+
+
+def _limit_reads(client: HttpClient) -> None:
+    """Let the timer of a request hold for each of its reads and writes.
+
+    The library limits the silence before each read alone, and hands nothing on until the head of a response is whole:
+    a head that drips would block a thread for hours. Its transport takes no network backend, so it is set here.
+    """
+    for transport in (client._transport, *client._mounts.values()):
+        if isinstance(transport, httpx.HTTPTransport):
+            pool = transport._pool
+            pool._network_backend = _TimedBackend(pool._network_backend)
+
+
+def _limited(timeout: float | None, expired: type[Exception]) -> float | None:
+    """Return the smaller of a timeout and what the timer of the request leaves.
+
+    :raises Exception: the timer has run out; of the type ``expired``.
+    """
+    timer = current_timer()
+    if timer is None:
+        return timeout
+    remaining = timer.remaining
+    if remaining <= 0:
+        raise expired("the time of the request has passed")
+    return remaining if timeout is None else min(timeout, remaining)
+
+
+class _TimedBackend(httpcore.NetworkBackend):
+    """A network backend whose operations end with the timer of the request."""
+
+    def __init__(self, backend: httpcore.NetworkBackend) -> None:
+        self._backend = backend
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect."""
+        limited = _limited(timeout, httpcore.ConnectTimeout)
+        return _TimedStream(self._backend.connect_tcp(host, port, limited, local_address, socket_options))
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep."""
+        self._backend.sleep(seconds)
+
+
+class _TimedStream(httpcore.NetworkStream):
+    """A connection whose reads and writes end with the timer of the request, which its first write starts."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read."""
+        return self._stream.read(max_bytes, _limited(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write."""
+        if (timer := current_timer()) is not None:
+            timer.start()
+        self._stream.write(buffer, _limited(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        """Close."""
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """Begin TLS."""
+        limited = _limited(timeout, httpcore.ConnectTimeout)
+        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, limited))
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return a fact of the connection."""
+        return self._stream.get_extra_info(info)
 
 
 def _drop_reason(response: HttpResponse) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -20,15 +24,21 @@ from airflow_provider_ringevents.client.errors import (
 )
 from airflow_provider_ringevents.client.pagination import flatten_resource
 from airflow_provider_ringevents.client.secrets import Secret
-from airflow_provider_ringevents.client.transport.decompression import StreamingDecompressor
+from airflow_provider_ringevents.client.transport.decompression import DecompressionError, StreamingDecompressor
 from airflow_provider_ringevents.client.transport.redaction import clean_text
 from airflow_provider_ringevents.client.transport.retry import parse_retry_after
+from airflow_provider_ringevents.client.transport.time_budget import RequestTimeoutError
+from airflow_provider_ringevents.client.validation.identifiers import is_valid_identifier
 
 _MAX_DETAILS = 10
 _MAX_INTEGER_DIGITS = 300
 """Longer integers are no finite double; Python converts no more than 4,300 digits."""
 _scan = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_exactly = msgspec.json.Decoder(float_hook=msgspec.Raw).decode
+_scan_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_scan_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_SAMPLE_STEP = _MAX_INTEGER_DIGITS // 2
+_TWO_DIGITS = re.compile(rb"[0-9](?=[0-9])")
 
 _ADVICE: Mapping[int, str] = {
     401: "Check the API key in the connection's password; a key may have been revoked or belong to another account.",
@@ -43,24 +53,53 @@ class Envelope(dict[str, Any]):
 
     :ivar status: the HTTP status code.
     :ivar request_id: the service's own id of the request, if it sent one.
+    :ivar size: the bytes of the JSON.
+    :ivar date: the time of the service in the header ``Date``, aware and in UTC, if it can be read.
     """
 
-    def __init__(self, body: Mapping[str, Any], *, status: int, request_id: str | None = None) -> None:
+    def __init__(
+        self,
+        body: Mapping[str, Any],
+        *,
+        status: int,
+        request_id: str | None = None,
+        size: int = 0,
+        date: datetime | None = None,
+    ) -> None:
         super().__init__(body)
         self.status = status
         self.request_id = request_id
+        self.size = size
+        self.date = date
 
 
 class BoundedBodyReader:
-    """A collector of the decompressed body of a response up to a limit, so that an endless one does not fill memory."""
+    """A collector of the decompressed body of a response up to a limit, so that an endless one does not fill memory.
 
-    def __init__(self, call: Call, status: int, headers: Mapping[str, str]) -> None:
+    The limit is that of the bytes as they are sent and that of the bytes after decompression.
+
+    :param on_bytes: called with the number of bytes of each piece that is kept; may refuse them with an error.
+    :raises DecompressionError: the body has an encoding that cannot be read.
+    """
+
+    def __init__(
+        self, call: Call, status: int, headers: Mapping[str, str], on_bytes: Callable[[int], None] | None = None
+    ) -> None:
+        self._on_bytes = on_bytes
         self._call = call
         self._is_error = status >= 400
-        self._limit = defaults.MAX_ERROR_BYTES if self._is_error else defaults.MAX_JSON_BYTES
-        self._decompressor = StreamingDecompressor(headers.get("content-encoding", ""))
+        success_limit = defaults.MAX_PAGE_BYTES if call.is_list else defaults.MAX_RESOURCE_BYTES
+        self._limit = defaults.MAX_ERROR_BYTES if self._is_error else success_limit
+        encoding = headers.get("content-encoding", "")
+        try:
+            self._decompressor = StreamingDecompressor(encoding)
+        except DecompressionError:
+            if not self._is_error:
+                raise
+            self._decompressor = StreamingDecompressor("")  # the status says enough
         self._parts: list[bytes] = []
         self._length = 0
+        self._raw_length = 0
 
     def add(self, part: bytes) -> bool:
         """Add a part as it was sent; return False once the rest is not needed.
@@ -68,23 +107,32 @@ class BoundedBodyReader:
         :raises RingEventsTransportError: a success exceeds the limit.
         :raises DecompressionError: the body is not in the declared encoding.
         """
+        self._raw_length += len(part)
+        if not self._is_within_limit():
+            return False
         for piece in self._decompressor.decompress(part):
             self._parts.append(piece)
             self._length += len(piece)
-            if self._length <= self._limit:
-                continue
-            if self._is_error:
+            if not self._is_within_limit():
                 return False
-            raise RingEventsTransportError(
-                f"{self._call.operation}: the response is longer than {self._limit} bytes; not read further",
-                sent=True,
-                ambiguous=not self._call.idempotent,
-                retryable=False,
-            )
+            if self._on_bytes is not None:
+                self._on_bytes(len(piece))
         return True
 
+    def _is_within_limit(self) -> bool:
+        if max(self._length, self._raw_length) <= self._limit:
+            return True
+        if self._is_error:
+            return False
+        raise _too_large_error(self._call, f"{self._limit} bytes")
+
     def getvalue(self) -> bytes:
-        """Return all bytes that were added."""
+        """Return all bytes that were added.
+
+        :raises DecompressionError: the body of a success ends in the middle.
+        """
+        if self._decompressor.is_truncated and not self._is_error:
+            raise DecompressionError("the compressed body ends in the middle")
         return b"".join(self._parts)
 
 
@@ -94,16 +142,35 @@ def parse_response(call: Call, status: int, headers: Mapping[str, str], body: by
     :param body: the whole body; for an error its beginning is enough.
     :param secret: a text that no message repeats, even where the service echoes it; nor those of ``call.secrets``.
     :raises RingEventsApiError: the status is an error.
-    :raises RingEventsTransportError: the status is a success, but the body is not a JSON object.
+    :raises RingEventsTransportError: the status is a success, but the body is not a JSON object, or too large.
+    """
+    slices = parse_response_in_slices(call, status, headers, body, secret=secret)
+    while True:
+        try:
+            next(slices)
+        except StopIteration as stop:
+            envelope: Envelope = stop.value
+            return envelope
+
+
+def parse_response_in_slices(
+    call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: Secret
+) -> Generator[None, None, Envelope]:
+    """Return the envelope of a response, as :func:`parse_response`; yield in between, where others may have a turn.
+
+    Decoding holds the interpreter's lock, so that an event loop can run only between the slices of a large page.
     """
     secrets = (secret, *call.secrets)
     request_id = _request_id(headers, secrets)
     if not 200 <= status < 300:
         raise api_error(call, status, headers, body, secret=secret)
-    if not body.strip():
-        return Envelope({}, status=status, request_id=request_id)
+    if not body or body.isspace():
+        return Envelope({}, status=status, request_id=request_id, date=_date(headers))
     try:
-        decoded = decode_json(body, exact=call.exact_numbers)
+        if call.is_list and len(body) > defaults.DECODE_SLICE_BYTES:
+            decoded = yield from _decode_page_in_slices(call, body)
+        else:
+            decoded = decode_json(body, exact=call.exact_numbers)
     except (ValueError, RecursionError) as error:
         kind = clean_text(headers.get("content-type", "no content type").split(";")[0], secrets)
         raise RingEventsTransportError(
@@ -118,7 +185,66 @@ def parse_response(call: Call, status: int, headers: Mapping[str, str], body: by
             sent=True,
             ambiguous=not call.idempotent,
         )
-    return Envelope(decoded, status=status, request_id=request_id)
+    rows = decoded.get("data")
+    if isinstance(rows, list) and len(rows) > defaults.MAX_PAGE_ROWS:
+        raise _too_large_error(call, f"{defaults.MAX_PAGE_ROWS} rows")
+    return Envelope(decoded, status=status, request_id=request_id, size=len(body), date=_date(headers))
+
+
+def _decode_page_in_slices(call: Call, body: bytes) -> Generator[None, None, Any]:
+    """Decode a large page row by row, in slices between which it yields.
+
+    :raises RingEventsTransportError: it has more rows or values than can be held.
+    """
+    # Counted before anything is decoded: 16 MiB of "{}," are 360 MB of objects.
+    values = 0
+    for mark in (b",", b"{", b"["):
+        values += body.count(mark)
+        if values > defaults.MAX_PAGE_VALUES:
+            raise _too_large_error(call, f"{defaults.MAX_PAGE_VALUES} values")
+        yield
+    try:
+        members = _scan_members(body)
+        yield
+        raw_rows = _scan_rows(members.pop("data"))
+    except (msgspec.DecodeError, RecursionError, KeyError):
+        return decode_json(body, exact=call.exact_numbers)  # no list, or not JSON
+    if len(raw_rows) > defaults.MAX_PAGE_ROWS:
+        raise _too_large_error(call, f"{defaults.MAX_PAGE_ROWS} rows")
+    yield
+    rows, size = [], 0
+    for raw in raw_rows:
+        length = len(memoryview(raw))
+        if length > defaults.MAX_RESOURCE_BYTES:
+            raise _too_large_error(call, f"{defaults.MAX_RESOURCE_BYTES} bytes in one row")
+        rows.append(decode_json(raw, exact=call.exact_numbers))
+        size += length
+        if size >= defaults.DECODE_SLICE_BYTES // 4:
+            size = 0
+            yield
+    return {**{name: decode_json(raw) for name, raw in members.items()}, "data": rows}
+
+
+def _too_large_error(call: Call, limit: str) -> RingEventsTransportError:
+    hint = ""
+    if call.paged:
+        hint = "; fewer rows per page make it smaller: lower 'per_page' in the connection's extra"
+    return RingEventsTransportError(
+        f"{_describe_call(call)}: the response has more than {limit}; not read further{hint}",
+        sent=True,
+        ambiguous=not call.idempotent,
+        retryable=False,
+    )
+
+
+def too_many_bytes_held_error(call: Call) -> RingEventsTransportError:
+    """Return the error of a list whose pages, read ahead, are larger than may be held."""
+    return RingEventsTransportError(
+        f"{_describe_call(call)}: the pages of the list that are read ahead have more than {defaults.MAX_PAGES_BYTES}"
+        " bytes; lower 'per_page' or 'concurrency' in the connection's extra",
+        sent=True,
+        retryable=False,
+    )
 
 
 def validate_response(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, secret: Secret) -> None:
@@ -133,11 +259,21 @@ def validate_response(call: Call, status: int, headers: Mapping[str, str], body:
 def parse_resource(call: Call, envelope: Envelope) -> dict[str, Any]:
     """Return the one resource of an envelope, a flat dict with ``id``; empty for a 202 or 204 without one.
 
-    :raises RingEventsTransportError: there is none where the API documents one.
+    :raises RingEventsTransportError: there is none where the API documents one; or a creating request was answered with
+        an id that no later request can use, which is ambiguous: the resource exists.
     """
     data = envelope.get("data")
     if isinstance(data, Mapping) and isinstance(data.get("attributes") or {}, Mapping):
-        return flatten_resource(data)
+        resource = flatten_resource(data)
+        if not call.idempotent and resource["id"] is not None and not is_valid_identifier(resource["id"]):
+            raise RingEventsTransportError(
+                f"{_describe_call(call)}: the response ({envelope.status}) has an unusable id. The request was applied"
+                " nevertheless.",
+                sent=True,
+                ambiguous=True,
+                retryable=False,
+            )
+        return resource
     if envelope.status in (202, 204) and not data:
         return {}
     raise RingEventsTransportError(
@@ -163,6 +299,9 @@ def api_error(
         sentences.append(f"It redirects to {host}, to which the key is not sent; check the connection's host.")
     elif status in _ADVICE:
         sentences.append(_ADVICE[status])
+    retry_after = parse_retry_after(headers.get("retry-after"))
+    if retry_after is not None and retry_after >= defaults.RETRY_AFTER_LIMIT:
+        sentences.append("It asks for a pause of a day or more, which counts as one day.")
     ambiguous = not call.idempotent and (status == 408 or status >= 500)
     if ambiguous:
         sentences.append("The request may have been applied nevertheless.")
@@ -171,7 +310,7 @@ def api_error(
         status=status,
         errors=details,
         request_id=_request_id(headers, secrets),
-        retry_after=parse_retry_after(headers.get("retry-after")),
+        retry_after=retry_after,
         ambiguous=ambiguous,
     )
 
@@ -181,9 +320,11 @@ def transport_error(
 ) -> RingEventsTransportError:
     """Return the error for a response that never arrived whole, without its cause's text, which may hold a URL."""
     ambiguous = sent and not call.idempotent
-    what = f"{_describe_call(call)}: no complete response arrived ({type(error).__name__})"
+    own = isinstance(error, DecompressionError | RequestTimeoutError)
+    problem = clean_text(str(error), call.secrets) if own else type(error).__name__
+    what = f"{_describe_call(call)}: no complete response arrived ({problem})"
     if not sent:
-        what = f"{_describe_call(call)}: the service could not be reached ({type(error).__name__})"
+        what = f"{_describe_call(call)}: the service could not be reached ({problem})"
     return RingEventsTransportError(
         f"{what}.{' The request may have been applied nevertheless.' if ambiguous else ''}",
         sent=sent,
@@ -194,27 +335,51 @@ def transport_error(
     )
 
 
-def decode_json(body: bytes, *, exact: bool = False) -> Any:
-    """Decode JSON; half a surrogate pair becomes U+FFFD.
+def decode_json(body: bytes | msgspec.Raw, *, exact: bool = False) -> Any:
+    """Decode JSON; half a surrogate pair becomes U+FFFD, a number that no finite double holds becomes its text.
 
     A service that cuts text by UTF-16 units makes such halves out of emoji, and one of them in one row must not make
-    its whole page unreadable.
+    its whole page unreadable; nor must a number like ``1e400``.
 
     :param exact: give numbers with a fraction or an exponent as ``msgspec.Raw``, which keeps their digits.
     :raises ValueError: it is not JSON.
     :raises RecursionError: it is nested too deeply.
     """
+    text = bytes(body)
     try:
-        return _decode_exactly(body) if exact else msgspec.json.decode(body)
+        if not _has_long_number(text):
+            return _decode_exactly(text) if exact else msgspec.json.decode(text)
     except msgspec.DecodeError as error:
-        if b"\\ud" not in body.lower() and not (exact and "out of range" in str(error)):
+        if b"\\ud" not in text.lower() and "out of range" not in str(error):
             raise ValueError(str(error)) from None  # a subclass of it since msgspec 0.21 only
-    numbers: dict[str, Any] = {"parse_float": msgspec.Raw, "parse_int": _exact_integer} if exact else {}
-    return replace_lone_surrogates(json.loads(body, parse_constant=_reject_constant, **numbers))
+    read_float, read_int = (msgspec.Raw, _exact_integer) if exact else (_read_float, _read_integer)
+    decoded = json.loads(text, parse_constant=_reject_constant, parse_float=read_float, parse_int=read_int)
+    return replace_lone_surrogates(decoded)
+
+
+def _has_long_number(text: bytes) -> bool:
+    """Return whether a text may hold an integer that is no finite double, which the fast decoder reads all the same."""
+    if len(text) <= _MAX_INTEGER_DIGITS:
+        return False
+    # So many digits in a row cover two neighbours of such a sample, which is a fraction of the work.
+    sample = text[::_SAMPLE_STEP]
+    return any(
+        text[match.start() * _SAMPLE_STEP : (match.start() + 1) * _SAMPLE_STEP].isdigit()
+        for match in _TWO_DIGITS.finditer(sample)
+    )
 
 
 def _exact_integer(digits: str) -> int | msgspec.Raw:
     return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else msgspec.Raw(digits)
+
+
+def _read_float(digits: str) -> float | str:
+    number = float(digits)
+    return number if math.isfinite(number) else digits
+
+
+def _read_integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else digits
 
 
 def is_well_formed(body: bytes) -> bool:
@@ -266,6 +431,14 @@ def _reason(status: int) -> str:
 def _request_id(headers: Mapping[str, str], secrets: Sequence[Secret]) -> str | None:
     request_id = headers.get("x-request-id")
     return clean_text(request_id, secrets) if request_id is not None else None
+
+
+def _date(headers: Mapping[str, str]) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(headers.get("date", ""))
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except (ValueError, OverflowError, TypeError):
+        return None
 
 
 def _host(url: str) -> str:

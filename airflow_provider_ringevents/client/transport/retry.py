@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import re
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsRateLimitError,
     RingEventsTransportError,
 )
+from airflow_provider_ringevents.client.transport.time_budget import TimeBudget
 
 IDEMPOTENT_METHODS = frozenset({"GET", "DELETE", "PATCH"})
 """Methods whose request can be sent twice with the effect of one: the only PATCH of the API sets given values."""
@@ -31,21 +31,22 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
 
     :param value: seconds (also with a fraction) or an HTTP date.
     :param now: the current time, aware; default: the system's.
-    :returns: 0 for a date in the past; None for a missing or malformed header.
+    :returns: 0 for a date in the past; ``defaults.RETRY_AFTER_LIMIT`` for anything longer than that; None for a missing
+        or malformed header.
     """
     text = (value or "").strip()
     if not text:
         return None
     if _SECONDS.fullmatch(text):
-        seconds = float(text)
-        return seconds if math.isfinite(seconds) else None
+        return min(float(text), defaults.RETRY_AFTER_LIMIT)
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
+    seconds = (date - (now or datetime.now(UTC))).total_seconds()
+    return min(max(0.0, seconds), defaults.RETRY_AFTER_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +90,14 @@ class RetryPolicy:
         idempotent: bool,
         max_attempts: int | None = None,
         on_retry: Callable[[BaseException], None] | None = None,
+        budget: TimeBudget | None = None,
     ) -> dict[str, Any]:
         """Return the arguments of ``tenacity.Retrying`` or ``tenacity.AsyncRetrying`` for one call.
 
         :param on_retry: called with each error that will be followed by another attempt.
+        :param budget: the time of the whole call; no attempt is made after it. None: there is no limit.
         """
-        return _CallBackoff(self, idempotent, max_attempts or self.max_attempts, on_retry).arguments()
+        return _CallBackoff(self, idempotent, max_attempts or self.max_attempts, on_retry, budget).arguments()
 
 
 class _CallBackoff:
@@ -106,7 +109,9 @@ class _CallBackoff:
         idempotent: bool,
         max_attempts: int,
         on_retry: Callable[[BaseException], None] | None,
+        budget: TimeBudget | None,
     ) -> None:
+        self._budget = budget
         self._policy = policy
         self._idempotent = idempotent
         self._max_attempts = max_attempts
@@ -149,4 +154,5 @@ class _CallBackoff:
             state.attempt_number >= self._max_attempts
             or self._slept > self._policy.max_total_delay
             or (retry_after is not None and retry_after > self._policy.retry_after_max)
+            or (self._budget is not None and state.upcoming_sleep >= self._budget.remaining)
         )

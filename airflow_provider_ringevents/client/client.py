@@ -128,7 +128,7 @@ class Client(BaseClient):
         self,
         call: Call,
         request: HttpRequest,
-        budget: TimeBudget | None,
+        budget: TimeBudget | None = None,
         on_bytes: Callable[[int], None] | None = None,
     ) -> tuple[HttpResponse, bytes]:
         timer = self._timer(call, budget)

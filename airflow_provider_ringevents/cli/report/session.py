@@ -82,10 +82,12 @@ class _SurveyClient(Client):
             state.accept_addresses(self.addresses_of(host))
         request = self._build_file_request(state)
         request.headers.update(headers)
+        timer = self._timer(state.call, state.clock.budget)
         try:
-            response = self._open(request)
+            with timer.limiting():
+                response = self._open(request, timer)
         except HTTP_ERRORS as error:
-            raise self.to_transport_error(state.call, error) from error
+            raise self.to_transport_error(state.call, error, timer) from error
         response.close()
         shown = {name.lower(): value for name, value in response.headers.items()}
         return Exchange(state.call.operation, response.status_code, shown, {})

@@ -10,6 +10,7 @@ from typing import Any, Final
 from airflow_provider_ringevents.cli.report.session import Exchange, Session
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.downloads.state import DownloadState
+from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.report_status import READY_WORDS
@@ -181,7 +182,8 @@ class Survey:
                 return
 
     def _download(self, call: Call) -> None:
-        state = DownloadState(call, self._session.settings)
+        settings = self._session.settings
+        state = DownloadState(call, settings, TransferClock(settings.transfer_timeout, settings.timeout))
         while True:
             exchange = self._session.get_file(state)
             self.evidence.file.append(exchange)

@@ -18,6 +18,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Param, get_current_context, task
 
 from airflow_provider_ringevents.operators.events import RingEventsCreateEventFromTemplateOperator
+from airflow_provider_ringevents.operators.literals import literal_arguments
 
 _ROW = {
     "type": "object",
@@ -42,6 +43,7 @@ def read_rows() -> list[dict[str, Any]]:
             # Times without an offset are local in the timezone.
             "time_start": row["starts"],
             "time_end": row["ends"],
+            "organization_id": params["organization_id"],
             # The prefix distinguishes row 7 of this sheet from row 7 of another one.
             "idempotency_key": f"{params['series']}/{row['id']}",
         }
@@ -95,7 +97,6 @@ with DAG(
     create_event = RingEventsCreateEventFromTemplateOperator.partial(
         task_id="create_event",
         template_id="{{ params.template_id }}",
-        organization_id=dag.param("organization_id"),
         timezone="{{ params.timezone }}",
         ringevents_conn_id="{{ params.ringevents_conn_id }}",
         retries=3,
@@ -104,6 +105,7 @@ with DAG(
         map_index_template="{{ task.name }}",
         # The number of events that are created at the same time.
         max_active_tis_per_dag=4,
-    ).expand_kwargs(rows)
+        # The rows are data: without literal_arguments Airflow would render Jinja in a name.
+    ).expand_kwargs(rows.map(literal_arguments))
     # [END howto_create_event_from_template_mapped]
     ids_by_row(rows, create_event.output)

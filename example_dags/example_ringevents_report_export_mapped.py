@@ -18,6 +18,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Param, conf, get_current_context, task
 
 from airflow_provider_ringevents.client.types import REPORT_TYPES
+from airflow_provider_ringevents.operators.literals import literal_arguments
 from airflow_provider_ringevents.transfers.report_to_object_storage import RingEventsReportToObjectStorageOperator
 
 
@@ -124,5 +125,5 @@ with DAG(
         retry_delay=timedelta(minutes=2),
         # Names the mapped tasks in the UI.
         map_index_template="{{ task.event_id }} {{ task.report_type }}",
-    ).expand_kwargs(list_exports())
+    ).expand_kwargs(list_exports().map(literal_arguments))
     # [END howto_report_to_object_storage_mapped]

@@ -41,8 +41,8 @@ def test_python_runs(block: Block, emulator: Any, ringevents_conn: str, monkeypa
         pytest.importorskip("s3fs", reason="needs the extra amazon")
     if "AssetWatcher" in block.text:
         pytest.importorskip("airflow.sdk", reason="Airflow 2 has no asset watchers")
-    if "watermark=True" in block.text and not HAS_STATE_STORE:
-        pytest.skip("assets have a state on Airflow 3.3 and later")
+    if re.search(r"(watermark|start_from_trigger)=True", block.text) and not HAS_STATE_STORE:
+        pytest.skip("Airflow 3.3 and later")
     dags = list[DAG]()
     enter = DAG.__enter__
     monkeypatch.setattr(DAG, "__enter__", lambda dag: dags.append(dag) or enter(dag))

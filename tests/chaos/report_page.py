@@ -52,6 +52,7 @@ class Counts:
             self._waits(),
             self._secrets(),
             self._created(),
+            self._loaded(),
         ]
         return "\n\n".join(section for section in sections if section)
 
@@ -120,6 +121,24 @@ class Counts:
             f" {held['searched']} secrets (the key, an event's password, signed links, magic links), with the HTTP"
             " libraries' debug log on: 0 were found."
         )
+
+    def _loaded(self) -> str:
+        rows = self.rows.get("bulk loads", {})
+        if not rows:
+            return ""
+        names = ("loads", "kills", "links")
+        body = [
+            "Files of people into magic links: the service applied requests up to 5 s after it had cut them, and"
+            " workers were killed at any moment. Each address has exactly one link, and the results have a row for each"
+            " person.",
+            "",
+            *_table(
+                "what was loaded",
+                ("loads", "processes killed", "links"),
+                {row: [held.get(name, 0) for name in names] for row, held in rows.items()},
+            ),
+        ]
+        return "\n".join(body)
 
     def _created(self) -> str:
         rows = self.rows.get("create once", {})

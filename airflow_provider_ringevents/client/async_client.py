@@ -23,7 +23,13 @@ from airflow_provider_ringevents.client.errors import RingEventsError, RingEvent
 from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_items
 from airflow_provider_ringevents.client.settings import SECRET_SETTINGS
-from airflow_provider_ringevents.client.transport.http import HTTP_ERRORS, AsyncHttpClient, HttpResponse, open_client
+from airflow_provider_ringevents.client.transport.http import (
+    HTTP_ERRORS,
+    AsyncConnectionPool,
+    AsyncHttpClient,
+    HttpResponse,
+    open_client,
+)
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 from airflow_provider_ringevents.client.transport.redaction import paths_hidden
 from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
@@ -53,7 +59,8 @@ class AsyncClient(BaseClient):
     ) -> None:
         api_key, settings = conceal(api_key), conceal_items(settings, SECRET_SETTINGS)
         super().__init__(base_url, api_key, policy=policy, resolver=resolver, **settings)
-        self._http = open_client(AsyncHttpClient, **self._http_options())
+        self._use(open_client(AsyncHttpClient, **self._http_options()))
+        self._connections = AsyncConnectionPool(**self._http_options())
         self.rate_limiter = AsyncRateLimiter(self.settings.rate_limit)
 
     async def __aenter__(self) -> Self:
@@ -66,6 +73,7 @@ class AsyncClient(BaseClient):
 
     async def aclose(self) -> None:
         """Close all connections."""
+        await self._connections.aclose()
         await self._http.aclose()
 
     async def send(self, call: Call, *, max_attempts: int | None = None, on_retry: OnRetry | None = None) -> Envelope:
@@ -83,20 +91,22 @@ class AsyncClient(BaseClient):
 
     async def _send_with_retries(self, call: Call, max_attempts: int | None, on_retry: OnRetry | None) -> Envelope:
         if max_attempts == 1:
-            return await self._send_once(call)
+            return await self.send_once(call)
         arguments = self.policy.tenacity_kwargs(
             idempotent=call.idempotent, max_attempts=max_attempts, on_retry=on_retry
         )
-        return await AsyncRetrying(**arguments)(self._send_once, call)
+        return await AsyncRetrying(**arguments)(self.send_once, call)
 
-    async def _send_once(self, call: Call) -> Envelope:
+    async def send_once(self, call: Call) -> Envelope:
+        """Send a call without retries; callers that poll use it, since their next poll is the retry."""
         request = self._build_request(call)
         failure: RingEventsError | None = None
-        async with self.rate_limiter as started:
+        async with self.rate_limiter.in_flight:
+            started = await self.rate_limiter.acquire()
             timer = self._timer(call)
             try:
-                async with _limited_by(timer):
-                    response = await self._http.send(request, stream=True)
+                async with _limited_by(timer), self._connections.lease() as http:
+                    response = await http.send(request, stream=True)
                     try:
                         body = await self._read(call, response)
                     finally:

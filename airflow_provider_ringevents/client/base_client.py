@@ -31,11 +31,13 @@ from airflow_provider_ringevents.client.transport.http import (
     TIMEOUT_ERRORS,
     AsyncHttpClient,
     HttpClient,
+    HttpHeaders,
     HttpRequest,
     HttpResponse,
     build_request,
     describe_os_error,
     is_certificate_error,
+    merge_headers,
 )
 from airflow_provider_ringevents.client.transport.responses import (
     Envelope,
@@ -67,6 +69,7 @@ class BaseClient:
     """
 
     _http: HttpClient | AsyncHttpClient
+    _headers: HttpHeaders
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class BaseClient:
         api_key, settings = conceal(api_key), conceal_items(settings, SECRET_SETTINGS)
         self.settings = ClientSettings(base_url=base_url, api_key=api_key, **settings)
         self.policy = replace(policy or RetryPolicy(), max_attempts=self.settings.max_attempts)
+        self._api_key = Secret(self.settings.api_key)
         self._foreign_origins: set[str] = set()
         self._accepted_types = AcceptedTypes()
         self._resolver = resolver
@@ -105,6 +109,10 @@ class BaseClient:
             "trust_env": not self.settings.is_local,
         }
 
+    def _use(self, http: HttpClient | AsyncHttpClient) -> None:
+        self._http = http
+        self._headers = merge_headers(http, authorization=self.settings.authorization)
+
     def addresses_of(self, host: str) -> list[str]:
         """Return the addresses of a host name, none where it cannot be resolved; may block."""
         try:
@@ -117,10 +125,10 @@ class BaseClient:
             return build_request(
                 self._http,
                 call.method,
-                Secret(f"{self.settings.base_url}{call.path}"),
+                f"{self.settings.base_url}{call.path}",
+                self._headers,
                 params=dict(call.params) or None,
                 json=call.body,
-                authorization=self.settings.authorization,
             )
         except ValueError as error:
             problem = str(error)
@@ -130,9 +138,8 @@ class BaseClient:
         target = state.next_request()
         authorization = self.settings.authorization if target.send_credentials else None
         try:
-            return build_request(
-                self._http, "GET", target.url, headers=dict(target.headers), authorization=authorization
-            )
+            headers = merge_headers(self._http, dict(target.headers), authorization=authorization)
+            return build_request(self._http, "GET", target.url, headers)
         except ValueError:
             pass
         raise RingEventsTransferError(f"{state.call.operation}: the link to the file is malformed")
@@ -173,7 +180,7 @@ class BaseClient:
         )
 
     def _parse(self, call: Call, response: HttpResponse, body: bytes) -> Envelope:
-        return parse_response(call, response.status_code, response.headers, body, secret=Secret(self.settings.api_key))
+        return parse_response(call, response.status_code, response.headers, body, secret=self._api_key)
 
     def _parse_in_slices(self, call: Call, response: HttpResponse, body: bytes) -> Generator[None, None, Envelope]:
         return parse_response_in_slices(
@@ -181,10 +188,10 @@ class BaseClient:
         )
 
     def _validate(self, call: Call, response: HttpResponse, body: bytes) -> None:
-        validate_response(call, response.status_code, response.headers, body, secret=Secret(self.settings.api_key))
+        validate_response(call, response.status_code, response.headers, body, secret=self._api_key)
 
     def _file_error(self, call: Call, response: HttpResponse, body: bytes) -> RingEventsError:
-        return api_error(call, response.status_code, response.headers, body, secret=Secret(self.settings.api_key))
+        return api_error(call, response.status_code, response.headers, body, secret=self._api_key)
 
     def reading(self, call: Call, *, per_page: int | None = None) -> ListReading:
         """Return the state of a list that is about to be read, for :meth:`Client.pages`.

@@ -76,7 +76,7 @@ class Client(BaseClient):
         api_key, settings = conceal(api_key), conceal_items(settings, SECRET_SETTINGS)
         super().__init__(base_url, api_key, policy=policy, resolver=resolver, **settings)
         self._throttle = AdaptiveThrottle(self.settings.rate_limit)
-        self._http = open_client(HttpClient, **self._http_options())
+        self._use(open_client(HttpClient, **self._http_options()))
 
     def __enter__(self) -> Self:
         return self

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.async_client import AsyncClient
-from airflow_provider_ringevents.client.endpoints import Call, list_events
+from airflow_provider_ringevents.client.endpoints import list_events
 from airflow_provider_ringevents.client.errors import (
     RingEventsAuthError,
     RingEventsError,
@@ -120,7 +120,7 @@ class SharedClient:
                     limit.reschedule(loop.time() + max(0.0, deadline - clock.now()) + self.settings.timeout)
                 if isinstance(request, EventListing):
                     return await self._listings.get(request.organization_id, max_age)
-                return await self.with_reauthentication(partial(_send_once, request))
+                return await self.with_reauthentication(lambda client: client.send_once(request))
         except TimeoutError:
             raise RingEventsTransportError(
                 "no answer came in time: the service is slow, or the request stood in line because more is asked of"
@@ -229,10 +229,6 @@ async def acquire_shared_client(conn_id: str) -> AsyncIterator[SharedClient]:
 
 def _reader() -> ConnectionReader:
     return _READERS.setdefault(asyncio.get_running_loop(), ConnectionReader())
-
-
-def _send_once(call: Call, client: AsyncClient) -> Awaitable[Any]:
-    return client.send(call, max_attempts=1)
 
 
 async def _list(organization_id: str, client: AsyncClient) -> list[dict[str, Any]]:

@@ -44,7 +44,8 @@ class Bucket:
 async def request(
     through: AsyncRateLimiter, answer: Callable[[], tuple[int, dict[str, str]]], seconds: float = 0.05
 ) -> int:
-    async with through as started:
+    async with through.in_flight:
+        started = await through.acquire()
         await asyncio.sleep(seconds / 2)
         status, headers = answer()
         await asyncio.sleep(seconds / 2)
@@ -57,7 +58,7 @@ def test_so_many_at_a_time() -> None:
 
     async def use(through: AsyncRateLimiter) -> None:
         nonlocal inside, most
-        async with through:
+        async with through.in_flight:
             inside += 1
             most = max(most, inside)
             await asyncio.sleep(1)

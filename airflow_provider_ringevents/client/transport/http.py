@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import ssl
-from collections.abc import Iterable, Mapping
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar
 from typing import Any, TypeVar
 
@@ -12,6 +15,7 @@ import httpcore
 import httpx
 from httpx import AsyncClient as AsyncHttpClient
 from httpx import Client as HttpClient
+from httpx import Headers as HttpHeaders
 from httpx import Response as HttpResponse
 
 from airflow_provider_ringevents.client import defaults
@@ -24,7 +28,7 @@ from airflow_provider_ringevents.client.transport.time_budget import (
     current_timer,
 )
 
-__all__ = ["AsyncHttpClient", "HttpClient", "HttpRequest", "HttpResponse"]
+__all__ = ["AsyncHttpClient", "HttpClient", "HttpHeaders", "HttpRequest", "HttpResponse"]
 
 HTTP_ERRORS = (httpx.HTTPError, httpx.InvalidURL, UnicodeError, DecompressionError, RequestTimeoutError)
 """Raised in place of a response. ``InvalidURL`` comes from a malformed Location, although it is not followed, and
@@ -99,11 +103,13 @@ def open_client(
     verify: bool | str,
     proxy: Secret | None,
     trust_env: bool,
+    max_connections: int = defaults.MAX_CONNECTIONS,
 ) -> _Http:
     """Return an HTTP client that follows no redirect and keeps no cookie.
 
     :param timeout: the longest silence of the server, in seconds.
     :param trust_env: use the proxies of the environment.
+    :param max_connections: the most connections that it opens at once.
     :raises RingEventsConfigError: the CA bundle or the proxy cannot be used.
     """
     context = ssl_context(verify)
@@ -112,7 +118,7 @@ def open_client(
             headers=headers,
             cookies=_NoCookies(),
             timeout=httpx.Timeout(timeout, connect=min(timeout, defaults.CONNECT_TIMEOUT), pool=defaults.POOL_TIMEOUT),
-            limits=httpx.Limits(max_connections=defaults.MAX_CONNECTIONS, keepalive_expiry=defaults.KEEPALIVE_SECONDS),
+            limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=defaults.KEEPALIVE_SECONDS),
             verify=context,
             proxy=proxy.reveal() if proxy else None,
             trust_env=trust_env,
@@ -232,39 +238,96 @@ async def _async_drop_reason(response: HttpResponse) -> None:
     _drop_reason(response)
 
 
+class AsyncConnectionPool:
+    """A pool of asynchronous HTTP clients with one connection each, which lends the one that was used last.
+
+    httpx examines each connection of a client several times per request: with 16 of them that costs more CPU than all
+    the rest of a small request. The pool does not limit the number of connections; its users do.
+
+    :param options: the arguments of :func:`open_client`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+        self._idle: deque[tuple[float, AsyncHttpClient]] = deque()
+        self._clients: set[AsyncHttpClient] = set()
+        self._closed = False
+
+    @asynccontextmanager
+    async def lease(self) -> AsyncIterator[AsyncHttpClient]:
+        """Lend a client for one request, whose response must be closed before the client is given back.
+
+        :raises RuntimeError: the pool was closed.
+        """
+        if self._closed:
+            raise RuntimeError("The client has been closed.")
+        if self._idle:
+            client = self._idle.pop()[1]
+        else:
+            client = open_client(AsyncHttpClient, **self._options, max_connections=1)
+            self._clients.add(client)
+        try:
+            yield client
+        finally:
+            now = time.monotonic()
+            self._idle.append((now, client))
+            while self._idle and self._idle[0][0] < now - defaults.KEEPALIVE_SECONDS:
+                await self._close(self._idle.popleft()[1])
+
+    async def _close(self, client: AsyncHttpClient) -> None:
+        self._clients.discard(client)
+        await client.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections, and lend no more."""
+        self._closed = True
+        self._idle.clear()
+        for client in tuple(self._clients):
+            await self._close(client)
+
+
+def merge_headers(
+    http: HttpClient | AsyncHttpClient,
+    headers: Mapping[str, str] | None = None,
+    *,
+    authorization: Secret | None = None,
+) -> HttpHeaders:
+    """Return the client's own headers with others in addition; their representation does not show the credentials."""
+    merged = HttpHeaders(http.headers)
+    merged.update(headers or {})
+    if authorization:
+        merged["Authorization"] = authorization.reveal()
+    return merged
+
+
 def build_request(
     http: HttpClient | AsyncHttpClient,
     method: str,
-    url: Secret,
+    url: Secret | str,
+    headers: HttpHeaders,
     *,
     params: Mapping[str, str] | None = None,
     json: Any = None,
-    headers: Mapping[str, str] | None = None,
-    authorization: Secret | None = None,
 ) -> HttpRequest:
-    """Build a request with the client's own headers and time limits.
+    """Build a request with the client's time limits.
 
+    :param url: a secret where it may be a signed link.
+    :param headers: all of its headers, from :func:`merge_headers`.
     :param json: the body; secrets in it are sent as their texts.
     :raises ValueError: the URL is malformed, or a value cannot be encoded.
     """
-    merged = httpx.Headers(http.headers)
-    merged.update(headers or {})
     try:
-        request = HttpRequest(
+        return HttpRequest(
             method,
-            url.reveal(),
+            url.reveal() if isinstance(url, Secret) else url,
             params=params,
-            json=reveal_all(json),
-            headers=merged,
+            json=None if json is None else reveal_all(json),
+            headers=headers,
             extensions={"timeout": http.timeout.as_dict()},
         )
     except (httpx.InvalidURL, TypeError, ValueError) as error:
         # The name of the class where the message may quote the URL.
         problem = type(error).__name__ if isinstance(error, httpx.InvalidURL) else str(error)
-    else:
-        if authorization:
-            request.headers["Authorization"] = authorization.reveal()
-        return request
     raise ValueError(problem)
 
 

@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from types import TracebackType
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.transport.retry import parse_retry_after
@@ -81,8 +80,9 @@ class AdaptiveThrottle:
 class AsyncRateLimiter:
     """A rate and concurrency limit for the requests of one event loop, paused after a 429.
 
-    Use ``async with limiter as started`` around a request, then :meth:`record_response`.
+    Hold ``in_flight`` around a request, call :meth:`acquire` before it is sent, and :meth:`record_response` after it.
 
+    :ivar in_flight: a semaphore that limits the requests in flight.
     :param rate: requests per second; None: no limit.
     :param now: returns the seconds of a monotonic clock.
     :param sleep: waits for a number of seconds.
@@ -98,29 +98,14 @@ class AsyncRateLimiter:
         self._throttle = AdaptiveThrottle(rate)
         self._now = now
         self._sleep = sleep
-        # httpx slows down as requests queue up inside its pool: they queue here instead.
-        self._in_flight = asyncio.Semaphore(defaults.MAX_CONNECTIONS)
+        self.in_flight = asyncio.Semaphore(defaults.MAX_CONNECTIONS)
 
     def set_rate(self, rate: float | None) -> None:
         """Limit the requests per second from now on; None: no limit."""
         self._throttle.set_rate(rate)
 
-    async def __aenter__(self) -> float:
-        """Wait for a free place and the next start; return the time at which the request starts."""
-        await self._in_flight.acquire()
-        try:
-            return await self.acquire()
-        except BaseException:
-            self._in_flight.release()
-            raise
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._in_flight.release()
-
     async def acquire(self) -> float:
-        """Wait for the next start alone, without taking a place; return the time."""
+        """Wait for the next start of a request; return the time."""
         while True:
             rejections = self._throttle.rejection_count
             delay = self._throttle.reserve(self._now())
@@ -134,7 +119,7 @@ class AsyncRateLimiter:
     def record_response(self, started: float, status: int, headers: Mapping[str, str]) -> None:
         """Adapt to a response.
 
-        :param started: the time that entering returned.
+        :param started: the time that :meth:`acquire` returned.
         :param headers: those of the response; ``Retry-After`` is read.
         """
         if status == 429:

@@ -90,13 +90,13 @@ class BoundedBodyReader:
         self._is_error = status >= 400
         success_limit = defaults.MAX_PAGE_BYTES if call.is_list else defaults.MAX_RESOURCE_BYTES
         self._limit = defaults.MAX_ERROR_BYTES if self._is_error else success_limit
-        encoding = headers.get("content-encoding", "")
-        try:
-            self._decompressor = StreamingDecompressor(encoding)
-        except DecompressionError:
-            if not self._is_error:
-                raise
-            self._decompressor = StreamingDecompressor("")  # the status says enough
+        self._decompressor: StreamingDecompressor | None = None
+        if encoding := headers.get("content-encoding"):
+            try:
+                self._decompressor = StreamingDecompressor(encoding)
+            except DecompressionError:
+                if not self._is_error:  # the status says enough
+                    raise
         self._parts: list[bytes] = []
         self._length = 0
         self._raw_length = 0
@@ -110,7 +110,7 @@ class BoundedBodyReader:
         self._raw_length += len(part)
         if not self._is_within_limit():
             return False
-        for piece in self._decompressor.decompress(part):
+        for piece in (part,) if self._decompressor is None else self._decompressor.decompress(part):
             self._parts.append(piece)
             self._length += len(piece)
             if not self._is_within_limit():
@@ -131,7 +131,7 @@ class BoundedBodyReader:
 
         :raises DecompressionError: the body of a success ends in the middle.
         """
-        if self._decompressor.is_truncated and not self._is_error:
+        if self._decompressor is not None and self._decompressor.is_truncated and not self._is_error:
             raise DecompressionError("the compressed body ends in the middle")
         return b"".join(self._parts)
 
@@ -160,10 +160,9 @@ def parse_response_in_slices(
 
     Decoding holds the interpreter's lock, so that an event loop can run only between the slices of a large page.
     """
-    secrets = (secret, *call.secrets)
-    request_id = _request_id(headers, secrets)
     if not 200 <= status < 300:
         raise api_error(call, status, headers, body, secret=secret)
+    request_id = _request_id(headers, call, secret)
     if not body or body.isspace():
         return Envelope({}, status=status, request_id=request_id, date=_date(headers))
     try:
@@ -172,7 +171,7 @@ def parse_response_in_slices(
         else:
             decoded = decode_json(body, exact=call.exact_numbers)
     except (ValueError, RecursionError) as error:
-        kind = clean_text(headers.get("content-type", "no content type").split(";")[0], secrets)
+        kind = clean_text(headers.get("content-type", "no content type").split(";")[0], (secret, *call.secrets))
         raise RingEventsTransportError(
             f"{_describe_call(call)}: the response ({status}, {kind}, {len(body)} bytes) is not valid JSON ({error});"
             " if this persists, check the connection's host",
@@ -309,7 +308,7 @@ def api_error(
         " ".join(sentences),
         status=status,
         errors=details,
-        request_id=_request_id(headers, secrets),
+        request_id=_request_id(headers, call, secret),
         retry_after=retry_after,
         ambiguous=ambiguous,
     )
@@ -428,9 +427,9 @@ def _reason(status: int) -> str:
         return "(no standard status)"
 
 
-def _request_id(headers: Mapping[str, str], secrets: Sequence[Secret]) -> str | None:
+def _request_id(headers: Mapping[str, str], call: Call, secret: Secret) -> str | None:
     request_id = headers.get("x-request-id")
-    return clean_text(request_id, secrets) if request_id is not None else None
+    return None if request_id is None else clean_text(request_id, (secret, *call.secrets))
 
 
 def _date(headers: Mapping[str, str]) -> datetime | None:

@@ -67,7 +67,9 @@ def test_a_good_key_says_what_it_sees(connect: Connect, number: int, count: int,
 
 
 def test_without_a_count_the_rows_are_counted(connect: Connect) -> None:
-    answer = json_response({"data": [{"id": "o1", "attributes": {"name": "A"}}, {"id": "o2", "attributes": {}}]})
+    answer = json_response(
+        {"data": [{"id": "o1", "attributes": {"name": "A"}}, {"id": "o2", "attributes": {"name": None}}]}
+    )
     good, message, _ = said(connect, answer)
     assert good
     assert message == "Key accepted; sees 2 organizations: A (id o1), None (id o2)"

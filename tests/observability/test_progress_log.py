@@ -244,7 +244,7 @@ def test_the_export_of_a_report(emulator: Any, tmp_path: Path, deferrable: bool)
     lines = read(emulator, make)
     report = lines[0].rpartition(" ")[2]
     assert lines == [
-        f"Asked for the registrations report of event {emulator.event_id}: report {report}",
+        f"Requested the registrations report of event {emulator.event_id}: report {report}",
         f"Waiting for report {report}: the service says 'processing'; until _  UTC at the latest",
         f"Report {report} is ready after _ s (3 polls)",
         f"Wrote file://{tmp_path}/report.csv: _ KiB in _ s (_ KiB/s), sha256 _ ",
@@ -327,7 +327,7 @@ def test_the_export_of_several_lists_is_folded_and_summed_up(emulator: Any, tmp_
     ]
     assert read(emulator, make(one, other, "nobody-knows"), "failed") == [
         "::group::Exporting 3 lists of registrations, one for each event",
-        f"file://{tmp_path}/{one}.jsonl is there already; skipped",
+        f"file://{tmp_path}/{one}.jsonl exists already and is kept",
         wrote(other),
         "::endgroup::",
         "Wrote 1 of 3 lists: 40 rows, _ KiB in _ s; 1 object skipped",

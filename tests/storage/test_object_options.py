@@ -18,6 +18,8 @@ from airflow_provider_ringevents.storage.object_options import (
 )
 from docs import code, rows
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingS3]:

@@ -7,6 +7,11 @@ A retry, or clearing a task, creates no second copy and no second link. Tickets 
 that creates one has no retries. A second run with the same ``edition`` finds the existing copy, and creates another
 ticket.
 
+The copy is a draft. By the vendor's help pages an event must be published before people can be invited by magic link,
+and needs a ticket for that. If the service rejects the links (422), publish the copy in the web application and clear
+``create_links``, or, where the source has a ticket, add ``attributes={"auto_publish": True}`` to ``copy_event``. Magic
+links also depend on the organization's plan, and the key on the role of its user (403).
+
 It needs one Airflow connection of type ``ringevents``. The guests are a param here, and everybody who sees the
 DAG can read its params: if that is too many people, let a task read the guests from their source.
 """

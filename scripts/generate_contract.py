@@ -28,6 +28,7 @@ NOTES_END = "\n## When a report is ready\n"
 SOURCES = {
     "reference": "reference",
     "vendor-collection": "vendor's collection",
+    "vendor-sample": "vendor's OAuth sample",
     "working-client": "working clients",
     "help-page": "help pages",
     "guess": "guess",

@@ -6,6 +6,8 @@ from typing import Final
 
 BASE_URL: Final = "https://api.events.ringcentral.com"
 """Where the API lives, as its reference says."""
+LEGACY_HOST: Final = "api.hopin.com"
+"""The host of the API before December 2023, by the vendor's collection; it may still respond."""
 AUTH_SCHEME: Final = "Bearer"
 """The reference shows both a bare key and ``Bearer``; public clients in use send ``Bearer`` everywhere."""
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_items
 from airflow_provider_ringevents.client.settings import SECRET_SETTINGS, ClientSettings
+
+log = logging.getLogger(__name__)
 
 
 class ConnectionLike(Protocol):
@@ -173,7 +177,7 @@ def client_settings(connection: ConnectionLike, extra: Any, overrides: Mapping[s
         _check_type(connection.conn_type)
         values.update(read_extra(connection.conn_id, extra))
         values.pop("organization_id", None)
-        return ClientSettings(**{**values, **overrides})
+        settings = ClientSettings(**{**values, **overrides})
     except RingEventsConfigError as error:
         raise RingEventsConfigError(
             f"connection {connection.conn_id!r}: {error}",
@@ -181,6 +185,20 @@ def client_settings(connection: ConnectionLike, extra: Any, overrides: Mapping[s
             expected=error.expected,
             got=error.got,
         ) from None
+    if urlsplit(settings.base_url).hostname == defaults.LEGACY_HOST:
+        _hint_at_legacy_host(connection.conn_id)
+    return settings
+
+
+def _hint_at_legacy_host(conn_id: str | None) -> None:
+    if (conn_id, defaults.LEGACY_HOST) not in _warned:
+        _warned.add((conn_id, defaults.LEGACY_HOST))
+        log.warning(
+            "Connection %r has the host %s, which is the API's former one; the present one is %s",
+            conn_id,
+            defaults.LEGACY_HOST,
+            defaults.BASE_URL,
+        )
 
 
 def _check_type(conn_type: str | None) -> None:

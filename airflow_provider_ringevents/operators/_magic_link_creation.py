@@ -11,6 +11,7 @@ from airflow_provider_ringevents.bulk.source import ListSource
 from airflow_provider_ringevents.bulk.spool import Spool
 from airflow_provider_ringevents.bulk.targets import MagicLinkTarget
 from airflow_provider_ringevents.client.errors import RingEventsApiError, RingEventsError
+from airflow_provider_ringevents.client.transport.responses import ADVICE
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.client import Client
@@ -60,8 +61,10 @@ def _combined_error(run: BulkRun, spool: Spool, ticket_id: str, total: int) -> R
             lines.append(f"and {failed - _SHOWN_FAILURES:,} more")
             break
         lines.append(f"attendees[{row.number - 1}]: {row.reason}")
-    message = "\n".join(lines)
     stopped = run.stopped
+    if isinstance(stopped, RingEventsApiError) and stopped.status in ADVICE:
+        lines.append(ADVICE[stopped.status])
+    message = "\n".join(lines)
     if isinstance(stopped, RingEventsApiError):
         return type(stopped)(message, status=stopped.status, retry_after=stopped.retry_after)
     return RingEventsError(message, retryable=run.retryable)

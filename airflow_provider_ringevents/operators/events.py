@@ -182,6 +182,8 @@ class RingEventsCreateEventFromTemplateOperator(DeferrableWaitMixin, RingEventsB
 class RingEventsDuplicateEventOperator(DeferrableWaitMixin, RingEventsBaseProvisioningOperator):
     """Copy an event, once, and wait until the copy appears, with ``POST /v1/events/{eventId}/duplications``.
 
+    A copy is a draft unless ``attributes`` has ``auto_publish``, which needs a source with a ticket.
+
     :param event_id: the id of the event to copy (templated).
     :param name: the copy's name; None: the service chooses it (templated).
     :param time_start: the start, ISO 8601 or a datetime; without an offset it is local in ``timezone`` (templated).

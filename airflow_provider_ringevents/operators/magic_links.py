@@ -20,9 +20,13 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
     have a link keep it. When one attendee fails the others are still tried, unless all of them would fail alike: the
     key is rejected, the rate limit is reached, or ten in a row failed in a way that may pass.
 
+    By the vendor's help pages an event must be published before people can be invited by magic link, publishing needs
+    a ticket, and magic links depend on the plan. The service rejects the request otherwise (403 or 422).
+
     :param ticket_id: the id of the ticket (templated).
     :param attendees: one attendee or many, each a mapping under the API's own names: ``email``, ``firstName`` and
         ``lastName``, possibly ``headline``, ``registrationId``, ``extraFields``, ``metadata`` (templated).
+        ``registrationId`` is a key of yours, such as the id in a CRM, not the id of a registration.
     :param include_links: put the links themselves into the result, too. Whoever has a link can enter, and XCom can be
         read by everybody who sees the DAG (templated).
     :param allow_undocumented: accept attributes that the API does not document (templated).

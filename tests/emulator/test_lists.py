@@ -124,7 +124,7 @@ def test_things_fit_together(event_path: str, api: Api) -> None:
     assert len(invited) == 30
     for row in invited[::5]:
         link = api.get(f"/v1/magicLinks/{row['magicLinkId']}")["data"]["attributes"]
-        assert (link["registrationId"], link["email"], link["status"]) == (row["id"], row["email"], "used")
+        assert (link["registrationId"], link["email"], link["status"]) == (row["id"], row["email"], "registered")
     stages = {stage["id"] for stage in api.rows(f"{event_path}/stages")}
     items = api.rows(f"{event_path}/scheduleItems")
     assert {item["areaId"] for item in items if item["area"] == "stage"} <= stages

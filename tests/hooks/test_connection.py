@@ -356,3 +356,12 @@ def test_an_override_that_is_unknown_is_named(connect: Connect) -> None:
     connect()
     with pytest.raises((TypeError, RingEventsConfigError), match="timeuot"):
         RingEventsHook(timeuot=5).get_conn()
+
+
+def test_the_former_host_is_accepted_with_one_hint(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    connect(host="https://api.hopin.com")
+    assert read().base_url == read().base_url == "https://api.hopin.com"
+    hints = [record.getMessage() for record in caplog.records if "former" in record.getMessage()]
+    assert len(hints) == 1
+    assert defaults.BASE_URL in hints[0]
+    assert "'ringevents_default'" in hints[0]

@@ -347,3 +347,21 @@ def test_a_link_that_may_not_be_deleted_is_an_error(emulator: Any, status: int) 
 def test_a_link_needs_an_id(link: Any) -> None:
     with pytest.raises(ValueError, match="`magic_link_id` must be an id"):
         RingEventsDeleteMagicLinkOperator(task_id="delete", magic_link_id=link)
+
+
+def test_a_plan_without_magic_links_is_named(emulator: Any, ticket: Any) -> None:
+    emulator.settings.change(plan_has_magic_links=False)
+    said = told(task(emulator, ticket, attendee(1), retries=2).to_end(), "failed")
+    assert "the plan of the organization does not include magic links" in said
+    assert "check the role of that user" in said
+    assert "the organization's plan" in said
+
+
+def test_a_key_of_a_member_is_told_of_its_role(emulator: Any, ticket: Any) -> None:
+    emulator.settings.change(read_only_key=True)
+    assert "members see only events assigned to them" in told(task(emulator, ticket, attendee(1)).to_end(), "failed")
+
+
+def test_a_draft_is_named_by_the_service(emulator: Any, ticket: Any) -> None:
+    emulator.settings.change(draft_magic_links=False)
+    assert "the event is not published" in told(task(emulator, ticket, attendee(1), retries=2).to_end(), "failed")

@@ -40,12 +40,16 @@ _scan_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _SAMPLE_STEP = _MAX_INTEGER_DIGITS // 2
 _TWO_DIGITS = re.compile(rb"[0-9](?=[0-9])")
 
-_ADVICE: Mapping[int, str] = {
+ADVICE: Mapping[int, str] = {
     401: "Check the API key in the connection's password; a key may have been revoked or belong to another account.",
-    403: "The key is valid but lacks the permission; check its access rights.",
+    403: (
+        "The key is valid but lacks the permission. A key acts for a user: check the role of that user (members see"
+        " only events assigned to them, and cannot create events) and the organization's plan (magic links)."
+    ),
     404: "Check the id, and that the key's organization can see it.",
     429: "Too many requests; lower 'concurrency' or set 'rate_limit' in the connection's extra.",
 }
+"""Status of an error -> the sentence that says what to do."""
 
 
 class Envelope(dict[str, Any]):
@@ -296,8 +300,8 @@ def api_error(
     if 300 <= status < 400:
         host = clean_text(_host(headers.get("location", "")), secrets) or "an unknown host"
         sentences.append(f"It redirects to {host}, to which the key is not sent; check the connection's host.")
-    elif status in _ADVICE:
-        sentences.append(_ADVICE[status])
+    elif status in ADVICE:
+        sentences.append(ADVICE[status])
     retry_after = parse_retry_after(headers.get("retry-after"))
     if retry_after is not None and retry_after >= defaults.RETRY_AFTER_LIMIT:
         sentences.append("It asks for a pause of a day or more, which counts as one day.")

@@ -123,7 +123,7 @@ class MagicLink:
             first_name=given["firstName"],
             last_name=given["lastName"],
             headline=given.get("headline"),
-            status="unused",
+            status="not yet invited",
             registration_id=given.get("registrationId"),
             extra_fields=dict(given.get("extraFields") or {}),
             metadata=dict(given.get("metadata") or {}),

@@ -22,6 +22,8 @@ _NAMES: Final = (
     ("Société Générale d'Événements", True),
     ("Somebody Else's Company", False),
 )
+LINK_STATES: Final = ("invited", "not yet invited", "declined", None)
+"""The states of a link that nobody has used, in the words of the web application; those of the API are not known."""
 _TEMPLATES: Final = ("Webinar", "Two-day summit", "Salon · marché 🎪", "Hybrid conference")
 
 
@@ -170,7 +172,7 @@ class Seeder:
             first_name=sample_data.FIRST_NAMES[person % len(sample_data.FIRST_NAMES)][0],
             last_name=sample_data.LAST_NAMES[(person >> 8) % len(sample_data.LAST_NAMES)][0],
             headline=sample_data.TITLES[index % len(sample_data.TITLES)] if index % 2 else None,
-            status="used" if used else "unused",
+            status="registered" if used else LINK_STATES[index % len(LINK_STATES)],
             registration_id=event.registrations.id(guest) if used else None,
             extra_fields={"company": sample_data.COMPANIES[index % len(sample_data.COMPANIES)]}
             if index % 3 == 0

@@ -145,8 +145,13 @@ def test_when_one_fails_the_others_are_still_made_and_all_failures_are_told(emul
     emulator.fault("status", skip=2, **refusal, **POST)
     said = told(task(emulator, ticket, [attendee(number) for number in range(5)], retries=3).to_end(), "failed")
     assert "2 of 5 magic links" in said
-    assert "attendees[1]: " in said
-    assert said.count("name is too long") == 2
+    # Several requests are in flight: which of the attendees meets the fault is open.
+    there = links(emulator, ticket)
+    failed = [number for number in range(5) if f"guest{number}@example.com" not in there]
+    assert [line for line in said.splitlines() if line.startswith("attendees[")] == [
+        f"attendees[{number}]: 422: name is too long" for number in failed
+    ]
+    assert len(failed) == 2
     assert len(links(emulator, ticket)) == 3
 
 

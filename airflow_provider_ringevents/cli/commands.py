@@ -85,6 +85,14 @@ _STORAGE_CONN_ID = Arg(
     ("--object-storage-conn-id",),
     help="Airflow connection of the object storage, instead of connection@ in the destination",
 )
+_OBJECT_OPTION = Arg(
+    ("--object-option",),
+    action="append",
+    default=None,
+    metavar="NAME=VALUE",
+    help="Header of the object in the store, for example ServerSideEncryption=aws:kms; a value in braces is JSON"
+    " (repeatable)",
+)
 
 _LISTS = (
     ("organizations", "List the organizations that the API key sees", ()),
@@ -194,6 +202,18 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
                     help="Accept report types, versions and attributes that the API does not document",
                 ),
                 Arg(
+                    ("--required-column",),
+                    action="append",
+                    default=None,
+                    metavar="NAME",
+                    help="Fail, and write nothing, if the report lacks this column (repeatable)",
+                ),
+                Arg(
+                    ("--allow-empty",),
+                    action="store_true",
+                    help="Write a report without a single byte, too",
+                ),
+                Arg(
                     ("--poll-interval",),
                     type=_seconds,
                     default=60.0,
@@ -207,6 +227,7 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
                 ),
                 _IF_EXISTS,
                 _STORAGE_CONN_ID,
+                _OBJECT_OPTION,
                 *_COMMON,
             ),
             epilog=EXIT_CODES,
@@ -253,6 +274,7 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
                 ),
                 _IF_EXISTS,
                 _STORAGE_CONN_ID,
+                _OBJECT_OPTION,
                 *_COMMON,
             ),
             epilog=EXIT_CODES,

@@ -9,7 +9,12 @@ from typing import Any
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.cli.hook import CliHook
 from airflow_provider_ringevents.cli.output import print_record
-from airflow_provider_ringevents.cli.parsing import parse_filters, parse_key_values, resolve_destination
+from airflow_provider_ringevents.cli.parsing import (
+    parse_filters,
+    parse_key_values,
+    parse_object_options,
+    resolve_destination,
+)
 from airflow_provider_ringevents.cli.progress import ProgressBar
 from airflow_provider_ringevents.cli.runner import ExitCode, command, print_hint
 from airflow_provider_ringevents.client import defaults
@@ -21,6 +26,7 @@ from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.polling.reports import ReportWaiter
 from airflow_provider_ringevents.polling.waiter import wait_until_done
 from airflow_provider_ringevents.storage import Destination
+from airflow_provider_ringevents.transfers._report_content import validate_report_suffix
 from airflow_provider_ringevents.transfers.base import manifest
 from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, upload_collection
 from airflow_provider_ringevents.transfers.report_upload import upload_report
@@ -41,7 +47,12 @@ def export_report(args: argparse.Namespace) -> ExitCode:
         attributes,
         allow_undocumented=args.allow_undocumented,
     )
-    destination = Destination.resolve(resolve_destination(args.destination), args.object_storage_conn_id)
+    target = resolve_destination(args.destination)
+    validate_report_suffix(target)
+    required_columns = args.required_column or []
+    if not all(name.strip() for name in required_columns):
+        raise invalid_argument("required_columns", "names of columns", required_columns)
+    destination = _connect(args, target)
     if destination.must_skip(args.if_exists):
         return _print_manifest(args, {"uri": destination.uri, "skipped": True})
     with ProgressBar("Requesting the report") as bar, CliHook(args.conn_id, bar) as hook:
@@ -57,6 +68,8 @@ def export_report(args: argparse.Namespace) -> ExitCode:
             destination,
             if_exists=args.if_exists,
             fallback_name=f"{args.report_type}-{args.event_id}.csv",
+            required_columns=required_columns,
+            allow_empty=args.allow_empty,
         )
     return _print_manifest(
         args,
@@ -104,13 +117,18 @@ def export_list(args: argparse.Namespace) -> ExitCode:
         strict=args.strict,
         escape_formulas=args.escape_formulas,
     )
-    destination = Destination.resolve(target, args.object_storage_conn_id)
+    destination = _connect(args, target)
     with ProgressBar(f"Reading {args.collection}") as bar, CliHook(args.conn_id, bar) as hook:
         parent_id = args.parent_id
         if collection.parent == "organization":
             parent_id = hook.resolve_organization_id("parent_id", parent_id)
         published = upload_collection(hook.client, export, parent_id, destination)
     return _print_manifest(args, {**published, "collection": args.collection, "parent_id": parent_id})
+
+
+def _connect(args: argparse.Namespace, target: str) -> Destination:
+    options = parse_object_options(args.object_option)
+    return Destination.parse(target, args.object_storage_conn_id, options=options).connect()
 
 
 def _validate_parent(collection: Collection, parent_id: str | None) -> None:

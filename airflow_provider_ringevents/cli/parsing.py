@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 import os.path
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from airflow_provider_ringevents.cli.commands import get_ringevents_cli_commands
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError, invalid_argument
@@ -14,7 +16,13 @@ _KEY_VALUE = "NAME=VALUE"
 _FILTER = "FIELD=VALUE or FIELD.OPERATOR=VALUE"
 _PARAMETER = re.compile(r"`(\w+)((?:\[[^\]`]*\])*)(?:=True)?`")
 """A parameter as errors mark it: in backticks, for a filter with the field and the operator."""
-_OTHER_NAMES = {"ringevents_conn_id": "--conn-id", "attributes": "--attribute", "source": "--from"}
+_OTHER_NAMES = {
+    "ringevents_conn_id": "--conn-id",
+    "attributes": "--attribute",
+    "source": "--from",
+    "required_columns": "--required-column",
+    "object_options": "--object-option",
+}
 
 
 def parse_key_values(parameter: str, given: Sequence[str] | None, form: str = _KEY_VALUE) -> dict[str, str]:
@@ -46,6 +54,22 @@ def parse_filters(parameter: str, given: Sequence[str] | None) -> dict[str, dict
             raise invalid_argument(parameter, _FILTER, f"{name}={value}")
         conditions.setdefault(field, {})[operator or "eq"] = value
     return conditions
+
+
+def parse_object_options(given: Sequence[str] | None) -> dict[str, Any] | None:
+    """Parse ``NAME=VALUE`` pairs into options of an object: ``true`` and ``false`` are switches, braces hold JSON.
+
+    :raises RingEventsConfigError: A pair is malformed or repeated.
+    """
+    options: dict[str, Any] = {}
+    for name, value in parse_key_values("object_options", given).items():
+        options[name] = {"true": True, "false": False}.get(value, value)
+        if value.startswith("{"):
+            try:
+                options[name] = json.loads(value)
+            except ValueError:
+                raise invalid_argument(f"object_options[{name}]", "a JSON object", value) from None
+    return options or None
 
 
 def resolve_destination(destination: str) -> str:

@@ -109,6 +109,63 @@ def test_what_is_there(if_exists: str, code: int, emulator: Any, run: Any, tmp_p
         assert ("skipped\ttrue" in ran.out) == (if_exists == "skip")
 
 
+def test_a_report_without_a_required_column_is_not_written(emulator: Any, run: Any, tmp_path: Path) -> None:
+    command = ("export-report", emulator.event_id, "registrations", "r.csv", "--required-column", "Email", *FAST)
+    lacking = run(*command, "--required-column", "Shoe size")
+    assert lacking.code != 0
+    assert "'Shoe size'" in lacking.err
+    assert not list(tmp_path.iterdir())
+    assert run(*command, "-o", "json").json["rows"] == 250
+
+
+def test_an_empty_report_is_written_on_request(emulator: Any, run: Any, tmp_path: Path) -> None:
+    emulator.settings.change(report_bytes=0)
+    command = ("export-report", emulator.event_id, "registrations", "r.csv", *FAST)
+    assert run(*command).code != 0
+    assert not list(tmp_path.iterdir())
+    assert run(*command, "--allow-empty").code == 0
+    assert (tmp_path / "r.csv").read_bytes() == b""
+
+
+@pytest.mark.parametrize("name", ["r.parquet", "r.xlsx", "r.jsonl.gz"])
+def test_a_suffix_that_no_report_has_is_refused_before_anything_is_sent(name: str, emulator: Any, run: Any) -> None:
+    ran = run("export-report", emulator.event_id, "registrations", name)
+    assert ran.code == 2
+    assert "DESTINATION must be a name that fits a report" in ran.err
+    assert not emulator.requests.entries
+
+
+@pytest.mark.parametrize("command", ["export-report", "export-list"])
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("StorageClass", "--object-option must be NAME=VALUE"),
+        ("StorageClass=STANDARD_IA", "got 'StorageClass'"),
+        ("Metadata={", "a JSON object"),
+    ],
+)
+def test_options_of_an_object_are_held_against_the_store(
+    command: str, option: str, said: str, emulator: Any, run: Any
+) -> None:
+    target = (emulator.event_id, "registrations", "r.csv") if command == "export-report" else ("events", "r.csv")
+    ran = run(command, *target, "--object-option", option)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert not emulator.requests.entries
+
+
+def test_options_of_an_object_are_parsed() -> None:
+    from airflow_provider_ringevents.cli.parsing import parse_object_options
+
+    given = ["ServerSideEncryption=aws:kms", "BucketKeyEnabled=true", 'Metadata={"team": "a=b"}']
+    assert parse_object_options(given) == {
+        "ServerSideEncryption": "aws:kms",
+        "BucketKeyEnabled": True,
+        "Metadata": {"team": "a=b"},
+    }
+    assert parse_object_options(None) is None
+
+
 # --- lists
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Self
 import msgspec
 
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
+from airflow_provider_ringevents.client.secrets import Secret, reveal_all
 
 _BATCH: Final = 500
 _RAW: Final = b"\0"
@@ -58,7 +59,7 @@ class ExistingRecord(NamedTuple):
 
     identity: str
     id: str
-    link: str | None
+    link: str | Secret | None
     attributes: dict[str, Any] | None = None
 
 
@@ -124,7 +125,7 @@ class Spool:
                 (
                     record.identity,
                     record.id,
-                    record.link,
+                    reveal_all(record.link),
                     None if record.attributes is None else encode(record.attributes),
                 )
                 for record in records
@@ -177,12 +178,18 @@ class Spool:
             last = found[-1][0]
 
     def update(
-        self, number: int, status: str, *, id: str | None = None, link: str | None = None, reason: str | None = None
+        self,
+        number: int,
+        status: str,
+        *,
+        id: str | None = None,
+        link: str | Secret | None = None,
+        reason: str | None = None,
     ) -> None:
         """Record the outcome of a row."""
         self._execute(
             "UPDATE rows SET status = ?, id = coalesce(?, id), link = coalesce(?, link), reason = ? WHERE number = ?",
-            (status, id, link, reason, number),
+            (status, id, reveal_all(link), reason, number),
         )
 
     def set_request(self, number: int, attributes: dict[str, Any], id: str | None) -> None:

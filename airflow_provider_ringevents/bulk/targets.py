@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from airflow_provider_ringevents.bulk.spool import ExistingRecord
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.errors import invalid_argument
+from airflow_provider_ringevents.client.secrets import conceal_credentials
 from airflow_provider_ringevents.client.validation.requests import REQUEST_SCHEMAS, validate_request
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class MagicLinkTarget:
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
         """Yield the links of the ticket."""
         call = endpoints.list_magic_links(self.ticket_id)
-        for link in client.items(call, concurrency=concurrency):
+        for link in map(conceal_credentials, client.items(call, concurrency=concurrency)):
             identity = self.identity_of(link)
             if identity:
                 yield ExistingRecord(identity, link["id"], link.get("magicLink"))

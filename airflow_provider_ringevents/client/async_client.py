@@ -19,8 +19,8 @@ from airflow_provider_ringevents.client.downloads.download import AsyncDownload
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
 from airflow_provider_ringevents.client.endpoints import Call
-from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsValidationError
-from airflow_provider_ringevents.client.pagination import Page
+from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsValidationError, strip_frames
+from airflow_provider_ringevents.client.pagination import Page, parse_page
 from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_items
 from airflow_provider_ringevents.client.settings import SECRET_SETTINGS
 from airflow_provider_ringevents.client.transport.http import (
@@ -99,6 +99,19 @@ class AsyncClient(BaseClient):
 
     async def send_once(self, call: Call) -> Envelope:
         """Send a call without retries; callers that poll use it, since their next poll is the retry."""
+        outcome = await self._attempt(call)
+        if isinstance(outcome, RingEventsError):
+            raise outcome
+        return outcome
+
+    async def _attempt(self, call: Call) -> Envelope | RingEventsError:
+        """Return the response or the error of one request, as :meth:`Client._attempt`."""
+        try:
+            return await self._exchange(call)
+        except RingEventsError as error:
+            return strip_frames(error)
+
+    async def _exchange(self, call: Call) -> Envelope:
         request = self._build_request(call)
         failure: RingEventsError | None = None
         async with self.rate_limiter.in_flight:
@@ -116,7 +129,6 @@ class AsyncClient(BaseClient):
             else:
                 self.rate_limiter.record_response(started, response.status_code, response.headers)
         if failure is not None:
-            # Raised out here, without a cause: the library's own text may quote a link, and its frames hold the key.
             raise failure
         slices = self._parse_in_slices(call, response, body)
         while True:
@@ -165,7 +177,11 @@ class AsyncClient(BaseClient):
         self._conclude(reading, on_incomplete)
 
     async def _take_page(self, reading: ListReading, envelope: Envelope) -> Page:
-        page = self._accept(reading, Page.from_envelope(envelope, reading.number + 1, operation=reading.call.operation))
+        parsed = parse_page(envelope, reading.number + 1, operation=reading.call.operation)
+        del envelope
+        if isinstance(parsed, RingEventsError):
+            raise parsed
+        page = self._accept(reading, parsed)
         if probe := reading.take_filter_probe():
             self._judge_filter(reading, Page.from_envelope(await self.send(probe), 1, operation=probe.operation))
         return page
@@ -181,8 +197,9 @@ class AsyncClient(BaseClient):
         """Yield the resources of a list, in order, each once; arguments as :meth:`pages`."""
         pages = self.pages(call, per_page=per_page, first_attempts=first_attempts, on_incomplete=on_incomplete)
         async for page in pages:
-            for item in page.items:
-                yield item
+            # No variable keeps a row, which may hold a magic link, while the next page is fetched.
+            for position in range(len(page.items)):
+                yield page.items[position]
 
     # --- files
 
@@ -197,6 +214,12 @@ class AsyncClient(BaseClient):
 
     async def request_file(self, state: DownloadState) -> HttpResponse:
         """Send the next request of a download, as :meth:`Client.request_file`."""
+        outcome = await self._attempt_file(state)
+        if isinstance(outcome, RingEventsError):
+            raise outcome
+        return outcome
+
+    async def _attempt_file(self, state: DownloadState) -> HttpResponse | RingEventsError:
         request = self._build_file_request(state)
         await self.rate_limiter.acquire()
         timer = self._timer(state.call, state.clock.budget)
@@ -211,10 +234,10 @@ class AsyncClient(BaseClient):
                 finally:
                     await response.aclose()
         except HTTP_ERRORS as error:
-            failure: RingEventsError = self.to_transport_error(state.call, error, timer)
-        else:
-            failure = self._file_error(state.call, response, body)
-        raise failure
+            return strip_frames(self.to_transport_error(state.call, error, timer))
+        except RingEventsError as error:
+            return strip_frames(error)
+        return self._file_error(state.call, response, body)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
@@ -27,8 +28,9 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsError,
     RingEventsRateLimitError,
     RingEventsValidationError,
+    strip_frames,
 )
-from airflow_provider_ringevents.client.pagination import Page
+from airflow_provider_ringevents.client.pagination import Page, parse_page
 from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_items
 from airflow_provider_ringevents.client.settings import SECRET_SETTINGS, check_number
 from airflow_provider_ringevents.client.transport.http import (
@@ -121,8 +123,18 @@ class Client(BaseClient):
         return envelope
 
     def _send_once(self, call: Call, budget: TimeBudget | None) -> Envelope:
-        response, body = self._exchange(call, self._build_request(call), budget)
-        return self._parse(call, response, body)
+        outcome = self._attempt(call, budget)
+        if isinstance(outcome, RingEventsError):
+            raise outcome
+        return outcome
+
+    def _attempt(self, call: Call, budget: TimeBudget | None) -> Envelope | RingEventsError:
+        """Return the response or the error of one request, which no frame with a header or a body belongs to."""
+        try:
+            response, body = self._exchange(call, self._build_request(call), budget)
+            return self._parse(call, response, body)
+        except RingEventsError as error:
+            return strip_frames(error)
 
     def _exchange(
         self,
@@ -143,7 +155,6 @@ class Client(BaseClient):
             failure = self.to_transport_error(call, error, timer)
         else:
             return response, body
-        # Raised out here, without a cause: the library's own text may quote a link, and its frames hold the key.
         raise failure
 
     def _open(self, request: HttpRequest, timer: RequestTimer) -> HttpResponse:
@@ -194,26 +205,38 @@ class Client(BaseClient):
         validate_choice("on_incomplete", on_incomplete, ON_INCOMPLETE, closed=True)
         retried: list[BaseException] = []
         while True:
-            first = self.send(reading.first_call(), on_retry=retried.append, budget=budget)
-            yield self._take_page(reading, first, budget)
+            # No variable holds a response, which may have a magic link, while a page is parsed or fetched.
+            size, page = self._fetch_page(reading, reading.first_call(), retried, budget)
+            yield page
             if any(isinstance(error, RingEventsRateLimitError) for error in retried):
                 width = 1
             if numbers := reading.planned():
-                with closing(self._fetch_concurrently(reading, numbers, width, first.size, budget)) as fetched:
-                    for envelope in fetched:
-                        yield self._take_page(reading, envelope, budget)
+                with closing(self._fetch_concurrently(reading, numbers, width, size, budget)) as fetched:
+                    for page in map(partial(self._take_page, reading, budget=budget), fetched):
+                        yield page
                         if reading.is_stalled:
                             break
             while following := reading.next_call():
-                envelope = self.send(following, on_retry=retried.append, budget=budget)
-                yield self._take_page(reading, envelope, budget)
+                yield self._fetch_page(reading, following, retried, budget)[1]
             if not reading.begin_next_reading():
                 break
             log.info("%s: the list changed while it was read, or rows are missing; reading it again", call.operation)
         self._conclude(reading, on_incomplete)
 
+    def _fetch_page(
+        self, reading: ListReading, call: Call, retried: list[BaseException], budget: TimeBudget | None
+    ) -> tuple[int, Page]:
+        """Return the size in bytes of a page, and the page."""
+        responses = [self.send(call, on_retry=retried.append, budget=budget)]
+        size = responses[0].size
+        return size, self._take_page(reading, responses.pop(), budget)
+
     def _take_page(self, reading: ListReading, envelope: Envelope, budget: TimeBudget | None) -> Page:
-        page = self._accept(reading, Page.from_envelope(envelope, reading.number + 1, operation=reading.call.operation))
+        parsed = parse_page(envelope, reading.number + 1, operation=reading.call.operation)
+        del envelope
+        if isinstance(parsed, RingEventsError):
+            raise parsed
+        page = self._accept(reading, parsed)
         if probe := reading.take_filter_probe():
             self._judge_filter(
                 reading, Page.from_envelope(self.send(probe, budget=budget), 1, operation=probe.operation)
@@ -233,6 +256,18 @@ class Client(BaseClient):
         cancelled = threading.Event()
 
         def attempt(numbered: Call) -> _RawPage:
+            outcome = exchange(numbered)
+            if isinstance(outcome, RingEventsError):
+                raise outcome
+            return outcome
+
+        def exchange(numbered: Call) -> _RawPage | RingEventsError:
+            try:
+                return exchange_or_raise(numbered)
+            except RingEventsError as error:
+                return strip_frames(error)
+
+        def exchange_or_raise(numbered: Call) -> _RawPage:
             request = self._build_request(numbered)
             with limit:
                 if cancelled.is_set():
@@ -269,13 +304,22 @@ class Client(BaseClient):
                         pending.append(pool.submit(fetch, following))
                     if not pending:
                         return
-                    numbered, response, body = pending.popleft().result()
-                    held.remove(len(body))
-                    yield self._parse(numbered, response, body)
+                    outcome = self._parse_raw(pending.popleft(), held)
+                    if isinstance(outcome, RingEventsError):
+                        raise outcome
+                    yield outcome
             finally:
                 cancelled.set()
                 for future in pending:
                     future.cancel()
+
+    def _parse_raw(self, future: Future[_RawPage], held: HeldPages) -> Envelope | RingEventsError:
+        try:
+            numbered, response, body = future.result()
+            held.remove(len(body))
+            return self._parse(numbered, response, body)
+        except RingEventsError as error:
+            return strip_frames(error)
 
     def items(
         self,
@@ -308,6 +352,12 @@ class Client(BaseClient):
 
         :raises RingEventsError: no response came, or it is an error.
         """
+        outcome = self._attempt_file(state)
+        if isinstance(outcome, RingEventsError):
+            raise outcome
+        return outcome
+
+    def _attempt_file(self, state: DownloadState) -> HttpResponse | RingEventsError:
         request = self._build_file_request(state)
         timer = self._timer(state.call, state.clock.budget)
         try:
@@ -321,10 +371,10 @@ class Client(BaseClient):
                 finally:
                     response.close()
         except HTTP_ERRORS as error:
-            failure: RingEventsError = self.to_transport_error(state.call, error, timer)
-        else:
-            failure = self._file_error(state.call, response, body)
-        raise failure
+            return strip_frames(self.to_transport_error(state.call, error, timer))
+        except RingEventsError as error:
+            return strip_frames(error)
+        return self._file_error(state.call, response, body)
 
 
 class HeldPages:

@@ -13,12 +13,11 @@ from typing import Any, Final
 
 from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER, FilterLike
-from airflow_provider_ringevents.client.secrets import Secret, conceal_items
+from airflow_provider_ringevents.client.secrets import Secret, conceal_attributes
 from airflow_provider_ringevents.client.transport.retry import IDEMPOTENT_METHODS
 from airflow_provider_ringevents.client.types import REPORT_TYPES, REPORT_VERSIONS, validate_choice
 from airflow_provider_ringevents.client.validation.identifiers import quote_segment
 from airflow_provider_ringevents.contract._generated import OPERATIONS, REGISTRATION_TYPES
-from airflow_provider_ringevents.contract.overlay import SECRET_ATTRIBUTES
 
 _PLACEHOLDER: Final = re.compile(r"\{\w+\}")
 
@@ -72,7 +71,7 @@ class Call:
 
 
 def _body(type_: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {"data": {"type": type_, "attributes": conceal_items(attributes, SECRET_ATTRIBUTES)}}
+    return {"data": {"type": type_, "attributes": conceal_attributes(attributes)}}
 
 
 def _call(

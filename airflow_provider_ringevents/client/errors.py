@@ -23,7 +23,9 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
+
+from airflow_provider_ringevents.client.transport.redaction import hide_secrets
 
 _KINDS: dict[str, type[RingEventsError]] = {}
 _OMITTED: Final = object()
@@ -43,7 +45,7 @@ class RingEventsError(Exception):
     retryable: bool = False
 
     def __init__(self, message: str, *, ambiguous: bool = False, retryable: bool | None = None) -> None:
-        super().__init__(message)
+        super().__init__(hide_secrets(message))
         self.ambiguous = ambiguous
         if retryable is not None:
             self.retryable = retryable
@@ -104,6 +106,15 @@ class RingEventsConfigError(RingEventsError, ValueError):
         return {**super().to_payload(), "parameter": self.parameter, "expected": self.expected, "got": self.got}
 
 
+_Error = TypeVar("_Error", bound=RingEventsError)
+
+
+def strip_frames(error: _Error) -> _Error:
+    """Return an error without traceback, cause and context: the frames in which it arose may hold secrets."""
+    error.__cause__ = error.__context__ = error.__traceback__ = None
+    return error
+
+
 def invalid_argument(
     parameter: str, expected: str, got: Any = _OMITTED, *, hint: str | None = None
 ) -> RingEventsConfigError:
@@ -114,7 +125,7 @@ def invalid_argument(
     :param got: the value; a long one is shortened. Leave it out where it is or may hold a secret.
     :param hint: a further sentence, with its full stop.
     """
-    shown = None if got is _OMITTED else _VALUE_REPR.repr(got)
+    shown = None if got is _OMITTED else hide_secrets(_VALUE_REPR.repr(got))
     message = f"`{parameter}` must be {expected}{f', got {shown}' if shown is not None else ''}."
     return RingEventsConfigError(
         f"{message} {hint}" if hint else message, parameter=parameter, expected=expected, got=shown

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from airflow_provider_ringevents.client.errors import RingEventsTransportError
+from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsTransportError, strip_frames
 from airflow_provider_ringevents.client.transport.redaction import clean_text
 
 OTHER: Final = "_other"
@@ -66,9 +66,9 @@ class Page:
     """
 
     number: int
-    items: Sequence[dict[str, Any]]
+    items: Sequence[dict[str, Any]] = field(repr=False)
     count: int | None
-    next_link: str | None
+    next_link: str | None = field(repr=False)
     has_next_key: bool = False
 
     @classmethod
@@ -103,6 +103,14 @@ class Page:
             next_link if isinstance(next_link, str) and next_link else None,
             isinstance(links, Mapping) and "next" in links,
         )
+
+
+def parse_page(envelope: Mapping[str, Any], number: int, *, operation: str) -> Page | RingEventsError:
+    """Return a page, or the error of :meth:`Page.from_envelope` without the frame that holds the response."""
+    try:
+        return Page.from_envelope(envelope, number, operation=operation)
+    except RingEventsError as error:
+        return strip_frames(error)
 
 
 def link_params(next_link: str, base_url: str, *, operation: str) -> tuple[dict[str, str], str | None]:

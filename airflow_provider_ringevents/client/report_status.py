@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from airflow_provider_ringevents.client.transport.redaction import clean_text
 from airflow_provider_ringevents.client.transport.responses import Envelope
 
 FAILED_WORDS: Final = frozenset(
@@ -36,7 +37,7 @@ class ReportStatus:
     """The status of a report as one response describes it.
 
     :ivar state: the state.
-    :ivar word: the service's own status word, if it sent one.
+    :ivar word: the service's own status word, fit to be shown, if it sent one.
     :ivar known: the word has a known meaning, or there is none.
     """
 
@@ -51,7 +52,7 @@ def report_status(envelope: Envelope) -> ReportStatus:
     attributes = data.get("attributes") if isinstance(data, Mapping) else None
     attributes = attributes if isinstance(attributes, Mapping) else {}
     value = attributes.get("status")
-    word = value if isinstance(value, str) and value.strip() else None
+    word = clean_text(value.strip()) if isinstance(value, str) and value.strip() else None
     plain = word.strip().lower().replace("-", "_").replace(" ", "_") if word else ""
     known = not plain or plain in FAILED_WORDS | IN_PROGRESS_WORDS | READY_WORDS
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+from airflow_provider_ringevents.contract.overlay import CREDENTIAL_FIELDS, SECRET_ATTRIBUTES
+
+RESPONSE_SECRETS: Final = CREDENTIAL_FIELDS | {"url"}
+"""Attributes of responses that admit their holder to an event or a file."""
 
 
 class Secret:
@@ -48,6 +53,29 @@ def conceal(value: Any) -> Any:
 def conceal_items(values: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
     """Return a copy of a mapping whose strings under some names are secrets."""
     return {name: conceal(value) if name in names else value for name, value in values.items()}
+
+
+def conceal_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a request with its password as a secret."""
+    return conceal_items(attributes, SECRET_ATTRIBUTES)
+
+
+def conceal_credentials(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a resource of a response whose links and passwords are secrets."""
+    return conceal_items(resource, RESPONSE_SECRETS)
+
+
+def conceal_response(envelope: dict[str, Any]) -> dict[str, Any]:
+    """Make the credentials and the signed link in a response with one resource secrets, and return it."""
+    data = envelope.get("data")
+    if isinstance(data, dict) and isinstance(attributes := data.get("attributes"), dict):
+        data["attributes"] = conceal_credentials(attributes)
+    return envelope
+
+
+def without_secrets(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of a resource without the attributes that are secret in requests, such as a password."""
+    return {name: value for name, value in resource.items() if name not in SECRET_ATTRIBUTES}
 
 
 def reveal_all(value: Any) -> Any:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
-from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_items
+from airflow_provider_ringevents.client.secrets import Secret, conceal_items
 from airflow_provider_ringevents.client.settings import SECRET_SETTINGS, ClientSettings
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,35 @@ class ConnectionLike(Protocol):
     @property
     def password(self) -> str | None:
         """Return the field ``password``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFields:
+    """The fields of a connection, without its password in the representation, as that of Airflow's own has."""
+
+    conn_id: str | None
+    conn_type: str | None
+    host: str | None
+    schema: str | None
+    port: int | None
+    password: Secret | None
+    extra: Any
+
+    @classmethod
+    def read(cls, connection: ConnectionLike, extra: Any) -> ConnectionFields:
+        """Read the fields of a connection.
+
+        :param extra: its extra, decoded; a parameter of its own, since an event loop reads it differently.
+        """
+        return cls(
+            connection.conn_id,
+            connection.conn_type,
+            connection.host,
+            connection.schema,
+            connection.port,
+            Secret(connection.password) if connection.password else None,
+            conceal_extra(extra),
+        )
 
 
 def _number(name: str, value: Any) -> float:
@@ -146,7 +176,7 @@ def read_extra(conn_id: str | None, extra: Any) -> dict[str, Any]:
     return values
 
 
-def base_url(connection: ConnectionLike) -> str:
+def base_url(connection: ConnectionLike | ConnectionFields) -> str:
     """Return the base URL: the host if it is a URL, else one built from schema, host and port."""
     host = (connection.host or "").strip()
     if not host:
@@ -164,18 +194,17 @@ def base_url(connection: ConnectionLike) -> str:
     return f"{scheme}://{place}{slash}{path}"
 
 
-def client_settings(connection: ConnectionLike, extra: Any, overrides: Mapping[str, Any]) -> ClientSettings:
+def client_settings(connection: ConnectionFields, overrides: Mapping[str, Any]) -> ClientSettings:
     """Return the settings of a client.
 
-    :param extra: the connection's extra, decoded; a parameter of its own, since an event loop reads it differently.
     :param overrides: fields of :class:`~airflow_provider_ringevents.client.settings.ClientSettings` that win over
         the connection's.
     :raises RingEventsConfigError: a field is invalid; the message names the connection and the field.
     """
-    values: dict[str, Any] = {"base_url": base_url(connection), "api_key": conceal(connection.password or "")}
+    values: dict[str, Any] = {"base_url": base_url(connection), "api_key": connection.password or ""}
     try:
         _check_type(connection.conn_type)
-        values.update(read_extra(connection.conn_id, extra))
+        values.update(read_extra(connection.conn_id, connection.extra))
         values.pop("organization_id", None)
         settings = ClientSettings(**{**values, **overrides})
     except RingEventsConfigError as error:

@@ -22,15 +22,26 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
 )
 from airflow_provider_ringevents.client.filters import FilterLike
+from airflow_provider_ringevents.client.secrets import conceal_attributes
 from airflow_provider_ringevents.client.settings import ClientSettings
+from airflow_provider_ringevents.client.transport.redaction import clean_text
 from airflow_provider_ringevents.client.transport.responses import parse_resource
 from airflow_provider_ringevents.client.types import OnIncomplete
 from airflow_provider_ringevents.client.validation.requests import validate_request
 from airflow_provider_ringevents.hooks import connection_form
-from airflow_provider_ringevents.hooks.connection import client_settings, conceal_extra, read_extra
+from airflow_provider_ringevents.hooks.connection import ConnectionFields, client_settings, conceal_extra, read_extra
 
 _SHOWN_ORGANIZATIONS = 5
 _Result = TypeVar("_Result")
+
+
+def _read_connection(connection: Any) -> ConnectionFields:
+    return ConnectionFields.read(connection, connection.extra_dejson)
+
+
+async def _async_read_connection(conn_id: str) -> ConnectionFields:
+    connection = await get_connection_async(conn_id)
+    return ConnectionFields.read(connection, await get_async_extra_dejson(connection))
 
 
 class RingEventsHook(BaseHook):
@@ -65,11 +76,12 @@ class RingEventsHook(BaseHook):
         """
         silence_request_log()
         with self._translate_missing_connection():
-            connection = self.get_connection(self.ringevents_conn_id)
-        extra = conceal_extra(connection.extra_dejson)
-        settings = client_settings(connection, extra, self._overrides)
+            connection = _read_connection(self.get_connection(self.ringevents_conn_id))
+        settings = client_settings(connection, self._overrides)
         # One reading of the connection serves both.
-        self.__dict__["default_organization_id"] = read_extra(self.ringevents_conn_id, extra).get("organization_id")
+        self.__dict__["default_organization_id"] = read_extra(self.ringevents_conn_id, connection.extra).get(
+            "organization_id"
+        )
         return Client.from_settings(settings)
 
     async def get_async_conn(self) -> AsyncClient:
@@ -86,9 +98,8 @@ class RingEventsHook(BaseHook):
         """
         silence_request_log()
         with self._translate_missing_connection():
-            connection = await get_connection_async(self.ringevents_conn_id)
-        extra = conceal_extra(await get_async_extra_dejson(connection))
-        return client_settings(connection, extra, self._overrides)
+            connection = await _async_read_connection(self.ringevents_conn_id)
+        return client_settings(connection, self._overrides)
 
     @contextmanager
     def _translate_missing_connection(self) -> Iterator[None]:
@@ -191,7 +202,7 @@ class RingEventsHook(BaseHook):
             return False, str(error)
         count = page.count if page.count is not None else len(page.items)
         shown = page.items[:_SHOWN_ORGANIZATIONS]
-        named = ", ".join(f"{item.get('name')} (id {item['id']})" for item in shown)
+        named = ", ".join(f"{clean_text(str(item.get('name')))} (id {clean_text(str(item['id']))})" for item in shown)
         more = ", ..." if count > len(shown) else ""
         organizations = "organization" if count == 1 else "organizations"
         return True, f"Key accepted; sees {count} {organizations}{f': {named}{more}' if named else ''}"
@@ -271,6 +282,7 @@ class RingEventsHook(BaseHook):
 
         ``POST /v1/organizations/{organizationId}/events``
         """
+        attributes = conceal_attributes(attributes)
         checked = validate_request("create_event", attributes, allow_undocumented=allow_undocumented)
         return self._get_resource(endpoints.create_event(self.organization_id(organization_id), checked))
 
@@ -281,6 +293,7 @@ class RingEventsHook(BaseHook):
 
         ``POST /v1/templates/{templateID}/event``
         """
+        attributes = conceal_attributes(attributes)
         checked = validate_request("create_event_from_template", attributes, allow_undocumented=allow_undocumented)
         return self._get_resource(endpoints.create_event_from_template(template_id, checked))
 
@@ -291,7 +304,8 @@ class RingEventsHook(BaseHook):
 
         ``POST /v1/events/{eventId}/duplications``
         """
-        checked = validate_request("duplicate_event", attributes or {}, allow_undocumented=allow_undocumented)
+        attributes = conceal_attributes(attributes or {})
+        checked = validate_request("duplicate_event", attributes, allow_undocumented=allow_undocumented)
         self.client.send(endpoints.duplicate_event(event_id, checked))
 
     # --- registrations

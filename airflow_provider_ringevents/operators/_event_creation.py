@@ -10,8 +10,10 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.secrets import Secret
 from airflow_provider_ringevents.client.validation.requests import validate_request
 from airflow_provider_ringevents.observability.links import EventLink
+from airflow_provider_ringevents.operators._xcom import xcom_resource
 from airflow_provider_ringevents.polling.duplications import DuplicationWaiter
 from airflow_provider_ringevents.polling.events import EventCondition, EventWaiter
 from airflow_provider_ringevents.polling.waiter import wait_until_done
@@ -56,6 +58,7 @@ def create_event(operator: RingEventsCreateEventOperator, context: Context) -> d
         )
         call = endpoints.create_event(organization_id, attributes)
         event = _creation(operator, context, hook, call, expected, organization_id).create_and_fetch()
+        event = xcom_resource(event, call.secrets)
         EventLink.persist(context, event, hook.base_url)
     return event
 
@@ -76,6 +79,7 @@ def create_event_from_template(operator: RingEventsCreateEventFromTemplateOperat
         )
         call = endpoints.create_event_from_template(operator.template_id, attributes)
         event = _creation(operator, context, hook, call, expected, organization_id).create_and_fetch()
+        event = xcom_resource(event, call.secrets)
         EventLink.persist(context, event, hook.base_url)
         if condition is None or condition.is_met(event, clock.now()):
             return event
@@ -84,7 +88,7 @@ def create_event_from_template(operator: RingEventsCreateEventFromTemplateOperat
         deadline = operator.deadline()
         waiter = EventWaiter(event["id"], condition, deadline, operator.poll_interval, operator.log.info)
         wait_until_done(waiter, hook)
-        return hook.get_event(event["id"])
+        return xcom_resource(hook.get_event(event["id"]), call.secrets)
 
 
 def duplicate_event(operator: RingEventsDuplicateEventOperator, context: Context) -> dict[str, Any]:
@@ -107,6 +111,7 @@ def duplicate_event(operator: RingEventsDuplicateEventOperator, context: Context
             if operator.deferrable:
                 _defer_duplication_wait(operator, creation, requested_at)
             event = _wait_for_copy(operator, hook, creation, requested_at)
+        event = xcom_resource(event, call.secrets)
         EventLink.persist(context, event, hook.base_url)
     return event
 
@@ -115,7 +120,7 @@ def fetch_copy(operator: RingEventsDuplicateEventOperator, context: Context, cop
     """Record the id of the copy that the trigger has found, and return the copy."""
     _record_copy(_journal(operator, context), copy_id)
     with operator.hook as hook:
-        copy = hook.get_event(copy_id)
+        copy = xcom_resource(hook.get_event(copy_id), request_secrets(operator))
         EventLink.persist(context, copy, hook.base_url)
     return copy
 
@@ -137,6 +142,11 @@ def request_attributes(operator: RingEventsBaseProvisioningOperator) -> dict[str
     if password := attributes.get("password"):
         mask_secret(password.reveal())
     return attributes
+
+
+def request_secrets(operator: RingEventsBaseProvisioningOperator) -> tuple[Secret, ...]:
+    """Return the secrets among the attributes of the request."""
+    return tuple(value for value in request_attributes(operator).values() if isinstance(value, Secret))
 
 
 def _journal(operator: RingEventsBaseProvisioningOperator, context: Context) -> RequestJournal:

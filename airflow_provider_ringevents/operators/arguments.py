@@ -303,13 +303,15 @@ class Arguments:
         :returns: the attributes; empty if they are invalid or not known yet.
         """
         # 30 ms, more than all of the operators, and a DAG may have none of those that need it.
+        from airflow_provider_ringevents.client.secrets import conceal_attributes
         from airflow_provider_ringevents.client.validation.requests import validate_request
 
         given = to_plain(own)
         if attributes:
             if not isinstance(self[attributes], Mapping) and not self.is_known(self[attributes]):
                 return {}
-            further = self.mapping(attributes)
+            # A traceback from below holds no password in a variable.
+            further = conceal_attributes(self.mapping(attributes))
             given = {name: value for name, value in given.items() if value is not None}
             for name in sorted(given.keys() & further.keys()):
                 self.refuse(f"{attributes}[{name!r}]", "left out where the argument of this attribute is given")

@@ -81,6 +81,8 @@ class RingEventsCreateReportOperator(RingEventsBaseOperator):
     @translate_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Request the report, and return it without its signed link."""
+        from airflow_provider_ringevents.operators._xcom import xcom_resource
+
         self.validate_rendered()
         with self.hook as hook:
             report = hook.create_report(
@@ -92,4 +94,4 @@ class RingEventsCreateReportOperator(RingEventsBaseOperator):
             )
         self.log.info("Requested the %s report of event %s: report %s", self.report_type, self.event_id, report["id"])
         # The link lets anyone in for a minute: it does not go into XCom.
-        return {name: value for name, value in report.items() if name != "url"}
+        return xcom_resource({name: value for name, value in report.items() if name != "url"})

@@ -74,10 +74,15 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
     @translate_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the ticket, and return it."""
+        from airflow_provider_ringevents.client.transport.redaction import clean_text
+        from airflow_provider_ringevents.operators._xcom import xcom_resource
+
         self.validate_rendered()
         own = {"name": self.name, "price": self.price, "count": self.count}
         attributes = {**{name: value for name, value in own.items() if value is not None}, **(self.attributes or {})}
         with self.hook as hook:
             ticket = hook.create_ticket(self.event_id, attributes, allow_undocumented=self.allow_undocumented)
-        self.log.info("Created ticket %s (%s) of event %s", ticket["id"], ticket.get("name"), self.event_id)
-        return ticket
+        self.log.info(
+            "Created ticket %s (%s) of event %s", ticket["id"], clean_text(str(ticket.get("name"))), self.event_id
+        )
+        return xcom_resource(ticket)

@@ -15,6 +15,7 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.secrets import conceal_response
 from airflow_provider_ringevents.provisioning.event_lookup import list_events_of
 
 if TYPE_CHECKING:
@@ -129,4 +130,4 @@ async def async_wait_until_done(waiter: Waiter, fetcher: AsyncFetcher) -> None:
 def _fetch(request: PollRequest, client: Client) -> Any:
     if isinstance(request, EventListing):
         return list_events_of(client, request.organization_id)
-    return client.send(request, max_attempts=1)  # The next poll is the retry.
+    return conceal_response(client.send(request, max_attempts=1))  # The next poll is the retry.

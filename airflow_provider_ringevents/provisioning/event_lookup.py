@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents.client.endpoints import list_events, list_organizations
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsValidationError
+from airflow_provider_ringevents.client.secrets import without_secrets
+from airflow_provider_ringevents.client.transport.redaction import clean_text
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client import Client
@@ -20,14 +22,16 @@ LOOKUP_PAGE_SIZE: Final = 1000
 def list_events_of(client: Client, organization_id: str) -> list[dict[str, Any]]:
     """Return all events of an organization, each once: the whole list, since its order is not documented.
 
+    The password of an event is left out.
+
     :raises RingEventsError: the list could not be read.
     """
     call = list_events(organization_id)
     try:
-        return list(client.items(call, per_page=LOOKUP_PAGE_SIZE))
+        return list(map(without_secrets, client.items(call, per_page=LOOKUP_PAGE_SIZE)))
     except RingEventsValidationError as error:
         log.info("The service does not accept pages of %d rows: %s", LOOKUP_PAGE_SIZE, error)
-        return list(client.items(call))
+        return list(map(without_secrets, client.items(call)))
 
 
 class EventLookup:
@@ -74,7 +78,7 @@ class EventLookup:
             if any(event["id"] == self._source_id for event in list_events_of(self._client, organization["id"])):
                 found: str = organization["id"]
                 return found
-        visible = ", ".join(f"{item['id']} ({item.get('name')})" for item in organizations) or "none"
+        visible = ", ".join(f"{item['id']} ({clean_text(str(item.get('name')))})" for item in organizations) or "none"
         raise RingEventsConfigError(
             f"`organization_id` must be the organization that the copy goes to: event {self._source_id} is in none of"
             f" those that the key can see ({visible}).",

@@ -25,6 +25,8 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsValidationError,
 )
 from airflow_provider_ringevents.client.pagination import flatten_resource
+from airflow_provider_ringevents.client.secrets import without_secrets
+from airflow_provider_ringevents.client.transport.redaction import clean_text
 from airflow_provider_ringevents.client.transport.responses import parse_resource
 from airflow_provider_ringevents.provisioning.request_journal import is_usable_id
 
@@ -115,7 +117,7 @@ class IdempotentCreation:
             before = self.journal.load()
             self.journal.record_intent()
             try:
-                envelope = self.client.send(self.call)
+                created = _created_event(self.client.send(self.call))
             except RingEventsError as error:
                 found = self._find_after_failure(error, before, since)
                 if found:
@@ -124,11 +126,10 @@ class IdempotentCreation:
                     raise
                 log.warning("The event does not exist; sending the request once more")
             else:
-                return self._record_created(envelope.get("data"))
+                return self._record_created(created)
         raise AssertionError("the loop returns or raises")
 
-    def _record_created(self, data: Any) -> dict[str, Any] | None:
-        event = flatten_resource(data) if isinstance(data, Mapping) else {}
+    def _record_created(self, event: dict[str, Any]) -> dict[str, Any] | None:
         has_marker = self.expected.has_marker(event)
         # The response to a duplication has no body; if there is one, it may be of a job or of the source.
         event_id = event.get("id") if has_marker or not self.expected.is_copy else None
@@ -146,7 +147,7 @@ class IdempotentCreation:
                 event_id,
                 self.expected.slug or self.expected.key,
             )
-        log.info("Created event %s (%s)", event_id, event.get("name"))
+        log.info("Created event %s (%s)", event_id, self._shown_name(event))
         return event
 
     def _find_after_failure(
@@ -170,6 +171,9 @@ class IdempotentCreation:
             return None
         log.info("The service refused the slug %s; looking up whether an event has it", self.expected.slug)
         return self._lookup() or self._lookup_repeatedly(self._delays(self.settle_timeout))
+
+    def _shown_name(self, event: Mapping[str, Any]) -> str:
+        return clean_text(str(event.get("name")), self.call.secrets)
 
     # --- lookup
 
@@ -254,7 +258,7 @@ class IdempotentCreation:
         for delay in chain((0.0,), self._delays(remaining)):
             clock.sleep(delay)
             try:
-                return parse_resource(call, self.client.send(call))
+                return without_secrets(parse_resource(call, self.client.send(call)))
             except RingEventsNotFoundError as error:
                 log.info("Event %s is not visible: %s", event_id, error)
         raise RingEventsConfigError(
@@ -270,9 +274,17 @@ class IdempotentCreation:
                 ambiguous=True,
                 retryable=True,
             )
-        log.info("Event %s (%s) exists already; it is adopted and nothing is sent", found["id"], found.get("name"))
+        log.info(
+            "Event %s (%s) exists already; it is adopted and nothing is sent", found["id"], self._shown_name(found)
+        )
         self.journal.record_accepted(found["id"])
         return dict(found)
+
+
+def _created_event(envelope: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event of a response without its password, empty without one."""
+    data = envelope.get("data")
+    return without_secrets(flatten_resource(data)) if isinstance(data, Mapping) else {}
 
 
 def _points_at(error: RingEventsError, attribute: str) -> bool:

@@ -67,6 +67,7 @@ class Destination:
     _options: Mapping[str, Any] = field(repr=False)
     _fs: Any = field(default=None, repr=False)  # None: a local file
     _path: str = field(default="", repr=False)
+    _is_child: bool = field(default=False, repr=False)
 
     @classmethod
     def parse(
@@ -124,7 +125,7 @@ class Destination:
             raise RingEventsConfigError(f"{self._parameter} {self.uri!r} cannot have an object {name!r} under it.")
         parsed = replace(self._parsed, path=self._parsed.path + name)
         path = parsed.path if parsed.is_local else str(_object_path(parsed, self._conn_id).path)
-        return replace(self, uri=parsed.uri, is_prefix=False, _parsed=parsed, _path=path)
+        return replace(self, uri=parsed.uri, is_prefix=False, _parsed=parsed, _path=path, _is_child=True)
 
     def exists(self) -> bool:
         """Return True if the store holds an object there now.
@@ -201,7 +202,7 @@ class Destination:
 
     def _sink(self, expected_size: int | None, content_type: str) -> Sink:
         if self._fs is None:
-            return LocalSink(self._path)
+            return LocalSink(self._path, follow_link=not self._is_child)
         if store := STAGED_STORES.get(self._parsed.scheme):
             arguments = open_arguments(self._parsed.scheme, content_type, self._options)
             return StagedSink(self._fs, self._path, store, expected_size, arguments)

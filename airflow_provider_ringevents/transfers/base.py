@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_ringevents.client.transport.redaction import clean_text
 from airflow_provider_ringevents.observability.links import LinkStateMixin, ObjectLink
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator
@@ -60,7 +61,7 @@ def manifest(
         "report_id": report_id,
         "event_id": event_id,
         "report_type": report_type,
-        "title": title,
+        "title": clean_text(title) if isinstance(title, str) else None,
     }
 
 

@@ -26,6 +26,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
     RingEventsValidationError,
 )
+from airflow_provider_ringevents.client.secrets import conceal_response, without_secrets
 from airflow_provider_ringevents.client.settings import ClientSettings
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
@@ -120,7 +121,7 @@ class SharedClient:
                     limit.reschedule(loop.time() + max(0.0, deadline - clock.now()) + self.settings.timeout)
                 if isinstance(request, EventListing):
                     return await self._listings.get(request.organization_id, max_age)
-                return await self.with_reauthentication(lambda client: client.send_once(request))
+                return conceal_response(await self.with_reauthentication(lambda client: client.send_once(request)))
         except TimeoutError:
             raise RingEventsTransportError(
                 "no answer came in time: the service is slow, or the request stood in line because more is asked of"
@@ -234,6 +235,7 @@ def _reader() -> ConnectionReader:
 async def _list(organization_id: str, client: AsyncClient) -> list[dict[str, Any]]:
     call = list_events(organization_id)
     try:
-        return [event async for event in client.items(call, per_page=LOOKUP_PAGE_SIZE, first_attempts=1)]
+        events = client.items(call, per_page=LOOKUP_PAGE_SIZE, first_attempts=1)
+        return [without_secrets(event) async for event in events]
     except RingEventsValidationError:  # The service does not accept pages of that size.
-        return [event async for event in client.items(call, first_attempts=1)]
+        return [without_secrets(event) async for event in client.items(call, first_attempts=1)]

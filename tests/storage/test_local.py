@@ -10,6 +10,7 @@ import signal
 import socket
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from storage.stores import Child, LocalStore, destination, payload
@@ -231,3 +232,52 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     with Child("measure", f"file://{tmp_path}/big.bin", str(300 * MIB)) as child:
         assert int(child.said()) <= 24 * 1024  # KiB
     assert (tmp_path / "big.bin").stat().st_size == 300 * MIB
+
+
+def test_a_link_that_has_the_name_which_a_server_gave_does_not_lead_outside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    outside = tmp_path / "outside.csv"
+    outside.write_bytes(b"not ours")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "report.csv").symlink_to(outside)
+    destination = Destination.resolve(f"file://{folder}/").child("report.csv")
+    with destination.publish() as writer:
+        writer.write(b"rows")
+    assert outside.read_bytes() == b"not ours"
+    assert not (folder / "report.csv").is_symlink()
+    assert (folder / "report.csv").read_bytes() == b"rows"
+    assert "is replaced, since a server gave its name" in caplog.text
+
+
+def test_a_link_that_the_user_named_is_followed_still(tmp_path: Path) -> None:
+    target = tmp_path / "target.csv"
+    target.write_bytes(b"before")
+    (tmp_path / "link.csv").symlink_to(target)
+    with Destination.resolve(f"file://{tmp_path}/link.csv").publish() as writer:
+        writer.write(b"rows")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert target.read_bytes() == b"rows"
+
+
+def test_somebody_elses_file_under_the_hidden_name_fails_no_export(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test that runs as root may remove everything, so the refusal of the system is made here."""
+    taken = tmp_path / PART
+    taken.write_bytes(b"theirs")
+    unlink = os.unlink
+
+    def guarded(path: Any, **options: Any) -> None:
+        if os.fspath(path) == str(taken):
+            raise PermissionError(errno.EPERM, "Operation not permitted", str(taken))
+        unlink(path, **options)
+
+    monkeypatch.setattr(os, "unlink", guarded)
+    with Destination.resolve(f"file://{tmp_path}/report.csv").publish() as writer:
+        writer.write(b"rows")
+    assert (tmp_path / "report.csv").read_bytes() == b"rows"
+    assert taken.read_bytes() == b"theirs"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [taken.name, "report.csv"]
+    assert "belongs to another user" in caplog.text

@@ -22,6 +22,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
     RingEventsError,
     RingEventsTransferError,
+    strip_frames,
 )
 from airflow_provider_ringevents.client.pagination import flatten_resource, url_origin
 from airflow_provider_ringevents.client.secrets import Secret
@@ -117,6 +118,7 @@ class DownloadState:
         :raises RingEventsError: it holds no ``url``; the error of ``/download``, if there was one.
         """
         link = _signed_link(envelope)
+        del envelope  # The frame of an error keeps no link in plain.
         if not link:
             raise self._first_error or RingEventsTransferError(
                 f"{self.call.operation}: the report has no link to its file (is it ready?)"
@@ -155,6 +157,19 @@ class DownloadState:
         :returns: True if the body is the file or its rest, False if :meth:`next_request` has to be sent.
         :raises RingEventsTransferError: it is not a file, and there is no other way to it.
         """
+        outcome = self._accept_response(status, headers)
+        del headers  # The frame of an error keeps no link in plain.
+        if isinstance(outcome, RingEventsError):
+            raise outcome
+        return outcome
+
+    def _accept_response(self, status: int, headers: Mapping[str, str]) -> bool | RingEventsError:
+        try:
+            return self._is_file(status, headers)
+        except RingEventsError as error:
+            return strip_frames(error)
+
+    def _is_file(self, status: int, headers: Mapping[str, str]) -> bool:
         if 300 <= status < 400:
             self._redirect(Secret(headers.get("location", "")))
             return False

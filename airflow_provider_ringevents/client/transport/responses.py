@@ -279,9 +279,11 @@ def parse_resource(call: Call, envelope: Envelope) -> dict[str, Any]:
         return resource
     if envelope.status in (202, 204) and not data:
         return {}
+    status = envelope.status
+    # The frame of the error keeps nothing that the service said.
+    del envelope, data
     raise RingEventsTransportError(
-        f"{_describe_call(call)}: the response ({envelope.status}) lacks the resource that the API documents under"
-        " 'data'",
+        f"{_describe_call(call)}: the response ({status}) lacks the resource that the API documents under 'data'",
         sent=True,
         ambiguous=not call.idempotent,
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_ringevents.client.errors import combine_errors, invalid_argument
+from airflow_provider_ringevents.client.secrets import conceal_attributes
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp
 from airflow_provider_ringevents.client.validation.schema import (
     AttributeType,
@@ -101,6 +102,8 @@ def validate_request(
         raise invalid_argument(
             "attributes", f"an object with attributes of {operation}, not {type(attributes).__name__}"
         )
+    # Rebound, so that a traceback from below holds no password in a variable.
+    attributes = conceal_attributes(attributes)
     timezone = attributes.get("timezone") if "timezone" in schema else None
     context = ValidationContext(allow_undocumented, timezone, known)
     validated = validate_attributes(schema, attributes, context)

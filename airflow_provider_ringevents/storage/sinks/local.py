@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
+import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -14,12 +16,15 @@ from io import FileIO
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
 from airflow_provider_ringevents.storage.file_names import temporary_name
 
+log = logging.getLogger(__name__)
+
 WRITEBACK_BYTES = 8 * 2**20
 """Bytes after which the kernel is asked to start writing to the disk, so that the final fsync has little left to do."""
 
 _LOCK_TRIES = 200
 _LOCK_PAUSE = 0.01
 _NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+_NOT_OURS = (errno.EPERM, errno.EISDIR)
 _NO_CHMOD = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 
 
@@ -32,9 +37,12 @@ class LocalSink:
 
     queue_bytes = 16 * 2**20
 
-    def __init__(self, path: str) -> None:
-        # A link at the destination stays a link: its target is replaced.
-        self._target = os.path.realpath(path)
+    def __init__(self, path: str, *, follow_link: bool = True) -> None:
+        # A link at the destination stays a link, and its target is replaced: the user has named it. One that has the
+        # name that a server gave is replaced itself, as its target may lie outside the folder.
+        folder, name = os.path.split(os.path.abspath(path))
+        self._follow_link = follow_link
+        self._target = os.path.realpath(path) if follow_link else os.path.join(os.path.realpath(folder), name)
         self._folder, name = os.path.split(self._target)
         self._part = os.path.join(self._folder, temporary_name(name))
         self._file: FileIO | None = None
@@ -46,8 +54,7 @@ class LocalSink:
         mode = self._existing_mode()
         os.makedirs(self._folder, exist_ok=True)
         with self._folder_locked():
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._part)
+            self._remove_earlier_part()
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._file = FileIO(os.open(self._part, flags, 0o666 if mode is None else 0o600), "wb")
         if mode is not None:
@@ -57,10 +64,32 @@ class LocalSink:
                 if e.errno not in _NO_CHMOD:
                     raise
 
+    def _remove_earlier_part(self) -> None:
+        """Remove what an earlier attempt has left; where that is another user's, take another name."""
+        try:
+            os.unlink(self._part)
+        except FileNotFoundError:
+            pass
+        except OSError as e:
+            if e.errno not in _NOT_OURS:
+                raise
+            # A shared folder with the sticky bit, where anybody can put a file under this name and only they remove it.
+            taken, self._part = self._part, f"{self._part}-{secrets.token_hex(8)}"
+            log.warning(
+                "%s belongs to another user and cannot be removed (%s); writing to %s instead, which no later attempt"
+                " removes if this one is killed",
+                taken,
+                e.strerror,
+                self._part,
+            )
+
     def _existing_mode(self) -> int | None:
         try:
-            found = os.stat(self._target)
+            found = os.stat(self._target, follow_symlinks=self._follow_link)
         except FileNotFoundError:
+            return None
+        if stat.S_ISLNK(found.st_mode):
+            log.warning("%s is a symbolic link and is replaced, since a server gave its name", self._target)
             return None
         if not stat.S_ISREG(found.st_mode):
             kind = "a folder: end it in / to name one" if stat.S_ISDIR(found.st_mode) else "not a plain file"

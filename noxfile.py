@@ -21,6 +21,8 @@ SUPPORTED = {
     "3.2": ("3.11", "3.12", "3.13"),
     "3.3": ("3.11", "3.12", "3.13"),
 }
+# In the matrix where the machine has the interpreter: not every Debian and Ubuntu has this one.
+OPTIONAL = {"3.3": ("3.14",)}
 
 
 def interpreter(version: str) -> str:
@@ -33,6 +35,13 @@ def interpreter(version: str) -> str:
     return version
 
 
+def combinations() -> list[tuple[str, str]]:
+    """Each Airflow with each Python: those that every matrix has, and the optional ones that this machine has."""
+    found = [(airflow, python) for airflow, pythons in SUPPORTED.items() for python in pythons]
+    optional = [(airflow, python) for airflow, pythons in OPTIONAL.items() for python in pythons]
+    return found + [(airflow, python) for airflow, python in optional if interpreter(python) != python]
+
+
 RESULTS = Path(".nox") / "support"
 _VERSION = "import platform; print(platform.python_version())"
 
@@ -40,11 +49,7 @@ _VERSION = "import platform; print(platform.python_version())"
 @nox.session
 @nox.parametrize(
     ("airflow", "python"),
-    [
-        nox.param(airflow, interpreter(python), id=f"{airflow}, {python}")
-        for airflow, pythons in SUPPORTED.items()
-        for python in pythons
-    ],
+    [nox.param(airflow, interpreter(python), id=f"{airflow}, {python}") for airflow, python in combinations()],
 )
 def tests(session: nox.Session, airflow: str) -> None:
     """The whole test suite; what stands behind `--` goes to pytest."""

@@ -18,13 +18,13 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from support_table import table
 
 
-def supported() -> dict[str, tuple[str, ...]]:
-    """What `make matrix` runs: versions of Airflow, and the Pythons of each."""
+def supported(name: str = "SUPPORTED") -> dict[str, tuple[str, ...]]:
+    """What `make matrix` runs: versions of Airflow, and the Pythons of each; OPTIONAL: where the machine has them."""
     tree = ast.parse((ROOT / "noxfile.py").read_text())
     (found,) = [
         ast.literal_eval(node.value)
         for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SUPPORTED"
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
     ]
     assert isinstance(found, dict)
     return found
@@ -97,4 +97,17 @@ def test_the_page_has_the_features_and_the_versions_of_today() -> None:
     tested = {
         version.rpartition(".")[0]: tuple(each.split(", ")) for version, each in zip(versions, pythons, strict=True)
     }
-    assert tested == supported()
+    optional = supported("OPTIONAL")
+    always = {
+        airflow: tuple(python for python in pythons if python not in optional.get(airflow, ()))
+        for airflow, pythons in tested.items()
+    }
+    assert always == supported()
+
+
+def test_every_python_of_the_matrix_may_install_the_package() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    for pythons in [*supported().values(), *supported("OPTIONAL").values()]:
+        for python in pythons:
+            assert f"Programming Language :: Python :: {python}" in text
+    assert 'requires-python = ">=3.11"\n' in text

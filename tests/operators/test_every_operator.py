@@ -1,0 +1,268 @@
+"""What holds for every operator and sensor of all rooms, by signature, and the values that Airflow hands to them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pickle
+import pkgutil
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, BaseSensorOperator
+from airflow_harness import HAS_START_FROM_TRIGGER, Run
+
+from airflow_provider_ringevents.client import Client, RingEventsNotFoundError, endpoints
+from airflow_provider_ringevents.emulator import Emulator
+from airflow_provider_ringevents.operators.arguments import ArgumentsMixin, InvalidArgumentError
+from airflow_provider_ringevents.operators.literals import literal_arguments
+from airflow_provider_ringevents.sensors.events import RingEventsEventSensor
+from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
+from airflow_provider_ringevents.transfers.collection_to_object_storage import (
+    RingEventsCollectionToObjectStorageOperator,
+)
+from airflow_provider_ringevents.transfers.report_to_object_storage import RingEventsReportToObjectStorageOperator
+
+
+def public_operators() -> list[type[Any]]:
+    found = {}
+    for room in ("operators", "sensors", "transfers"):
+        package = importlib.import_module(f"airflow_provider_ringevents.{room}")
+        for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            for name, value in vars(importlib.import_module(info.name)).items():
+                if inspect.isclass(value) and issubclass(value, BaseOperator) and name.startswith("RingEvents"):
+                    found[name] = value
+    return [cls for name, cls in sorted(found.items()) if "Base" not in name]
+
+
+OPERATORS = public_operators()
+LITERAL = {"deferrable", "start_from_trigger"}
+
+
+def own_parameters(operator: type[Any]) -> dict[str, inspect.Parameter]:
+    return {
+        name: parameter
+        for cls in operator.__mro__
+        if cls.__module__.startswith("airflow_provider_ringevents")
+        for name, parameter in inspect.signature(cls.__init__).parameters.items()
+        if name != "self" and parameter.kind is parameter.KEYWORD_ONLY
+    }
+
+
+def test_all_are_found() -> None:
+    assert len(OPERATORS) >= 15
+    assert any(issubclass(operator, BaseSensorOperator) for operator in OPERATORS)
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda cls: cls.__name__)
+def test_every_switch_is_checked(operator: type[Any]) -> None:
+    switches = {name for name, parameter in own_parameters(operator).items() if parameter.annotation == "bool"}
+    assert issubclass(operator, ArgumentsMixin)
+    assert switches == {*operator.switches, *operator.literal_switches}
+    assert set(operator.literal_switches) <= LITERAL
+    assert set(operator.switches) <= set(operator.template_fields)
+    assert not set(operator.literal_switches) & set(operator.template_fields)
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda cls: cls.__name__)
+def test_every_template_field_is_an_argument(operator: type[Any]) -> None:
+    assert len(set(operator.template_fields)) == len(operator.template_fields)
+    assert set(operator.template_fields) <= own_parameters(operator).keys()
+
+
+# --- exports
+
+
+def export(**arguments: Any) -> RingEventsCollectionToObjectStorageOperator:
+    usual = {"collection": "registrations", "parent_id": "e1", "destination": "file:///tmp/x.jsonl"}
+    return RingEventsCollectionToObjectStorageOperator(task_id="export", **{**usual, **arguments})
+
+
+def report(**arguments: Any) -> RingEventsReportToObjectStorageOperator:
+    usual = {"event_id": "e1", "report_type": "registrations", "destination": "file:///tmp/x.csv"}
+    return RingEventsReportToObjectStorageOperator(task_id="export", **{**usual, **arguments})
+
+
+@pytest.fixture
+def emulator() -> Any:
+    with Emulator(seed=1, registrations=3, report_seconds=0) as emulator:
+        yield emulator
+
+
+def run(emulator: Emulator, make: Any, **more: Any) -> Run:
+    return Run(make, connections={"ringevents_default": emulator.connection()}, **more)
+
+
+BAD_TEXTS = ["{{ none }}", "{{ ' ' }}", "{{ '{' ~ '{ ds }' ~ '}' }}", "{{ '{' ~ '# x #' ~ '}' }}"]
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS)
+@pytest.mark.parametrize("make", [export, report])
+@pytest.mark.parametrize("place", ["file:///tmp/%s/x.csv", "/tmp/a/%s/b/x.csv", "file:///tmp/day=%s/x.csv"])
+def test_a_part_of_a_path_that_a_template_has_spoilt(emulator: Emulator, make: Any, text: str, place: str) -> None:
+    if "day=" in place and text == BAD_TEXTS[1]:
+        pytest.skip("'day= ' is a name")
+    result = run(emulator, lambda: make(destination=place % text), retries=2).to_end()
+    assert (result.state, result.tries) == ("failed", 1)
+    assert result.exception.parameter == "destination"  # type: ignore[union-attr]
+    assert emulator.count() == 0
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "file:///tmp/Nonesuch/x.csv",
+        "/tmp/None of the above/x.csv",
+        "s3://my_aws@bucket/day=2026-01-01/x.csv",
+        "/tmp/a/",
+    ],
+)
+def test_paths_that_are_no_mistake(destination: str) -> None:
+    if destination.startswith("s3"):
+        pytest.importorskip("s3fs", reason="needs the extra amazon")
+    report(destination=destination)
+
+
+@pytest.mark.parametrize("filter", ["", [], 0, False, "{{ '' }}"])
+def test_a_filter_that_is_no_mapping_never_exports_everything(emulator: Emulator, filter: Any) -> None:
+    if isinstance(filter, str) and filter:
+        result = run(emulator, lambda: export(filter=filter), retries=2).to_end()
+        assert (result.state, result.tries) == ("failed", 1)
+        assert result.exception.parameter == "filter"  # type: ignore[union-attr]
+    else:
+        with pytest.raises(InvalidArgumentError) as caught:
+            export(filter=filter)
+        assert caught.value.problems[0].parameter == "filter"
+    assert emulator.count() == 0
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS[:1] + BAD_TEXTS[2:])
+@pytest.mark.parametrize("filter", [{"email": "%s"}, {"email": {"in": ["a@example.org", "%s"]}}])
+def test_values_of_a_filter(emulator: Emulator, filter: Any, text: str) -> None:
+    def make() -> Any:
+        written = {"email": text} if filter["email"] == "%s" else {"email": {"in": ["a@example.org", text]}}
+        return export(filter=written)
+
+    result = run(emulator, make, retries=2).to_end()
+    assert (result.state, result.tries) == ("failed", 1)
+    assert "filter[email]" in str(result.exception)
+    assert emulator.count() == 0
+
+
+def test_a_single_parent_of_a_mapped_group_is_a_list_of_one(emulator: Emulator, tmp_path: Path) -> None:
+    made = run(
+        emulator,
+        lambda: export(
+            parent_id=None,
+            parent_ids="{{ params.event }}",
+            destination=f"file://{tmp_path}/{{parent_id}}.jsonl",
+        ),
+        params={"event": emulator.event_id},
+    ).to_end()
+    assert made.state == "success", made.log_text
+    assert [manifest["parent_id"] for manifest in made.xcom] == [emulator.event_id]
+
+
+@pytest.mark.parametrize(("word", "escaped"), [("{{ true }}", True), ("False", False), ("{{ 'true' }}", True)])
+def test_switches_of_an_export_are_read_from_templates(
+    emulator: Emulator, tmp_path: Path, word: str, escaped: bool
+) -> None:
+    def make() -> Any:
+        return export(
+            parent_id=emulator.event_id,
+            destination=f"file://{tmp_path}/x.csv",
+            escape_formulas=word,
+            strict="{{ 'false' }}",
+        )
+
+    result = run(emulator, make).to_end()
+    assert result.state == "success", result.log_text
+    assert result.rendered_fields["escape_formulas"] in (escaped, str(escaped), str(escaped).lower())
+
+
+@pytest.mark.parametrize("name", ["strict", "include_credentials", "escape_formulas", "watermark"])
+@pytest.mark.parametrize("value", ["no", 1, None, ""])
+def test_words_that_are_no_switch(name: str, value: Any) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        export(**{name: value})
+    assert name in {problem.parameter for problem in caught.value.problems}
+
+
+# --- mapped rows are data
+
+
+def test_literal_arguments_are_not_rendered_and_checked_when_the_task_runs(emulator: Emulator, tmp_path: Path) -> None:
+    destination = f"file://{tmp_path}/{{{{ params.x }}}}.csv"
+    result = run(emulator, lambda: report(**literal_arguments({"destination": destination})), retries=2).to_end()
+    assert (result.state, result.tries) == ("failed", 1)
+    assert result.exception.parameter == "destination"  # type: ignore[union-attr]
+    assert emulator.count() == 0
+
+
+# --- sensors
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize(
+    ("mode", "ends"), [({}, "failed"), ({"soft_fail": True}, "skipped"), ({"never_fail": True}, "skipped")]
+)
+def test_a_sensor_that_times_out_ends_alike_poked_and_deferred(
+    emulator: Emulator, deferrable: bool, mode: dict[str, bool], ends: str
+) -> None:
+    def make() -> Any:
+        return RingEventsEventSensor(
+            task_id="wait",
+            event_id=emulator.event_id,
+            condition="status",
+            status="never",
+            poke_interval=0.05,
+            timeout=0.2,
+            deferrable=deferrable,
+            **mode,
+        )
+
+    result = run(emulator, make, retries=2).to_end()
+    assert (result.state, result.tries) == (ends, 1)
+
+
+@pytest.mark.skipif(not HAS_START_FROM_TRIGGER, reason="Airflow 3.3 and later")
+@pytest.mark.parametrize(
+    ("template", "refused"),
+    [
+        ("{{ ti.xcom_pull('create')['id'] }}", True),
+        ("{{ task_instance.xcom_pull(task_ids='create', key='id') }}", True),
+        ("{{ (ti.xcom_pull('create') or {}).get('id') }}", True),
+        ("{{ prev_start_date_success }}", True),
+        ("{{ ti.xcom_pull('create', map_indexes=-1)['id'] }}", False),
+        ("{{ params.report }}", False),
+        ("report-1", False),
+    ],
+)
+def test_what_the_triggerer_cannot_fetch_is_refused_at_parse(template: str, refused: bool) -> None:
+    def make() -> Any:
+        return RingEventsReportSensor(task_id="wait", report_id=template, deferrable=True, start_from_trigger=True)
+
+    with DAG("d", schedule=None):
+        if not refused:
+            assert make().start_trigger_args.trigger_kwargs["report_id"] == template
+            return
+        with pytest.raises(InvalidArgumentError, match="map_indexes=-1") as caught:
+            make()
+    assert caught.value.parameter == "report_id"
+
+
+# --- errors cross processes
+
+
+def not_found(url: str, key: str) -> None:
+    with Client(url, key) as client:
+        client.send(endpoints.get_event("nobody"))
+
+
+def test_a_404_comes_out_of_a_process_pool(emulator: Emulator) -> None:
+    with ProcessPoolExecutor(1) as pool, pytest.raises(RingEventsNotFoundError) as caught:
+        pool.submit(not_found, emulator.url, emulator.api_key).result(60)
+    assert caught.value.status == 404
+    assert pickle.loads(pickle.dumps(caught.value)).errors == caught.value.errors

@@ -158,19 +158,25 @@ class Arguments:
                 validate_identifier(f"{name}[{index}]", item)
             self.is_plain_text(f"{name}[{index}]", "an id", item)
 
-    def filter(self, name: str) -> None:
-        """Refuse what is not a mapping of conditions, and values that only a mistake of a template can have made."""
+    def filter(self, name: str) -> bool:
+        """Refuse what is not a mapping of conditions, and values that only a mistake of a template can have made.
+
+        :returns: True if the filter is None or a known mapping, whose fields can be checked.
+        """
         value = self[name]
-        if value is None or not self.is_known(value):
-            return
+        if value is None:
+            return True
+        if not self.is_known(value):
+            return False
         if not isinstance(value, Mapping):
             self.refuse(name, "a mapping of fields to conditions", value)
-            return
+            return False
         for field, conditions in value.items():
             operators = conditions if isinstance(conditions, Mapping) else {"eq": conditions}
             for operator, operand in operators.items():
                 for item in operand if isinstance(operand, list) else [operand]:
                     self.is_plain_text(f"{name}[{field}][{operator}]", "a value", item)
+        return True
 
     def connection(self, name: str, *, required: bool = True) -> None:
         """Refuse what is not the id of a connection."""

@@ -102,8 +102,8 @@ def _check_format(arguments: Arguments) -> None:
 
 def _check_filter_and_window(arguments: Arguments, collection: Collection | None) -> None:
     filter, field, window = arguments["filter"], arguments["window_field"], arguments["window"]
-    arguments.filter("filter")
-    if collection is not None and arguments.is_known(filter):
+    is_checkable = arguments.filter("filter")
+    if collection is not None and is_checkable:
         with arguments.gather():
             collection.check_filter(filter)
     if field is None:
@@ -118,7 +118,7 @@ def _check_filter_and_window(arguments: Arguments, collection: Collection | None
     if window is not None and arguments.is_known(window):
         with arguments.gather():
             parsed = parse_window(str(field), window)
-            if arguments.is_known(filter) and (filter is None or isinstance(filter, dict)):
+            if is_checkable:
                 parsed.merge_into(filter)
 
 

@@ -115,13 +115,11 @@ def test_a_part_of_a_path_that_a_template_has_spoilt(emulator: Emulator, make: A
     [
         "file:///tmp/Nonesuch/x.csv",
         "/tmp/None of the above/x.csv",
-        "s3://my_aws@bucket/day=2026-01-01/x.csv",
+        "file:///tmp/day=2026-01-01/x.csv",
         "/tmp/a/",
     ],
 )
 def test_paths_that_are_no_mistake(destination: str) -> None:
-    if destination.startswith("s3"):
-        pytest.importorskip("s3fs", reason="needs the extra amazon")
     report(destination=destination)
 
 
@@ -134,7 +132,7 @@ def test_a_filter_that_is_no_mapping_never_exports_everything(emulator: Emulator
     else:
         with pytest.raises(InvalidArgumentError) as caught:
             export(filter=filter)
-        assert caught.value.problems[0].parameter == "filter"
+        assert caught.value.parameter == "filter"
     assert emulator.count() == 0
 
 

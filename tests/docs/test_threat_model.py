@@ -1,0 +1,26 @@
+"""Every line of the threat model names a test that exists."""
+
+from __future__ import annotations
+
+import pytest
+
+from docs import ROOT, code, rows
+from docs.test_promises import named_in
+
+LINES = list(rows("security.md", "## Threat model"))
+
+
+def test_the_table_has_all_lines() -> None:
+    assert len(LINES) >= 15
+
+
+@pytest.mark.parametrize("row", LINES, ids=lambda row: code(row[3])[0].partition("::")[2])
+def test_every_threat_names_what_holds_it_and_a_test_that_exists(row: list[str]) -> None:
+    who, what, held, shown = row
+    assert who
+    assert what
+    assert held
+    for name in code(shown):
+        path, _, function = name.partition("::")
+        assert (ROOT / path).is_file(), name
+        assert function in named_in(path), name

@@ -1,10 +1,17 @@
-"""A certificate for 127.0.0.1, for as long as a benchmark: such services speak TLS, and some peers nothing else."""
+"""A certificate for 127.0.0.1: the servers of the benchmarks speak TLS, as the API does."""
 
 from __future__ import annotations
 
 import datetime
 import ipaddress
+import os
+import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
 def make(folder: Path) -> Path:
@@ -38,3 +45,27 @@ def make(folder: Path) -> Path:
         + certificate.public_bytes(serialization.Encoding.PEM)
     )
     return file
+
+
+@contextmanager
+def trusted() -> Iterator[Path]:
+    """Make a certificate that processes started in the block trust; yield its file."""
+    before = {name: os.environ.get(name) for name in _VARIABLES}
+    with tempfile.TemporaryDirectory() as folder:
+        file = make(Path(folder))
+        os.environ.update(dict.fromkeys(_VARIABLES, str(file)))
+        try:
+            yield file
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+def server_context(file: str) -> ssl.SSLContext:
+    """Return the TLS context of a server with the certificate in a file."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+    return context

@@ -12,12 +12,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.download import emulator, ready_report
 from benchmarks.machine import ROOT, Written, environment, interpreter
 
 MIB = 2**20
@@ -88,6 +89,33 @@ before = memory("VmRSS")
 export("large", reports[1], "large")
 print(json.dumps([memory("VmHWM") - before, memory("VmHWM")]))
 """
+
+
+@contextmanager
+def emulator(size: int) -> Iterator[dict[str, Any]]:
+    """Run an emulator whose reports have ``size`` bytes in a process of its own; yield its connection."""
+    command = [sys.executable, "-m", "airflow_provider_ringevents.emulator", "--port", "0"]
+    command += ["--report-bytes", str(size), "--report-seconds", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            connection: dict[str, Any] = json.loads(process.stdout.readline().partition("=")[2])
+            yield connection
+        finally:
+            process.terminate()
+
+
+def ready_report(connection: dict[str, Any]) -> str:
+    """Request a report; return its id once it is ready."""
+    from airflow_provider_ringevents.client import Client, endpoints
+
+    with Client(connection["host"], connection["password"]) as client:
+        organization = connection["extra"]["organization_id"]
+        event = next(item for item in client.items(endpoints.list_events(organization)) if item["published"])
+        report: str = client.send(endpoints.create_report(event["id"], "registrations"))["data"]["id"]
+        while client.send(endpoints.get_report(report)).status != 200:
+            time.sleep(0.05)
+    return report
 
 
 def _printed(command: list[str], more: dict[str, str]) -> Any:

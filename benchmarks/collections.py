@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import machine
+from benchmarks import certificate, machine
 from benchmarks.machine import ROOT, Written, environment
 from benchmarks.plot import Panel, plot
 
@@ -56,9 +56,17 @@ class Result:
 
 @contextmanager
 def list_server(latency: float) -> Iterator[str]:
-    """The server of all ways, in a process of its own; gives its origin."""
-    command = [sys.executable, "-m", "benchmarks.list_server", "--latency", str(latency)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()) as process:
+    """Run the server of all readers in a process of its own; yield its origin."""
+    with (
+        certificate.trusted() as file,
+        subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.list_server", str(file), "--latency", str(latency)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment(),
+        ) as process,
+    ):
         assert process.stdout is not None
         try:
             origin: str = json.loads(process.stdout.readline())

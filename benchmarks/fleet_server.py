@@ -12,10 +12,11 @@ import json
 import math
 import re
 import signal
-import ssl
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+
+from benchmarks.certificate import server_context
 
 STATS = "/stats"
 _IDS = 100_000
@@ -156,9 +157,9 @@ async def _serve(certificate: str, latency: float, limit: float | None) -> None:
     loop, service, ending = asyncio.get_running_loop(), Service(limit), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ending.set)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    server = await loop.create_server(lambda: Connection(service, latency), "127.0.0.1", 0, ssl=context, backlog=4096)
+    server = await loop.create_server(
+        lambda: Connection(service, latency), "127.0.0.1", 0, ssl=server_context(certificate), backlog=4096
+    )
     host, port = server.sockets[0].getsockname()[:2]
     print(json.dumps(f"https://{host}:{port}"), flush=True)
     await ending.wait()

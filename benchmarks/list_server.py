@@ -1,4 +1,4 @@
-"""A server of lists that takes next to no time itself: `python -m benchmarks.list_server [--latency SECONDS]`.
+"""A fast server of lists over TLS: `python -m benchmarks.list_server CERTIFICATE [--latency SECONDS]`.
 
 It serves registrations as the emulator makes them, in pages of 100: a thousand of them over and over, each time under
 other ids. How long a list is stands in the id of its event: `/v1/events/20000/registrations` has 20,000 rows.
@@ -14,6 +14,8 @@ import signal
 import socket
 import sys
 from urllib.parse import parse_qs, urlsplit
+
+from benchmarks.certificate import server_context
 
 PER_PAGE = 100
 TEMPLATES = 10
@@ -67,7 +69,7 @@ class Connection(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         host, port = sock.getsockname()[:2]
-        self._origin = f"http://{host}:{port}"
+        self._origin = f"https://{host}:{port}"
 
     def data_received(self, data: bytes) -> None:
         loop = asyncio.get_running_loop()
@@ -87,20 +89,24 @@ class Connection(asyncio.Protocol):
         return head.encode() + body
 
 
-async def _serve(latency: float) -> None:
+async def _serve(certificate: str, latency: float) -> None:
     loop, pages = asyncio.get_running_loop(), Pages()
     ending = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ending.set)
-    server = await loop.create_server(lambda: Connection(pages, latency), "127.0.0.1", 0)
+    server = await loop.create_server(
+        lambda: Connection(pages, latency), "127.0.0.1", 0, ssl=server_context(certificate)
+    )
     host, port = server.sockets[0].getsockname()[:2]
-    print(json.dumps(f"http://{host}:{port}"), flush=True)
+    print(json.dumps(f"https://{host}:{port}"), flush=True)
     await ending.wait()
     server.close()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.list_server", description=__doc__)
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before every answer")
-    asyncio.run(_serve(parser.parse_args().latency))
+    parser.add_argument("certificate", help="file with a key and its certificate")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before every response")
+    arguments = parser.parse_args()
+    asyncio.run(_serve(arguments.certificate, arguments.latency))
     sys.exit(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1]))
 collections = importlib.import_module("benchmarks.collections")
 list_server = importlib.import_module("benchmarks.list_server")
+download = importlib.import_module("benchmarks.download")
 drawing = importlib.import_module("benchmarks.plot")
 
 PATH = "/v1/events/1200/registrations"
@@ -55,6 +57,18 @@ def test_ours_and_a_plain_loop_write_the_same_rows(tmp_path: Path) -> None:
             kept[name] = [json.loads(line) for line in target.read_text().splitlines()]
     assert kept["ours"] == kept["requests"]
     assert len(kept["ours"]) == 400
+
+
+@pytest.mark.system
+def test_a_report_over_tls_arrives_whole(tmp_path: Path) -> None:
+    size = 1_500_001
+    with download.file_server(size) as connection:
+        assert connection["host"].startswith("https://")
+        seconds, _, written = download.export(connection, "1", tmp_path / "ours.csv")
+        assert seconds > 0
+        assert written == (tmp_path / "ours.csv").stat().st_size == size
+    with pytest.raises(subprocess.CalledProcessError):
+        download.export({**connection, "host": "https://127.0.0.1:1"}, "1", tmp_path / "none.csv")
 
 
 def test_what_is_not_installed_is_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

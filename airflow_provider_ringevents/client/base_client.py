@@ -183,9 +183,7 @@ class BaseClient:
         return parse_response(call, response.status_code, response.headers, body, secret=self._api_key)
 
     def _parse_in_slices(self, call: Call, response: HttpResponse, body: bytes) -> Generator[None, None, Envelope]:
-        return parse_response_in_slices(
-            call, response.status_code, response.headers, body, secret=Secret(self.settings.api_key)
-        )
+        return parse_response_in_slices(call, response.status_code, response.headers, body, secret=self._api_key)
 
     def _validate(self, call: Call, response: HttpResponse, body: bytes) -> None:
         validate_response(call, response.status_code, response.headers, body, secret=self._api_key)

@@ -203,3 +203,23 @@ def test_a_request_without_a_body_names_no_type(driver: type[SyncDriver]) -> Non
     with RawServer(lambda seen: OK) as server:
         driver(server.url).send(endpoints.Call("odd", "POST", "/v1/things"))
         assert "content-type" not in server.requests[0].headers
+
+
+def test_requests_one_after_the_other_use_one_connection_and_old_ones_are_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main(url: str) -> tuple[int, int, bool]:
+        async with AsyncClient(url, KEY) as client:
+            await asyncio.gather(*(client.send_once(POLL) for _ in range(5)))
+            together = server.connections
+            for _ in range(20):
+                await client.send_once(POLL)
+            afterwards = server.connections
+            monkeypatch.setattr(defaults, "KEEPALIVE_SECONDS", -1.0)
+            await client.send_once(POLL)
+            return together, afterwards, await asyncio.to_thread(server.wait_until_closed)
+
+    with RawServer(lambda seen: OK) as server:
+        together, afterwards, closed = asyncio.run(main(server.url))
+    assert 1 <= together == afterwards <= 5
+    assert closed

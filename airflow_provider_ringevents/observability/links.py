@@ -24,14 +24,16 @@ _EVENT_KEY = "ringevents_event_page"
 _OBJECT_KEY = "ringevents_object"
 
 
+# On Airflow 2 the web server looks links up. Later the worker does after each session, and an XCom that is not there
+# would put an error into the log of a task that failed, possibly while its arguments were rendered.
+_LOOKED_UP_LATER: Final = not BaseOperatorLink.__module__.startswith("airflow.sdk.")
+
+
 class LinkStateMixin:
-    """A mixin of operators and sensors with links: before each worker session no link has been persisted.
+    """A mixin of operators and sensors with links: before each worker session no link has been persisted."""
 
-    Looking for an XCom that does not exist would put an error into the log of a task that failed.
-    """
-
-    has_event_link = True
-    has_object_link = True
+    has_event_link = _LOOKED_UP_LATER
+    has_object_link = _LOOKED_UP_LATER
 
     def pre_execute(self, context: Any) -> None:
         """Reset the state of the links; Airflow calls it before each worker session."""
@@ -61,7 +63,7 @@ class EventLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """Return the URL; empty while there is no event."""
-        return _load(_EVENT_KEY, ti_key) if getattr(operator, "has_event_link", True) else ""
+        return _load(_EVENT_KEY, ti_key) if getattr(operator, "has_event_link", _LOOKED_UP_LATER) else ""
 
 
 class ObjectLink(BaseOperatorLink):
@@ -81,7 +83,7 @@ class ObjectLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """Return the URL; empty for other stores, and while there is no object."""
-        return _load(_OBJECT_KEY, ti_key) if getattr(operator, "has_object_link", True) else ""
+        return _load(_OBJECT_KEY, ti_key) if getattr(operator, "has_object_link", _LOOKED_UP_LATER) else ""
 
 
 def event_url(event: Mapping[str, Any], base_url: str) -> str | None:

@@ -67,6 +67,17 @@ def test_a_test_that_is_shown_passes(block: Block) -> None:
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
+def test_a_block_that_needs_a_logical_date_says_so(block: Block) -> None:
+    """Runs that an asset or, on Airflow 3, a person starts have none, and Jinja calls its names undefined there."""
+    for line in block.text.splitlines():
+        for template in re.findall(r"\{\{.*?\}\}", line):
+            if re.search(r"\b(ds|ds_nodash|ts|ts_nodash|logical_date|execution_date)\b", re.sub(r"\|.*", "", template)):
+                assert "needs a logical date" in line
+            if "data_interval" in template:
+                assert "needs a data interval" in line
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=str)
 def test_python_imports_nothing_it_does_not_use(block: Block) -> None:
     tree = ast.parse(block.text)
     imported = {

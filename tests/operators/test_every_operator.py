@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, BaseSensorOperator
-from airflow_harness import HAS_START_FROM_TRIGGER, Run
+from airflow_harness import HAS_START_FROM_TRIGGER, HAS_TASK_SDK, Run
 
 from airflow_provider_ringevents.client import Client, RingEventsNotFoundError, endpoints
 from airflow_provider_ringevents.emulator import Emulator
@@ -186,6 +186,25 @@ def test_words_that_are_no_switch(name: str, value: Any) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         export(**{name: value})
     assert name in {problem.parameter for problem in caught.value.problems}
+
+
+@pytest.mark.skipif(not HAS_TASK_SDK, reason="on Airflow 2 the web server looks links up")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: export(destination="file:///tmp/{{ nothing.at.all }}.jsonl"),
+        lambda: RingEventsEventSensor(task_id="wait", event_id="{{ nothing.at.all }}"),
+    ],
+    ids=["export", "sensor"],
+)
+def test_a_task_that_fails_while_it_is_rendered_looks_for_no_link(emulator: Emulator, make: Any) -> None:
+    result = run(emulator, make).to_end()
+    assert result.state == "failed"
+    assert "'nothing' is undefined" in result.log_text
+    assert "ringevents_object" not in result.log_text
+    assert "ringevents_event_page" not in result.log_text
+    assert "XCom not found" not in result.log_text
+    assert not any(result.links.values())
 
 
 # --- mapped rows are data

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from benchmarks.machine import Written, write
 
-NAMES = ("imports", "cold", "download", "collections", "lookup", "fleet")
+NAMES = ("imports", "cold", "download", "collections", "lookup", "bulk", "fleet")
 
 # Importing Airflow writes its configuration into AIRFLOW_HOME: not into the home of whoever measures.
 if "AIRFLOW_HOME" not in os.environ:
@@ -22,7 +22,7 @@ if "AIRFLOW_HOME" not in os.environ:
 
 
 def main() -> int:
-    from benchmarks import cold, collections, download, fleet, imports, lookup
+    from benchmarks import bulk, cold, collections, download, fleet, imports, lookup
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", default=["all"], help=f"which of {', '.join(NAMES)}; default: all")
@@ -36,6 +36,7 @@ def main() -> int:
         "download": lambda: download.report() if full else download.report(16 * download.MIB, 1),
         "collections": lambda: collections.report(full=full),
         "lookup": lambda: lookup.report(full=full),
+        "bulk": lambda: bulk.report(full=full),
         "fleet": lambda: fleet.report(full=full),
     }
     names = list(NAMES) if "all" in arguments.names else arguments.names

@@ -98,3 +98,12 @@ def test_the_plot_is_an_svg_with_every_value() -> None:
     assert len(circles) == 4
     assert circles[0] > circles[1]
     assert circles[2] > circles[3] > 56
+
+
+def test_the_pages_of_links_are_a_list() -> None:
+    link_server = importlib.import_module("benchmarks.link_server")
+    bodies = [json.loads(link_server.page("2500", number)) for number in (1, 2, 3)]
+    addresses = [row["attributes"]["email"] for body in bodies for row in body["data"]]
+    assert len(set(addresses)) == len(addresses) == 2500
+    assert {body["meta"]["count"] for body in bodies} == {2500}
+    assert [bool(body["links"]["next"]) for body in bodies] == [True, True, False]

@@ -345,3 +345,34 @@ def test_everything_that_comes_at_run_time_is_templated(load: Load, links: Any, 
     arguments = {name: f"{{{{ dag_run.conf['{name}'] }}}}" for name in conf}
     assert succeeded(load(run={"conf": conf}, **arguments).to_end())["counts"] == {"created": 3, "invalid": 1}
     assert len(links()) == 3
+
+
+@pytest.mark.parametrize("refused", [0, 2])
+def test_a_link_on_airflows_pages_leads_to_the_results(
+    emulator: Any, ticket: Any, tmp_path: Path, refused: int
+) -> None:
+    """Also when the task fails: then it is needed most."""
+    from s3_server import S3Server
+
+    from airflow_provider_ringevents.transfers.object_storage_to_magic_links import (
+        RingEventsObjectStorageToMagicLinksOperator,
+    )
+
+    write_csv(tmp_path / "guests.csv", guests(3))
+    if refused:
+        emulator.fault("status", status=422, times=refused, **POST)
+    with S3Server(tmp_path) as server:
+        server.make_bucket("crm")
+
+        def task() -> Any:
+            return RingEventsObjectStorageToMagicLinksOperator(
+                task_id="invite",
+                ticket_id=ticket.id,
+                source=f"file://{tmp_path}/guests.csv",
+                results="s3://my_s3@crm/out/links.csv",
+            )
+
+        connections = {"ringevents_default": emulator.connection_json(), "my_s3": server.airflow_connection()}
+        result = Run(task, connections=connections).to_end()
+    assert result.state == ("failed" if refused else "success")
+    assert result.links["Exported object"].endswith("/s3/object/crm?prefix=out/links.csv")

@@ -192,3 +192,37 @@ def test_nothing_of_openlineage_is_imported_with_the_operators() -> None:
     files = [*PACKAGE.rglob("*.py")]
     assert len(files) > 100
     assert not [one for file in files for one in imported_at_once(file) if "openlineage" in one]
+
+
+@pytest.mark.parametrize("refused", [0, 3])
+def test_a_load_reads_a_file_and_writes_a_list_and_the_results(
+    emulator: Any, told: LineageBook, tmp_path: Path, quick: None, refused: int
+) -> None:
+    from airflow_provider_ringevents.transfers.object_storage_to_magic_links import (
+        RingEventsObjectStorageToMagicLinksOperator,
+    )
+
+    event = next(event for event in emulator.state.events.values() if event.name == "Unfinished Draft")
+    ticket = emulator.state.create_ticket(event, {"name": "VIP"})
+    people = "".join(f"guest{number}@people.example,Given,Family\n" for number in range(10))
+    (tmp_path / "guests.csv").write_text(f"email,firstName,lastName\n{people}")
+    if refused:
+        emulator.fault("status", status=422, times=refused, method="POST")
+
+    def task() -> Any:
+        return RingEventsObjectStorageToMagicLinksOperator(
+            task_id="invite",
+            ticket_id=ticket.id,
+            source=f"file://{tmp_path}/guests.csv",
+            results=f"file://{tmp_path}/results.csv",
+        )
+
+    result = Run(task, connections={"ringevents_default": emulator.connection_json()}).to_end()
+    assert result.state == ("failed" if refused else "success")
+    ended = last(told, "FAIL" if refused else "COMPLETE")
+    assert datasets(ended, "inputs") == [("file", f"{tmp_path}/guests.csv")]
+    path = f"tickets/{ticket.id}/magicLinks"
+    assert datasets(ended, "outputs") == [(here(emulator), path), ("file", f"{tmp_path}/results.csv")]
+    created, results = statistics(ended)
+    assert created["rowCount"] == 10 - refused
+    assert results == {"rowCount": 10, "size": (tmp_path / "results.csv").stat().st_size, "fileCount": 1}

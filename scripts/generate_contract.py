@@ -90,11 +90,17 @@ def enumerations() -> dict[str, tuple[str, ...]]:
     return found
 
 
+def name_of(described: Mapping[str, Any]) -> str:
+    """Return the name of an operation: one of two paths has an ``operationId`` of its own, which OpenAPI demands."""
+    name: str = described.get("x-operation", described["operationId"])
+    return name
+
+
 def operation_table() -> dict[str, tuple[str, tuple[str, ...], bool]]:
     """Return the method, the paths and whether it takes ``page``, of every operation."""
     found: dict[str, tuple[str, tuple[str, ...], bool]] = {}
     for path, method, described in operations():
-        name = described["operationId"]
+        name = name_of(described)
         paged = any(parameter["name"] == "page" for parameter in described.get("parameters", ()))
         known = found.get(name, (method, (), paged))
         found[name] = (method, (*known[1], path), paged)
@@ -132,7 +138,7 @@ def request_attributes(schema: Mapping[str, Any]) -> dict[str, tuple[str, bool, 
 
 def requests() -> dict[str, Any]:
     """Return the attributes of every operation that takes a body."""
-    names = dict.fromkeys(described["operationId"] for _, _, described in operations() if "requestBody" in described)
+    names = dict.fromkeys(name_of(described) for _, _, described in operations() if "requestBody" in described)
     return {name: request_attributes(openapi.attributes_schema(openapi.request_body_schema(name))) for name in names}
 
 

@@ -40,7 +40,8 @@ def operations() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for path, methods in sorted(contract()["paths"].items(), key=lambda entry: -len(entry[0])):
         for method, described in methods.items():
-            known = found.setdefault(described["operationId"], {**described, "method": method.upper(), "paths": []})
+            name = described.get("x-operation", described["operationId"])
+            known = found.setdefault(name, {**described, "method": method.upper(), "paths": []})
             known["paths"].append(path)
     return found
 
@@ -85,7 +86,7 @@ def check_request(method: str, path: str, query: Query = (), body: Any = None) -
     problems += _query_problems(parameters, query)
     problems += _body_problems(described, body)
     _raise(f"{method} {path}", problems)
-    operation_id: str = described["operationId"]
+    operation_id: str = described.get("x-operation", described["operationId"])
     return operation_id
 
 
@@ -183,7 +184,11 @@ def _typed(schema: Mapping[str, Any], text: str) -> Any:
 def _body_problems(described: Mapping[str, Any], body: Any) -> list[str]:
     documented = described.get("requestBody")
     if body is None or body == b"":
-        return ["body: missing"] if documented and _needs_body(described["operationId"]) else []
+        return (
+            ["body: missing"]
+            if documented and _needs_body(described.get("x-operation", described["operationId"]))
+            else []
+        )
     if not documented:
         return ["body: not documented"]
     try:

@@ -156,9 +156,13 @@ def test_no_poke_sends_a_request_while_retry_after_lasts(
 
 
 @pytest.mark.skipif(not HAS_START_FROM_TRIGGER, reason="Airflow before 3.3 renders nothing in the triggerer")
-@pytest.mark.parametrize("written", ["literal", "jinja"])
+@pytest.mark.parametrize("written", ["literal", "jinja", "xcom"])
 def test_starts_in_the_triggerer_without_a_worker(emulator: Any, report_id: str, written: str) -> None:
-    given = report_id if written == "literal" else "{{ params.report }}"
+    given = {
+        "literal": report_id,
+        "jinja": "{{ params.report }}",
+        "xcom": "{{ ti.xcom_pull('create', map_indexes=-1)['id'] }}",
+    }[written]
 
     def task() -> Any:
         from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
@@ -168,7 +172,10 @@ def test_starts_in_the_triggerer_without_a_worker(emulator: Any, report_id: str,
         )
 
     result = Run(
-        task, params={"report": report_id}, connections={"ringevents_default": emulator.connection_json()}
+        task,
+        params={"report": report_id},
+        xcoms={"create": {"id": report_id}},
+        connections={"ringevents_default": emulator.connection_json()},
     ).to_end()
 
     assert (result.state, result.xcom) == ("success", report_id)

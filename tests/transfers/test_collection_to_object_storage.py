@@ -279,7 +279,7 @@ BAD = {
     "a path as parent": ({"parent_id": "../x"}, r"parent_id"),
     "a slash in a parent": (
         {"parent_id": None, "parent_ids": ["a/b"]},
-        r"`parent_ids\[0\]` must be an id without a slash",
+        r"`parent_ids\[0\]` must be an id of 1 to 255 printable characters",
     ),
     "a mapping as parents": ({"parent_id": None, "parent_ids": {"a": 1}}, r"`parent_ids` must be a list of ids"),
     "one object for several": (

@@ -365,7 +365,7 @@ GOOD = {"task_id": "t", "event_id": "e", "report_type": "registrations", "destin
         ("report_version", "3", "report_version"),
         ("event_id", "", "event_id"),
         ("event_id", "..", "event_id"),
-        ("event_id", "a/b", "without a slash"),
+        ("event_id", "a/b", "without white space"),
         ("destination", "", "destination"),
         ("destination", "gs://bucket/x.csv", "airflow-provider-ringevents[google]"),
         ("if_exists", "replace", "overwrite"),

@@ -127,7 +127,7 @@ class TestArguments:
         ("arguments", "said"),
         [
             ({"event_id": ""}, "event_id"),
-            ({"event_id": "a/b"}, "`event_id` must be an id without a slash"),
+            ({"event_id": "a/b"}, "`event_id` must be an id of 1 to 255 printable characters"),
             ({"event_id": "{{ params.event_id }}"}, "`event_id` must be an id, since the arguments of a watcher"),
             ({"ringevents_conn_id": ""}, "ringevents_conn_id"),
             ({"poll_interval": 0}, "poll_interval"),

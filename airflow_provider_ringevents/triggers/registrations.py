@@ -70,9 +70,9 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         lookback: float = 0.0,
     ) -> None:
         super().__init__()
-        validate_identifier("event_id", event_id)
-        if "{{" in event_id or "{%" in event_id:
+        if isinstance(event_id, str) and ("{{" in event_id or "{%" in event_id):
             raise invalid_argument("event_id", "an id, since the arguments of a watcher are not templated", event_id)
+        validate_identifier("event_id", event_id)
         list_registrations(event_id, filter)
         if not isinstance(ringevents_conn_id, str) or not ringevents_conn_id:
             raise invalid_argument("ringevents_conn_id", "the id of a connection", ringevents_conn_id)

@@ -110,6 +110,11 @@ MAX_LINK_REFRESHES: Final = 3
 SETTLE_TIMEOUT: Final = 600.0
 """Seconds within which the service is taken to show an event that it created, and to drop a request that it lost."""
 
+LOOKUP_TIMEOUT: Final = 900.0
+"""Seconds for reading the whole list of an organization's events, in which one is looked up."""
+LISTING_JOIN_AGE: Final = 60.0
+"""Seconds after whose start a shared listing is joined no more: it may hang, and a new one may not."""
+
 # --- watermarks
 WATERMARK_DELAY: Final = 60.0
 """Seconds before now that a window ends: what is written with a time a little ago may be shown only now."""
@@ -153,6 +158,8 @@ WATCH_RETRY_AFTER_MAX: Final = 3600.0
 """Longest Retry-After in seconds that is obeyed."""
 WATCH_CLOCK_SLACK: Final = 3600.0
 """Seconds by which our clock may be ahead of the service's at the first start, and nothing is missed."""
+WATCH_MAX_AHEAD: Final = 300.0
+"""Seconds by which a row's time may be ahead of both clocks, ours and the service's, and still move the place."""
 WATCH_MAX_BOUNDARY_IDS: Final = 1000
 """Rows with one and the same time whose ids are kept: 28 KB in the asset's state, and ten pages for each poll."""
 WATCH_CHECKPOINT_DELAY: Final = 3.0

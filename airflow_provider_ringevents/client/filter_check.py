@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from airflow_provider_ringevents.client.validation.datetimes import parse_iso_8601
+
 _CONDITION: Final = re.compile(r"filter\[(\w+)\]\[(\w+)\]")
 _SLACK: Final = timedelta(seconds=1)
 """Services round times."""
@@ -75,7 +77,7 @@ def _instant(value: Any) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        instant = datetime.fromisoformat(value)
+        instant = parse_iso_8601(value)
         return None if instant.tzinfo is None else instant + timedelta(0)
     except (ValueError, OverflowError):
         return None

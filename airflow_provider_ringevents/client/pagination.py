@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -62,6 +63,7 @@ class Page:
     :ivar items: the resources, each a flat dict with ``id``.
     :ivar count: ``meta.count``, how many rows the service says there are in all, if it says so.
     :ivar next_link: ``links.next``, if there is one: a text, or the ``href`` of an object.
+    :ivar date: the time of the service when it sent the page, if it says so.
     :ivar has_next_key: the page has ``links.next``, perhaps null.
     """
 
@@ -70,6 +72,7 @@ class Page:
     count: int | None
     next_link: str | None = field(repr=False)
     has_next_key: bool = False
+    date: datetime | None = None
 
     @classmethod
     def from_envelope(cls, envelope: Mapping[str, Any], number: int, *, operation: str) -> Page:
@@ -102,6 +105,7 @@ class Page:
             count,
             next_link if isinstance(next_link, str) and next_link else None,
             isinstance(links, Mapping) and "next" in links,
+            getattr(envelope, "date", None),
         )
 
 

@@ -16,6 +16,7 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.secrets import conceal_response
+from airflow_provider_ringevents.client.transport.time_budget import TimeBudget
 from airflow_provider_ringevents.provisioning.event_lookup import list_events_of
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def wait_until_done(waiter: Waiter, client_owner: ClientOwner) -> None:
     while True:
         clock.sleep(waiter.next_delay())
         try:
-            response = client_owner.with_reauthentication(partial(_fetch, waiter.request))
+            budget = poll_budget(waiter.deadline)
+            response = client_owner.with_reauthentication(partial(_fetch, waiter.request, budget))
         except RingEventsError as error:
             waiter.on_error(error)
         else:
@@ -127,7 +129,17 @@ async def async_wait_until_done(waiter: Waiter, fetcher: AsyncFetcher) -> None:
                 return
 
 
-def _fetch(request: PollRequest, client: Client) -> Any:
+def poll_budget(deadline: float | None) -> TimeBudget | None:
+    """Return the time of a poll that begins now: a wait ends at its deadline, however slowly the service responds.
+
+    :param deadline: seconds since the epoch; None: the wait has no end.
+    """
+    if deadline is None:
+        return None
+    return TimeBudget(max(0.0, deadline - clock.now()) + defaults.DEADLINE_GRACE)
+
+
+def _fetch(request: PollRequest, budget: TimeBudget | None, client: Client) -> Any:
     if isinstance(request, EventListing):
-        return list_events_of(client, request.organization_id)
-    return conceal_response(client.send(request, max_attempts=1))  # The next poll is the retry.
+        return list_events_of(client, request.organization_id, budget=budget)
+    return conceal_response(client.send(request, max_attempts=1, budget=budget))  # The next poll is the retry.

@@ -97,6 +97,12 @@ class ExpectedEvent:
         slug = str(event.get("slug") or "").lower()
         return slug == self.slug.lower() or (self.slug_suffix is not None and self.slug_suffix in slug)
 
+    def may_match(self, event: Mapping[str, Any]) -> bool:
+        """Return True if an event carries the marker or has the requested name, so that it may be adopted."""
+        if self.has_marker(event):
+            return True
+        return self.name is not None and _normalize_name(self.name) in _normalize_name(event.get("name"))
+
     def mismatches(self, event: Mapping[str, Any]) -> list[str]:
         """Describe the requested attributes that an event does not have; empty if it has all of them."""
         zone = event.get("timezone")

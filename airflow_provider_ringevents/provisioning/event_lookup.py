@@ -3,35 +3,121 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import list_events, list_organizations
-from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsValidationError
+from airflow_provider_ringevents.client.errors import (
+    RingEventsConfigError,
+    RingEventsTransferError,
+    RingEventsTransportError,
+    RingEventsValidationError,
+)
 from airflow_provider_ringevents.client.secrets import without_secrets
 from airflow_provider_ringevents.client.transport.redaction import clean_text
+from airflow_provider_ringevents.client.transport.time_budget import TimeBudget
+from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY, read_marker
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client import Client
 
 log = logging.getLogger(__name__)
 
+_MAX_COMPARED_CHARACTERS: Final = 1000
 LOOKUP_PAGE_SIZE: Final = 1000
 """Rows per page in a lookup. The largest page is not documented: the service may return fewer."""
 
 
-def list_events_of(client: Client, organization_id: str) -> list[dict[str, Any]]:
+MAX_LOOKUP_ROWS: Final = 200_000
+"""Events of one organization; a list that is longer is invented, or cannot be searched by this API."""
+MAX_WHOLE_ROWS: Final = 100
+"""Rows of a lookup that are kept whole, because they may be the event."""
+_COMPARED: Final = ("id", "name", "slug", "timeStart", "timeEnd", "timezone", "createdAt")
+
+
+class EventRows:
+    """The rows of a lookup: of each what is compared, and the whole row of those that may be the event.
+
+    :param operation: the list, for messages.
+    :param is_candidate: whether a row may be the event; None: no row is kept whole.
+    """
+
+    def __init__(self, operation: str, is_candidate: Callable[[Mapping[str, Any]], bool] | None = None) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._operation = operation
+        self._is_candidate = is_candidate
+        self._whole = 0
+
+    def add(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Take the rows of a page.
+
+        :raises RingEventsTransferError: the list has too many rows.
+        """
+        for row in rows:
+            if self._whole < MAX_WHOLE_ROWS and self._is_candidate is not None and self._is_candidate(row):
+                self._whole += 1
+                self.rows.append(without_secrets(row))
+            else:
+                self.rows.append(_compared(row))
+        if len(self.rows) > MAX_LOOKUP_ROWS:
+            error = RingEventsTransferError(
+                f"{self._operation}: the list has more than {MAX_LOOKUP_ROWS} rows; the event cannot be looked up in it"
+            )
+            error.retryable = False
+            raise error
+
+
+def _compared(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of an event what lookups compare, so that a long list is not held whole."""
+    kept: dict[str, Any] = {}
+    for name in _COMPARED:
+        value = row.get(name)
+        if isinstance(value, str):
+            kept[name] = value if len(value) <= _MAX_COMPARED_CHARACTERS else value[:_MAX_COMPARED_CHARACTERS]
+        elif name == "id":
+            kept[name] = value
+    marker = read_marker(row)
+    if isinstance(marker, str) and len(marker) <= _MAX_COMPARED_CHARACTERS:
+        kept["metadata"] = {MARKER_METADATA_KEY: marker}
+    return kept
+
+
+def list_events_of(
+    client: Client,
+    organization_id: str,
+    *,
+    budget: TimeBudget | None = None,
+    is_candidate: Callable[[Mapping[str, Any]], bool] | None = None,
+) -> list[dict[str, Any]]:
     """Return all events of an organization, each once: the whole list, since its order is not documented.
 
-    The password of an event is left out.
+    Of each event what is compared is returned, and the first hundred candidates whole. The password of an event is
+    left out.
 
+    :param budget: the time for the lookup; default: ``defaults.LOOKUP_TIMEOUT``, which it never exceeds.
+    :param is_candidate: whether a row may be the event that is looked for.
     :raises RingEventsError: the list could not be read.
     """
     call = list_events(organization_id)
+    limit = TimeBudget(defaults.LOOKUP_TIMEOUT)
+    limit = limit if budget is None or limit.remaining < budget.remaining else budget
+
+    def read(per_page: int | None) -> list[dict[str, Any]]:
+        found = EventRows(call.operation, is_candidate)
+        for page in client.pages(call, per_page=per_page, budget=limit):
+            found.add(page.items)
+            if limit.is_spent:
+                raise RingEventsTransportError(
+                    f"{call.operation}: the list was not read whole in time", sent=True, timed_out=True
+                )
+        return found.rows
+
     try:
-        return list(map(without_secrets, client.items(call, per_page=LOOKUP_PAGE_SIZE)))
+        return read(LOOKUP_PAGE_SIZE)
     except RingEventsValidationError as error:
         log.info("The service does not accept pages of %d rows: %s", LOOKUP_PAGE_SIZE, error)
-        return list(map(without_secrets, client.items(call)))
+        return read(None)
 
 
 class EventLookup:
@@ -64,9 +150,9 @@ class EventLookup:
             self._organization_id = self._find_organization_of_source()
         return self._organization_id
 
-    def list_events(self) -> list[dict[str, Any]]:
-        """Return all events of the organization."""
-        return list_events_of(self._client, self.resolve_organization_id())
+    def list_events(self, is_candidate: Callable[[Mapping[str, Any]], bool] | None = None) -> list[dict[str, Any]]:
+        """Return all events of the organization, as :func:`list_events_of`."""
+        return list_events_of(self._client, self.resolve_organization_id(), is_candidate=is_candidate)
 
     def _find_organization_of_source(self) -> str:
         organizations = list(self._client.items(list_organizations()))

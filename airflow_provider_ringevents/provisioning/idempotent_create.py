@@ -178,7 +178,7 @@ class IdempotentCreation:
     # --- lookup
 
     def _lookup(self) -> dict[str, Any] | None:
-        found = self.expected.match(self.lookup.list_events())
+        found = self.expected.match(self.lookup.list_events(self.expected.may_match))
         return dict(found) if found else None
 
     def _lookup_earlier(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -204,7 +204,7 @@ class IdempotentCreation:
         for delay in delays:
             clock.sleep(delay)
             try:
-                events, failure = self.lookup.list_events(), None
+                events, failure = self.lookup.list_events(self.expected.may_match), None
             except RingEventsError as error:
                 if not error.retryable:
                     raise

@@ -20,11 +20,13 @@ from airflow_provider_ringevents.observability.progress_log import WaitProgressL
 from airflow_provider_ringevents.operators.arguments import ArgumentsMixin
 from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, translate_errors
 from airflow_provider_ringevents.polling.schedule import FailurePolicy
+from airflow_provider_ringevents.polling.waiter import poll_budget
 from airflow_provider_ringevents.state.entry import StateEntry
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_ringevents.client.transport.time_budget import TimeBudget
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 
 _STATE_KEY = "ringevents_failed_pokes"
@@ -52,6 +54,7 @@ class RingEventsBaseSensor(ArgumentsMixin, BaseSensorOperator):
         self.deferrable = deferrable
         self.ringevents_conn_id = ringevents_conn_id
         self._failures: FailurePolicy | None = None
+        self._deadline: float | None = None
         self._progress_log: WaitProgressLogger | None = None
 
     @property
@@ -74,12 +77,17 @@ class RingEventsBaseSensor(ArgumentsMixin, BaseSensorOperator):
 
         :raises AirflowSensorTimeout: the condition was not met in time.
         """
+        self._deadline = clock.now() + self.timeout
         try:
             super().execute(context)
         except AirflowSensorTimeout as error:
             if self.never_fail:
                 raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
             raise
+
+    def poke_budget(self) -> TimeBudget | None:
+        """Return the time of a poke that begins now; rescheduled, each poke has the sensor's whole timeout."""
+        return poll_budget(clock.now() + self.timeout if self.reschedule else self._deadline)
 
     @property
     def hook(self) -> RingEventsHook:

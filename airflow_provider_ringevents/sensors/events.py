@@ -111,7 +111,9 @@ class RingEventsEventSensor(LinkStateMixin, RingEventsBaseSensor):
         with translate_errors():
             try:
                 with self.hook as hook:
-                    event = flatten_resource(hook.client.send(get_event(self.event_id)).get("data") or {})
+                    event = flatten_resource(
+                        hook.client.send(get_event(self.event_id), budget=self.poke_budget()).get("data") or {}
+                    )
                     if not self.has_event_link:
                         EventLink.persist(context, event, hook.base_url)
             except RingEventsError as error:

@@ -130,7 +130,7 @@ class RingEventsReportSensor(RingEventsBaseSensor):
         with translate_errors():
             try:
                 with self.hook as hook:
-                    status = report_status(hook.client.send(get_report(self.report_id)))
+                    status = report_status(hook.client.send(get_report(self.report_id), budget=self.poke_budget()))
             except RingEventsError as error:
                 self.on_poke_error(error, context)
                 return False

@@ -17,12 +17,14 @@ class WatchCursor:
 
     :ivar time: the latest time that a row was seen with, aware and in UTC; or the start of the watch.
     :ivar ids: the rows that were seen with exactly this time, which other rows may still get; None: too many to keep.
+    :ivar ahead: rows that were seen with a time so far in the future that it did not move the position.
     :ivar baseline: a time, before the first scan, before which no change is new although none was seen.
     """
 
     time: datetime
     ids: frozenset[str] | None = frozenset()
     baseline: datetime | None = None
+    ahead: frozenset[tuple[str, datetime]] = frozenset()
 
     @classmethod
     def baseline_at(cls, now: datetime) -> WatchCursor:
@@ -45,7 +47,7 @@ class WatchCursor:
 
     def has_seen(self, row_id: str, time: datetime) -> bool:
         """Return True when a row with that time is not new."""
-        if time < self.lower_bound:
+        if time < self.lower_bound or (row_id, time) in self.ahead:
             return True
         return time == self.time and (self.ids is None or row_id in self.ids)
 
@@ -55,6 +57,7 @@ class WatchCursor:
             "time": format_timestamp(self.time),
             "ids": None if self.ids is None else sorted(self.ids),
             "baseline": format_timestamp(self.baseline) if self.baseline else None,
+            "ahead": sorted([row_id, format_timestamp(time)] for row_id, time in self.ahead),
         }
 
     @classmethod
@@ -66,7 +69,16 @@ class WatchCursor:
         time, ids = parse_timestamp(value["time"], None), value["ids"]
         if time is None or not (ids is None or isinstance(ids, list)):
             raise ValueError(f"not a cursor: {value!r:.200}")
-        return cls(time, None if ids is None else frozenset(map(str, ids)), parse_timestamp(value["baseline"], None))
+        ahead = frozenset((str(row_id), _time(text)) for row_id, text in value.get("ahead", ()))
+        known = None if ids is None else frozenset(map(str, ids))
+        return cls(time, known, parse_timestamp(value["baseline"], None), ahead)
+
+
+def _time(text: Any) -> datetime:
+    time = parse_timestamp(text, None)
+    if time is None:
+        raise ValueError(f"not a time: {text!r:.100}")
+    return time
 
 
 def min_cursor(cursors: Iterable[WatchCursor]) -> WatchCursor:
@@ -74,8 +86,10 @@ def min_cursor(cursors: Iterable[WatchCursor]) -> WatchCursor:
 
     Of cursors with the same time only the rows count that all of them have seen.
     """
+    cursors = list(cursors)
+    ahead = frozenset.intersection(*(cursor.ahead for cursor in cursors))
     ordered = sorted(cursors, key=lambda cursor: cursor.lower_bound)
     first = ordered[0]
     ties = [cursor.ids for cursor in ordered if cursor.time == first.time and cursor.lower_bound == first.lower_bound]
     known = [ids for ids in ties if ids is not None]
-    return WatchCursor(first.time, frozenset.intersection(*known) if known else None, first.baseline)
+    return WatchCursor(first.time, frozenset.intersection(*known) if known else None, first.baseline, ahead)

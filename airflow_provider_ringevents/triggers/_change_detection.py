@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, parse_timestamp
+from airflow_provider_ringevents.client.validation.identifiers import is_valid_identifier
 from airflow_provider_ringevents.state.watch_cursor import WatchCursor
 
 _SECOND = timedelta(seconds=1)
@@ -58,14 +60,24 @@ class ChangeScan:
         self._latest = since.time
         # Rows seen before stay known: one may slip onto a page that was read already.
         self._ids = None if since.ids is None else set(since.ids)
+        self._ahead = set(since.ahead)
         self._count = 0
         self._unreadable = 0
 
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Take a row."""
-        row_id, time = str(row.get("id")), parse_timestamp(row.get(self._field), None)
+    def add(self, row: Mapping[str, Any], latest_credible: datetime | None = None) -> None:
+        """Take a row.
+
+        :param latest_credible: a row with a later time counts once, and does not move the cursor; None: there is no
+            such limit.
+        """
+        row_id, time = _row_key(row.get("id")), parse_timestamp(row.get(self._field), None)
         if time is None:
             self._unreadable += 1
+            return
+        if latest_credible is not None and time > latest_credible:
+            if not self._since.has_seen(row_id, time) and len(self._ahead) < defaults.WATCH_MAX_BOUNDARY_IDS:
+                self._ahead.add((row_id, time))
+                self._count += 1
             return
         if time > self._latest:
             self._latest, self._ids = time, {row_id}
@@ -78,7 +90,15 @@ class ChangeScan:
     def changes(self) -> ChangeSet:
         """Return the changes, once all rows were added."""
         ids = None if self._ids is None else frozenset(self._ids)
-        return ChangeSet(self._since, WatchCursor(self._latest, ids), self._count, self._unreadable)
+        # What the cursor has reached is known by its time.
+        ahead = frozenset((row_id, time) for row_id, time in self._ahead if time > self._latest)
+        return ChangeSet(self._since, WatchCursor(self._latest, ids, ahead=ahead), self._count, self._unreadable)
+
+
+def _row_key(row_id: Any) -> str:
+    """Return the id of a row, or a digest of what is none: up to a thousand are kept in the asset's state."""
+    text = str(row_id)
+    return text if is_valid_identifier(text) else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _truncate(time: datetime) -> datetime:

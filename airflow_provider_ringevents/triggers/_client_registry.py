@@ -26,12 +26,12 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
     RingEventsValidationError,
 )
-from airflow_provider_ringevents.client.secrets import conceal_response, without_secrets
+from airflow_provider_ringevents.client.secrets import conceal_response
 from airflow_provider_ringevents.client.settings import ClientSettings
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 from airflow_provider_ringevents.polling.waiter import EventListing, PollRequest
-from airflow_provider_ringevents.provisioning.event_lookup import LOOKUP_PAGE_SIZE
+from airflow_provider_ringevents.provisioning.event_lookup import LOOKUP_PAGE_SIZE, EventRows
 from airflow_provider_ringevents.triggers._listing_cache import ListingCache
 
 _Result = TypeVar("_Result")
@@ -118,7 +118,7 @@ class SharedClient:
             async with asyncio.timeout(None) as limit:
                 if deadline is not None:
                     loop = asyncio.get_running_loop()
-                    limit.reschedule(loop.time() + max(0.0, deadline - clock.now()) + self.settings.timeout)
+                    limit.reschedule(loop.time() + max(0.0, deadline - clock.now()) + defaults.DEADLINE_GRACE)
                 if isinstance(request, EventListing):
                     return await self._listings.get(request.organization_id, max_age)
                 return conceal_response(await self.with_reauthentication(lambda client: client.send_once(request)))
@@ -234,8 +234,22 @@ def _reader() -> ConnectionReader:
 
 async def _list(organization_id: str, client: AsyncClient) -> list[dict[str, Any]]:
     call = list_events(organization_id)
+
+    async def read(per_page: int | None) -> list[dict[str, Any]]:
+        found = EventRows(call.operation)
+        async for page in client.pages(call, per_page=per_page, first_attempts=1):
+            found.add(page.items)
+        return found.rows
+
     try:
-        events = client.items(call, per_page=LOOKUP_PAGE_SIZE, first_attempts=1)
-        return [without_secrets(event) async for event in events]
-    except RingEventsValidationError:  # The service does not accept pages of that size.
-        return [without_secrets(event) async for event in client.items(call, first_attempts=1)]
+        async with asyncio.timeout(defaults.LOOKUP_TIMEOUT):
+            try:
+                return await read(LOOKUP_PAGE_SIZE)
+            except RingEventsValidationError:  # The service does not accept pages of that size.
+                return await read(None)
+    except TimeoutError:
+        raise RingEventsTransportError(
+            f"{call.operation}: the list was not read whole in {defaults.LOOKUP_TIMEOUT:g} s",
+            sent=True,
+            timed_out=True,
+        ) from None

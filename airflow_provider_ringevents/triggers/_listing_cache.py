@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client import defaults
 
 _Rows = list[dict[str, Any]]
 
@@ -23,13 +24,18 @@ class ListingCache:
         self._running: set[asyncio.Future[_Rows]] = set()
 
     async def get(self, organization_id: str, max_age: float) -> _Rows:
-        """Return all events of an organization; callers that come while a listing runs wait for that one.
+        """Return all events of an organization; callers that come soon after a listing has begun wait for that one.
 
         :param max_age: seconds since which a listing that has ended may have begun.
         :raises RingEventsError: the listing failed.
         """
         started, listing = self._listings.get(organization_id, (0.0, None))
-        if listing is None or (listing.done() and (started < clock.monotonic() - max_age or _has_failed(listing))):
+        age = clock.monotonic() - started
+        if listing is not None and listing.done():
+            is_usable = age <= max_age and not _has_failed(listing)
+        else:
+            is_usable = listing is not None and age <= defaults.LISTING_JOIN_AGE
+        if listing is None or not is_usable:
             listing = asyncio.ensure_future(self._fetch(organization_id))
             self._running.add(listing)
             listing.add_done_callback(self._on_done)

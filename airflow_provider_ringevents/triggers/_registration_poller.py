@@ -9,18 +9,23 @@ import weakref
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.async_client import AsyncClient
 from airflow_provider_ringevents.client.endpoints import list_registrations
+from airflow_provider_ringevents.client.errors import RingEventsTransportError
 from airflow_provider_ringevents.polling.backoff import Backoff
 from airflow_provider_ringevents.state.watch_cursor import WatchCursor, min_cursor
 from airflow_provider_ringevents.triggers._change_detection import ChangeScan, ChangeSet
 from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client, read_connection
 
 log = logging.getLogger(__name__)
+
+_MAX_CLOCK_DIFFERENCE = timedelta(days=1)
+"""A service's ``Date`` that is further ahead of our clock is no time to go by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +118,20 @@ class RegistrationPoller:
         since = min_cursor(subscriber.cursor for subscriber in scans)
         filter = {**json.loads(self.key.filter), self.key.window_field: since.filter_condition}
         # The next scan is the retry of the first page: an outage costs one request for each scan.
-        async for row in client.items(list_registrations(self.key.event_id, filter), first_attempts=1):
-            for scan in scans.values():
-                scan.add(row)
+        call = list_registrations(self.key.event_id, filter)
+        try:
+            async with asyncio.timeout(defaults.LOOKUP_TIMEOUT):
+                async for page in client.pages(call, first_attempts=1):
+                    latest_credible = _latest_credible(page.date)
+                    for row in page.items:
+                        for scan in scans.values():
+                            scan.add(row, latest_credible)
+        except TimeoutError:
+            raise RingEventsTransportError(
+                f"{call.operation}: the list was not read whole in {defaults.LOOKUP_TIMEOUT:g} s",
+                sent=True,
+                timed_out=True,
+            ) from None
         return {subscriber: scan.changes() for subscriber, scan in scans.items()}
 
     def _log_unreadable(self, found: Mapping[Subscriber, ChangeSet]) -> None:
@@ -131,6 +147,13 @@ class RegistrationPoller:
 
     def _poll_interval(self) -> float:
         return min((subscriber.poll_interval for subscriber in self._subscribers), default=0.0)
+
+
+def _latest_credible(date: datetime | None) -> datetime:
+    """Return the latest time that a row can have by our clock or by that of the service, with some slack."""
+    now = datetime.fromtimestamp(clock.now(), UTC)
+    latest = now if date is None else max(now, min(date, now + _MAX_CLOCK_DIFFERENCE))
+    return latest + timedelta(seconds=defaults.WATCH_MAX_AHEAD)
 
 
 _POLLERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[PollKey, RegistrationPoller]] = (

@@ -18,7 +18,6 @@ NEW_YORK = "Eastern Time (US & Canada)"
         ("2026-05-01T09:00:00+02:00", None, datetime(2026, 5, 1, 7)),
         ("2026-05-01T09:00:00Z", BERLIN, datetime(2026, 5, 1, 9)),
         ("  2026-05-01 09:00Z ", None, datetime(2026, 5, 1, 9)),
-        ("20260501T090000Z", None, datetime(2026, 5, 1, 9)),
         ("2026-05-01T09:00:00", BERLIN, datetime(2026, 5, 1, 7)),
         ("2026-12-01T09:00:00", BERLIN, datetime(2026, 12, 1, 8)),
         ("2026-05-01T09:00:00", NEW_YORK, datetime(2026, 5, 1, 13)),
@@ -157,3 +156,35 @@ def test_answered_time_is_read(text: str, zone: str | None, expected: datetime) 
 @pytest.mark.parametrize("text", [None, "", "soon", "2026-13-01T00:00:00", "0001-01-01T00:00:00+02:00", 5])
 def test_unreadable_answered_time_is_none(text: object) -> None:
     assert parse_timestamp(text, "Asia/Tokyo") is None  # type: ignore[arg-type]
+
+
+NOT_TIMES = (
+    "20260501123456Z",
+    "1764012312345",
+    "20260501T090000Z",
+    "2026-05-01x09:00:00Z",
+    "2026-05-01T0900Z",
+    "2026-W18-5",
+    "2026-121",
+    "2026-05-01T09:00:00+02:00[Europe/Berlin]",
+    "\u0662\u0660\u0662\u0666-05-01T09:00:00Z",
+    "2026-05-01T09:00:00Z" + " " * 200,
+    "9" * 100_000,
+)
+"""What the reader of the standard library takes for times, in part: any character separates for it."""
+
+
+@pytest.mark.parametrize("text", NOT_TIMES, ids=[ascii(text)[:30] for text in NOT_TIMES])
+def test_what_is_not_iso_8601_with_separators_is_no_time(text: str) -> None:
+    assert parse_timestamp(text, None) is None
+    if len(text) < 60:
+        with pytest.raises(RingEventsConfigError, match="time_start"):
+            to_utc("time_start", text, "UTC")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-05-01T09:00:00Z", "2026-05-01t09:00:00z", "2026-05-01 09:00:00 UTC", "2026-05-01T11:00:00.000000+0200"],
+)
+def test_spellings_of_services_are_read(text: str) -> None:
+    assert parse_timestamp(text, None) == datetime(2026, 5, 1, 9, tzinfo=UTC)

@@ -504,3 +504,41 @@ def test_progress_is_said_once_a_minute(time: FakeClock, monkeypatch: pytest.Mon
     waited.run(monkeypatch, poll_interval=5.0)
     assert 9 <= len(waited.said) <= 12
     assert all("'processing'" in said for said in waited.said[:-1])
+
+
+# --- real time: what the service drips
+
+
+def drip(seen: Request) -> Response:
+    """A report in progress that comes at a byte every 0.1 s, without end."""
+    return Response(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{", drip=b" ", pause=0.1)
+
+
+@pytest.mark.parametrize("head", [False, True], ids=["body", "head"])
+def test_a_wait_on_the_worker_ends_at_its_deadline_while_the_service_drips(
+    monkeypatch: pytest.MonkeyPatch, head: bool
+) -> None:
+    """Found held until the server stopped, past every deadline."""
+    from time import monotonic, time
+
+    monkeypatch.setattr(defaults, "DEADLINE_GRACE", 0.5)
+    answer = Response(raw=b"HTTP/1.1 200 OK\r\nX-Long: ", drip=b"x", pause=0.1) if head else None
+    with RawServer(lambda seen: answer or drip(seen)) as server:
+        described = {"conn_type": "ringevents", "password": KEY, "host": server.url}
+        monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(described))
+        began = monotonic()
+        waiter = ReportWaiter("r", time() + 1, 0.1, None, lambda *args: None)
+        with pytest.raises(RingEventsWaitTimeoutError):
+            wait_until_done(waiter, RingEventsHook())
+        assert monotonic() - began < 3
+
+
+@pytest.mark.parametrize("offset", [1e18, -1e18])
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "2026-05-01T00:00:00Z"])
+def test_an_end_plus_offset_beyond_the_calendar_is_no_error_of_the_language(end: str, offset: float) -> None:
+    from airflow_provider_ringevents.polling.events import EventCondition
+
+    condition = EventCondition("ended", offset=offset)
+    event = {"timeEnd": end}
+    assert condition.is_met(event, START) == (offset < 0)
+    assert "waiting until" in condition.describe_progress(event)

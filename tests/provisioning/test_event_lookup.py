@@ -10,12 +10,18 @@ from unittest.mock import patch
 
 import pytest
 from outcomes import failed, succeeded
+from raw_server import RawServer, Request, Response, json_response
 
+from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client import Client, defaults
+from airflow_provider_ringevents.client.errors import RingEventsTransferError, RingEventsTransportError
 from airflow_provider_ringevents.emulator import Emulator
 from airflow_provider_ringevents.emulator.backend.store import Store
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+from airflow_provider_ringevents.provisioning import event_lookup
 from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
-from airflow_provider_ringevents.provisioning.event_lookup import EventLookup
+from airflow_provider_ringevents.provisioning.event_lookup import EventLookup, list_events_of
+from airflow_provider_ringevents.triggers._listing_cache import ListingCache
 from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger
 from provisioning.harness import Harness, Hours
 
@@ -229,3 +235,81 @@ def test_a_revoked_key_ends_the_wait_for_a_copy(harness: Harness, deferrable: bo
     run = harness.run("duplicate", organization_id=harness.emulator.organization_id, deferrable=deferrable)
     harness.emulator.fault("status", method="GET", path="/events$", status=401, times=None)
     failed(run.to_end(), "401")
+
+
+# --- limits
+
+
+def _rows(number: int, start: int, **attributes: Any) -> list[dict[str, Any]]:
+    return [{"id": f"e{start + n}", "attributes": {"name": f"n{start + n}", **attributes}} for n in range(number)]
+
+
+def test_of_a_long_list_what_is_compared_is_kept() -> None:
+    """Found filling 1.5 GB with invented pages."""
+
+    def handler(seen: Request) -> Response:
+        rows = _rows(1_000, 1_000 * int(seen.query["page"]), description="d" * 5_000)
+        return json_response({"data": rows, "meta": {"count": 10_000}})
+
+    with RawServer(handler) as server, Client(server.url, "canary-key") as client:
+        events = list_events_of(client, "o", is_candidate=lambda event: event["name"] == "n1500")
+    assert len(events) == 10_000
+    assert {len(event) for event in events} == {2, 3}
+    assert [event["id"] for event in events if "description" in event] == ["e1500"]
+
+
+def test_a_list_without_end_is_left_at_200000_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_lookup, "MAX_LOOKUP_ROWS", 5_000)
+
+    def handler(seen: Request) -> Response:
+        page = int(seen.query["page"])
+        return json_response({"data": _rows(1_000, 1_000 * page), "links": {"next": f"?page={page + 1}"}})
+
+    with (
+        RawServer(handler) as server,
+        Client(server.url, "canary-key") as client,
+        pytest.raises(RingEventsTransferError, match="more than 5000 rows") as caught,
+    ):
+        list_events_of(client, "o")
+    assert not caught.value.retryable
+
+
+def test_a_lookup_ends_at_its_own_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(defaults, "LOOKUP_TIMEOUT", 0.5)
+
+    def handler(seen: Request) -> Response:
+        page = int(seen.query["page"])
+        return json_response({"data": _rows(1, page), "links": {"next": f"?page={page + 1}"}})
+
+    with RawServer(handler) as server, Client(server.url, "canary-key") as client:
+        began = time.monotonic()
+        with pytest.raises(RingEventsTransportError, match=r"in time|deadline"):
+            list_events_of(client, "o")
+        assert time.monotonic() - began < 2
+
+
+async def _joined(ages: list[float]) -> int:
+    """Begin listings that hang, one at each age, and return how many requests they were."""
+    begun = 0
+
+    async def fetch(organization_id: str) -> list[dict[str, Any]]:
+        nonlocal begun
+        begun += 1
+        await asyncio.sleep(3600)
+        return []
+
+    cache = ListingCache(fetch)
+    waits = []
+    for age in ages:
+        with patch.object(clock, "monotonic", lambda age=age: age):
+            waits.append(asyncio.create_task(cache.get("o", 1.0)))
+            await asyncio.sleep(0)
+    for wait in waits:
+        wait.cancel()
+    await cache.aclose()
+    return begun
+
+
+def test_those_who_come_late_do_not_wait_for_a_listing_that_hangs() -> None:
+    assert asyncio.run(_joined([0.0, 1.0, 59.0])) == 1
+    assert asyncio.run(_joined([0.0, 1.0, 61.0, 62.0])) == 2

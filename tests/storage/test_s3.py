@@ -318,16 +318,25 @@ def test_memory_does_not_grow_with_the_object(s3_store: S3Store) -> None:
 
 
 @pytest.mark.parametrize("scheme", sorted(STAGED_STORES))
-@pytest.mark.parametrize("size", [None, 0, 1, 52_428_800_000, 52_428_800_001, 10**12, 5 * 2**40])
+@pytest.mark.parametrize("size", [None, 0, 1, 52_428_800_000, 52_428_800_001, 10**11, 625 * 2**30])
 def test_blocks_are_enough_for_any_size(scheme: str, size: int | None) -> None:
     store = STAGED_STORES[scheme]
     block = block_size(store, size)
     assert block >= BLOCK_BYTES
     assert block % (256 * 1024) == 0
+    assert block <= 64 * MIB
     if store.max_blocks is not None:
         assert block * store.max_blocks >= (size or 0)
     if size is None or size <= 52_428_800_000:
         assert block == BLOCK_BYTES
+
+
+@pytest.mark.parametrize("size", [625 * 2**30 + 1, 10_000_000_000_000])
+def test_an_object_that_64_mib_blocks_cannot_hold_is_refused(size: int) -> None:
+    """Found choosing blocks of 954 MiB for a ``Content-Length`` of ten terabytes, and holding all that came."""
+    with pytest.raises(RingEventsTransferError, match=rf"would have {size} bytes, more than the \d+ \(625 GiB\)"):
+        block_size(STAGED_STORES["s3"], size)
+    assert block_size(STAGED_STORES["gs"], size) == BLOCK_BYTES
 
 
 def test_an_object_of_unknown_size_that_grows_too_big(s3_store: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:

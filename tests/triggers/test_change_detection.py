@@ -259,3 +259,52 @@ class TestPace:
         pace.on_failure(KeyError("id"), 60)
         assert "KeyError" in caplog.text
         assert caplog.records[0].exc_info is not None
+
+
+class TestRowsAheadOfBothClocks:
+    LIMIT = at(300)
+
+    def scan(self, since: WatchCursor, *rows: dict[str, Any]) -> ChangeSet:
+        scan = ChangeScan(since, "updatedAt")
+        for each in rows:
+            scan.add(each, self.LIMIT)
+        return scan.changes()
+
+    def test_one_fires_once_and_does_not_move_the_place(self) -> None:
+        """Found silencing the watcher for ever: its place was moved to 2099."""
+        far = {"id": "far", "updatedAt": "2099-01-01T00:00:00Z"}
+        first = self.scan(WatchCursor(NOON), far, row("near", 10))
+        assert (first.count, first.cursor.time) == (2, at(10))
+        second = self.scan(first.cursor, far, row("next", 20))
+        assert (second.count, second.cursor.time) == (1, at(20))
+        assert self.scan(WatchCursor.from_json(json.loads(json.dumps(second.cursor.to_json()))), far).count == 0
+
+    def test_one_that_changes_fires_again(self) -> None:
+        first = self.scan(WatchCursor(NOON), {"id": "far", "updatedAt": "2099-01-01T00:00:00Z"})
+        assert self.scan(first.cursor, {"id": "far", "updatedAt": "2099-01-02T00:00:00Z"}).count == 1
+
+    def test_the_last_year_of_the_calendar_raises_nothing(self) -> None:
+        changes = self.scan(WatchCursor(NOON), {"id": "far", "updatedAt": "9999-12-31T23:59:59Z"})
+        assert changes.payload("e", "updatedAt")["to"].startswith("2026-")
+
+    def test_a_thousand_are_kept_and_the_others_do_not_fire(self) -> None:
+        rows = [{"id": f"r{number}", "updatedAt": "2099-01-01T00:00:00Z"} for number in range(1_500)]
+        first = self.scan(WatchCursor(NOON), *rows)
+        assert first.count == len(first.cursor.ahead) == defaults.WATCH_MAX_BOUNDARY_IDS
+        assert self.scan(first.cursor, *rows).count == 0
+
+    def test_one_that_time_has_reached_is_known(self) -> None:
+        first = self.scan(WatchCursor(NOON), row("soon", 400))
+        later = ChangeScan(first.cursor, "updatedAt")
+        later.add(row("soon", 400), at(900))
+        assert later.changes().count == 0
+        assert later.changes().cursor == WatchCursor(at(400), frozenset({"soon"}))
+
+    def test_ids_of_any_length_are_kept_short(self) -> None:
+        changes = self.scan(WatchCursor(NOON), {"id": "x" * 1_000_000, "updatedAt": "2099-01-01T00:00:00Z"})
+        assert len(json.dumps(changes.cursor.to_json())) < 1_000
+
+    def test_a_place_that_was_kept_without_them_is_read(self) -> None:
+        kept = WatchCursor(NOON, frozenset({"a"})).to_json()
+        del kept["ahead"]
+        assert WatchCursor.from_json(kept) == WatchCursor(NOON, frozenset({"a"}))

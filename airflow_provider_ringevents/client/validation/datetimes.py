@@ -8,7 +8,14 @@ from datetime import UTC, datetime, tzinfo
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.validation.timezones import get_zone
 
+_MAX_CHARACTERS = 100
 _EXAMPLE = '"2026-05-01T09:00:00+02:00"'
+# The reader of the standard library takes any character as separator, and dates without any: 1764012312345 is no time.
+_ISO_8601 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,20})?)?"
+    r"(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?(?::[0-9]{2})?)?)?"
+)
 # "2026-05-01 09:00:00 UTC" and "2026-05-01 09:00:00 +0200": the default format of a Ruby service.
 _SPACED_OFFSET = re.compile(r"\s+(UTC|GMT|[+-]\d\d:?\d\d)$")
 
@@ -68,10 +75,10 @@ def parse_timestamp(text: str | None, timezone: str | None) -> datetime | None:
     :param timezone: the event's zone: a time without an offset is local there. An unknown zone counts as UTC. Of a time
         that happens twice it is the first; one that the clocks skip is read with the offset before the change.
     """
-    if not isinstance(text, str):
+    if not isinstance(text, str) or len(text) > _MAX_CHARACTERS:
         return None
     try:
-        moment = datetime.fromisoformat(_SPACED_OFFSET.sub(_joined_offset, text.strip()))
+        moment = parse_iso_8601(_SPACED_OFFSET.sub(_joined_offset, text.strip()))
         if moment.utcoffset() is None:
             moment = moment.replace(tzinfo=_zone_or_utc(timezone))
         return moment.astimezone(UTC)
@@ -79,12 +86,22 @@ def parse_timestamp(text: str | None, timezone: str | None) -> datetime | None:
         return None
 
 
+def parse_iso_8601(text: str) -> datetime:
+    """Parse a date, or a date and a time, in ISO 8601 with separators.
+
+    :raises ValueError: it is something else.
+    """
+    if not _ISO_8601.fullmatch(text):
+        raise ValueError(f"not ISO 8601 with separators: {text[:_MAX_CHARACTERS]!r}")
+    return datetime.fromisoformat(text.upper())
+
+
 def _parsed(parameter: str, value: str | datetime) -> datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, str):
         try:
-            moment = datetime.fromisoformat(value.strip())
+            moment = parse_iso_8601(value.strip())
         except ValueError:
             pass
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
+from email.utils import formatdate
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -81,7 +82,7 @@ class EmulatorMiddleware:
         async def recorded_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
-                message = {**message, "headers": [*message["headers"], (b"x-request-id", seen.id.encode())]}
+                message = {**message, "headers": [*message["headers"], *self._headers(seen)]}
             await send(message)
 
         if origin == "api" and self._settings.rate_limit is not None:
@@ -105,6 +106,11 @@ class EmulatorMiddleware:
             task = asyncio.ensure_future(_later(context, fault.seconds or 0.0))
             self._background.add(task)
             task.add_done_callback(self._background.discard)
+
+    def _headers(self, seen: RequestRecord) -> list[tuple[bytes, bytes]]:
+        """Return the headers of every response: its id, and the time of this service, by its own clock."""
+        date = formatdate(self._clock(), usegmt=True)
+        return [(b"x-request-id", seen.id.encode()), (b"date", date.encode())]
 
     def _record(self, scope: Scope, origin: str) -> RequestRecord:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

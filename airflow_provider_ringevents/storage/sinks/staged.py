@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 BLOCK_BYTES = 5 * 2**20
 """Bytes of one block: the minimum of S3. Larger ones are not faster, and s3fs holds about four blocks at a time."""
 
+MAX_BLOCK_BYTES = 64 * 2**20
+"""The largest block: the memory of an upload is a few blocks, and a server may declare any length."""
+
 _MIB = 2**20
 
 
@@ -61,11 +64,19 @@ def block_size(store: StagedStore, expected_size: int | None) -> int:
     """Return the size of a block in bytes: 5 MiB, or as many whole MiB as the store's limit of blocks demands.
 
     With the 10,000 parts of S3 that is 5 MiB up to 48.8 GiB, and up to 68 GiB (7 MiB) the transfer stays within 32 MiB
-    of memory; beyond that the parts grow, and memory grows with them. An object of unknown size can have 48.8 GiB at
-    most.
+    of memory; beyond that the parts grow up to 64 MiB, which is enough for 625 GiB, and memory grows with them. An
+    object of unknown size can have 48.8 GiB at most.
+
+    :raises RingEventsTransferError: the object would be larger than that.
     """
     if store.max_blocks is None or expected_size is None:
         return BLOCK_BYTES
+    largest = store.max_blocks * MAX_BLOCK_BYTES
+    if expected_size > largest:
+        raise RingEventsTransferError(
+            f"The object would have {expected_size} bytes, more than the {largest} ({largest // 2**30} GiB) that"
+            f" {store.max_blocks} blocks of {MAX_BLOCK_BYTES // _MIB} MiB hold. Nothing was published."
+        )
     needed = math.ceil(expected_size / store.max_blocks)
     return max(BLOCK_BYTES, math.ceil(needed / _MIB) * _MIB)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
+import operator
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +38,6 @@ _NOT_CSV: Final = (
 _DELIMITERS: Final = ",;\t"
 _MARKUP: Final = re.compile(rb"<(?:!|\?xml|[A-Za-z][\w:.-]*[\s/>])", re.IGNORECASE)
 _JSON: Final = re.compile(rb"\{\s*(?:\"|\}|$)|\[\s*(?:[\[{\"\]]|$)")
-_ALL_BUT_QUOTES_AND_LINE_FEEDS: Final = bytes(set(range(256)) - set(b'"\n'))
 
 
 def validate_report_suffix(destination: str, parameter: str = "destination") -> None:
@@ -284,39 +285,23 @@ class CsvInspector:
         self.columns, self.has_header, self._start = columns, True, b""
 
     def _count(self, block: bytes) -> None:
-        if b"\n\n" in block or b"\n\r\n" in block or (not self._has_content and block[:1] in (b"\n", b"\r")):
-            self._count_with_blank_lines(block)
-            return
-        # All but quotes and line feeds is thrown away, and pairs of quotes with nothing between them: both at the speed
-        # of C. What remains are the line feeds outside quotes, and quotes around those inside.
-        marks = block.translate(None, _ALL_BUT_QUOTES_AND_LINE_FEEDS)
-        if self._inside_quotes:
-            marks = b'"' + marks
-        marks = marks.replace(b'""', b"")
-        if b'"' in marks:
-            parts = marks.split(b'"')
-            self._records += sum(part.count(b"\n") for part in parts[::2])
-            self._inside_quotes = len(parts) % 2 == 0
-        else:
-            self._records += len(marks)
-            self._inside_quotes = False
-        if block:
-            rest = block[block.rfind(b"\n") + 1 :]
-            ends_record = b"\n" in block and not self._inside_quotes and not rest.strip(b"\r")
-            self._has_content = not ends_record
-
-    def _count_with_blank_lines(self, block: bytes) -> None:
-        for index, part in enumerate(block.split(b'"')):
-            if index:
-                self._inside_quotes = not self._inside_quotes
-                self._has_content = True
-            if self._inside_quotes:
-                continue
-            *ended, rest = part.split(b"\n")
-            for line in ended:
-                self._records += self._has_content or bool(line.strip(b"\r"))
-                self._has_content = False
-            self._has_content = self._has_content or bool(rest.strip(b"\r"))
+        """Count the line feeds outside quotes, but for blank lines."""
+        lines = block.split(b"\n")
+        inside = [int(self._inside_quotes)] * (len(lines) + 1)
+        if b'"' in block:
+            # A line with an odd number of quotes begins or ends a quoted part.
+            odd = [line.count(b'"') & 1 for line in lines]
+            if any(odd):
+                inside = list(itertools.accumulate(odd, operator.xor, initial=inside[0]))
+        self._records += inside[1:-1].count(0)
+        if b"" in lines or b"\r" in lines:
+            self._records -= sum(
+                not line.strip(b"\r") and not inside[place] and (place > 0 or not self._has_content)
+                for place, line in enumerate(lines[:-1])
+            )
+        continues = bool(inside[-2]) if len(lines) > 1 else self._has_content
+        self._has_content = continues or bool(lines[-1].strip(b"\r"))
+        self._inside_quotes = bool(inside[-1])
 
 
 def _first_record(text: bytes) -> bytes | None:

@@ -20,7 +20,6 @@ from airflow_provider_ringevents.observability.progress_log import WaitProgressL
 from airflow_provider_ringevents.operators.arguments import ArgumentsMixin
 from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, translate_errors
 from airflow_provider_ringevents.polling.schedule import FailurePolicy
-from airflow_provider_ringevents.polling.waiter import poll_budget
 from airflow_provider_ringevents.state.entry import StateEntry
 
 if TYPE_CHECKING:
@@ -87,6 +86,8 @@ class RingEventsBaseSensor(ArgumentsMixin, BaseSensorOperator):
 
     def poke_budget(self) -> TimeBudget | None:
         """Return the time of a poke that begins now; rescheduled, each poke has the sensor's whole timeout."""
+        from airflow_provider_ringevents.polling.waiter import poll_budget
+
         return poll_budget(clock.now() + self.timeout if self.reschedule else self._deadline)
 
     @property

@@ -12,13 +12,31 @@
 
 from __future__ import annotations
 
-from airflow_provider_ringevents.storage.destination import (
-    Destination,
-    IfExists,
-    ObjectExistsError,
-    check_destination,
-)
-from airflow_provider_ringevents.storage.file_names import safe_file_name
-from airflow_provider_ringevents.storage.writer import ObjectWriter
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.storage.destination import Destination as Destination
+    from airflow_provider_ringevents.storage.destination import ObjectExistsError as ObjectExistsError
+    from airflow_provider_ringevents.storage.destination import check_destination as check_destination
+    from airflow_provider_ringevents.storage.file_names import safe_file_name as safe_file_name
+    from airflow_provider_ringevents.storage.writer import ObjectWriter as ObjectWriter
+
+IfExists = Literal["overwrite", "skip", "fail"]
+"""The treatment of an object that is at the destination already."""
+
+_MODULES = {
+    "Destination": "destination",
+    "ObjectExistsError": "destination",
+    "check_destination": "destination",
+    "safe_file_name": "file_names",
+    "ObjectWriter": "writer",
+}
 __all__ = ["Destination", "IfExists", "ObjectExistsError", "ObjectWriter", "check_destination", "safe_file_name"]
+
+
+def __getattr__(name: str) -> Any:
+    # Operators import ``IfExists`` at every parse of a DAG: they must not pay for the sinks.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

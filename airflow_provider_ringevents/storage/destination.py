@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from airflow_provider_ringevents.client.errors import (
     RingEventsConfigError,
@@ -19,6 +19,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransferError,
     invalid_argument,
 )
+from airflow_provider_ringevents.storage import IfExists
 from airflow_provider_ringevents.storage.errors import format_error, is_forbidden, transfer_error
 from airflow_provider_ringevents.storage.object_options import open_arguments, validate_object_options
 from airflow_provider_ringevents.storage.sinks.local import LocalSink
@@ -35,8 +36,6 @@ from airflow_provider_ringevents.storage.uri import (
 from airflow_provider_ringevents.storage.writer import ObjectWriter, Sink
 
 log = logging.getLogger(__name__)
-
-IfExists = Literal["overwrite", "skip", "fail"]
 
 DISCARD_TIMEOUT = 20.0
 """Seconds that a failed transfer spends on its cleanup at most; the next attempt does the rest."""

@@ -11,8 +11,6 @@ from airflow.providers.common.compat.sdk import Context
 from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.bulk.text_options import validate_delimiter, validate_encoding
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.settings import check_number
-from airflow_provider_ringevents.client.types import validate_choice
 from airflow_provider_ringevents.observability.links import LinkStateMixin, ObjectLink
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, translate_errors
@@ -135,6 +133,8 @@ class RingEventsBaseBulkLoadOperator(LinkStateMixin, RingEventsBaseOperator):
 
     def check_arguments(self, arguments: Arguments) -> None:
         """Check the arguments, as far as they are known."""
+        from airflow_provider_ringevents.client.types import validate_choice
+
         for name, allowed in _CHOICES.items():
             if arguments.knows(name):
                 with arguments.gather():
@@ -158,6 +158,8 @@ class RingEventsBaseBulkLoadOperator(LinkStateMixin, RingEventsBaseOperator):
         value = arguments.number(name)
         if (value is None and name == "concurrency") or not arguments.is_known(value):
             return
+        from airflow_provider_ringevents.client.settings import check_number
+
         with arguments.gather():
             if name == "concurrency":
                 check_number(name, value, integer=True, minimum=1, maximum=defaults.MAX_CONCURRENCY)

@@ -9,13 +9,13 @@ from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.types import OnIncomplete
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import translate_errors
 from airflow_provider_ringevents.storage import IfExists
 from airflow_provider_ringevents.transfers.base import RingEventsBaseExportOperator
 
 if TYPE_CHECKING:
+    from airflow_provider_ringevents.client.types import OnIncomplete
     from airflow_provider_ringevents.exports.window import Window
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
     from airflow_provider_ringevents.state.export_watermark import ExportWatermark

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from airflow_provider_ringevents.client.types import validate_choice
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.transfers._bulk_operator import RingEventsBaseBulkLoadOperator
 
@@ -132,6 +131,8 @@ class RingEventsObjectStorageToRegistrationsOperator(RingEventsBaseBulkLoadOpera
         arguments.identifier("event_id")
         arguments.identifier("ticket_id", required=False)
         if arguments.knows("mode"):
+            from airflow_provider_ringevents.client.types import validate_choice
+
             with arguments.gather():
                 validate_choice("mode", arguments["mode"], _MODES, closed=True)
         if arguments.knows("mode", "identity") and (arguments["mode"], arguments["identity"]) == (

@@ -10,6 +10,7 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.types import CREDENTIAL_FIELDS
 from airflow_provider_ringevents.client.validation.answers import resolve_answers
+from airflow_provider_ringevents.operators._xcom import within_limit
 from airflow_provider_ringevents.provisioning.idempotent_create import LOOKUP_DELAYS, MAX_CREATE_REQUESTS
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class RegistrationCreation:
             registration = self._create()
         else:
             self._log_existing(registration)
-        return {name: value for name, value in registration.items() if name not in CREDENTIAL_FIELDS}
+        return within_limit({name: value for name, value in registration.items() if name not in CREDENTIAL_FIELDS})
 
     def _create(self) -> dict[str, Any]:
         for request in range(1, MAX_CREATE_REQUESTS + 1):

@@ -173,10 +173,12 @@ class RingEventsCreateEventFromTemplateOperator(DeferrableWaitMixin, RingEventsB
 
         :param event: the payload of the trigger.
         """
+        from airflow_provider_ringevents.operators._xcom import xcom_resource
+
         self.has_event_link = True  # persisted before the task was deferred
         event_id: str = parse_payload(event, "event_id")["event_id"]
         with self.hook as hook:
-            return hook.get_event(event_id)
+            return xcom_resource(hook.get_event(event_id))
 
 
 class RingEventsDuplicateEventOperator(DeferrableWaitMixin, RingEventsBaseProvisioningOperator):

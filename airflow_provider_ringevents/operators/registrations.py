@@ -199,8 +199,12 @@ class RingEventsUpdateRegistrationOperator(RingEventsBaseOperator):
                 self.registration_id, attributes=changes, allow_undocumented=self.allow_undocumented
             )
         named = [*(self.metadata or {}), *(self.attributes or {})]
+        from airflow_provider_ringevents.operators._xcom import within_limit
+
         self.log.info("Set %s of registration %s", ", ".join(named), self.registration_id)
-        return {
-            "id": updated.get("id", self.registration_id),
-            "metadata": updated.get("metadata", changes.get("metadata")),
-        }
+        return within_limit(
+            {
+                "id": updated.get("id", self.registration_id),
+                "metadata": updated.get("metadata", changes.get("metadata")),
+            }
+        )

@@ -48,31 +48,31 @@ def test_every_promise_has_a_limit_and_tests_that_exist(row: list[str]) -> None:
 
 FIGURES = {
     "## One request": {
-        "requests of one call": [defaults.MAX_ATTEMPTS],
-        "all these pauses together": [defaults.BACKOFF_TOTAL],
+        "requests per call": [defaults.MAX_ATTEMPTS],
+        "total of these delays": [defaults.BACKOFF_TOTAL],
         "`Retry-After`": [defaults.RETRY_AFTER_MAX],
         "silence": [defaults.READ_TIMEOUT, defaults.CONNECT_TIMEOUT],
     },
     "## A wait": {
         "first poll of a report": [defaults.POLL_FIRST],
-        "polls that may fail in a row": [defaults.POLL_FAILURES - 1],
-        "`Retry-After` of a poll that failed": [defaults.RETRY_AFTER_MAX],
+        "consecutive polls that may fail": [defaults.POLL_FAILURES - 1],
+        "`Retry-After` of a failed poll": [defaults.RETRY_AFTER_MAX],
     },
     "## A list": {
-        "rows in a page": [defaults.PER_PAGE],
-        "pages in flight": [defaults.CONCURRENCY, defaults.MAX_CONCURRENCY],
-        "connections of one client": [defaults.MAX_CONNECTIONS],
+        "rows per page": [defaults.PER_PAGE],
+        "concurrent pages": [defaults.CONCURRENCY, defaults.MAX_CONCURRENCY],
+        "connections per client": [defaults.MAX_CONNECTIONS],
     },
     "## A download": {
-        "taken up again after a cut": [defaults.MAX_RESUMES],
-        "begun again from nothing": [defaults.MAX_RESUMES],
-        "fresh links for an expired one": [defaults.MAX_LINK_REFRESHES],
+        "resumed after an interruption": [defaults.MAX_RESUMES],
+        "restarted from the beginning": [defaults.MAX_RESUMES],
+        "new links for an expired one": [defaults.MAX_LINK_REFRESHES],
         "redirects": [defaults.MAX_REDIRECTS],
     },
     "## Sizes": {
         "one resource": [defaults.MAX_RESOURCE_BYTES / 2**20],
         "one page of a list": [defaults.MAX_PAGE_BYTES / 2**20, defaults.MAX_PAGE_ROWS],
-        "all pages of a list that are held": [defaults.MAX_PAGES_BYTES / 2**20],
+        "all buffered pages of a list": [defaults.MAX_PAGES_BYTES / 2**20],
         "one error page": [defaults.MAX_ERROR_BYTES / 2**10],
     },
 }

@@ -41,7 +41,7 @@ matrix: venv ## all tests on every supported Airflow and Python, an hour and a h
 CAMPAIGN = $(wildcard tests/chaos/campaign_$(firstword $(ARGS)).py)
 CAMPAIGNS = tests/chaos/campaign_processes.py tests/chaos/campaign_exports.py \
 	tests/chaos/campaign_idempotent_create.py tests/chaos/campaign_registrations_sync.py
-chaos: venv ## the campaign under faults, ten minutes: docs/generated/chaos.md; ARGS=--every-seed for all, ARGS=lists for lists that change, ARGS=bulk for people from files
+chaos: venv ## the campaign under faults, ten minutes: docs/generated/chaos.md; ARGS=--every-seed for all, ARGS=lists for lists that change, ARGS=hostile for hostile services, ARGS=bulk for people from files
 	@$(PYTHON_IN_VENV) -m pytest --quiet --no-header --numprocesses 2 --dist loadfile --no-loadscope-reorder \
 		$(if $(CAMPAIGN),$(CAMPAIGN) $(wordlist 2,$(words $(ARGS)),$(ARGS)),$(CAMPAIGNS) $(ARGS))
 

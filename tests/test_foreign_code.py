@@ -20,7 +20,16 @@ HTTP_MODULE = "client/transport/http.py"
 HTTP_LIBRARIES = {"httpx", "httpcore", "h11", "aiohttp", "requests", "urllib3"}
 DOCUMENTED = {"_replace", "_asdict", "_fields"}
 """Public names of :func:`collections.namedtuple`, in spite of their underscores."""
-ALLOWED = {("_compat.py", "_by_name"), ("_compat.py", "_by_uri")}
+# A head that drips can be bounded below httpx alone, which has no public way to the network of its pool;
+# `test_time_limits.py` fails where these are gone.
+ALLOWED = {
+    ("_compat.py", "_by_name"),
+    ("_compat.py", "_by_uri"),
+    (HTTP_MODULE, "_transport"),
+    (HTTP_MODULE, "_mounts"),
+    (HTTP_MODULE, "_pool"),
+    (HTTP_MODULE, "_network_backend"),
+}
 
 
 def imported_modules(tree: ast.AST) -> Iterator[str]:
@@ -66,7 +75,7 @@ def test_one_module_imports_the_http_library() -> None:
         for module in imported_modules(tree)
         if module.partition(".")[0] in HTTP_LIBRARIES
     }
-    assert importing == {(HTTP_MODULE, "httpx")}
+    assert importing == {(HTTP_MODULE, "httpx"), (HTTP_MODULE, "httpcore")}
 
 
 def test_no_private_module_or_name_of_another_library_is_imported() -> None:

@@ -66,7 +66,7 @@ class Destination:
     _options: Mapping[str, Any] = field(repr=False)
     _fs: Any = field(default=None, repr=False)  # None: a local file
     _path: str = field(default="", repr=False)
-    _is_child: bool = field(default=False, repr=False)
+    _is_child: bool = field(default=False, repr=False, compare=False)
 
     @classmethod
     def parse(

@@ -27,7 +27,10 @@ def ticket(emulator: Any) -> Any:
 
 def crm_export(count: int) -> str:
     text = io.StringIO()
-    rows = [(f"{n}", f"guest{n}@people.example", "Given", f"Family {n}", "Engines, Inc.", "x") for n in range(count)]
+    rows = [
+        (f"{n}", f"guest{n}@people.example", "Given", f"Family {n} {{{{ ds }}}}", "Engines, Inc.", "x")
+        for n in range(count)
+    ]
     csv.writer(text).writerows([HEADER, *rows, ("999", "no address", "A", "B", "", "")])
     return text.getvalue()
 
@@ -39,6 +42,7 @@ def check(emulator: Any, ticket: Any, outcome: DagOutcome, files: dict[str, byte
     links = {link.email: link for link in emulator.state.ticket_links(ticket)}
     assert len(links) == 30
     assert links["guest7@people.example"].metadata == {"crm_id": "7"}
+    assert links["guest7@people.example"].last_name == "Family 7 {{ ds }}"
     assert links["guest7@people.example"].extra_fields == {"Company": "Engines, Inc."}
     rows = list(csv.DictReader(io.StringIO(files["links.csv"].decode())))
     assert [row["magicLink"] for row in rows[:30]] == [

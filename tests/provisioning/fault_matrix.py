@@ -115,10 +115,10 @@ def dying(where: str, kill: Callable[[], None] = _play_dead) -> Iterator[None]:
 
         return dead
 
-    def creates(_client: Client, call: Any) -> bool:
+    def creates(_client: Client, call: Any, *_budget: Any) -> bool:
         return bool(call.method == "POST")
 
-    def looks(_client: Client, call: Any) -> bool:
+    def looks(_client: Client, call: Any, *_budget: Any) -> bool:
         return bool(call.operation == "list_events")
 
     places: dict[str, tuple[type, str, Callable[..., Any]]] = {

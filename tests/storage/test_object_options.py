@@ -140,7 +140,6 @@ def test_a_credential_is_refused_with_a_hint_and_its_value_is_not_repeated() -> 
 
 def test_every_option_is_listed() -> None:
     listed = {
-        code(store)[0]: tuple(code(options))
-        for store, options in rows("guides/object-storage.md", "## Object options")
+        code(store)[0]: tuple(code(options)) for store, options in rows("guides/object-storage.md", "## Object options")
     }
     assert listed == {f"{scheme}://": allowed_options(scheme) for scheme in ("s3", "gs", "abfs")}

@@ -361,6 +361,7 @@ def test_a_link_on_airflows_pages_leads_to_the_results(
     write_csv(tmp_path / "guests.csv", guests(3))
     if refused:
         emulator.fault("status", status=422, times=refused, **POST)
+    store = f"links_s3_{refused}"  # Filesystems are cached by their connection.
     with S3Server(tmp_path) as server:
         server.make_bucket("crm")
 
@@ -369,10 +370,10 @@ def test_a_link_on_airflows_pages_leads_to_the_results(
                 task_id="invite",
                 ticket_id=ticket.id,
                 source=f"file://{tmp_path}/guests.csv",
-                results="s3://my_s3@crm/out/links.csv",
+                results=f"s3://{store}@crm/out/links.csv",
             )
 
-        connections = {"ringevents_default": emulator.connection_json(), "my_s3": server.airflow_connection()}
+        connections = {"ringevents_default": emulator.connection_json(), store: server.airflow_connection()}
         result = Run(task, connections=connections).to_end()
     assert result.state == ("failed" if refused else "success")
     assert result.links["Exported object"].endswith("/s3/object/crm?prefix=out/links.csv")

@@ -41,7 +41,7 @@ class RingEventsCreateRegistrationOperator(RingEventsBaseOperator):
     template_fields: Sequence[str] = (
         "event_id",
         "ticket_id",
-        "email",
+        "attendee_email",
         "first_name",
         "last_name",
         "answers",
@@ -67,7 +67,8 @@ class RingEventsCreateRegistrationOperator(RingEventsBaseOperator):
         super().__init__(**kwargs)
         self.event_id = event_id
         self.ticket_id = ticket_id
-        self.email = email
+        # Not `email`: to Airflow that attribute of a task is who gets a mail when it fails.
+        self.attendee_email = email
         self.first_name = first_name
         self.last_name = last_name
         self.answers = answers
@@ -81,7 +82,7 @@ class RingEventsCreateRegistrationOperator(RingEventsBaseOperator):
         arguments.identifier("ticket_id")
         own = {
             "ticketId": arguments["ticket_id"],
-            "email": arguments["email"],
+            "email": arguments["attendee_email"],
             "firstName": arguments.text("first_name"),
             "lastName": arguments.text("last_name"),
         }
@@ -114,7 +115,7 @@ class RingEventsCreateRegistrationOperator(RingEventsBaseOperator):
         attributes = {
             **(self.attributes or {}),
             "ticketId": self.ticket_id,
-            "email": self.email,
+            "email": self.attendee_email,
             "firstName": self.first_name,
             "lastName": self.last_name,
         }

@@ -70,7 +70,7 @@ def _check_export(seen: dict[str, Any], emulator: Any, store: Path) -> None:
     (report,) = emulator.reports
     written = (store / "reports" / name).read_bytes()
     assert hashlib.sha256(written).hexdigest() == emulator.report_sha256(report.id)
-    assert f"Asked for the registrations report of event {emulator.event_id}: report {report.id}" in seen["log"]
+    assert f"Requested the registrations report of event {emulator.event_id}: report {report.id}" in seen["log"]
     assert re.search(rf"Report {report.id} is ready after [\d.]+ ", seen["log"])
     assert f"Wrote s3://{store.name}/reports/{name}" in seen["log"]
     page = f"https://s3.console.aws.amazon.com/s3/object/{store.name}?prefix=reports/{name}"

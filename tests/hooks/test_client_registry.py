@@ -267,6 +267,7 @@ def test_a_key_that_may_not_do_this_is_not_looked_up_again(connect: Connect, loo
     assert lookups == ["one"]
 
 
+@pytest.mark.integration  # On Airflow 2 a connection is looked up in the database.
 def test_a_missing_connection_is_an_error_of_the_poll(lookups: list[str]) -> None:
     async def main() -> None:
         async with acquire_shared_client("no_such") as client:

@@ -165,6 +165,7 @@ def test_a_key_from_a_uri_is_unquoted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_uri(monkeypatch, f"ringevents://:{quote(odd, safe='')}@").api_key == odd
 
 
+@pytest.mark.integration  # On Airflow 2 a connection is looked up in the database.
 def test_a_missing_connection_is_named() -> None:
     hook = RingEventsHook("no_such")
     with pytest.raises(RingEventsConfigError, match="`ringevents_conn_id` must be the id of a connection"):

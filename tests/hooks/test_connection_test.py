@@ -137,6 +137,7 @@ def test_a_connection_that_cannot_be_used_is_said(connect: Connect, fields: dict
     assert words in message
 
 
+@pytest.mark.integration  # On Airflow 2 a connection is looked up in the database.
 def test_a_missing_connection_is_said() -> None:
     good, message = RingEventsHook("no_such").test_connection()
     assert not good

@@ -240,6 +240,7 @@ def test_the_connection_in_either_place(s3_store: S3Store) -> None:
         Destination.resolve(f"s3://{CONN_ID}@{s3_store.bucket}/a/b.csv", "other", parameter="dest")
 
 
+@pytest.mark.integration  # On Airflow 2 a connection is looked up in the database.
 @pytest.mark.parametrize(("uri", "conn_id"), [("s3://nowhere@b/k", None), ("s3://b/k", "nowhere")])
 def test_an_unknown_connection(uri: str, conn_id: str | None) -> None:
     with pytest.raises(RingEventsConfigError, match=r"^`dest` 's3://b/k' needs the Airflow connection 'nowhere'"):

@@ -147,6 +147,7 @@ def test_a_scheme_that_fsspec_knows_and_airflow_does_not() -> None:
         Destination.resolve("ftp://host/key", parameter="dest")
 
 
+@pytest.mark.integration  # On Airflow 2 a connection is looked up in the database.
 def test_an_azure_uri_with_the_container_before_the_at_sign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uri, "_installed", lambda module: True)
     with pytest.raises(RingEventsConfigError, match=r"the Airflow connection 'container'.*the part before the '@'"):

@@ -91,6 +91,7 @@ class TestErrors:
         assert json.loads(json.dumps(payload)) == payload
         assert emulator.api_key not in json.dumps(payload)
 
+    @pytest.mark.integration  # On Airflow 2 a connection is looked up in the database.
     def test_a_connection_that_is_not_there_is_an_event_too(self, trigger: Any) -> None:
         (payload,) = fired(trigger)
         assert payload["error"]["kind"] == "RingEventsConfigError"

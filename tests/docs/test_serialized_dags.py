@@ -31,9 +31,7 @@ def serialized(file: Path, hash_seed: str) -> dict[str, Any]:
     return dags
 
 
-@pytest.mark.skipif(
-    AIRFLOW_VERSION < (3, 0), reason="Airflow 2 serializes a DagParam by its address, and keeps no versions"
-)
+@pytest.mark.skipif(AIRFLOW_VERSION < (3, 0), reason="Airflow 2 keeps no versions of DAGs")
 def test_two_processes_serialize_every_dag_alike(tmp_path: Path) -> None:
     one, other = serialized(tmp_path / "one.json", "1"), serialized(tmp_path / "other.json", "2")
     assert len([place for place in one if place.startswith("example_")]) >= 6

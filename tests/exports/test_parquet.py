@@ -140,6 +140,9 @@ def test_what_fits(field: str, value: Any, expected: Any) -> None:
         ("createdAt", "0001-01-01T00:00:00+02:00"),
         ("createdAt", "9999-12-31T23:00:00-02:00"),
         ("createdAt", "0001-01-01T00:00:00"),
+        ("createdAt", "20260501123456Z"),
+        ("createdAt", "1764012312345"),
+        ("createdAt", "2026-05-01X00:00:00Z"),
         ("createdAt", {"at": "soon"}),
     ],
 )

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airflow_provider_ringevents.client.transport.responses import replace_lone_surrogates
+from airflow_provider_ringevents.client.validation.datetimes import parse_iso_8601
 from airflow_provider_ringevents.exports.columns import OTHER, Column, ColumnKind
 from airflow_provider_ringevents.exports.formats.base import Row, Write, ZoneOf
 from airflow_provider_ringevents.exports.formats.coercion import CoercionError, coerce
@@ -156,7 +157,7 @@ def _convert_batch(kind: ColumnKind, values: Sequence[Any]) -> pa.Array | None:
 
 def _moments(values: Sequence[str | None]) -> list[datetime | None]:
     # Not by Arrow: for a page it is no faster, and the first use of its functions costs 10 MiB for good.
-    moments = [None if value is None else datetime.fromisoformat(value) for value in values]
+    moments = [None if value is None else parse_iso_8601(value) for value in values]
     for moment in moments:
         if moment is not None and (moment.tzinfo is None or not MINYEAR < moment.year < MAXYEAR):
             raise ValueError("needs a closer look")

@@ -220,7 +220,8 @@ def test_an_outage_stops_after_ten_failures_in_a_row(emulator: Any, ticket: Any)
     run = task(emulator, ticket, [attendee(number) for number in range(30)], retries=1)
     said = told(run.attempt(), "up_for_retry")
     assert "were not tried" in said
-    assert 11 <= emulator.count("POST") <= 19
+    # Four are in flight: the one that succeeds may end as the fourth, and eight may be under way at the end.
+    assert 11 <= emulator.count("POST") <= 22
     emulator.faults.clear()
     assert len(succeeded(run.to_end())) == 30
 

@@ -57,6 +57,7 @@ def test_what_is_written_is_called_after_the_rules_for_its_store(
     assert target_dataset(uri, account) == DatasetName(namespace, name)
 
 
+@pytest.mark.integration  # The first use of the filesystem binds a socket.
 @pytest.mark.parametrize(
     "arguments",
     [

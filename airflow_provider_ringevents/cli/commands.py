@@ -349,6 +349,30 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
             epilog=EXIT_CODES,
         ),
         ActionCommand(
+            name="schema",
+            help="Print the CREATE TABLE statement of a list, for the CSV and Parquet files of export-list",
+            func=lazy_load_command(f"{room}.schema.schema"),
+            args=(
+                Arg(
+                    ("collection",),
+                    metavar="COLLECTION",
+                    help="List of the table: registrations, events, tickets, booths, ...",
+                ),
+                Arg(
+                    ("--dialect",),
+                    required=True,
+                    choices=("duckdb", "postgres", "bigquery", "snowflake"),
+                    help="Database that runs the statement",
+                ),
+                Arg(
+                    ("--table",),
+                    metavar="NAME",
+                    help="Name of the table, such as raw.registrations (default: the list's)",
+                ),
+            ),
+            epilog=EXIT_CODES,
+        ),
+        ActionCommand(
             name="emulator",
             help="Run an emulator of the Events API on this machine, without an account",
             func=lazy_load_command(f"{room}.emulator.emulator"),

@@ -15,6 +15,7 @@ from airflow_provider_ringevents.cli.list import COLUMNS
 from airflow_provider_ringevents.cli.main import main, parser
 from airflow_provider_ringevents.cli.runner import ExitCode
 from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.exports.ddl import DIALECTS
 from airflow_provider_ringevents.exports.formats.file_format import FORMATS
 from airflow_provider_ringevents.get_provider_info import get_provider_info
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
@@ -56,10 +57,11 @@ def test_every_command_leads_to_its_function() -> None:
         "import-registrations",
         "check",
         "openapi",
+        "schema",
         "emulator",
     ]
     for name, command in COMMANDS.items():
-        own = {each: each for each in ("check", "openapi", "emulator")}
+        own = {each: each for each in ("check", "openapi", "schema", "emulator")}
         exports = {"export-report": "export", "export-list": "export"}
         homes = {**exports, "import-magic-links": "load", "import-registrations": "load", **own}
         module = import_module(f"airflow_provider_ringevents.cli.{homes.get(name, 'list')}")
@@ -72,10 +74,11 @@ def test_what_is_repeated_here_is_what_holds() -> None:
         assert options(name)["--if-exists"]["choices"] == get_args(IfExists)
         assert options(name)["--if-exists"]["default"] == "overwrite"
     assert options("export-list")["--format"]["choices"] == FORMATS
+    assert options("schema")["--dialect"]["choices"] == DIALECTS
     report = options("export-report")
     assert report["--poll-interval"]["default"] == defaults.POLL_INTERVAL
     assert report["--wait-timeout"]["default"] == defaults.WAIT_TIMEOUT
-    for name in set(COMMANDS) - {"emulator", "openapi"}:
+    for name in set(COMMANDS) - {"emulator", "openapi", "schema"}:
         assert options(name)["--conn-id"]["default"] == RingEventsHook.default_conn_name
 
 

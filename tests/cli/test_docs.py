@@ -69,7 +69,7 @@ def test_every_command_writes_what_is_shown(
 def test_every_command_is_shown() -> None:
     (group,) = get_ringevents_cli_commands()
     run = {command.split()[1] for command, _ in shown()}
-    in_scripts = {"emulator", "openapi", "import-magic-links", "import-registrations"}
+    in_scripts = {"emulator", "openapi", "schema", "import-magic-links", "import-registrations"}
     assert run == {command.name for command in group.subcommands} - in_scripts
     page = (DOCS / PAGE).read_text(encoding="utf-8")
     for name in in_scripts:
@@ -83,7 +83,7 @@ def test_every_command_in_a_script_is_one() -> None:
         if block.page == DOCS / PAGE
         for line in re.findall(r"(?:^|\n|airflow ) *(ringevents [^|\n]*)", block.text.replace("\\\n", " "))
     ]
-    assert len(commands) == 11
+    assert len(commands) == 12
     for command in commands:
         parser().parse_args(shlex.split(command)[1:])
 

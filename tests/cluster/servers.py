@@ -40,6 +40,10 @@ class Server:
         """Prepare the folder; what to run."""
         raise NotImplementedError
 
+    def is_ready(self) -> bool:
+        """Return whether a program that listens serves, too."""
+        return True
+
     def __enter__(self) -> Self:
         # Not below pytest's folder: that is closed to the user that the server may have to run as.
         self._folder = Path(tempfile.mkdtemp(prefix="ringevents-cluster-"))
@@ -70,7 +74,8 @@ class Server:
             if self._process is not None and self._process.poll() is not None:
                 break
             with suppress(OSError), socket.create_connection((HOST, self.port), 1):
-                return
+                if self.is_ready():
+                    return
             time.sleep(0.05)
         raise AssertionError(f"the server does not listen:\n{(self._folder / 'log').read_text()}")
 
@@ -79,9 +84,7 @@ class Postgres(Server):
     """A PostgreSQL server with an empty database."""
 
     def command(self) -> Sequence[str | Path]:
-        programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: int(path.parts[-2]))
-        if programs is None:
-            pytest.fail("PostgreSQL is not installed: apt-get install postgresql")
+        programs = self._programs()
         prefix: list[str] = ["setpriv", "--pdeathsig=INT"]
         if os.geteuid() == 0:  # it refuses to run as root
             user = pwd.getpwnam("postgres")
@@ -111,6 +114,17 @@ class Postgres(Server):
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
         return [*prefix, programs / "postgres", "-D", data, *options]
+
+    def is_ready(self) -> bool:
+        question = [self._programs() / "pg_isready", "--quiet", f"--host={HOST}", f"--port={self.port}"]
+        return subprocess.run(question, check=False).returncode == 0
+
+    @staticmethod
+    def _programs() -> Path:
+        programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: int(path.parts[-2]))
+        if programs is None:
+            pytest.fail("PostgreSQL is not installed: apt-get install postgresql")
+        return programs
 
     @property
     def address(self) -> str:

@@ -85,6 +85,7 @@ EXPORTS: dict[str, dict[str, Any]] = {
     "report_export": {},
     "report_export_mapped": {"ended_from": "2000-01-01T00:00:00Z", "ended_before": "2100-01-01T00:00:00Z"},
     "registrations_daily": {},
+    "registrations_to_duckdb": {},
     "registrations_sync": {"start": "2000-01-01T00:00:00Z", "end": "2100-01-01T00:00:00Z"},
 }
 

@@ -47,6 +47,7 @@ class Arguments:
 
     def __init__(self, operator: BaseOperator, *, rendered: bool) -> None:
         self._operator = operator
+        self._renamed = operator.renamed_arguments  # type: ignore[attr-defined] # mixed into an operator
         self._rendered = rendered
         self._template_starts = _template_starts(operator)
         self._is_native = _renders_native_objects(operator)
@@ -101,6 +102,7 @@ class Arguments:
 
     def refuse(self, parameter: str, expected: str, *got: Any, hint: str | None = None) -> None:
         """Add a problem: "`parameter` must be <expected>, got <value>."; arguments as of :func:`invalid_argument`."""
+        parameter = self._renamed.get(parameter, parameter)
         self._problems.append(invalid_argument(parameter, expected, *got, hint=hint))
 
     @contextmanager
@@ -321,13 +323,21 @@ class Arguments:
             given = {name: value for name, value in given.items() if value is not None}
             for name in sorted(given.keys() & further.keys()):
                 self.refuse(f"{attributes}[{name!r}]", "left out where the argument of this attribute is given")
+            self._check_ids(further, f"{attributes}[{{!r}}]")
             given = {**given, **further}
+        elif prefix and isinstance(given, Mapping):
+            self._check_ids(given, f"{prefix}.{{}}")
         try:
             return validate_request(operation, given, allow_undocumented=bool(allow_undocumented), known=self.is_known)
         except RingEventsConfigError as error:
             for problem in error.problems or (error,):
                 self._problems.append(_prefixed(problem, prefix) if prefix else problem)
             return {}
+
+    def _check_ids(self, attributes: Mapping[str, Any], place: str) -> None:
+        for name, value in attributes.items():
+            if name == "slug" or str(name).endswith("Id"):
+                self.is_plain_text(place.format(name), "an id", value)
 
     def _as_text(self, name: str, value: Any) -> Any:
         if self._rendered and self._is_native and isinstance(value, int) and not isinstance(value, bool):
@@ -347,6 +357,8 @@ class ArgumentsMixin:
     """The arguments that are True or False and may be templated."""
     literal_switches: Sequence[str] = ()
     """The arguments that are True or False and may not."""
+    renamed_arguments: Mapping[str, str] = {}
+    """Attribute -> its argument, where the name of the argument means something else to Airflow."""
 
     def check_arguments(self, arguments: Arguments) -> None:
         """Check the arguments, as far as they are known; overridden by each class."""

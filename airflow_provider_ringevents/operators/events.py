@@ -149,6 +149,7 @@ class RingEventsCreateEventFromTemplateOperator(DeferrableWaitMixin, RingEventsB
         word = arguments["wait_for"]
         if word is not None and arguments.is_known(word) and not (isinstance(word, str) and word.strip()):
             arguments.refuse("wait_for", "'published', a status word or None", word)
+        arguments.is_plain_text("wait_for", "'published', a status word or None", word)
         super().check_arguments(arguments)
 
     def request_arguments(self) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class RingEventsCreateRegistrationOperator(RingEventsBaseOperator):
         *RingEventsBaseOperator.template_fields,
     )
     switches: Sequence[str] = ("allow_undocumented",)
+    renamed_arguments: Mapping[str, str] = {"attendee_email": "email"}
 
     def __init__(
         self,

@@ -20,6 +20,8 @@ def check_report_arguments(arguments: Arguments) -> None:
     allow_undocumented = bool(arguments["allow_undocumented"])
     arguments.request("create_report", {}, attributes="attributes", allow_undocumented=allow_undocumented)
     report_type, version = arguments.text("report_type"), arguments.text("report_version")
+    for name, value in (("report_type", report_type), ("report_version", version)):
+        arguments.is_plain_text(name, "a part of the path of the request", value)
     with arguments.gather():
         create_report(
             "later",

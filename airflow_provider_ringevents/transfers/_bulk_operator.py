@@ -41,7 +41,7 @@ _OF_THE_LOAD: Final = (
     "max_failures",
     "failed_rows",
     "concurrency",
-    "dry_run",
+    "is_dry_run",
     "settle_timeout",
     "if_exists",
     "allow_undocumented",
@@ -49,14 +49,16 @@ _OF_THE_LOAD: Final = (
     "results_conn_id",
     "object_options",
 )
-"""The arguments that the work takes under the same names."""
+"""The attributes that the work takes under the names of their arguments."""
 
 
 class RingEventsBaseBulkLoadOperator(LinkStateMixin, RingEventsBaseOperator):
     """Base class of the operators that write the rows of a file to the API."""
 
     template_fields: Sequence[str] = (*_OF_THE_LOAD, "identity", *RingEventsBaseOperator.template_fields)
-    switches: Sequence[str] = ("dry_run", "allow_undocumented")
+    switches: Sequence[str] = ("is_dry_run", "allow_undocumented")
+    # To Airflow `dry_run` of a task is a method, which `airflow tasks test --dry-run` calls.
+    renamed_arguments: Mapping[str, str] = {"is_dry_run": "dry_run"}
     target_arguments: Sequence[str] = ("identity", "allow_undocumented")
     """The arguments on which the attributes of a row depend."""
     operator_extra_links = (ObjectLink(),)
@@ -97,8 +99,7 @@ class RingEventsBaseBulkLoadOperator(LinkStateMixin, RingEventsBaseOperator):
         self.max_failures = max_failures
         self.failed_rows = failed_rows
         self.concurrency = concurrency
-        # The attribute of a templated argument has its name; BaseOperator's method serves `tasks test --dry-run` alone.
-        self.dry_run = dry_run  # type: ignore[method-assign,assignment]
+        self.is_dry_run = dry_run
         self.settle_timeout = settle_timeout
         self.if_exists = if_exists
         self.allow_undocumented = allow_undocumented
@@ -170,9 +171,16 @@ class RingEventsBaseBulkLoadOperator(LinkStateMixin, RingEventsBaseOperator):
 
     def _check_files(self, arguments: Arguments) -> None:
         names = ("source", "results", "failed_rows", "format", "source_conn_id", "results_conn_id", "object_options")
-        for name in ("source", "results"):
-            if arguments.knows(name) and not (isinstance(arguments[name], str) and arguments[name].strip()):
-                arguments.refuse(name, "the URI of an object", arguments[name])
+        arguments.connection("source_conn_id", required=False)
+        arguments.connection("results_conn_id", required=False)
+        for name in ("source", "results", "failed_rows"):
+            value = arguments[name]
+            if not arguments.is_known(value) or (value is None and name == "failed_rows"):
+                continue
+            if not isinstance(value, str) or not value.strip():
+                arguments.refuse(name, "the URI of an object", value)
+                return
+            if not arguments.path(name):
                 return
         if arguments.knows(*names):
             # 30 ms, and a DAG may have no such operator.
@@ -186,7 +194,8 @@ class RingEventsBaseBulkLoadOperator(LinkStateMixin, RingEventsBaseOperator):
     def _load(self) -> BulkLoad:
         from airflow_provider_ringevents.transfers._bulk_load import BulkLoad
 
-        return BulkLoad(**{name: getattr(self, name) for name in _OF_THE_LOAD}, **self.load_options())
+        options = {self.renamed_arguments.get(name, name): getattr(self, name) for name in _OF_THE_LOAD}
+        return BulkLoad(**options, **self.load_options())
 
     @translate_errors()
     def execute(self, context: Context) -> dict[str, Any]:

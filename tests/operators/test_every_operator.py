@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import pickle
-import pkgutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, BaseOperator, BaseSensorOperator
+from airflow.providers.common.compat.sdk import DAG, Asset, BaseOperator, BaseSensorOperator
 from airflow_harness import HAS_START_FROM_TRIGGER, HAS_TASK_SDK, Run
+from operator_arguments import ARGUMENTS, OPERATORS, make, own_parameters
 
 from airflow_provider_ringevents.client import Client, RingEventsNotFoundError, endpoints
 from airflow_provider_ringevents.emulator import Emulator
@@ -25,34 +23,11 @@ from airflow_provider_ringevents.transfers.collection_to_object_storage import (
 )
 from airflow_provider_ringevents.transfers.report_to_object_storage import RingEventsReportToObjectStorageOperator
 
-
-def public_operators() -> list[type[Any]]:
-    found = {}
-    for room in ("operators", "sensors", "transfers"):
-        package = importlib.import_module(f"airflow_provider_ringevents.{room}")
-        for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            for name, value in vars(importlib.import_module(info.name)).items():
-                if inspect.isclass(value) and issubclass(value, BaseOperator) and name.startswith("RingEvents"):
-                    found[name] = value
-    return [cls for name, cls in sorted(found.items()) if "Base" not in name]
-
-
-OPERATORS = public_operators()
 LITERAL = {"deferrable", "start_from_trigger"}
 
 
-def own_parameters(operator: type[Any]) -> dict[str, inspect.Parameter]:
-    return {
-        name: parameter
-        for cls in operator.__mro__
-        if cls.__module__.startswith("airflow_provider_ringevents")
-        for name, parameter in inspect.signature(cls.__init__).parameters.items()
-        if name != "self" and parameter.kind is parameter.KEYWORD_ONLY
-    }
-
-
 def test_all_are_found() -> None:
-    assert len(OPERATORS) >= 15
+    assert {operator.__name__ for operator in OPERATORS} == ARGUMENTS.keys()
     assert any(issubclass(operator, BaseSensorOperator) for operator in OPERATORS)
 
 
@@ -60,7 +35,8 @@ def test_all_are_found() -> None:
 def test_every_switch_is_checked(operator: type[Any]) -> None:
     switches = {name for name, parameter in own_parameters(operator).items() if parameter.annotation == "bool"}
     assert issubclass(operator, ArgumentsMixin)
-    assert switches == {*operator.switches, *operator.literal_switches}
+    checked = {*operator.switches, *operator.literal_switches}
+    assert switches == {operator.renamed_arguments.get(name, name) for name in checked}
     assert set(operator.literal_switches) <= LITERAL
     assert set(operator.switches) <= set(operator.template_fields)
     assert not set(operator.literal_switches) & set(operator.template_fields)
@@ -69,9 +45,106 @@ def test_every_switch_is_checked(operator: type[Any]) -> None:
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda cls: cls.__name__)
 def test_every_template_field_is_an_argument(operator: type[Any]) -> None:
     assert len(set(operator.template_fields)) == len(operator.template_fields)
-    # To Airflow the attribute `email` of a task is who gets a mail when it fails.
-    arguments = {{"attendee_email": "email"}.get(field, field) for field in operator.template_fields}
+    arguments = {operator.renamed_arguments.get(field, field) for field in operator.template_fields}
     assert arguments <= own_parameters(operator).keys()
+
+
+OF_AIRFLOW = {"start_from_trigger", "start_trigger_args"}
+"""Attributes of Airflow that a sensor sets for what they are there for."""
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda cls: cls.__name__)
+def test_no_attribute_shadows_one_of_airflow(operator: type[Any]) -> None:
+    with DAG("d", schedule=None):
+        base = BaseSensorOperator if issubclass(operator, BaseSensorOperator) else BaseOperator
+        plain, task = base(task_id="plain"), make(operator)
+    named = {*own_parameters(operator)} - {*operator.renamed_arguments.values()}
+    own = named | {*operator.template_fields} | (vars(task).keys() - vars(plain).keys())
+    assert [name for name in sorted(own - OF_AIRFLOW) if hasattr(plain, name)] == []
+    for attribute, argument in operator.renamed_arguments.items():
+        assert hasattr(plain, argument)
+        assert hasattr(task, attribute)
+
+
+# --- text that only a mistake of a template can have made
+
+IDS = {"event_id", "ticket_id", "registration_id", "magic_link_id", "report_id", "template_id", "organization_id"}
+KINDS = {
+    "an id": IDS | {"parent_id", "parent_ids"},
+    "a key": {"idempotency_key", "partition_key"},
+    "a connection": {"ringevents_conn_id", "object_storage_conn_id", "source_conn_id", "results_conn_id"},
+    "a path": {"destination", "source", "results", "failed_rows"},
+    "a filter": {"filter"},
+    "a status": {"status", "wait_for"},
+    "a choice": {
+        *("collection", "condition", "format", "identity", "if_exists", "mode", "on_incomplete"),
+        *("on_invalid", "report_type", "report_version", "timezone", "window_field"),
+    },
+    "a number or a time": {
+        *("concurrency", "count", "max_deletions", "max_failures", "price", "settle_timeout", "time_end", "time_start"),
+        "window",
+    },
+    "data": {
+        *("answers", "attendee_email", "attendees", "attributes", "columns", "configuration", "currency", "delimiter"),
+        *("encoding", "first_name", "last_name", "metadata", "name", "object_options", "required_columns", "signals"),
+    },
+}
+NEVER_TEXT_OF_A_MISTAKE = ("an id", "a key", "a connection", "a path", "a status", "a choice", "a number or a time")
+MISTAKES = ("None", " ", "{{ ds }}", "{% x %}", "{# x #}")
+"""What a template has rendered: None, nothing, or Jinja again."""
+WINDOW = {"window_field": "updatedAt", "window": ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")}
+MORE: dict[str, dict[str, Any]] = {
+    "parent_ids": {"parent_id": None, "parent_ids": ["e1"], "destination": "file:///tmp/{parent_id}.jsonl"},
+    "partition_key": {"outlets": [Asset("file:///tmp/x")]},
+    "status": {"condition": "status", "status": "live"},
+    "window": WINDOW,
+    "window_field": WINDOW,
+}
+"""Arguments without which a field may not be given."""
+API_NAMES = {"time_start": "timeStart", "time_end": "timeEnd"}
+
+
+def test_every_template_field_is_of_one_kind() -> None:
+    fields = {field for operator in OPERATORS for field in operator.template_fields}
+    switches = {name for operator in OPERATORS for name in operator.switches}
+    assert sorted(name for kind in KINDS.values() for name in kind) == sorted(fields - switches)
+
+
+FIELDS = [
+    (operator, field)
+    for operator in OPERATORS
+    for kind in NEVER_TEXT_OF_A_MISTAKE
+    for field in sorted({*operator.template_fields} & KINDS[kind])
+]
+
+
+def with_text(operator: type[Any], field: str, text: str) -> Any:
+    if field in KINDS["a path"]:
+        usual = ARGUMENTS[operator.__name__].get(field, "file:///tmp/failed.csv")
+        return f"file:///tmp/{text}/{Path(usual).name}"
+    return (text, "2026-01-01T00:00:00Z") if field == "window" else text
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize(("operator", "field"), FIELDS, ids=[f"{cls.__name__}-{field}" for cls, field in FIELDS])
+def test_a_mistake_of_a_template_is_refused(operator: type[Any], field: str, mistake: str) -> None:
+    with DAG("d", schedule=None):
+        task = make(operator, **MORE.get(field, {}))
+    setattr(task, field, with_text(operator, field, mistake))
+    with pytest.raises(InvalidArgumentError, match=rf"\b({field}|{API_NAMES.get(field, field)})\b"):
+        task.validate_rendered()
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda cls: cls.__name__)
+def test_nothing_is_sent_where_a_template_has_rendered_none(emulator: Emulator, operator: type[Any]) -> None:
+    field = next(field for cls, field in FIELDS if cls is operator)
+    result = run(
+        emulator, lambda: make(operator, **{field: with_text(operator, field, "{{ none }}")}), retries=2
+    ).to_end()
+    assert (result.state, result.tries) == ("failed", 1), result.log_text
+    assert isinstance(result.exception, InvalidArgumentError)
+    assert field in str(result.exception)
+    assert emulator.count() == 0
 
 
 # --- exports

@@ -328,7 +328,9 @@ class Arguments:
         elif prefix and isinstance(given, Mapping):
             self._check_ids(given, f"{prefix}.{{}}")
         try:
-            return validate_request(operation, given, allow_undocumented=bool(allow_undocumented), known=self.is_known)
+            return validate_request(
+                operation, given, allow_undocumented=bool(allow_undocumented), is_resolved=self.is_known
+            )
         except RingEventsConfigError as error:
             for problem in error.problems or (error,):
                 self._problems.append(_prefixed(problem, prefix) if prefix else problem)

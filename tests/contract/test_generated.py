@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib.util
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -123,6 +124,35 @@ def test_no_list_of_request_attributes_is_written_twice() -> None:
         if strings == each
     ]
     assert not found
+
+
+def docstrings(tree: ast.Module) -> set[int]:
+    """Return the ids of the nodes that are docstrings, of modules, classes, functions and attributes."""
+    bodies = [node.body for node in ast.walk(tree) if hasattr(node, "body") and isinstance(node.body, list)]
+    return {id(each.value) for body in bodies for each in body if isinstance(each, ast.Expr)}
+
+
+@functools.cache
+def paths_in(path: Path) -> list[int]:
+    """Return the line of every path of the API that a module writes, outside docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = docstrings(tree)
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped
+        if re.search(r"/v1/\w", node.value)
+    ]
+
+
+def test_no_path_is_written_twice() -> None:
+    assert [f"{path.relative_to(ROOT)}:{line}" for path in MODULES for line in paths_in(path)] == []
+
+
+def test_a_second_path_would_be_found(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text('"""About /v1/health."""\nEVENT = "e"\nA = f"/v1/events/{EVENT}"\nB = "/v1/"\nC = "/v1/health"\n')
+    assert sorted(paths_in(module)) == [3, 5]
 
 
 def test_a_second_list_would_be_found(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def validate_request(
     attributes: Mapping[str, Any],
     *,
     allow_undocumented: bool = False,
-    known: Callable[[Any], bool] = lambda value: True,
+    is_resolved: Callable[[Any], bool] = lambda value: True,
 ) -> dict[str, Any]:
     """Validate the attributes of a request and return them as they are sent.
 
@@ -94,7 +94,7 @@ def validate_request(
     :param attributes: under the API's own names.
     :param allow_undocumented: accept unknown attributes and enumeration values; known attributes are validated all the
         same.
-    :param known: returns False for a value that is not rendered yet, which counts as given and is not validated.
+    :param is_resolved: returns False for a value that is not rendered yet, which counts as given and is not validated.
     :raises RingEventsConfigError: at least one attribute is invalid; the message has one line for each error.
     """
     schema = REQUEST_SCHEMAS[operation]
@@ -105,7 +105,7 @@ def validate_request(
     # Rebound, so that a traceback from below holds no password in a variable.
     attributes = conceal_attributes(attributes)
     timezone = attributes.get("timezone") if "timezone" in schema else None
-    context = ValidationContext(allow_undocumented, timezone, known)
+    context = ValidationContext(allow_undocumented, timezone, is_resolved)
     validated = validate_attributes(schema, attributes, context)
     start, end = context.timestamps.get("timeStart"), context.timestamps.get("timeEnd")
     if start is not None and end is not None and start >= end:

@@ -12,7 +12,6 @@ from airflow_provider_ringevents.emulator.api.errors import invalid
 from airflow_provider_ringevents.emulator.api.filters import read_filter
 from airflow_provider_ringevents.emulator.api.responses import (
     RequestContext,
-    Routes,
     json_response,
     list_response,
     page_response,
@@ -27,29 +26,10 @@ from airflow_provider_ringevents.emulator.backend.store import Store
 
 
 class EventsApi:
-    """Handlers that run under the store's lock and do not wait."""
+    """Handlers named after the operations of the contract, which run under the store's lock and do not wait."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-
-    def routes(self) -> Routes:
-        """Return the routes of organizations, templates, events and registrations."""
-        organization = "/v1/organizations/{organization_id}"
-        return [
-            ("GET", "/v1/health", self.health),
-            ("GET", "/v1/organizations", self.list_organizations),
-            ("GET", organization, self.get_organization),
-            ("GET", f"{organization}/templates", self.list_templates),
-            ("GET", f"{organization}/events", self.list_events),
-            ("POST", f"{organization}/events", self.create_event),
-            ("POST", "/v1/templates/{template_id}/event", self.create_event_from_template),
-            ("GET", "/v1/events/{event_id}", self.get_event),
-            ("POST", "/v1/events/{event_id}/duplications", self.duplicate_event),
-            ("GET", "/v1/events/{event_id}/registrations", self.list_registrations),
-            ("GET", "/v1/registrations/{registration_id}", self.get_registration),
-            ("POST", "/v1/events/{event_id}/registrations", self.create_registration),
-            ("PATCH", "/v1/registrations/{registration_id}", self.update_registration),
-        ]
 
     def health(self, call: RequestContext) -> Response:
         """Handle ``health``."""
@@ -61,18 +41,18 @@ class EventsApi:
 
     def get_organization(self, call: RequestContext) -> Response:
         """Handle ``get_organization``."""
-        return resource_response("organization", self._store.organization(call.path("organization_id")).attributes)
+        return resource_response("organization", self._store.organization(call.path("organizationId")).attributes)
 
     def list_templates(self, call: RequestContext) -> Response:
         """Handle ``list_templates``."""
-        owner = self._store.organization(call.path("organization_id"))
+        owner = self._store.organization(call.path("organizationId"))
         templates = [each for each in self._store.templates.values() if each.organization is owner]
         # The only list without pages.
         return json_response({"data": [resource("template", {"id": each.id, "name": each.name}) for each in templates]})
 
     def list_events(self, call: RequestContext) -> Response:
         """Handle ``list_events``."""
-        events = self._store.organization_events(self._store.organization(call.path("organization_id")))
+        events = self._store.organization_events(self._store.organization(call.path("organizationId")))
         page = call.page()
         rows = [self._attributes(event) for event in events[page.start : page.stop]]
         return page_response(page, "event", rows, len(events))
@@ -83,13 +63,13 @@ class EventsApi:
 
     def create_event(self, call: RequestContext) -> Response:
         """Handle ``create_event``."""
-        owner = self._store.organization(call.path("organization_id"))
+        owner = self._store.organization(call.path("organizationId"))
         event = self._store.create_event(owner, validation.read_attributes(call.body, "create_event"))
         return resource_response("event", self._attributes(event), 201)
 
     def create_event_from_template(self, call: RequestContext) -> Response:
         """Handle ``create_event_from_template``."""
-        template = self._store.template(call.path("template_id"))
+        template = self._store.template(call.path("templateID"))
         attributes = validation.read_attributes(call.body, "create_event_from_template")
         return resource_response("event", self._attributes(self._store.create_from_template(template, attributes)), 201)
 
@@ -101,7 +81,7 @@ class EventsApi:
         return Response(status_code=202)
 
     def _event(self, call: RequestContext) -> Event:
-        return self._store.event(call.path("event_id"))
+        return self._store.event(call.path("eventId"))
 
     def _attributes(self, event: Event) -> dict[str, Any]:
         settings = self._store.settings
@@ -120,7 +100,7 @@ class EventsApi:
 
     def get_registration(self, call: RequestContext) -> Response:
         """Handle ``get_registration``."""
-        event, index = self._store.registration(call.path("registration_id"))
+        event, index = self._store.registration(call.path("registrationId"))
         return raw_json_response(f'{{"data":{self._registration(event, index)}}}')
 
     def create_registration(self, call: RequestContext) -> Response:
@@ -132,7 +112,7 @@ class EventsApi:
 
     def update_registration(self, call: RequestContext) -> Response:
         """Handle ``update_registration``."""
-        event, index = self._store.registration(call.path("registration_id"))
+        event, index = self._store.registration(call.path("registrationId"))
         attributes = validation.read_attributes(call.body, "update_registration")
         self._check_type(call.body)
         if attributes:

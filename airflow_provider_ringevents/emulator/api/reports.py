@@ -12,7 +12,7 @@ from airflow_provider_ringevents.contract._generated import REPORT_TYPES, REPORT
 from airflow_provider_ringevents.emulator.api import validation
 from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorEntry
 from airflow_provider_ringevents.emulator.api.file_response import FileResponse
-from airflow_provider_ringevents.emulator.api.responses import RequestContext, Routes, list_response, resource_response
+from airflow_provider_ringevents.emulator.api.responses import RequestContext, list_response, resource_response
 from airflow_provider_ringevents.emulator.backend.backend import Backend
 from airflow_provider_ringevents.emulator.backend.reports import Report
 from airflow_provider_ringevents.emulator.backend.signed_urls import error_xml
@@ -20,29 +20,18 @@ from airflow_provider_ringevents.emulator.settings import Settings
 
 
 class ReportsApi:
-    """Handlers that run under the store's lock; only a download waits."""
+    """Handlers named after the operations of the contract, which run under the store's lock; only a download waits."""
 
     def __init__(self, backend: Backend) -> None:
         self._store = backend.store
         self._reports = backend.reports
         self._signer = backend.signer
 
-    def routes(self) -> Routes:
-        """Return the routes of reports."""
-        reports = "/v1/events/{event_id}/reports"
-        return [
-            ("GET", reports, self.list_reports),
-            ("POST", f"{reports}/{{report_type}}", self.create_report),
-            ("POST", f"{reports}/{{report_type}}/{{report_version}}", self.create_report),
-            ("GET", "/v1/reports/{report_id}", self.get_report),
-            ("GET", "/v1/reports/{report_id}/download", self.download_report),
-        ]
-
     def create_report(self, call: RequestContext) -> Response:
         """Handle ``create_report``."""
-        event = self._store.event(call.path("event_id"))
-        report_type = call.path("report_type")
-        version = call.request.path_params.get("report_version", REPORT_VERSIONS[0])
+        event = self._store.event(call.path("eventId"))
+        report_type = call.path("reportType")
+        version = call.request.path_params.get("reportVersion", REPORT_VERSIONS[0])
         if report_type not in REPORT_TYPES:
             raise ApiError(422, [ErrorEntry(f"report type {report_type!r} is not known", parameter="reportType")])
         if version not in REPORT_VERSIONS:
@@ -53,12 +42,12 @@ class ReportsApi:
 
     def list_reports(self, call: RequestContext) -> Response:
         """Handle ``list_reports``."""
-        event = self._store.event(call.path("event_id"))
+        event = self._store.event(call.path("eventId"))
         return list_response(call, "report", map(self._attributes, self._reports.of_event(event)))
 
     def get_report(self, call: RequestContext) -> Response:
         """Handle ``get_report``."""
-        report = self._reports.find(call.path("report_id"))
+        report = self._reports.find(call.path("reportId"))
         settings = self._store.settings
         if not self._reports.is_done(report):
             attributes = {"id": report.id, "status": settings.report_pending_status}
@@ -78,7 +67,7 @@ class ReportsApi:
 
     async def download_report(self, call: RequestContext) -> Response:
         """Handle ``download_report``."""
-        report = self._reports.downloadable(call.path("report_id"))
+        report = self._reports.downloadable(call.path("reportId"))
         if call.settings.download == "redirect":
             return RedirectResponse(self._link(report), status_code=302)
         return await _file(call.request, report, call.settings)

@@ -29,7 +29,7 @@ class RequestContext:
     settings: Settings
 
     def path(self, name: str) -> str:
-        """Return a parameter of the path."""
+        """Return a parameter of the path, by its name in the contract."""
         value: str = self.request.path_params[name]
         return value
 
@@ -49,8 +49,6 @@ class RequestContext:
 
 
 Handler = Callable[[RequestContext], Response | Awaitable[Response]]
-Routes = Iterable[tuple[str, str, Handler]]
-"""Method, path with its parameters in braces, handler."""
 
 
 def json_response(body: Any, status: int = 200) -> Response:

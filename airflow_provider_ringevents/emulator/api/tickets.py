@@ -11,7 +11,6 @@ from airflow_provider_ringevents.emulator.api.errors import ApiError, ErrorEntry
 from airflow_provider_ringevents.emulator.api.filters import Selection, read_filter
 from airflow_provider_ringevents.emulator.api.responses import (
     RequestContext,
-    Routes,
     json_response,
     list_response,
     resource,
@@ -28,33 +27,10 @@ _SUBSCRIPTION_DAYS: Final = 30
 
 
 class TicketsApi:
-    """Handlers that run under the store's lock and do not wait."""
+    """Handlers named after the operations of the contract, which run under the store's lock and do not wait."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-
-    def routes(self) -> Routes:
-        """Return the routes of tickets, magic links and the resources of an event."""
-        event, ticket = "/v1/events/{event_id}", "/v1/tickets/{ticket_id}"
-        return [
-            ("GET", f"{event}/scheduleItems", self.list_schedule_items),
-            ("GET", "/v1/scheduleItems/{schedule_item_id}", self.get_schedule_item),
-            ("GET", "/v1/scheduleItems/{schedule_item_id}/tags", self.list_schedule_item_tags),
-            ("GET", f"{event}/booths", self.list_booths),
-            ("GET", "/v1/booths/{booth_id}/tags", self.list_booth_tags),
-            ("GET", f"{event}/sessions", self.list_sessions),
-            ("GET", f"{event}/stages", self.list_stages),
-            ("GET", f"{event}/tickets", self.list_tickets),
-            ("POST", f"{event}/tickets", self.create_ticket),
-            ("GET", ticket, self.get_ticket),
-            ("GET", f"{ticket}/bankQuestions", self.list_bank_questions),
-            ("GET", f"{ticket}/magicLinks", self.list_magic_links),
-            ("POST", f"{ticket}/magicLinks", self.create_magic_link),
-            ("GET", "/v1/magicLinks/{magic_link_id}", self.get_magic_link),
-            ("DELETE", "/v1/magicLinks/{magic_link_id}", self.delete_magic_link),
-            ("POST", f"{event}/dataSubscriptions", self.create_data_subscription),
-            ("POST", "/v1/magic_link", self.create_redeem_code),
-        ]
 
     def list_booths(self, call: RequestContext) -> Response:
         """Handle ``list_booths``."""
@@ -74,21 +50,21 @@ class TicketsApi:
 
     def get_schedule_item(self, call: RequestContext) -> Response:
         """Handle ``get_schedule_item``."""
-        event, key = self._store.resolve(call.path("schedule_item_id"), ResourceType.SCHEDULE_ITEM, "schedule item")
+        event, key = self._store.resolve(call.path("scheduleItemId"), ResourceType.SCHEDULE_ITEM, "schedule item")
         return resource_response("scheduleItem", self._resource(event, ResourceType.SCHEDULE_ITEM, key.index))
 
     def list_booth_tags(self, call: RequestContext) -> Response:
         """Handle ``list_booth_tags``."""
-        _, key = self._store.resolve(call.path("booth_id"), ResourceType.BOOTH, "booth")
+        _, key = self._store.resolve(call.path("boothId"), ResourceType.BOOTH, "booth")
         return list_response(call, "tag", self._store.resources.tags(ResourceType.BOOTH_TAG, key))
 
     def list_schedule_item_tags(self, call: RequestContext) -> Response:
         """Handle ``list_schedule_item_tags``."""
-        _, key = self._store.resolve(call.path("schedule_item_id"), ResourceType.SCHEDULE_ITEM, "schedule item")
+        _, key = self._store.resolve(call.path("scheduleId"), ResourceType.SCHEDULE_ITEM, "schedule item")
         return list_response(call, "tag", self._store.resources.tags(ResourceType.SCHEDULE_TAG, key))
 
     def _content(self, call: RequestContext, kind: ResourceType, word: str) -> Response:
-        event = self._store.event(call.path("event_id"))
+        event = self._store.event(call.path("eventId"))
         number = COUNTS[kind] if event.content else 0
         return list_response(call, word, [self._resource(event, kind, index) for index in range(number)])
 
@@ -97,22 +73,22 @@ class TicketsApi:
 
     def list_tickets(self, call: RequestContext) -> Response:
         """Handle ``list_tickets``."""
-        event = self._store.event(call.path("event_id"))
+        event = self._store.event(call.path("eventId"))
         return list_response(call, "ticket", [ticket.attributes() for ticket in event.tickets.values()])
 
     def get_ticket(self, call: RequestContext) -> Response:
         """Handle ``get_ticket``."""
-        return resource_response("ticket", self._store.ticket(call.path("ticket_id")).attributes())
+        return resource_response("ticket", self._store.ticket(call.path("ticketId")).attributes())
 
     def create_ticket(self, call: RequestContext) -> Response:
         """Handle ``create_ticket``."""
-        event = self._store.event(call.path("event_id"))
+        event = self._store.event(call.path("eventId"))
         attributes = validation.read_attributes(call.body, "create_ticket")
         return resource_response("ticket", self._store.create_ticket(event, attributes).attributes(), 201)
 
     def list_bank_questions(self, call: RequestContext) -> Response:
         """Handle ``list_bank_questions``."""
-        event = self._store.ticket(call.path("ticket_id")).event
+        event = self._store.ticket(call.path("ticketId")).event
         questions = bank_questions(self._store.ids, event.number)
         if self._store.settings.bank_questions_paged:
             return list_response(call, "bank_question", questions)
@@ -120,7 +96,7 @@ class TicketsApi:
 
     def list_magic_links(self, call: RequestContext) -> Response:
         """Handle ``list_magic_links``."""
-        ticket = self._store.ticket(call.path("ticket_id"))
+        ticket = self._store.ticket(call.path("ticketId"))
         selection = read_filter(call.filter_query, filters.MAGIC_LINKS)
         with_all = selection.booleans.pop("includeConfirmAndJoin", False)
         found = [
@@ -132,11 +108,11 @@ class TicketsApi:
 
     def get_magic_link(self, call: RequestContext) -> Response:
         """Handle ``get_magic_link``."""
-        return resource_response("magicLink", self._link(self._store.magic_link(call.path("magic_link_id"))))
+        return resource_response("magicLink", self._link(self._store.magic_link(call.path("magicLinkId"))))
 
     def create_magic_link(self, call: RequestContext) -> Response:
         """Handle ``create_magic_link``."""
-        ticket = self._store.ticket(call.path("ticket_id"))
+        ticket = self._store.ticket(call.path("ticketId"))
         self._check_magic_links(ticket)
         attributes = validation.read_attributes(call.body, "create_magic_link")
         return resource_response("magicLink", self._link(self._store.create_magic_link(ticket, attributes)), 201)
@@ -155,13 +131,13 @@ class TicketsApi:
 
     def delete_magic_link(self, call: RequestContext) -> Response:
         """Handle ``delete_magic_link``."""
-        link = self._store.magic_link(call.path("magic_link_id"))
+        link = self._store.magic_link(call.path("magicLinkId"))
         del link.ticket.event.magic_links[link.id]
         return Response(status_code=204)
 
     def create_data_subscription(self, call: RequestContext) -> Response:
         """Handle ``create_data_subscription``."""
-        event = self._store.event(call.path("event_id"))
+        event = self._store.event(call.path("eventId"))
         given = validation.read_attributes(call.body, "create_data_subscription")
         configuration = dict(given.get("configuration", {}))
         expires = configuration.pop("expiresAt", None)

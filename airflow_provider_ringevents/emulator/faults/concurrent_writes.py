@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import parse_qsl
 
+from airflow_provider_ringevents.contract._generated import OPERATIONS
 from airflow_provider_ringevents.emulator.api import filters
 from airflow_provider_ringevents.emulator.api.filters import Selection, read_filter
 from airflow_provider_ringevents.emulator.backend.list_order import ordered_slice
@@ -14,7 +15,7 @@ from airflow_provider_ringevents.emulator.backend.store import Store
 from airflow_provider_ringevents.emulator.faults.context import Action, FaultContext
 
 _Change = Callable[[Store, str, Selection, int], list[str]]
-_LIST: Final = re.compile(r"/v1/events/(\w+)/registrations\Z")
+_LIST: Final = re.compile(re.sub(r"{\w+}", r"(\\w+)", OPERATIONS["list_registrations"][1][0]) + r"\Z")
 
 
 def register(store: Store, event_id: str, _: Selection, number: int) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from airflow_provider_ringevents.contract._generated import OPERATIONS
 from airflow_provider_ringevents.contract.openapi import document_text
 from airflow_provider_ringevents.emulator.api.errors import ApiError, not_found, unauthorized
 from airflow_provider_ringevents.emulator.api.events import EventsApi
@@ -50,8 +51,12 @@ def api_application(backend: Backend) -> Starlette:
 
         return run
 
-    tables = (EventsApi(store).routes(), ReportsApi(backend).routes(), TicketsApi(store).routes())
-    routes = [Route(path, endpoint(handler), methods=[method]) for table in tables for method, path, handler in table]
+    groups = (EventsApi(store), ReportsApi(backend), TicketsApi(store))
+    routes = [
+        Route(path, endpoint(_handler(operation, groups)), methods=[method])
+        for operation, (method, paths, _) in OPERATIONS.items()
+        for path in paths
+    ]
     routes.append(Route("/openapi.json", _openapi, methods=["GET"]))
     return _strict(Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route}))
 
@@ -78,6 +83,12 @@ def authorized(header: str | None, settings: Settings) -> bool:
         return False
     key = header[len(_BEARER) :] if bearer else header
     return secrets.compare_digest(key.strip().encode(), settings.api_key.encode())
+
+
+def _handler(operation: str, groups: Iterable[object]) -> Handler:
+    """Return the handler of an operation: the method that has its name."""
+    handler: Handler = next(getattr(group, operation) for group in groups if hasattr(group, operation))
+    return handler
 
 
 async def _openapi(request: Request) -> Response:

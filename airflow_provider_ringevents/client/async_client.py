@@ -25,7 +25,6 @@ from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_
 from airflow_provider_ringevents.client.settings import SECRET_SETTINGS
 from airflow_provider_ringevents.client.transport.http import (
     HTTP_ERRORS,
-    AsyncConnectionPool,
     AsyncHttpClient,
     HttpResponse,
     open_client,
@@ -60,7 +59,6 @@ class AsyncClient(BaseClient):
         api_key, settings = conceal(api_key), conceal_items(settings, SECRET_SETTINGS)
         super().__init__(base_url, api_key, policy=policy, resolver=resolver, **settings)
         self._use(open_client(AsyncHttpClient, **self._http_options()))
-        self._connections = AsyncConnectionPool(**self._http_options())
         self.rate_limiter = AsyncRateLimiter(self.settings.rate_limit)
 
     async def __aenter__(self) -> Self:
@@ -73,7 +71,6 @@ class AsyncClient(BaseClient):
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._connections.aclose()
         await self._http.aclose()
 
     async def send(self, call: Call, *, max_attempts: int | None = None, on_retry: OnRetry | None = None) -> Envelope:
@@ -118,8 +115,8 @@ class AsyncClient(BaseClient):
             started = await self.rate_limiter.acquire()
             timer = self._timer(call)
             try:
-                async with _limited_by(timer), self._connections.lease() as http:
-                    response = await http.send(request, stream=True)
+                async with _limited_by(timer):
+                    response = await self._http.send(request, stream=True)
                     try:
                         body = await self._read(call, response)
                     finally:

@@ -1,15 +1,22 @@
-"""The HTTP library behind the clients: the only module that imports httpx, so that replacing it concerns one file."""
+"""The HTTP library behind the clients: the only module that imports httpx, so that replacing it concerns one file.
+
+The clients of httpx stand on transports of ours, which open connections by httpcore, the library below httpx: so each
+operation of the network ends in time, and a connection is chosen at a cost that does not grow with their number.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import ssl
+import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from http.cookiejar import CookieJar
-from typing import Any, TypeVar
+from importlib.util import find_spec
+from typing import Any, Final, Generic, TypeVar, cast
+from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
@@ -22,11 +29,8 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 from airflow_provider_ringevents.client.secrets import Secret, reveal_all
 from airflow_provider_ringevents.client.transport.decompression import DecompressionError
-from airflow_provider_ringevents.client.transport.time_budget import (
-    QueueTimeoutError,
-    RequestTimeoutError,
-    current_timer,
-)
+from airflow_provider_ringevents.client.transport.network import AsyncioBackend, TimedBackend, limited_timeout
+from airflow_provider_ringevents.client.transport.time_budget import QueueTimeoutError, RequestTimeoutError
 
 __all__ = ["AsyncHttpClient", "HttpClient", "HttpHeaders", "HttpRequest", "HttpResponse"]
 
@@ -47,6 +51,8 @@ NOT_SENT_ERRORS = (
 TIMEOUT_ERRORS = (httpx.TimeoutException, RequestTimeoutError)
 
 _Http = TypeVar("_Http", HttpClient, AsyncHttpClient)
+_Connection = TypeVar("_Connection", httpcore.ConnectionInterface, httpcore.AsyncConnectionInterface)
+_Pool = TypeVar("_Pool")
 
 
 class HttpRequest(httpx.Request):
@@ -103,35 +109,32 @@ def open_client(
     verify: bool | str,
     proxy: Secret | None,
     trust_env: bool,
-    max_connections: int = defaults.MAX_CONNECTIONS,
 ) -> _Http:
     """Return an HTTP client that follows no redirect and keeps no cookie.
 
     :param timeout: the longest silence of the server, in seconds.
     :param trust_env: use the proxies of the environment.
-    :param max_connections: the most connections that it opens at once.
     :raises RingEventsConfigError: the CA bundle or the proxy cannot be used.
     """
     context = ssl_context(verify)
+    is_sync = kind is HttpClient
     try:
-        client = kind(
-            headers=headers,
-            cookies=_NoCookies(),
-            timeout=httpx.Timeout(timeout, connect=min(timeout, defaults.CONNECT_TIMEOUT), pool=defaults.POOL_TIMEOUT),
-            limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=defaults.KEEPALIVE_SECONDS),
-            verify=context,
-            proxy=proxy.reveal() if proxy else None,
-            trust_env=trust_env,
-            event_hooks={"response": [_drop_reason if kind is HttpClient else _async_drop_reason]},
-            follow_redirects=False,
+        transport = (_Transport if is_sync else _AsyncTransport)(
+            context, proxy, trust_env=trust_env, max_connections=defaults.MAX_CONNECTIONS
         )
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         # The connection's own URL was validated before, the environment's were not. Both may hold a password.
         hint = "SOCKS needs the package socksio" if isinstance(error, ImportError) else "its URL is malformed"
     else:
-        if isinstance(client, HttpClient):
-            _limit_reads(client)
-        return client
+        return kind(
+            headers=headers,
+            cookies=_NoCookies(),
+            timeout=httpx.Timeout(timeout, connect=min(timeout, defaults.CONNECT_TIMEOUT), pool=defaults.POOL_TIMEOUT),
+            transport=cast("Any", transport),
+            trust_env=False,
+            event_hooks={"response": [_drop_reason if is_sync else _async_drop_reason]},
+            follow_redirects=False,
+        )
     # Raised out here, so that no traceback leads to the library's frames.
     raise RingEventsConfigError(
         f"`proxy` of the connection or of the environment cannot be used: {hint}.", parameter="proxy"
@@ -148,87 +151,6 @@ class _NoCookies(CookieJar):
         """Do nothing."""
 
 
-def _limit_reads(client: HttpClient) -> None:
-    """Let the timer of a request hold for each of its reads and writes.
-
-    The library limits the silence before each read alone, and hands nothing on until the head of a response is whole:
-    a head that drips would block a thread for hours. Its transport takes no network backend, so it is set here.
-    """
-    for transport in (client._transport, *client._mounts.values()):
-        if isinstance(transport, httpx.HTTPTransport):
-            pool = transport._pool
-            pool._network_backend = _TimedBackend(pool._network_backend)
-
-
-def _limited(timeout: float | None, expired: type[Exception]) -> float | None:
-    """Return the smaller of a timeout and what the timer of the request leaves.
-
-    :raises Exception: the timer has run out; of the type ``expired``.
-    """
-    timer = current_timer()
-    if timer is None:
-        return timeout
-    remaining = timer.remaining
-    if remaining <= 0:
-        raise expired("the time of the request has passed")
-    return remaining if timeout is None else min(timeout, remaining)
-
-
-class _TimedBackend(httpcore.NetworkBackend):
-    """A network backend whose operations end with the timer of the request."""
-
-    def __init__(self, backend: httpcore.NetworkBackend) -> None:
-        self._backend = backend
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        """Connect."""
-        limited = _limited(timeout, httpcore.ConnectTimeout)
-        return _TimedStream(self._backend.connect_tcp(host, port, limited, local_address, socket_options))
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep."""
-        self._backend.sleep(seconds)
-
-
-class _TimedStream(httpcore.NetworkStream):
-    """A connection whose reads and writes end with the timer of the request, which its first write starts."""
-
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read."""
-        return self._stream.read(max_bytes, _limited(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write."""
-        if (timer := current_timer()) is not None:
-            timer.start()
-        self._stream.write(buffer, _limited(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        """Close."""
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        """Begin TLS."""
-        limited = _limited(timeout, httpcore.ConnectTimeout)
-        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, limited))
-
-    def get_extra_info(self, info: str) -> Any:
-        """Return a fact of the connection."""
-        return self._stream.get_extra_info(info)
-
-
 def _drop_reason(response: HttpResponse) -> None:
     """Forget the reason phrase, which the representation of a response would show: a server may put anything there."""
     response.extensions.pop("reason_phrase", None)
@@ -238,52 +160,315 @@ async def _async_drop_reason(response: HttpResponse) -> None:
     _drop_reason(response)
 
 
-class AsyncConnectionPool:
-    """A pool of asynchronous HTTP clients with one connection each, which lends the one that was used last.
+class _Connections(Generic[_Connection]):
+    """The idle connections of a transport, of which the one that was used last is lent first.
 
-    httpx examines each connection of a client several times per request: with 16 of them that costs more CPU than all
-    the rest of a small request. The pool does not limit the number of connections; its users do.
-
-    :param options: the arguments of :func:`open_client`.
+    The pool of the library examines each of its connections several times per request: with 16 of them that costs more
+    CPU than all the rest of a small request.
     """
 
-    def __init__(self, **options: Any) -> None:
-        self._options = options
-        self._idle: deque[tuple[float, AsyncHttpClient]] = deque()
-        self._clients: set[AsyncHttpClient] = set()
-        self._closed = False
+    def __init__(self) -> None:
+        self._idle: deque[tuple[float, _Connection]] = deque()
+        self._all: set[_Connection] = set()
+        self._lock = threading.Lock()
 
-    @asynccontextmanager
-    async def lease(self) -> AsyncIterator[AsyncHttpClient]:
-        """Lend a client for one request, whose response must be closed before the client is given back.
+    def add(self, connection: _Connection) -> _Connection:
+        """Take a new connection, which is lent at once, and return it."""
+        with self._lock:
+            self._all.add(connection)
+        return connection
 
-        :raises RuntimeError: the pool was closed.
-        """
-        if self._closed:
-            raise RuntimeError("The client has been closed.")
-        if self._idle:
-            client = self._idle.pop()[1]
-        else:
-            client = open_client(AsyncHttpClient, **self._options, max_connections=1)
-            self._clients.add(client)
-        try:
-            yield client
-        finally:
-            now = time.monotonic()
-            self._idle.append((now, client))
+    def take(self, origin: httpcore.Origin) -> _Connection | None:
+        """Lend an idle connection to an origin; None where there is none."""
+        with self._lock:
+            for place in range(len(self._idle) - 1, -1, -1):
+                connection = self._idle[place][1]
+                if connection.can_handle_request(origin):
+                    del self._idle[place]
+                    return connection
+        return None
+
+    def put(self, connection: _Connection) -> list[_Connection]:
+        """Take a connection back; return those that have to be closed: it has ended, or others are idle for long."""
+        now = time.monotonic()
+        with self._lock:
+            if connection in self._all and connection.is_available():
+                self._idle.append((now, connection))
+                unused = []
+            else:
+                self._all.discard(connection)
+                unused = [connection]
             while self._idle and self._idle[0][0] < now - defaults.KEEPALIVE_SECONDS:
-                await self._close(self._idle.popleft()[1])
+                unused.append(self._idle.popleft()[1])
+                self._all.discard(unused[-1])
+        return unused
 
-    async def _close(self, client: AsyncHttpClient) -> None:
-        self._clients.discard(client)
-        await client.aclose()
+    def remove(self, connection: _Connection) -> None:
+        """Forget a connection that was lent."""
+        with self._lock:
+            self._all.discard(connection)
+
+    def clear(self) -> list[_Connection]:
+        """Forget all connections, and return them."""
+        with self._lock:
+            connections = list(self._all)
+            self._all.clear()
+            self._idle.clear()
+        return connections
+
+
+class _Route(Generic[_Pool]):
+    """The choice between the direct way and the proxies.
+
+    :param direct: opens connections without a proxy.
+    :param proxied: scheme of the origin, or ``all`` -> opens connections by a proxy.
+    :param from_environment: the proxies are those of the environment, which names exceptions, too.
+    """
+
+    def __init__(self, direct: _Pool, proxied: Mapping[str, _Pool], *, from_environment: bool) -> None:
+        self._direct = direct
+        self._proxied = proxied
+        self._from_environment = from_environment
+
+    def to(self, url: httpx.URL) -> _Pool:
+        """Return what opens connections for a URL."""
+        pool = self._proxied.get(url.scheme) or self._proxied.get("all")
+        if pool is None or (self._from_environment and proxy_bypass(url.host)):
+            return self._direct
+        return pool
+
+
+def _proxies(proxy: Secret | None, *, trust_env: bool) -> dict[str, httpx.Proxy]:
+    """Return the proxies for each scheme of an origin, or for ``all``.
+
+    :raises ValueError: the URL of one is malformed.
+    :raises ImportError: one speaks SOCKS, and the package for it is missing.
+    """
+    urls = {"all": proxy.reveal()} if proxy else getproxies() if trust_env else {}
+    found = {
+        scheme: httpx.Proxy(url if "://" in url else f"http://{url}")
+        for scheme, url in urls.items()
+        if scheme in ("http", "https", "all") and url
+    }
+    if any(_is_socks(each) for each in found.values()) and find_spec("socksio") is None:
+        raise ImportError("socksio")
+    return found
+
+
+def _is_socks(proxy: httpx.Proxy) -> bool:
+    return proxy.url.scheme.startswith("socks")
+
+
+def _proxy_url(proxy: httpx.Proxy) -> httpcore.URL:
+    url = proxy.url
+    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+
+
+def _core_request(request: httpx.Request) -> httpcore.Request:
+    url = request.url
+    return httpcore.Request(
+        method=request.method,
+        url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+        headers=request.headers.raw,
+        content=cast("Iterable[bytes] | AsyncIterable[bytes]", request.stream),
+        extensions=request.extensions,
+    )
+
+
+_CORE_ERRORS: Final = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+)
+
+
+def _translated(error: Exception) -> httpx.TransportError:
+    """Return the error of httpx for one of httpcore, which has the same name."""
+    translated: httpx.TransportError = getattr(httpx, type(error).__name__)(str(error))
+    return translated
+
+
+class _Transport(httpx.BaseTransport):
+    """The transport of the synchronous client, safe to use from several threads.
+
+    :param max_connections: the most connections in use at once.
+    :raises ValueError: the URL of a proxy is malformed.
+    :raises ImportError: a proxy speaks SOCKS, and the package for it is missing.
+    """
+
+    def __init__(self, context: ssl.SSLContext, proxy: Secret | None, *, trust_env: bool, max_connections: int) -> None:
+        self._places = threading.BoundedSemaphore(max_connections)
+        self._connections: _Connections[httpcore.ConnectionInterface] = _Connections()
+        options: dict[str, Any] = {
+            "ssl_context": context,
+            "keepalive_expiry": defaults.KEEPALIVE_SECONDS,
+            "network_backend": TimedBackend(),
+        }
+
+        def by(each: httpx.Proxy) -> httpcore.ConnectionPool:
+            kind = httpcore.SOCKSProxy if _is_socks(each) else httpcore.HTTPProxy
+            return kind(proxy_url=_proxy_url(each), proxy_auth=each.raw_auth, **options)
+
+        proxied = {scheme: by(each) for scheme, each in _proxies(proxy, trust_env=trust_env).items()}
+        self._route = _Route(httpcore.ConnectionPool(**options), proxied, from_environment=proxy is None)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; the connection is free again once the response is closed."""
+        pool_timeout = limited_timeout(request.extensions["timeout"]["pool"], httpx.PoolTimeout)
+        if not self._places.acquire(timeout=pool_timeout):
+            raise httpx.PoolTimeout("no connection became free in time")
+        try:
+            core = _core_request(request)
+            connection = self._lend(core.url.origin, request.url)
+            try:
+                response = connection.handle_request(core)
+            except BaseException:
+                self._connections.remove(connection)
+                connection.close()
+                raise
+        except _CORE_ERRORS as error:
+            self._places.release()
+            raise _translated(error) from error
+        except BaseException:
+            self._places.release()
+            raise
+        body = _Body(response, functools.partial(self._take_back, connection))
+        return httpx.Response(response.status, headers=response.headers, stream=body, extensions=response.extensions)
+
+    def _lend(self, origin: httpcore.Origin, url: httpx.URL) -> httpcore.ConnectionInterface:
+        while (connection := self._connections.take(origin)) is not None:
+            if not connection.has_expired():
+                return connection
+            self._connections.remove(connection)
+            connection.close()
+        return self._connections.add(self._route.to(url).create_connection(origin))
+
+    def _take_back(self, connection: httpcore.ConnectionInterface) -> None:
+        self._places.release()
+        for unused in self._connections.put(connection):
+            unused.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self._connections.clear():
+            connection.close()
+
+
+class _Body(httpx.SyncByteStream):
+    """The body of a response.
+
+    :param release: called once it is closed.
+    """
+
+    def __init__(self, response: httpcore.Response, release: Callable[[], None]) -> None:
+        self._response = response
+        self._release: Callable[[], None] | None = release
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from cast("Iterable[bytes]", self._response.stream)
+        except _CORE_ERRORS as error:
+            raise _translated(error) from error
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if (release := self._release) is None:
+            return
+        self._release = None
+        try:
+            self._response.close()
+        finally:
+            release()
+
+
+class _AsyncTransport(httpx.AsyncBaseTransport):
+    """The transport of the asynchronous client, as :class:`_Transport`."""
+
+    def __init__(self, context: ssl.SSLContext, proxy: Secret | None, *, trust_env: bool, max_connections: int) -> None:
+        self._places = asyncio.BoundedSemaphore(max_connections)
+        self._connections: _Connections[httpcore.AsyncConnectionInterface] = _Connections()
+        options: dict[str, Any] = {
+            "ssl_context": context,
+            "keepalive_expiry": defaults.KEEPALIVE_SECONDS,
+            "network_backend": AsyncioBackend(),
+        }
+
+        def by(each: httpx.Proxy) -> httpcore.AsyncConnectionPool:
+            kind = httpcore.AsyncSOCKSProxy if _is_socks(each) else httpcore.AsyncHTTPProxy
+            return kind(proxy_url=_proxy_url(each), proxy_auth=each.raw_auth, **options)
+
+        proxied = {scheme: by(each) for scheme, each in _proxies(proxy, trust_env=trust_env).items()}
+        self._route = _Route(httpcore.AsyncConnectionPool(**options), proxied, from_environment=proxy is None)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; the connection is free again once the response is closed."""
+        try:
+            async with asyncio.timeout(request.extensions["timeout"]["pool"]):
+                await self._places.acquire()
+        except TimeoutError:
+            raise httpx.PoolTimeout("no connection became free in time") from None
+        try:
+            core = _core_request(request)
+            connection = await self._lend(core.url.origin, request.url)
+            try:
+                response = await connection.handle_async_request(core)
+            except BaseException:
+                self._connections.remove(connection)
+                await connection.aclose()
+                raise
+        except _CORE_ERRORS as error:
+            self._places.release()
+            raise _translated(error) from error
+        except BaseException:
+            self._places.release()
+            raise
+        body = _AsyncBody(response, functools.partial(self._take_back, connection))
+        return httpx.Response(response.status, headers=response.headers, stream=body, extensions=response.extensions)
+
+    async def _lend(self, origin: httpcore.Origin, url: httpx.URL) -> httpcore.AsyncConnectionInterface:
+        while (connection := self._connections.take(origin)) is not None:
+            if not connection.has_expired():
+                return connection
+            self._connections.remove(connection)
+            await connection.aclose()
+        return self._connections.add(self._route.to(url).create_connection(origin))
+
+    async def _take_back(self, connection: httpcore.AsyncConnectionInterface) -> None:
+        self._places.release()
+        for unused in self._connections.put(connection):
+            await unused.aclose()
 
     async def aclose(self) -> None:
-        """Close all connections, and lend no more."""
-        self._closed = True
-        self._idle.clear()
-        for client in tuple(self._clients):
-            await self._close(client)
+        """Close all connections."""
+        for connection in self._connections.clear():
+            await connection.aclose()
+
+
+class _AsyncBody(httpx.AsyncByteStream):
+    """The body of a response, as :class:`_Body`."""
+
+    def __init__(self, response: httpcore.Response, release: Callable[[], Awaitable[None]]) -> None:
+        self._response = response
+        self._release: Callable[[], Awaitable[None]] | None = release
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for part in cast("AsyncIterable[bytes]", self._response.stream):
+                yield part
+        except _CORE_ERRORS as error:
+            raise _translated(error) from error
+
+    async def aclose(self) -> None:
+        """Give the connection back."""
+        if (release := self._release) is None:
+            return
+        self._release = None
+        try:
+            await self._response.aclose()
+        finally:
+            await release()
 
 
 def merge_headers(

@@ -15,10 +15,10 @@ from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import (
-    RingEventsConfigError,
     RingEventsError,
     RingEventsTransferError,
     RingEventsTransportError,
+    invalid_argument,
 )
 from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.resource_types import AcceptedTypes
@@ -132,7 +132,7 @@ class BaseClient:
             )
         except ValueError as error:
             problem = str(error)
-        raise RingEventsConfigError(f"{call.operation}: the request cannot be encoded: {problem}")
+        raise invalid_argument(call.operation, "a request that can be encoded", hint=f"{problem}.")
 
     def _build_file_request(self, state: DownloadState) -> HttpRequest:
         target = state.next_request()

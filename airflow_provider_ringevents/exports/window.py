@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.filters import Filter, FilterLike
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
 
@@ -36,9 +36,8 @@ class Window:
         :raises RingEventsConfigError: the filter has conditions on the same field already.
         """
         if filter and self.field in filter:
-            raise RingEventsConfigError(
-                f"filter: {self.field!r} is the window's field, so the filter may not name it as well:"
-                f" {filter[self.field]!r}"
+            raise invalid_argument(
+                "filter", f"without a condition on {self.field}, the field of the window", filter[self.field]
             )
         conditions = {"gte": format_timestamp(self.start)} if self.start else {}
         return Filter({**(filter or {}), self.field: {**conditions, "lt": format_timestamp(self.end)}})
@@ -66,9 +65,7 @@ def parse_window(field: str, window: Any) -> Window:
         raise invalid_argument("window", "a pair of start and end", window)
     start, end = to_utc("window start", window[0], None), to_utc("window end", window[1], None)
     if start >= end:
-        raise RingEventsConfigError(
-            f"window: it is empty: {format_timestamp(start)} is not before {format_timestamp(end)}"
-        )
+        raise invalid_argument("window", "a start before its end", (format_timestamp(start), format_timestamp(end)))
     return Window(field, start, end)
 
 
@@ -79,11 +76,11 @@ def data_interval_window(field: str, context: Mapping[str, Any]) -> Window:
     """
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     if start is None or end is None:
-        raise RingEventsConfigError(f"window: not given, and this run has no data interval. {_NO_INTERVAL}")
+        raise invalid_argument("window", "given, since this run has no data interval", hint=_NO_INTERVAL)
     start, end = to_utc("data_interval_start", start, None), to_utc("data_interval_end", end, None)
     if start >= end:
-        raise RingEventsConfigError(
-            "window: not given, and this run's data interval is empty"
-            f" ({format_timestamp(start)} to {format_timestamp(end)}). {_NO_INTERVAL}"
+        interval = f"{format_timestamp(start)} to {format_timestamp(end)}"
+        raise invalid_argument(
+            "window", f"given, since the data interval of this run is empty ({interval})", hint=_NO_INTERVAL
         )
     return Window(field, start, end)

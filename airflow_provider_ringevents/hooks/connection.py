@@ -163,7 +163,7 @@ def read_extra(conn_id: str | None, extra: Any) -> dict[str, Any]:
     :raises RingEventsConfigError: it is no object, or a value cannot be read; the message names its key.
     """
     if extra is not None and not isinstance(extra, Mapping):
-        raise RingEventsConfigError(f"extra: a JSON object is wanted, got {type(extra).__name__}")
+        raise invalid_argument("extra", f"a JSON object, not {type(extra).__name__}")
     # Rebound, so that a traceback from below holds no password of a proxy in a variable.
     extra = conceal_extra(extra)
     values = {}
@@ -234,7 +234,7 @@ def _check_type(conn_type: str | None) -> None:
     # The password of another service must not be sent to this one.
     if conn_type and conn_type not in CONNECTION_TYPES:
         allowed = " or ".join(map(repr, CONNECTION_TYPES))
-        raise RingEventsConfigError(f"conn_type: {allowed} is wanted, got {conn_type!r}; its password was not used")
+        raise invalid_argument("conn_type", allowed, conn_type, hint="The password was not used.")
 
 
 def _warn_unknown(conn_id: str | None, name: str) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
+from airflow_provider_ringevents.client.errors import RingEventsTransferError, invalid_argument
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, parse_timestamp
 from airflow_provider_ringevents.exports.window import Window
 from airflow_provider_ringevents.state.entry import StateEntry
@@ -59,9 +59,11 @@ class ExportWatermark:
         if len(windows) >= RUNS_KEPT and self._run_after is not None:
             oldest = min(end for _start, end in windows.values())
             if self._run_after < oldest:
-                raise RingEventsConfigError(
-                    f"watermark: this run was due at {format_timestamp(self._run_after)}, before the last {RUNS_KEPT}"
-                    " runs, and its window is not stored any more; start a new run"
+                raise invalid_argument(
+                    "watermark",
+                    f"used by a run that is among the last {RUNS_KEPT}, whose windows are stored",
+                    f"a run of {format_timestamp(self._run_after)}",
+                    hint="Start a new run.",
                 )
         # Services round times: a row of the last second may still get its neighbours.
         end = (datetime.fromtimestamp(clock.now(), UTC) - timedelta(seconds=self._delay)).replace(microsecond=0)

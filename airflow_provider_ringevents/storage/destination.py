@@ -121,7 +121,7 @@ class Destination:
         :raises RingEventsConfigError: this is not a prefix, or the name is empty or holds a slash.
         """
         if not self.is_prefix or not name or "/" in name:
-            raise RingEventsConfigError(f"{self._parameter} {self.uri!r} cannot have an object {name!r} under it.")
+            raise invalid_argument(self._parameter, f"a folder that can hold an object {name!r}", self.uri)
         parsed = replace(self._parsed, path=self._parsed.path + name)
         path = parsed.path if parsed.is_local else str(_object_path(parsed, self._conn_id).path)
         return replace(self, uri=parsed.uri, is_prefix=False, _parsed=parsed, _path=path, _is_child=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import translate_errors
 from airflow_provider_ringevents.storage import IfExists
@@ -224,11 +224,10 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
 
         store = asset_state_store(context, self.outlets[0])
         if store is None:
-            raise RingEventsConfigError("watermark: this task was given no asset state store")
+            raise invalid_argument("watermark", "False, since this task has no asset state store")
         if outlet_event(context, self.outlets[0]) is None:
-            raise RingEventsConfigError(
-                f"outlets: watermark=True keeps its place with {self.outlets[0]}, and Airflow knows no such asset,"
-                " since no DAG declares it; give the asset itself"
+            raise invalid_argument(
+                "outlets", "an asset that a DAG declares, where the watermark is stored", self.outlets[0]
             )
         task, run = context["ti"], context["dag_run"]
         request = fingerprint(

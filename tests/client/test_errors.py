@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,3 +138,15 @@ def test_several_problems_are_listed_each_once_and_kept() -> None:
 def test_a_config_error_without_a_parameter_has_none() -> None:
     error = RingEventsConfigError("the connection is gone")
     assert (error.parameter, error.expected, error.got, error.problems) == (None, None, None, ())
+
+
+def test_every_error_of_an_argument_names_it_as_data() -> None:
+    package = Path(errors.__file__).parents[1]
+    calls = [
+        (f"{file.relative_to(package)}:{node.lineno}", {keyword.arg for keyword in node.keywords})
+        for file in package.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "RingEventsConfigError"
+    ]
+    assert calls
+    assert [place for place, keywords in calls if not keywords & {"parameter", "problems"}] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, tzinfo
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 from airflow_provider_ringevents.client.validation.timezones import get_zone
 
 _MAX_CHARACTERS = 100
@@ -39,22 +39,16 @@ def to_utc(
     local = datetime.combine(moment.date(), moment.time().replace(tzinfo=None, fold=0))
     shown = local.isoformat(sep=" ")
     if timezone is None:
-        raise RingEventsConfigError(
-            f"{parameter}: {shown!r} has no offset and no time zone says where it is; give one, such as {_EXAMPLE}"
-        )
+        raise invalid_argument(parameter, f"a time with an offset, such as {_EXAMPLE}", shown)
     zone_info = get_zone(timezone, allow_undocumented=allow_undocumented)
     first = _in_utc(parameter, local.replace(tzinfo=zone_info))
     second = _in_utc(parameter, local.replace(tzinfo=zone_info, fold=1))
     if first == second:
         return first
     if _local(first, zone_info) != local:
-        raise RingEventsConfigError(
-            f"{parameter}: {shown!r} does not exist in {timezone!r}, where the clocks skip it; give another time"
-        )
-    raise RingEventsConfigError(
-        f"{parameter}: {shown!r} happens twice in {timezone!r}, where the clocks are set back; give an offset:"
-        f" {first.astimezone(zone_info).isoformat()} or {second.astimezone(zone_info).isoformat()}"
-    )
+        raise invalid_argument(parameter, f"a time that the clocks in {timezone!r} do not skip", shown)
+    times = f"{first.astimezone(zone_info).isoformat()} or {second.astimezone(zone_info).isoformat()}"
+    raise invalid_argument(parameter, f"{times}, since this local time occurs twice in {timezone!r}", shown)
 
 
 def format_timestamp(value: datetime) -> str:
@@ -65,7 +59,7 @@ def format_timestamp(value: datetime) -> str:
     :raises RingEventsConfigError: the datetime has no offset.
     """
     if value.utcoffset() is None:
-        raise RingEventsConfigError(f"the time {value.isoformat()!r} has no offset; give one, such as {_EXAMPLE}")
+        raise invalid_argument("time", f"a time with an offset, such as {_EXAMPLE}", value.isoformat())
     return f"{_in_utc('time', value).replace(tzinfo=None).isoformat()}Z"
 
 
@@ -108,14 +102,14 @@ def _parsed(parameter: str, value: str | datetime) -> datetime:
             # A date alone would be midnight, which is hardly meant.
             if ":" in value or "T" in value.upper():
                 return moment
-    raise RingEventsConfigError(f"{parameter}: cannot read {value!r} as a time; write it like {_EXAMPLE}")
+    raise invalid_argument(parameter, f"a time in ISO 8601, such as {_EXAMPLE}", value)
 
 
 def _in_utc(parameter: str, moment: datetime) -> datetime:
     try:
         moved = moment.astimezone(UTC)
     except OverflowError:
-        raise RingEventsConfigError(f"{parameter}: {moment.isoformat()!r} is outside the years 1 to 9999") from None
+        raise invalid_argument(parameter, "in the years 1 to 9999", moment.isoformat()) from None
     return datetime.combine(moved.date(), moved.time(), UTC)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.types import closest_matches
 from airflow_provider_ringevents.contract._generated import TIME_ZONES
 from airflow_provider_ringevents.contract.timezone_names import IANA_NAMES
@@ -29,8 +29,8 @@ def get_zone(name: str, parameter: str = "timezone", *, allow_undocumented: bool
     check_timezone(parameter, name, allow_undocumented)
     found = _load(IANA_NAMES.get(name, name))
     if found is None:
-        raise RingEventsConfigError(
-            f"{parameter}: the tz database has no zone for {name!r}; give times with an offset, or install `tzdata`"
+        raise invalid_argument(
+            parameter, "in the tz database", name, hint="Give times with an offset, or install `tzdata`."
         )
     return found
 
@@ -43,16 +43,16 @@ def check_timezone(parameter: str, name: str, allow_undocumented: bool = False) 
     :raises RingEventsConfigError: not a string, empty, or (unless ``allow_undocumented``) not documented.
     """
     if not isinstance(name, str) or not name:
-        raise RingEventsConfigError(
-            f'{parameter}: expected the name of a time zone, such as "Europe/Berlin", got {name!r}'
-        )
+        raise invalid_argument(parameter, 'the name of a time zone, such as "Europe/Berlin"', name)
     if name in IANA_NAMES or allow_undocumented:
         return name
     close = _suggestions(name)
-    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-    raise RingEventsConfigError(
-        f"{parameter}: {name!r} is not one of the {len(TIME_ZONES)} documented time zones.{hint}"
-        " Pass `allow_undocumented=True` for a zone newer than this package."
+    suggestion = f"Did you mean {' or '.join(map(repr, close))}? " if close else ""
+    raise invalid_argument(
+        parameter,
+        f"one of the {len(TIME_ZONES)} documented time zones",
+        name,
+        hint=f"{suggestion}Pass `allow_undocumented=True` for a zone newer than this package.",
     )
 
 

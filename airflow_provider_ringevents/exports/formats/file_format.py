@@ -1,4 +1,4 @@
-"""Which format a file has: from the end of its name, or as told. Pure, and light: DAGs import it."""
+"""The format of a file, from its suffix or an argument. DAGs import this module, so it imports little."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Final, Literal, get_args
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.types import validate_choice
 
 Format = Literal["jsonl", "csv", "parquet"]
@@ -74,23 +74,20 @@ class FileFormat:
             name, gzip = name.removesuffix(".gz"), True
         suffix = f".{name.rpartition('.')[2]}" if "." in name else ""
         if suffix in _OTHER_COMPRESSIONS:
-            raise RingEventsConfigError(
-                f"destination: {destination!r} asks for the compression {suffix!r}, which is not written;"
-                f" allowed: .gz after {', '.join(known for known in _BY_SUFFIX if known != '.parquet')}, or none"
-            )
-        told = _BY_SUFFIX.get(suffix)
-        if told and wanted and told != wanted:
+            plain = ", ".join(known for known in _BY_SUFFIX if known != ".parquet")
+            raise invalid_argument("destination", f"without compression, or with .gz after {plain}", destination)
+        implied = _BY_SUFFIX.get(suffix)
+        if implied and wanted and implied != wanted:
             suffixes = " or ".join(known for known, meant in _BY_SUFFIX.items() if meant == wanted)
-            raise RingEventsConfigError(
-                f"format: {format!r} contradicts the destination {destination!r}, whose suffix means {told!r};"
-                f" leave format out, or end the destination in {suffixes}"
+            raise invalid_argument(
+                "format",
+                f"{implied!r} or left out for the suffix of the destination {destination!r}",
+                format,
+                hint=f"For {format!r} end the destination in {suffixes}.",
             )
-        chosen = told or wanted or "jsonl"
+        chosen = implied or wanted or "jsonl"
         if gzip and chosen == "parquet":
-            raise RingEventsConfigError(
-                f"destination: {destination!r} asks for Parquet in gzip, which no reader opens;"
-                " Parquet compresses inside: leave out .gz"
-            )
+            raise invalid_argument("destination", "without .gz, since Parquet is compressed internally", destination)
         return cls(chosen, gzip)
 
     @property
@@ -109,7 +106,9 @@ class FileFormat:
         :raises RingEventsConfigError: pyarrow is missing; the message names the extra that brings it.
         """
         if self.format == "parquet" and find_spec("pyarrow") is None:
-            raise RingEventsConfigError(
-                "format: 'parquet' needs pyarrow, which is not installed: pip install"
-                " 'airflow-provider-ringevents[parquet]' (jsonl and csv need nothing)"
+            raise invalid_argument(
+                "format",
+                "jsonl or csv, since pyarrow is not installed",
+                self.format,
+                hint="Parquet requires pip install 'airflow-provider-ringevents[parquet]'.",
             )

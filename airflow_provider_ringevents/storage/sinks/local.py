@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from io import FileIO
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
+from airflow_provider_ringevents.client.errors import RingEventsTransferError, invalid_argument
 from airflow_provider_ringevents.storage.file_names import temporary_name
 
 log = logging.getLogger(__name__)
@@ -92,8 +92,8 @@ class LocalSink:
             log.warning("%s is a symbolic link and is replaced, since a server gave its name", self._target)
             return None
         if not stat.S_ISREG(found.st_mode):
-            kind = "a folder: end it in / to name one" if stat.S_ISDIR(found.st_mode) else "not a plain file"
-            raise RingEventsConfigError(f"The destination {self._target!r} is {kind}.", parameter="destination")
+            hint = "A folder ends in /." if stat.S_ISDIR(found.st_mode) else None
+            raise invalid_argument("destination", "a plain file", self._target, hint=hint)
         return stat.S_IMODE(found.st_mode) & 0o777
 
     def write(self, data: bytes | bytearray) -> None:

@@ -366,7 +366,7 @@ def test_an_undocumented_report_type_or_version_is_refused_by_name_unless_allowe
 def test_a_body_that_json_cannot_say_is_refused_by_name(driver: type[SyncDriver]) -> None:
     with RawServer(anything) as server:
         for value in (object(), {1, 2}, float("nan")):
-            with pytest.raises(RingEventsConfigError, match="create_ticket: the request cannot be encoded"):
+            with pytest.raises(RingEventsConfigError, match="`create_ticket` must be a request that can be encoded"):
                 driver(server.url).send(endpoints.create_ticket("e", {"name": value}))
         assert server.requests == []
 

@@ -120,7 +120,8 @@ def test_near_miss_is_named(given: str, suggested: str) -> None:
     with pytest.raises(RingEventsConfigError) as caught:
         get_zone(given, "event_timezone")
     message = str(caught.value)
-    assert message.startswith(f"event_timezone: {given!r} is not one of the 746 documented time zones. Did you mean ")
+    assert (caught.value.parameter, caught.value.got) == ("event_timezone", repr(given))
+    assert caught.value.expected == "one of the 746 documented time zones"
     assert message.partition("Did you mean ")[2].startswith(suggested)
     assert "allow_undocumented=True" in message
 
@@ -135,7 +136,7 @@ def test_undocumented_zone_suggests_one_with_the_same_clock() -> None:
 
 @pytest.mark.parametrize("name", ["", None, 3])
 def test_no_name_is_always_refused(name: object) -> None:
-    with pytest.raises(RingEventsConfigError, match="timezone: expected the name of a time zone"):
+    with pytest.raises(RingEventsConfigError, match="`timezone` must be the name of a time zone"):
         check_timezone("timezone", name, allow_undocumented=True)  # type: ignore[arg-type]
 
 
@@ -146,7 +147,7 @@ def test_undocumented_name_passes_when_asked() -> None:
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "../../etc/passwd", "/etc/passwd", "America", "a\0b"])
 def test_name_without_a_zone_is_refused_all_the_same(name: str) -> None:
-    with pytest.raises(RingEventsConfigError, match="no zone for"):
+    with pytest.raises(RingEventsConfigError, match="`timezone` must be in the tz database"):
         get_zone(name, allow_undocumented=True)
 
 

@@ -177,9 +177,9 @@ def test_missing_and_mistyped_attributes_are_refused(name: str, attribute: str) 
         ("eventType", "Hidden_Event", "Did you mean 'hidden_event'"),
         ("networkType", "all", "everyone, ticket_holder"),
         ("timezone", "Eastern Time (US and Canada)", "Did you mean 'Eastern Time (US & Canada)'"),
-        ("timeStart", "soon", "timeStart: cannot read 'soon' as a time"),
-        ("timeStart", "2026-03-08T02:30:00", "timeStart: '2026-03-08 02:30:00' does not exist"),
-        ("timeEnd", "2026-11-01T01:30:00", "timeEnd: '2026-11-01 01:30:00' happens twice"),
+        ("timeStart", "soon", "`timeStart` must be a time in ISO 8601"),
+        ("timeStart", "2026-03-08T02:30:00", "do not skip, got '2026-03-08 02:30:00'"),
+        ("timeEnd", "2026-11-01T01:30:00", "`timeEnd` must be 2026-11-01T01:30:00-04:00 or 2026-11-01T01:30:00-05:00"),
         ("description", "x" * 90_000 + "\n", None),
     ],
 )
@@ -214,10 +214,10 @@ def test_times_are_sent_in_utc() -> None:
 
 
 def test_times_without_offset_need_the_zone_in_the_same_call() -> None:
-    assert "has no offset" in problems("duplicate_event", {"timeStart": "2026-05-01T09:00:00"})[0]
+    assert "a time with an offset" in problems("duplicate_event", {"timeStart": "2026-05-01T09:00:00"})[0]
     configuration = {"expiresAt": "2026-05-01T09:00:00"}
     lines = problems("create_data_subscription", {"configuration": configuration})
-    assert lines[0].startswith("configuration.expiresAt: '2026-05-01 09:00:00' has no offset")
+    assert lines[0].startswith("`configuration.expiresAt` must be a time with an offset")
 
 
 @pytest.mark.parametrize("end", ["2026-05-01T09:00:00-04:00", "2026-05-01T12:59:59Z"])

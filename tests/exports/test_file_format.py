@@ -39,18 +39,18 @@ def test_a_kind_is_read(destination: str, format: str | None, expected: FileForm
 @pytest.mark.parametrize(
     ("destination", "format", "message"),
     [
-        ("key.csv", "jsonl", r"format: 'jsonl' contradicts the destination 'key.csv'.*\.jsonl or \.ndjson or \.json$"),
+        ("key.csv", "jsonl", r"`format` must be 'csv' .*'key.csv', got 'jsonl'.*\.jsonl or \.ndjson or \.json\.$"),
         (
             "key.ndjson.gz",
             "csv",
-            "format: 'csv' contradicts the destination 'key.ndjson.gz', whose suffix means 'jsonl'",
+            "`format` must be 'jsonl' .*'key.ndjson.gz', got 'csv'",
         ),
         ("key", "tsv", "`format` must .*'tsv'.*Allowed: jsonl, csv, parquet"),
         ("key", "", "`format` must be a non-empty string, got ''"),
-        ("key.parquet.gz", None, "destination: 'key.parquet.gz' asks for Parquet in gzip.*leave out .gz"),
-        ("key.gz", "parquet", "destination: 'key.gz' asks for Parquet in gzip"),
+        ("key.parquet.gz", None, "`destination` must be without .gz.*'key.parquet.gz'"),
+        ("key.gz", "parquet", "`destination` must be without .gz.*'key.gz'"),
         *(
-            (f"key.csv.{other}", None, rf"destination: 'key.csv.{other}' asks for the compression '\.{other}'.*\.gz")
+            (f"key.csv.{other}", None, rf"`destination` must be without compression, or with \.gz.*'key.csv.{other}'")
             for other in ("zip", "zst", "bz2", "xz")
         ),
     ],

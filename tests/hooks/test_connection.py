@@ -101,7 +101,7 @@ def test_types_of_a_connection(monkeypatch: pytest.MonkeyPatch, conn_type: str |
 def test_a_connection_of_another_service_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", f"http://user:{KEY}@example.org")
     message = refused()
-    assert "conn_type: 'ringevents' or 'generic' is wanted, got 'http'" in message
+    assert "`conn_type` must be 'ringevents' or 'generic', got 'http'" in message
     assert KEY not in message
 
 

@@ -293,7 +293,7 @@ BAD = {
         r"`filter` must be left out: the API documents no filter for events",
     ),
     "an unknown format": ({"format": "xml"}, r"`format` must be an allowed value, got 'xml'.*jsonl, csv, parquet"),
-    "a format against the suffix": ({"format": "csv"}, r"format: 'csv' contradicts"),
+    "a format against the suffix": ({"format": "csv"}, r"`format` must be 'jsonl' .*got 'csv'"),
     "a window without a field": ({"window": ("a", "b")}, r"`window_field` must be the field of `window`, got None"),
     "an unknown window field": ({"window_field": "name"}, r"`window_field` must be an allowed value, got 'name'"),
     "a window on a list without": (
@@ -302,7 +302,7 @@ BAD = {
     ),
     "an empty window": (
         {"window_field": "updatedAt", "window": ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z")},
-        r"window: it is empty",
+        r"`window` must be a start before its end",
     ),
     "a window that cannot be read": (
         {"window_field": "updatedAt", "window": ("yesterday", "2026-01-01T00:00:00Z")},
@@ -318,7 +318,7 @@ BAD = {
             "window": ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"),
             "filter": {"updatedAt": {"gte": "2026-01-01T00:00:00Z"}},
         },
-        r"filter: 'updatedAt' is the window's field",
+        r"`filter` must be without a condition on updatedAt",
     ),
     "too many pages in flight": ({"concurrency": 17}, r"`concurrency` .*17"),
     "formulas in what is no CSV": ({"escape_formulas": True}, r"`escape_formulas` must be False for jsonl: only CSV"),

@@ -119,7 +119,9 @@ def test_a_run_without_an_interval_fails_and_names_the_timetables(
 
     assert (result.state, result.tries) == ("failed", 1)
     said = str(result.exception)
-    assert re.search(r"window: not given, and this run('s data interval is empty|\shas no data interval)", said)
+    assert re.search(
+        r"`window` must be given, since (the data interval of this run is empty|this run has no data interval)", said
+    )
     assert "CronDataIntervalTimetable" in said
     assert "create_cron_data_intervals" in said
     assert not emulator.requests.entries
@@ -140,10 +142,10 @@ def test_a_windows_conditions_come_besides_the_filters(export: Export, emulator:
     [
         ("2026-01-01", "`window` must be a pair of start and end"),
         ((1, 2, 3), "`window` must be a pair of start and end"),
-        (("2026-01-01T00:00:00", "2026-01-02T00:00:00Z"), "window start: .*has no offset"),
+        (("2026-01-01T00:00:00", "2026-01-02T00:00:00Z"), "`window start` must be a time with an offset"),
         (
             ("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"),
-            "window: it is empty: 2026-01-02.* is not before 2026-01-01",
+            "`window` must be a start before its end, got .*2026-01-02.*2026-01-01",
         ),
     ],
 )
@@ -228,7 +230,7 @@ def test_a_run_so_old_that_its_window_is_forgotten_is_refused(now: list[float]) 
         mark(store, run, due=due[run]).advance(mark(store, run, due=due[run]).next_window("updatedAt"))
         now[0] += 100
     assert len(json.dumps(store)) < 16_000
-    with pytest.raises(RingEventsConfigError, match=r"this run was due at 2026-05-01T00:00:00Z.*start a new"):
+    with pytest.raises(RingEventsConfigError, match=r"`watermark` .*got 'a run of 2026-05-01T00:00:00Z'.*Start a new"):
         mark(store, "r0", due=due["r0"]).next_window("updatedAt")
     assert mark(store, "r5", due=due["r5"]).next_window("updatedAt").start is not None
     assert mark(store, "new", due=datetime.fromtimestamp(now[0], UTC)).next_window("updatedAt")
@@ -476,7 +478,7 @@ def test_a_reference_has_partitions_and_a_watermark(export: Export) -> None:
     assert [asset for asset, _key in store] == ["kept"]
 
     refused = export(**{**arguments, "outlets": lambda: [Asset.ref(name="gone")]}).to_end()
-    assert "outlets: watermark=True keeps its place with AssetNameRef(name='gone')" in str(refused.exception)
+    assert "`outlets` must be an asset that a DAG declares" in str(refused.exception)
     assert refused.state == "failed"
 
 

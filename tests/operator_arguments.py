@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 from typing import Any, Final
 
 from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_ringevents.client import Client, endpoints
 
 _TIMES: Final = {"time_start": "2027-05-01T09:00", "time_end": "2027-05-01T10:00", "timezone": "Europe/Berlin"}
 
@@ -90,3 +93,47 @@ def own_parameters(operator: type[Any]) -> dict[str, inspect.Parameter]:
         for name, parameter in inspect.signature(cls.__init__).parameters.items()
         if name != "self" and parameter.kind is parameter.KEYWORD_ONLY
     }
+
+
+def working_arguments(emulator: Any, folder: Path) -> dict[str, dict[str, Any]]:
+    """Return arguments for each operator with which its task succeeds on the emulator.
+
+    :param emulator: an emulator whose reports are ready at once.
+    :param folder: the folder for files.
+    """
+    event = emulator.state.events[emulator.event_id]
+    ticket = next(iter(event.tickets))
+    with Client(emulator.url, emulator.api_key) as client:
+        registration = next(client.items(endpoints.list_registrations(event.id)))["id"]
+        report = client.send(endpoints.create_report(event.id, "registrations"))["data"]["id"]
+        guest = {"email": "guest@example.org", "firstName": "Guest", "lastName": "One"}
+        link = client.send(endpoints.create_magic_link(ticket, guest))["data"]["id"]
+    (folder / "people.csv").write_text("email,firstName,lastName\nbob@example.org,Bob,Builder\n")
+    files = {"source": f"file://{folder}/people.csv", "results": f"file://{folder}/results.csv"}
+    own: dict[str, dict[str, Any]] = {
+        "RingEventsCollectionToObjectStorageOperator": {
+            "parent_id": event.id,
+            "destination": f"file://{folder}/registrations.jsonl",
+        },
+        "RingEventsCreateDataSubscriptionOperator": {"event_id": event.id},
+        "RingEventsCreateEventFromTemplateOperator": {"template_id": emulator.template_id},
+        "RingEventsCreateEventOperator": {},
+        "RingEventsCreateMagicLinkOperator": {"ticket_id": ticket},
+        "RingEventsCreateRegistrationOperator": {"event_id": event.id, "ticket_id": ticket},
+        "RingEventsCreateReportOperator": {"event_id": event.id},
+        "RingEventsCreateTicketOperator": {"event_id": event.id},
+        "RingEventsDeleteMagicLinkOperator": {"magic_link_id": link},
+        "RingEventsDownloadReportOperator": {"report_id": report, "destination": f"file://{folder}/downloaded.csv"},
+        "RingEventsDuplicateEventOperator": {"event_id": event.id, "poll_interval": 0.1},
+        "RingEventsEventSensor": {"event_id": event.id, "poke_interval": 0.1},
+        "RingEventsObjectStorageToMagicLinksOperator": {"ticket_id": ticket, **files},
+        "RingEventsObjectStorageToRegistrationsOperator": {"event_id": event.id, "ticket_id": ticket, **files},
+        "RingEventsReportSensor": {"report_id": report, "poke_interval": 0.1},
+        "RingEventsReportToObjectStorageOperator": {
+            "event_id": event.id,
+            "destination": f"file://{folder}/report.csv",
+            "poll_interval": 0.1,
+        },
+        "RingEventsUpdateRegistrationOperator": {"registration_id": registration},
+    }
+    return {name: {**arguments, **own[name]} for name, arguments in ARGUMENTS.items()}

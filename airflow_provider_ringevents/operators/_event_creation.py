@@ -11,6 +11,7 @@ from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.secrets import Secret
+from airflow_provider_ringevents.client.types import Event
 from airflow_provider_ringevents.client.validation.requests import validate_request
 from airflow_provider_ringevents.observability.links import EventLink
 from airflow_provider_ringevents.operators._xcom import xcom_resource
@@ -58,7 +59,7 @@ def create_event(operator: RingEventsCreateEventOperator, context: Context) -> d
         )
         call = endpoints.create_event(organization_id, attributes)
         event = _creation(operator, context, hook, call, expected, organization_id).create_and_fetch()
-        event = xcom_resource(event, call.secrets)
+        event = xcom_resource(event, Event, secrets=call.secrets)
         EventLink.persist(context, event, hook.base_url)
     return event
 
@@ -79,7 +80,7 @@ def create_event_from_template(operator: RingEventsCreateEventFromTemplateOperat
         )
         call = endpoints.create_event_from_template(operator.template_id, attributes)
         event = _creation(operator, context, hook, call, expected, organization_id).create_and_fetch()
-        event = xcom_resource(event, call.secrets)
+        event = xcom_resource(event, Event, secrets=call.secrets)
         EventLink.persist(context, event, hook.base_url)
         if condition is None or condition.is_met(event, clock.now()):
             return event
@@ -88,7 +89,13 @@ def create_event_from_template(operator: RingEventsCreateEventFromTemplateOperat
         deadline = operator.deadline()
         waiter = EventWaiter(event["id"], condition, deadline, operator.poll_interval, operator.log.info)
         wait_until_done(waiter, hook)
-        return xcom_resource(hook.get_event(event["id"]), call.secrets)
+        return xcom_resource(hook.get_event(event["id"]), Event, secrets=call.secrets)
+
+
+def fetch_event(operator: RingEventsCreateEventFromTemplateOperator, event_id: str) -> dict[str, Any]:
+    """Return the event as it is after its wait in the triggerer."""
+    with operator.hook as hook:
+        return xcom_resource(hook.get_event(event_id), Event, secrets=request_secrets(operator))
 
 
 def duplicate_event(operator: RingEventsDuplicateEventOperator, context: Context) -> dict[str, Any]:
@@ -111,7 +118,7 @@ def duplicate_event(operator: RingEventsDuplicateEventOperator, context: Context
             if operator.deferrable:
                 _defer_duplication_wait(operator, creation, requested_at)
             event = _wait_for_copy(operator, hook, creation, requested_at)
-        event = xcom_resource(event, call.secrets)
+        event = xcom_resource(event, Event, secrets=call.secrets)
         EventLink.persist(context, event, hook.base_url)
     return event
 
@@ -120,7 +127,7 @@ def fetch_copy(operator: RingEventsDuplicateEventOperator, context: Context, cop
     """Record the id of the copy that the trigger has found, and return the copy."""
     _record_copy(_journal(operator, context), copy_id)
     with operator.hook as hook:
-        copy = xcom_resource(hook.get_event(copy_id), request_secrets(operator))
+        copy = xcom_resource(hook.get_event(copy_id), Event, secrets=request_secrets(operator))
         EventLink.persist(context, copy, hook.base_url)
     return copy
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.client.types import CREDENTIAL_FIELDS
+from airflow_provider_ringevents.client.types import Registration
 from airflow_provider_ringevents.client.validation.answers import resolve_answers
-from airflow_provider_ringevents.operators._xcom import within_limit
+from airflow_provider_ringevents.operators._xcom import xcom_resource
 from airflow_provider_ringevents.provisioning.idempotent_create import LOOKUP_DELAYS, MAX_CREATE_REQUESTS
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class RegistrationCreation:
         self._allow_undocumented = allow_undocumented
 
     def run(self) -> dict[str, Any]:
-        """Return the registration, without the fields that admit their holder.
+        """Return the registration as it goes into XCom, without the fields that admit their holder.
 
         :raises RingEventsConfigError: an answer does not fit the questions of the ticket.
         :raises RingEventsError: the request failed; ``ambiguous`` if the registration may exist all the same.
@@ -59,7 +59,7 @@ class RegistrationCreation:
             registration = self._create()
         else:
             self._log_existing(registration)
-        return within_limit({name: value for name, value in registration.items() if name not in CREDENTIAL_FIELDS})
+        return xcom_resource(registration, Registration)
 
     def _create(self) -> dict[str, Any]:
         for request in range(1, MAX_CREATE_REQUESTS + 1):

@@ -64,6 +64,7 @@ class RingEventsCreateDataSubscriptionOperator(RingEventsBaseOperator):
     @translate_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the subscription, and return it without its configuration."""
+        from airflow_provider_ringevents.client.types import DataSubscription
         from airflow_provider_ringevents.operators._xcom import xcom_resource
 
         self.validate_rendered()
@@ -72,4 +73,5 @@ class RingEventsCreateDataSubscriptionOperator(RingEventsBaseOperator):
                 self.event_id, self.configuration, self.signals, allow_undocumented=self.allow_undocumented
             )
         self.log.info("Subscribed to %s of event %s: %s", ", ".join(self.signals), self.event_id, subscription["id"])
-        return xcom_resource({name: value for name, value in subscription.items() if name != "configuration"})
+        shown = {name: value for name, value in subscription.items() if name != "configuration"}
+        return xcom_resource(shown, DataSubscription)

@@ -174,12 +174,11 @@ class RingEventsCreateEventFromTemplateOperator(DeferrableWaitMixin, RingEventsB
 
         :param event: the payload of the trigger.
         """
-        from airflow_provider_ringevents.operators._xcom import xcom_resource
+        from airflow_provider_ringevents.operators import _event_creation
 
         self.has_event_link = True  # persisted before the task was deferred
-        event_id: str = parse_payload(event, "event_id")["event_id"]
-        with self.hook as hook:
-            return xcom_resource(hook.get_event(event_id))
+        self.validate_rendered()
+        return _event_creation.fetch_event(self, parse_payload(event, "event_id")["event_id"])
 
 
 class RingEventsDuplicateEventOperator(DeferrableWaitMixin, RingEventsBaseProvisioningOperator):

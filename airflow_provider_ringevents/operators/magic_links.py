@@ -92,7 +92,9 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
     @translate_errors()
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Look up which links exist, create the others, and return the ids of all."""
+        from airflow_provider_ringevents.client.types import MagicLink
         from airflow_provider_ringevents.operators._magic_link_creation import create_magic_links
+        from airflow_provider_ringevents.operators._xcom import xcom_resource
         from airflow_provider_ringevents.state.send_journal import SendJournal
 
         self.validate_rendered()
@@ -106,7 +108,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
                 allow_undocumented=self.allow_undocumented,
                 journal=SendJournal(store, context["ti"].try_number) if store is not None else None,
             )
-        return links if self.include_links else [{"id": link["id"]} for link in links]
+        return [xcom_resource(link, MagicLink, with_credentials=self.include_links) for link in links]
 
 
 class RingEventsDeleteMagicLinkOperator(RingEventsBaseOperator):

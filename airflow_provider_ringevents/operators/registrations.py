@@ -189,6 +189,9 @@ class RingEventsUpdateRegistrationOperator(RingEventsBaseOperator):
     @translate_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the changes, and return the id and the metadata of the registration."""
+        from airflow_provider_ringevents.client.types import Registration
+        from airflow_provider_ringevents.operators._xcom import xcom_resource
+
         self.validate_rendered()
         changes = dict(self.attributes or {})
         if self.metadata is not None:
@@ -201,12 +204,9 @@ class RingEventsUpdateRegistrationOperator(RingEventsBaseOperator):
                 self.registration_id, attributes=changes, allow_undocumented=self.allow_undocumented
             )
         named = [*(self.metadata or {}), *(self.attributes or {})]
-        from airflow_provider_ringevents.operators._xcom import within_limit
-
         self.log.info("Set %s of registration %s", ", ".join(named), self.registration_id)
-        return within_limit(
-            {
-                "id": updated.get("id", self.registration_id),
-                "metadata": updated.get("metadata", changes.get("metadata")),
-            }
-        )
+        shown = {
+            "id": updated.get("id", self.registration_id),
+            "metadata": updated.get("metadata", changes.get("metadata")),
+        }
+        return xcom_resource(shown, Registration)

@@ -83,6 +83,7 @@ class RingEventsCreateReportOperator(RingEventsBaseOperator):
     @translate_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Request the report, and return it without its signed link."""
+        from airflow_provider_ringevents.client.types import Report
         from airflow_provider_ringevents.operators._xcom import xcom_resource
 
         self.validate_rendered()
@@ -95,5 +96,4 @@ class RingEventsCreateReportOperator(RingEventsBaseOperator):
                 allow_undocumented=self.allow_undocumented,
             )
         self.log.info("Requested the %s report of event %s: report %s", self.report_type, self.event_id, report["id"])
-        # The link lets anyone in for a minute: it does not go into XCom.
-        return xcom_resource({name: value for name, value in report.items() if name != "url"})
+        return xcom_resource(report, Report)

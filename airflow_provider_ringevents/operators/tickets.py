@@ -75,6 +75,7 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the ticket, and return it."""
         from airflow_provider_ringevents.client.transport.redaction import clean_text
+        from airflow_provider_ringevents.client.types import Ticket
         from airflow_provider_ringevents.operators._xcom import xcom_resource
 
         self.validate_rendered()
@@ -85,4 +86,4 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
         self.log.info(
             "Created ticket %s (%s) of event %s", ticket["id"], clean_text(str(ticket.get("name"))), self.event_id
         )
-        return xcom_resource(ticket)
+        return xcom_resource(ticket, Ticket)

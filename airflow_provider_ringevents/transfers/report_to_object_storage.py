@@ -99,7 +99,10 @@ class _ReportExportOperator(RingEventsBaseExportOperator):
         title: str | None = None,
     ) -> dict[str, Any]:
         """Report the published object to link and assets, and return the manifest."""
-        result = manifest(published, report_id=report_id, event_id=event_id, report_type=report_type, title=title)
+        from airflow_provider_ringevents.operators._xcom import within_limit
+
+        all_of_it = manifest(published, report_id=report_id, event_id=event_id, report_type=report_type, title=title)
+        result = within_limit(all_of_it)
         self.publish_outcome(context, [result])
         return result
 

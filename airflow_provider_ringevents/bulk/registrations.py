@@ -86,6 +86,10 @@ class _RegistrationTarget:
         """Keep the client, for the questions of rows with answers."""
         self._questions = _Questions(client, self.event_id, self.ticket_id)
 
+    def list_call(self) -> Call:
+        """Return the list of the event's registrations."""
+        return endpoints.list_registrations(self.event_id)
+
     def _checked(self, attributes: dict[str, Any]) -> dict[str, Any]:
         answers = attributes.get("answers")
         if isinstance(answers, Mapping):
@@ -128,7 +132,7 @@ class CreateRegistrationTarget(_RegistrationTarget):
 
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
         """Yield the registrations of the event."""
-        for row in client.items(endpoints.list_registrations(self.event_id), concurrency=concurrency):
+        for row in client.items(self.list_call(), concurrency=concurrency):
             if identity := normalize_email(row.get("email")):
                 yield ExistingRecord(identity, row["id"], None)
 
@@ -186,7 +190,7 @@ class UpdateRegistrationTarget(_RegistrationTarget):
 
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
         """Yield the registrations of the event with the attributes that can be compared."""
-        for row in client.items(endpoints.list_registrations(self.event_id), concurrency=concurrency):
+        for row in client.items(self.list_call(), concurrency=concurrency):
             identity = normalize_email(row.get("email")) if self.identity == "email" else row["id"]
             if identity:
                 shown = {name: row[name] for name in self.attributes - {self.identity} if name in row}

@@ -51,6 +51,9 @@ class Target(Protocol):
     def identity_of(self, attributes: Mapping[str, Any]) -> str | None:
         """Return the normalized identity of a row's person; None if the row has none."""
 
+    def list_call(self) -> Call:
+        """Return the list that the operation adds to or changes."""
+
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
         """Yield the records that the service has.
 
@@ -121,10 +124,13 @@ class MagicLinkTarget:
             return normalize_email(value) or None
         return str(value or "").strip() or None
 
+    def list_call(self) -> Call:
+        """Return the list of the ticket's links."""
+        return endpoints.list_magic_links(self.ticket_id)
+
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
         """Yield the links of the ticket."""
-        call = endpoints.list_magic_links(self.ticket_id)
-        for link in map(conceal_credentials, client.items(call, concurrency=concurrency)):
+        for link in map(conceal_credentials, client.items(self.list_call(), concurrency=concurrency)):
             identity = self.identity_of(link)
             if identity:
                 yield ExistingRecord(identity, link["id"], link.get("magicLink"))

@@ -137,8 +137,11 @@ def operator_lineage(exports: Sequence[ExportRecord]) -> OperatorLineage[Any, An
     )
 
 
-def load_lineage(load: LoadRecord) -> OperatorLineage[Any, Any]:
-    """Return the source of a bulk load as the input, and the list of the API and the results as the outputs."""
+def load_lineage(load: LoadRecord | None) -> OperatorLineage[Any, Any]:
+    """Return the source of a bulk load as the input, and the list of the API and the results as the outputs.
+
+    :param load: the load; None: nothing was read or written.
+    """
     from airflow.providers.common.compat.openlineage.facet import (
         Dataset,
         OutputDataset,
@@ -146,6 +149,8 @@ def load_lineage(load: LoadRecord) -> OperatorLineage[Any, Any]:
     )
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    if load is None:
+        return OperatorLineage()
     read = target_dataset(load.source, load.source_account)
     written = source_dataset(load.base_url, load.path)
     results = target_dataset(load.results, load.results_account)

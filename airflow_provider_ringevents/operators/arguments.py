@@ -257,6 +257,23 @@ class Arguments:
                 break
         return value
 
+    def number_within(self, name: str, minimum: float, maximum: float, *, integer: bool = False) -> None:
+        """Refuse what is not a number in a range, both ends included."""
+        from airflow_provider_ringevents.client.settings import check_number
+
+        value = self.number(name)
+        if self.is_known(value):
+            with self.gather():
+                check_number(name, value, integer=integer, minimum=minimum, maximum=maximum)
+
+    def choice(self, name: str, allowed: Sequence[str]) -> None:
+        """Refuse what is not one of the values that this package offers."""
+        from airflow_provider_ringevents.client.types import validate_choice
+
+        if self.knows(name):
+            with self.gather():
+                validate_choice(name, self[name], allowed, closed=True)
+
     def duration(self, name: str) -> None:
         """Refuse what is not a positive, finite number of seconds."""
         value = self[name]

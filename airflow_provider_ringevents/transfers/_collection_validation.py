@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_ringevents import _compat
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import invalid_argument
-from airflow_provider_ringevents.client.settings import check_number
-from airflow_provider_ringevents.client.types import ON_INCOMPLETE, validate_choice
+from airflow_provider_ringevents.client.types import ON_INCOMPLETE
 from airflow_provider_ringevents.exports.catalog import Collection, collection_named
 from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.exports.window import parse_window
@@ -35,15 +34,10 @@ def check_collection_arguments(arguments: Arguments, outlets: Sequence[Any]) -> 
     if arguments.knows("collection"):
         with arguments.gather():
             collection = collection_named(arguments["collection"])
-    with arguments.gather():
-        if arguments["concurrency"] is not None:
-            check_number(
-                "concurrency", arguments["concurrency"], integer=True, minimum=1, maximum=defaults.MAX_CONCURRENCY
-            )
+    if arguments["concurrency"] is not None:
+        arguments.number_within("concurrency", 1, defaults.MAX_CONCURRENCY, integer=True)
     arguments.duration("watermark_delay")
-    if arguments.knows("on_incomplete"):
-        with arguments.gather():
-            validate_choice("on_incomplete", arguments["on_incomplete"], ON_INCOMPLETE, closed=True)
+    arguments.choice("on_incomplete", ON_INCOMPLETE)
     _check_parents(arguments, collection)
     if check_destination(arguments):
         _check_format(arguments)

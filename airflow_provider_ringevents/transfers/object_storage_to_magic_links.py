@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.transfers._bulk_operator import RingEventsBaseBulkLoadOperator
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.bulk.targets import Target
-    from airflow_provider_ringevents.storage import IfExists
 
 
 class RingEventsObjectStorageToMagicLinksOperator(RingEventsBaseBulkLoadOperator):
@@ -66,55 +65,24 @@ class RingEventsObjectStorageToMagicLinksOperator(RingEventsBaseBulkLoadOperator
         *RingEventsBaseBulkLoadOperator.template_fields,
     )
     switches: Sequence[str] = ("delete_missing", "include_links", *RingEventsBaseBulkLoadOperator.switches)
+    load_arguments: Sequence[str] = (
+        "delete_missing",
+        "max_deletions",
+        "include_links",
+        *RingEventsBaseBulkLoadOperator.load_arguments,
+    )
+    result_arguments: Sequence[str] = ("ticket_id",)
 
     def __init__(
         self,
         *,
         ticket_id: str,
-        source: str,
-        results: str,
-        columns: Mapping[str, str] | None = None,
-        identity: Literal["email", "registrationId"] = "email",
-        format: str | None = None,
-        delimiter: str = ",",
-        encoding: str = "utf-8",
-        on_invalid: Literal["fail", "skip"] = "fail",
-        max_failures: int = 0,
-        failed_rows: str | None = None,
         delete_missing: bool = False,
         max_deletions: int = 0,
-        concurrency: int | None = None,
-        dry_run: bool = False,
         include_links: bool = True,
-        settle_timeout: float = 60,
-        if_exists: IfExists = "overwrite",
-        allow_undocumented: bool = False,
-        source_conn_id: str | None = None,
-        results_conn_id: str | None = None,
-        object_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            source=source,
-            results=results,
-            columns=columns,
-            identity=identity,
-            format=format,
-            delimiter=delimiter,
-            encoding=encoding,
-            on_invalid=on_invalid,
-            max_failures=max_failures,
-            failed_rows=failed_rows,
-            concurrency=concurrency,
-            dry_run=dry_run,
-            settle_timeout=settle_timeout,
-            if_exists=if_exists,
-            allow_undocumented=allow_undocumented,
-            source_conn_id=source_conn_id,
-            results_conn_id=results_conn_id,
-            object_options=object_options,
-            **kwargs,
-        )
+        super().__init__(**kwargs)
         self.ticket_id = ticket_id
         self.delete_missing = delete_missing
         self.max_deletions = max_deletions
@@ -124,7 +92,7 @@ class RingEventsObjectStorageToMagicLinksOperator(RingEventsBaseBulkLoadOperator
     def check_arguments(self, arguments: Arguments) -> None:
         """Check the arguments, as far as they are known."""
         arguments.identifier("ticket_id")
-        self._check_count(arguments, "max_deletions")
+        arguments.number_within("max_deletions", 0, 2**31, integer=True)
         super().check_arguments(arguments)
 
     def make_target(self) -> Target:
@@ -136,21 +104,3 @@ class RingEventsObjectStorageToMagicLinksOperator(RingEventsBaseBulkLoadOperator
             identity="registrationId" if self.identity == "registrationId" else "email",
             allow_undocumented=bool(self.allow_undocumented),
         )
-
-    def list_path(self) -> str:
-        """Return the path of the ticket's links."""
-        from airflow_provider_ringevents.client.endpoints import list_magic_links
-
-        return list_magic_links(self.ticket_id).path
-
-    def summary(self) -> dict[str, Any]:
-        """Return the ticket's id."""
-        return {"ticket_id": self.ticket_id}
-
-    def load_options(self) -> dict[str, Any]:
-        """Return the options that registrations do not have."""
-        return {
-            "delete_missing": self.delete_missing,
-            "max_deletions": self.max_deletions,
-            "include_links": self.include_links,
-        }

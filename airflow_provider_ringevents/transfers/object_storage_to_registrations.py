@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.transfers._bulk_operator import RingEventsBaseBulkLoadOperator
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.bulk.targets import Target
-    from airflow_provider_ringevents.storage import IfExists
-
-_MODES: Final = ("create", "update")
 
 
 class RingEventsObjectStorageToRegistrationsOperator(RingEventsBaseBulkLoadOperator):
@@ -71,55 +68,18 @@ class RingEventsObjectStorageToRegistrationsOperator(RingEventsBaseBulkLoadOpera
     )
     switches: Sequence[str] = ("merge", *RingEventsBaseBulkLoadOperator.switches)
     target_arguments: Sequence[str] = ("mode", "ticket_id", *RingEventsBaseBulkLoadOperator.target_arguments)
+    result_arguments: Sequence[str] = ("event_id", "mode")
 
     def __init__(
         self,
         *,
         event_id: str,
-        source: str,
-        results: str,
         mode: Literal["create", "update"] = "create",
         ticket_id: str | None = None,
         merge: bool = True,
-        columns: Mapping[str, str] | None = None,
-        identity: Literal["email", "registrationId"] = "email",
-        format: str | None = None,
-        delimiter: str = ",",
-        encoding: str = "utf-8",
-        on_invalid: Literal["fail", "skip"] = "fail",
-        max_failures: int = 0,
-        failed_rows: str | None = None,
-        concurrency: int | None = None,
-        dry_run: bool = False,
-        settle_timeout: float = 60,
-        if_exists: IfExists = "overwrite",
-        allow_undocumented: bool = False,
-        source_conn_id: str | None = None,
-        results_conn_id: str | None = None,
-        object_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            source=source,
-            results=results,
-            columns=columns,
-            identity=identity,
-            format=format,
-            delimiter=delimiter,
-            encoding=encoding,
-            on_invalid=on_invalid,
-            max_failures=max_failures,
-            failed_rows=failed_rows,
-            concurrency=concurrency,
-            dry_run=dry_run,
-            settle_timeout=settle_timeout,
-            if_exists=if_exists,
-            allow_undocumented=allow_undocumented,
-            source_conn_id=source_conn_id,
-            results_conn_id=results_conn_id,
-            object_options=object_options,
-            **kwargs,
-        )
+        super().__init__(**kwargs)
         self.event_id = event_id
         self.mode = mode
         self.ticket_id = ticket_id
@@ -130,11 +90,7 @@ class RingEventsObjectStorageToRegistrationsOperator(RingEventsBaseBulkLoadOpera
         """Check the arguments, as far as they are known."""
         arguments.identifier("event_id")
         arguments.identifier("ticket_id", required=False)
-        if arguments.knows("mode"):
-            from airflow_provider_ringevents.client.types import validate_choice
-
-            with arguments.gather():
-                validate_choice("mode", arguments["mode"], _MODES, closed=True)
+        arguments.choice("mode", ("create", "update"))
         if arguments.knows("mode", "identity") and (arguments["mode"], arguments["identity"]) == (
             "create",
             "registrationId",
@@ -157,13 +113,3 @@ class RingEventsObjectStorageToRegistrationsOperator(RingEventsBaseBulkLoadOpera
             merge=bool(self.merge),
             allow_undocumented=bool(self.allow_undocumented),
         )
-
-    def list_path(self) -> str:
-        """Return the path of the event's registrations."""
-        from airflow_provider_ringevents.client.endpoints import list_registrations
-
-        return list_registrations(self.event_id).path
-
-    def summary(self) -> dict[str, Any]:
-        """Return the event's id and the mode."""
-        return {"event_id": self.event_id, "mode": self.mode}

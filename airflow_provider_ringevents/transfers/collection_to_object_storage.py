@@ -8,18 +8,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.client import defaults
-from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import translate_errors
-from airflow_provider_ringevents.storage import IfExists
 from airflow_provider_ringevents.transfers.base import RingEventsBaseExportOperator
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.types import OnIncomplete
-    from airflow_provider_ringevents.exports.window import Window
-    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.state.export_watermark import ExportWatermark
-    from airflow_provider_ringevents.transfers.collection_upload import CollectionExport
 
 
 class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
@@ -90,7 +84,6 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         self,
         *,
         collection: str,
-        destination: str,
         parent_id: str | None = None,
         parent_ids: Sequence[str] | None = None,
         filter: Mapping[str, Any] | None = None,
@@ -104,15 +97,11 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         strict: bool = False,
         include_credentials: bool = False,
         escape_formulas: bool = False,
-        if_exists: IfExists = "overwrite",
-        object_storage_conn_id: str | None = None,
         partition_key: str | None = None,
-        object_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.collection = collection
-        self.destination = destination
         self.parent_id = parent_id
         self.parent_ids = parent_ids
         self.filter = filter
@@ -126,10 +115,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         self.strict = strict
         self.include_credentials = include_credentials
         self.escape_formulas = escape_formulas
-        self.if_exists = if_exists
-        self.object_storage_conn_id = object_storage_conn_id
         self.partition_key = partition_key
-        self.object_options = object_options
         self.validate_literals()
 
     def check_arguments(self, arguments: Arguments) -> None:
@@ -142,103 +128,8 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
     @translate_errors()
     def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
         """Read the lists, publish them, and emit the asset events."""
-        from airflow_provider_ringevents.transfers import _export_log
+        from airflow_provider_ringevents.transfers._collection_export import export_lists
 
         self.validate_rendered()
-        watermark = self._watermark(context) if self.watermark else None
-        window = self._window(context, watermark)
-        export = self._exported(window)
-        with self.hook as hook:
-            parents = self._parents(hook)
-            if self.parent_ids is None:
-                _export_log.log_start(self.log.info, export.collection, parents[0], window)
-                manifests = [self._export(hook, export, parents[0])]
-            else:
-                with _export_log.log_batch(self.log.info, export.collection, parents, window) as manifests:
-                    for parent_id in parents:
-                        manifests.append(self._export(hook, export, parent_id))
-        shown = window.to_dict() if window is not None else None
-        for manifest in manifests:
-            manifest["window"] = shown
-        self.publish_outcome(context, manifests, window=shown, partition_key=self.partition_key)
-        if watermark is not None and window is not None:
-            if all(manifest.get("complete", True) for manifest in manifests):
-                watermark.advance(window)
-            else:
-                self.log.warning(
-                    "Rows are missing: the watermark stays where it was, and the next run reads them again"
-                )
+        manifests = export_lists(self, context)
         return manifests if self.parent_ids is not None else manifests[0]
-
-    def _parents(self, hook: RingEventsHook) -> list[str | None]:
-        from airflow_provider_ringevents.exports.catalog import COLLECTIONS
-
-        if self.parent_ids is not None:
-            return list(dict.fromkeys(self.parent_ids))
-        if COLLECTIONS[self.collection].parent == "organization":
-            return [hook.organization_id(self.parent_id)]
-        return [self.parent_id]
-
-    def _export(self, hook: RingEventsHook, export: CollectionExport, parent_id: str | None) -> dict[str, Any]:
-        from airflow_provider_ringevents.storage import safe_file_name
-        from airflow_provider_ringevents.transfers.collection_upload import upload_collection
-
-        place = self.destination.replace("{parent_id}", safe_file_name(parent_id or "", self.collection))
-        destination = self.connect_destination(place)
-        published = upload_collection(hook.client, export, parent_id, destination)
-        self.record_lineage(hook, export.collection.call(parent_id).path, published, destination)
-        return {**published, "collection": self.collection, "parent_id": parent_id}
-
-    def _exported(self, window: Window | None) -> CollectionExport:
-        from airflow_provider_ringevents.exports.catalog import COLLECTIONS
-        from airflow_provider_ringevents.exports.formats.file_format import FileFormat
-        from airflow_provider_ringevents.transfers.collection_upload import CollectionExport
-
-        return CollectionExport(
-            COLLECTIONS[self.collection],
-            FileFormat.from_destination(self.destination, self.format),
-            if_exists=self.if_exists,
-            filter=window.merge_into(self.filter) if window is not None else self.filter,
-            concurrency=self.concurrency,
-            on_incomplete=self.on_incomplete,
-            strict=self.strict,
-            include_credentials=self.include_credentials,
-            escape_formulas=self.escape_formulas,
-        )
-
-    def _window(self, context: Context, watermark: ExportWatermark | None) -> Window | None:
-        from airflow_provider_ringevents.exports.window import data_interval_window, parse_window
-
-        if self.window_field is None:
-            return None
-        if watermark is not None:
-            return watermark.next_window(self.window_field)
-        if self.window is not None:
-            return parse_window(self.window_field, self.window)
-        return data_interval_window(self.window_field, context)
-
-    def _watermark(self, context: Context) -> ExportWatermark:
-        from airflow_provider_ringevents._compat import asset_state_store, outlet_event
-        from airflow_provider_ringevents.state.export_watermark import ExportWatermark
-        from airflow_provider_ringevents.state.report_checkpoint import fingerprint
-
-        store = asset_state_store(context, self.outlets[0])
-        if store is None:
-            raise invalid_argument("watermark", "False, since this task has no asset state store")
-        if outlet_event(context, self.outlets[0]) is None:
-            raise invalid_argument(
-                "outlets", "an asset that a DAG declares, where the watermark is stored", self.outlets[0]
-            )
-        task, run = context["ti"], context["dag_run"]
-        request = fingerprint(
-            task.dag_id,
-            task.task_id,
-            self.ringevents_conn_id,
-            self.collection,
-            self.parent_id,
-            self.parent_ids,
-            self.filter,
-            self.window_field,
-        )
-        run_after = getattr(run, "run_after", None)
-        return ExportWatermark(store, request, f"{task.dag_id} {run.run_id}", run_after, self.watermark_delay)

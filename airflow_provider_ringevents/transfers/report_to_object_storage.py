@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, DeferrableWaitMixin, translate_errors
 from airflow_provider_ringevents.operators.reports import check_report_arguments
-from airflow_provider_ringevents.storage import IfExists
-from airflow_provider_ringevents.transfers.base import RingEventsBaseExportOperator, check_destination, manifest
-from airflow_provider_ringevents.triggers._payload import parse_payload
-
-if TYPE_CHECKING:
-    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
-    from airflow_provider_ringevents.storage import Destination
-    from airflow_provider_ringevents.transfers._report_export import ReportExport
+from airflow_provider_ringevents.transfers.base import RingEventsBaseExportOperator, check_destination
 
 
-class _ReportExportOperator(RingEventsBaseExportOperator):
+class RingEventsBaseReportOperator(RingEventsBaseExportOperator):
     """Base class of the operators that publish the file of a report.
 
-    :param destination: the URI of the object, or of a folder.
-    :param object_storage_conn_id: the connection of the storage, instead of ``conn@``.
-    :param if_exists: ``overwrite``, ``skip`` or ``fail``.
-    :param object_options: headers of the object.
     :param required_columns: the columns that the report must have, or None.
     :param allow_empty: True to publish a report without a single byte.
     """
@@ -41,19 +30,11 @@ class _ReportExportOperator(RingEventsBaseExportOperator):
     def __init__(
         self,
         *,
-        destination: str,
-        object_storage_conn_id: str | None = None,
-        if_exists: IfExists = "overwrite",
-        object_options: Mapping[str, Any] | None = None,
         required_columns: Sequence[str] | None = None,
         allow_empty: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.destination = destination
-        self.object_storage_conn_id = object_storage_conn_id
-        self.if_exists = if_exists
-        self.object_options = object_options
         self.required_columns = required_columns
         self.allow_empty = allow_empty
 
@@ -72,42 +53,8 @@ class _ReportExportOperator(RingEventsBaseExportOperator):
         ):
             arguments.refuse("required_columns", "a list of names of columns", columns)
 
-    def upload(
-        self, hook: RingEventsHook, report_id: str, destination: Destination, fallback_name: str
-    ) -> dict[str, Any]:
-        """Download a report and publish it."""
-        from airflow_provider_ringevents.transfers.report_upload import upload_report
 
-        return upload_report(
-            hook.client,
-            report_id,
-            destination,
-            if_exists=self.if_exists,
-            fallback_name=fallback_name,
-            required_columns=list(self.required_columns or ()),
-            allow_empty=self.allow_empty,
-        )
-
-    def finish(
-        self,
-        context: Context,
-        published: Mapping[str, Any],
-        *,
-        report_id: str | None = None,
-        event_id: str | None = None,
-        report_type: str | None = None,
-        title: str | None = None,
-    ) -> dict[str, Any]:
-        """Report the published object to link and assets, and return the manifest."""
-        from airflow_provider_ringevents.operators._xcom import within_limit
-
-        all_of_it = manifest(published, report_id=report_id, event_id=event_id, report_type=report_type, title=title)
-        result = within_limit(all_of_it)
-        self.publish_outcome(context, [result])
-        return result
-
-
-class RingEventsDownloadReportOperator(_ReportExportOperator):
+class RingEventsDownloadReportOperator(RingEventsBaseReportOperator):
     """Download a report that is ready to object storage: the whole file, or nothing.
 
     ``GET /v1/reports/{reportId}/download``, or the signed link of the report where that fails.
@@ -126,10 +73,10 @@ class RingEventsDownloadReportOperator(_ReportExportOperator):
         ``report_id``, ``title``.
     """
 
-    template_fields: Sequence[str] = ("report_id", *_ReportExportOperator.template_fields)
+    template_fields: Sequence[str] = ("report_id", *RingEventsBaseReportOperator.template_fields)
 
-    def __init__(self, *, report_id: str, destination: str, **kwargs: Any) -> None:
-        super().__init__(destination=destination, **kwargs)
+    def __init__(self, *, report_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.report_id = report_id
         self.validate_literals()
 
@@ -141,20 +88,13 @@ class RingEventsDownloadReportOperator(_ReportExportOperator):
     @translate_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Download the report and publish it."""
-        from airflow_provider_ringevents.client.endpoints import get_report
+        from airflow_provider_ringevents.transfers._report_export import download_report
 
         self.validate_rendered()
-        destination = self.connect_destination()
-        if destination.must_skip(self.if_exists):
-            return self.finish(context, {"uri": destination.uri, "skipped": True}, report_id=self.report_id)
-        with self.hook as hook:
-            title = hook.get_report(self.report_id).get("title")
-            published = self.upload(hook, self.report_id, destination, f"report-{self.report_id}.csv")
-            self.record_lineage(hook, get_report(self.report_id).path, published, destination)
-        return self.finish(context, published, report_id=self.report_id, title=title)
+        return download_report(self, context)
 
 
-class RingEventsReportToObjectStorageOperator(DeferrableWaitMixin, _ReportExportOperator):
+class RingEventsReportToObjectStorageOperator(DeferrableWaitMixin, RingEventsBaseReportOperator):
     """Request a report, wait until it is ready, and publish it in object storage: the whole file, or nothing.
 
     ``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``, ``GET /v1/reports/{reportId}``,
@@ -197,23 +137,22 @@ class RingEventsReportToObjectStorageOperator(DeferrableWaitMixin, _ReportExport
         "report_version",
         "attributes",
         "allow_undocumented",
-        *_ReportExportOperator.template_fields,
+        *RingEventsBaseReportOperator.template_fields,
     )
-    switches: Sequence[str] = ("allow_undocumented", *_ReportExportOperator.switches)
+    switches: Sequence[str] = ("allow_undocumented", *RingEventsBaseReportOperator.switches)
 
     def __init__(
         self,
         *,
         event_id: str,
         report_type: str,
-        destination: str,
         report_version: str | None = None,
         attributes: Mapping[str, Any] | None = None,
         deferrable: bool = DEFAULT_DEFERRABLE,
         allow_undocumented: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(destination=destination, deferrable=deferrable, **kwargs)
+        super().__init__(deferrable=deferrable, **kwargs)
         self.event_id = event_id
         self.report_type = report_type
         self.report_version = report_version
@@ -229,59 +168,15 @@ class RingEventsReportToObjectStorageOperator(DeferrableWaitMixin, _ReportExport
     @translate_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Request the report; wait and publish here, or defer the wait."""
-        self.validate_rendered()
-        destination = self.connect_destination()
-        if destination.must_skip(self.if_exists):
-            return self._finish(context, {"uri": destination.uri, "skipped": True})
-        with self.hook as hook:
-            export = self._export(context, hook)
-            report = export.request(self.deadline())
-            if self.deferrable:
-                from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
+        from airflow_provider_ringevents.transfers._report_export import export_report
 
-                self.defer(
-                    trigger=RingEventsReportTrigger(
-                        report.report_id,
-                        self.ringevents_conn_id,
-                        self.poll_interval,
-                        report.deadline,
-                        report.not_found_until,
-                    ),
-                    method_name="execute_complete",
-                )
-            export.wait(report, self.poll_interval)
-            return self._publish(context, export, report.report_id, destination)
+        self.validate_rendered()
+        return export_report(self, context)
 
     @translate_errors()
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Publish the report that the trigger's event names."""
+        from airflow_provider_ringevents.transfers._report_export import publish_awaited_report
+
         self.validate_rendered()
-        with self.hook as hook:
-            export = self._export(context, hook)
-            with export.forgets_dead_reports():
-                report_id: str = parse_payload(event)["report_id"]
-            return self._publish(context, export, report_id, self.connect_destination())
-
-    def _export(self, context: Context, hook: RingEventsHook) -> ReportExport:
-        # Imports the client and the transfer, which no DAG needs while it is parsed.
-        from airflow_provider_ringevents.transfers._report_export import ReportExport
-
-        return ReportExport(self, context, hook)
-
-    def _publish(
-        self, context: Context, export: ReportExport, report_id: str, destination: Destination
-    ) -> dict[str, Any]:
-        published, title = export.publish(report_id, destination)
-        return self._finish(context, published, report_id=report_id, title=title)
-
-    def _finish(
-        self, context: Context, published: Mapping[str, Any], *, report_id: str | None = None, title: str | None = None
-    ) -> dict[str, Any]:
-        return self.finish(
-            context,
-            published,
-            report_id=report_id,
-            event_id=self.event_id,
-            report_type=self.report_type,
-            title=title,
-        )
+        return publish_awaited_report(self, context, event)

@@ -6,23 +6,18 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import TracebackType
 from typing import Any, Self
 
 from tenacity import AsyncRetrying
 
-from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.base_client import BaseClient, OnRetry
 from airflow_provider_ringevents.client.consistent_listing import ListReading
-from airflow_provider_ringevents.client.downloads.destinations import Resolver, resolve
 from airflow_provider_ringevents.client.downloads.download import AsyncDownload
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsValidationError, strip_frames
 from airflow_provider_ringevents.client.pagination import Page, parse_page
-from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_items
-from airflow_provider_ringevents.client.settings import SECRET_SETTINGS
 from airflow_provider_ringevents.client.transport.http import (
     HTTP_ERRORS,
     AsyncHttpClient,
@@ -32,7 +27,6 @@ from airflow_provider_ringevents.client.transport.http import (
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 from airflow_provider_ringevents.client.transport.redaction import paths_hidden
 from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
-from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 from airflow_provider_ringevents.client.transport.time_budget import RequestTimer
 from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
 
@@ -47,26 +41,14 @@ class AsyncClient(BaseClient):
 
     _http: AsyncHttpClient
 
-    def __init__(
-        self,
-        base_url: str = defaults.BASE_URL,
-        api_key: str | Secret = "",
-        *,
-        policy: RetryPolicy | None = None,
-        resolver: Resolver = resolve,
-        **settings: Any,
-    ) -> None:
-        api_key, settings = conceal(api_key), conceal_items(settings, SECRET_SETTINGS)
-        super().__init__(base_url, api_key, policy=policy, resolver=resolver, **settings)
-        self._use(open_client(AsyncHttpClient, **self._http_options()))
+    def _connect(self) -> AsyncHttpClient:
         self.rate_limiter = AsyncRateLimiter(self.settings.rate_limit)
+        return open_client(AsyncHttpClient, **self._http_options())
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:

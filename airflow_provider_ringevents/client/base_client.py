@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any, Self
@@ -31,7 +32,6 @@ from airflow_provider_ringevents.client.transport.http import (
     TIMEOUT_ERRORS,
     AsyncHttpClient,
     HttpClient,
-    HttpHeaders,
     HttpRequest,
     HttpResponse,
     build_request,
@@ -56,7 +56,7 @@ log = logging.getLogger(__name__)
 OnRetry = Callable[[BaseException], None]
 
 
-class BaseClient:
+class BaseClient(ABC):
     """Base class of the clients.
 
     :param base_url: scheme and host, e.g. ``https://api.events.ringcentral.com``.
@@ -69,7 +69,6 @@ class BaseClient:
     """
 
     _http: HttpClient | AsyncHttpClient
-    _headers: HttpHeaders
 
     def __init__(
         self,
@@ -89,6 +88,8 @@ class BaseClient:
         self._accepted_types = AcceptedTypes()
         self._resolver = resolver
         redaction.install(self.settings.base_url, self.settings.api_key)
+        self._http = self._connect()
+        self._headers = merge_headers(self._http, authorization=self.settings.authorization)
 
     @classmethod
     def from_settings(cls, settings: ClientSettings) -> Self:
@@ -109,9 +110,9 @@ class BaseClient:
             "trust_env": not self.settings.is_local,
         }
 
-    def _use(self, http: HttpClient | AsyncHttpClient) -> None:
-        self._http = http
-        self._headers = merge_headers(http, authorization=self.settings.authorization)
+    @abstractmethod
+    def _connect(self) -> HttpClient | AsyncHttpClient:
+        """Return the HTTP client, which opens its connections at the first request."""
 
     def addresses_of(self, host: str) -> list[str]:
         """Return the addresses of a host name, none where it cannot be resolved; may block."""

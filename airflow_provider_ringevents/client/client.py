@@ -11,7 +11,6 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
 from http import HTTPStatus
-from types import TracebackType
 from typing import Any, Self
 
 from tenacity import Retrying
@@ -19,7 +18,6 @@ from tenacity import Retrying
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.base_client import BaseClient, OnRetry
 from airflow_provider_ringevents.client.consistent_listing import ListReading
-from airflow_provider_ringevents.client.downloads.destinations import Resolver, resolve
 from airflow_provider_ringevents.client.downloads.download import Download
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
@@ -31,8 +29,7 @@ from airflow_provider_ringevents.client.errors import (
     strip_frames,
 )
 from airflow_provider_ringevents.client.pagination import Page, parse_page
-from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_items
-from airflow_provider_ringevents.client.settings import SECRET_SETTINGS, check_number
+from airflow_provider_ringevents.client.settings import check_number
 from airflow_provider_ringevents.client.transport.http import (
     HTTP_ERRORS,
     HttpClient,
@@ -47,7 +44,6 @@ from airflow_provider_ringevents.client.transport.responses import (
     Envelope,
     too_many_bytes_held_error,
 )
-from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 from airflow_provider_ringevents.client.transport.time_budget import QueueTimeoutError, RequestTimer, TimeBudget
 from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
 
@@ -66,26 +62,14 @@ class Client(BaseClient):
 
     _http: HttpClient
 
-    def __init__(
-        self,
-        base_url: str = defaults.BASE_URL,
-        api_key: str | Secret = "",
-        *,
-        policy: RetryPolicy | None = None,
-        resolver: Resolver = resolve,
-        **settings: Any,
-    ) -> None:
-        api_key, settings = conceal(api_key), conceal_items(settings, SECRET_SETTINGS)
-        super().__init__(base_url, api_key, policy=policy, resolver=resolver, **settings)
+    def _connect(self) -> HttpClient:
         self._throttle = AdaptiveThrottle(self.settings.rate_limit)
-        self._use(open_client(HttpClient, **self._http_options()))
+        return open_client(HttpClient, **self._http_options())
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -437,9 +421,7 @@ class _AdaptiveConcurrencyLimit:
             self._changed.wait_for(lambda: self._in_flight < self.width)
             self._in_flight += 1
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         with self._changed:
             self._in_flight -= 1
             self._changed.notify()

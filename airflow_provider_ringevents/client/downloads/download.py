@@ -19,6 +19,7 @@ from airflow_provider_ringevents.client.transport.http import HTTP_ERRORS, TIMEO
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.async_client import AsyncClient
+    from airflow_provider_ringevents.client.base_client import BaseClient
     from airflow_provider_ringevents.client.client import Client
     from airflow_provider_ringevents.client.transport.responses import Envelope
 
@@ -47,16 +48,52 @@ class ChunkBuffer:
         return block
 
 
-class Download:
-    """A file in transit: iterate over it once, for its blocks of bytes in order.
+class _BaseDownload:
+    """The part of both forms of a download that does no I/O: blocks, failures and pauses.
 
     :ivar state: ``size``, ``content_type``, ``file_name``, ``verified`` and ``resumes`` of the file.
+    """
+
+    _response: HttpResponse
+
+    def __init__(self, client: BaseClient, call: Call, clock: TransferClock | None = None) -> None:
+        self.state = DownloadState(call, client.settings, clock or client.transfer_clock())
+        self._blocks = ChunkBuffer()
+
+    def _completed(self, part: bytes) -> Iterator[bytes]:
+        """Yield the blocks that a part of the body completes."""
+        for piece in self.state.decompress(part):
+            if block := self._blocks.add(piece):
+                self.state.record(block)
+                yield block
+
+    def _last_block(self) -> Iterator[bytes]:
+        """Yield the rest; the bytes before a disconnect are part of the file, too."""
+        if block := self._blocks.flush():
+            self.state.record(block)
+            yield block
+
+    def _pause(self, client: BaseClient, failure: Exception) -> float:
+        """Return the seconds to wait before the file is resumed.
+
+        :raises RingEventsTransferError: it cannot be.
+        """
+        if not isinstance(failure, SlowTransferError):
+            failure = client.to_transport_error(self.state.call, failure)
+        self.state.on_disconnect(failure)
+        log.warning("%s; resuming from byte %d", str(failure).rstrip("."), self.state.received)
+        return client.policy.backoff(self.state.resumes)
+
+
+class Download(_BaseDownload):
+    """A file in transit: iterate over it once, for its blocks of bytes in order.
+
     :raises RingEventsError: the file cannot be reached.
     """
 
     def __init__(self, client: Client, call: Call, clock: TransferClock | None = None) -> None:
+        super().__init__(client, call, clock)
         self._client = client
-        self.state = DownloadState(call, client.settings, clock or client.transfer_clock())
         self._response = self._open()
 
     def close(self) -> None:
@@ -91,31 +128,19 @@ class Download:
         :raises DownloadRestartRequired: the download has to begin again from nothing.
         :raises RingEventsTransferError: the file cannot be had whole.
         """
-        state = self.state
         while True:
-            blocks = ChunkBuffer()
-            failure: RingEventsError | None = None
+            failure: Exception | None = None
             try:
                 for part in self._parts():
-                    for piece in state.decompress(part):
-                        if block := blocks.add(piece):
-                            state.record(block)
-                            yield block
-            except SlowTransferError as error:
+                    yield from self._completed(part)
+            except (SlowTransferError, *HTTP_ERRORS) as error:
                 failure = error
-            except HTTP_ERRORS as error:
-                failure = self._client.to_transport_error(state.call, error)
-            # The bytes before a disconnect are part of the file, too.
-            if block := blocks.flush():
-                state.record(block)
-                yield block
+            yield from self._last_block()
             if failure is None:
-                state.finish(self._response.num_bytes_downloaded)
+                self.state.finish(self._response.num_bytes_downloaded)
                 return
             self._response.close()
-            state.on_disconnect(failure)
-            log.warning("%s; resuming from byte %d", str(failure).rstrip("."), state.received)
-            time.sleep(self._client.policy.backoff(state.resumes))
+            time.sleep(self._pause(self._client, failure))
             self._response = self._open()
 
     def _parts(self) -> Iterator[bytes]:
@@ -137,14 +162,12 @@ class Download:
             yield part
 
 
-class AsyncDownload:
+class AsyncDownload(_BaseDownload):
     """A file in transit, as :class:`Download`; opened by :meth:`open`."""
 
-    _response: HttpResponse
-
     def __init__(self, client: AsyncClient, call: Call, clock: TransferClock | None = None) -> None:
+        super().__init__(client, call, clock)
         self._client = client
-        self.state = DownloadState(call, client.settings, clock or client.transfer_clock())
 
     async def open(self) -> Self:
         """Open the connection to the file.
@@ -185,31 +208,21 @@ class AsyncDownload:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the file in blocks; errors as the synchronous form."""
-        state = self.state
         while True:
-            blocks = ChunkBuffer()
-            failure: RingEventsError | None = None
+            failure: Exception | None = None
             try:
                 async for part in self._parts():
-                    for piece in state.decompress(part):
-                        if block := blocks.add(piece):
-                            state.record(block)
-                            yield block
-            except SlowTransferError as error:
+                    for block in self._completed(part):
+                        yield block
+            except (SlowTransferError, *HTTP_ERRORS) as error:
                 failure = error
-            except HTTP_ERRORS as error:
-                failure = self._client.to_transport_error(state.call, error)
-            # The bytes before a disconnect are part of the file, too.
-            if block := blocks.flush():
-                state.record(block)
+            for block in self._last_block():
                 yield block
             if failure is None:
-                state.finish(self._response.num_bytes_downloaded)
+                self.state.finish(self._response.num_bytes_downloaded)
                 return
             await self._response.aclose()
-            state.on_disconnect(failure)
-            log.warning("%s; resuming from byte %d", str(failure).rstrip("."), state.received)
-            await asyncio.sleep(self._client.policy.backoff(state.resumes))
+            await asyncio.sleep(self._pause(self._client, failure))
             self._response = await self._open()
 
     async def _parts(self) -> AsyncIterator[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_ringevents.cli.hook import ProgressListener
@@ -40,9 +39,7 @@ class ProgressBar(ProgressListener):
             self._bar.start()
         return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         if self._bar:
             self._bar.stop()
 

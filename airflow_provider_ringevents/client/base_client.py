@@ -39,12 +39,11 @@ from airflow_provider_ringevents.client.transport.http import (
     is_certificate_error,
     merge_headers,
 )
+from airflow_provider_ringevents.client.transport.response_errors import api_error, transport_error
 from airflow_provider_ringevents.client.transport.responses import (
     Envelope,
-    api_error,
     parse_response,
     parse_response_in_slices,
-    transport_error,
     validate_response,
 )
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy

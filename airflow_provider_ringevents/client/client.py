@@ -39,11 +39,8 @@ from airflow_provider_ringevents.client.transport.http import (
 )
 from airflow_provider_ringevents.client.transport.rate_limiter import AdaptiveThrottle
 from airflow_provider_ringevents.client.transport.redaction import paths_hidden
-from airflow_provider_ringevents.client.transport.responses import (
-    BoundedBodyReader,
-    Envelope,
-    too_many_bytes_held_error,
-)
+from airflow_provider_ringevents.client.transport.response_errors import too_many_bytes_held_error
+from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
 from airflow_provider_ringevents.client.transport.time_budget import QueueTimeoutError, RequestTimer, TimeBudget
 from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
 

@@ -11,7 +11,7 @@ from airflow_provider_ringevents.bulk.source import ListSource
 from airflow_provider_ringevents.bulk.spool import Spool
 from airflow_provider_ringevents.bulk.targets import MagicLinkTarget
 from airflow_provider_ringevents.client.errors import RingEventsApiError, RingEventsError
-from airflow_provider_ringevents.client.transport.responses import ADVICE
+from airflow_provider_ringevents.client.transport.response_errors import ADVICE
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.client import Client

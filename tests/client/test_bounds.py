@@ -16,7 +16,8 @@ from raw_server import RawServer, Request, Response, json_response
 
 from airflow_provider_ringevents.client import AsyncClient, Client, defaults, endpoints
 from airflow_provider_ringevents.client.errors import RingEventsTransportError
-from airflow_provider_ringevents.client.transport.responses import decode_json, parse_resource, parse_response
+from airflow_provider_ringevents.client.transport.json_decoding import decode_json
+from airflow_provider_ringevents.client.transport.responses import parse_resource, parse_response
 
 GET = endpoints.get_event("e")
 LIST = endpoints.list_registrations("e")

@@ -19,7 +19,7 @@ from sample_rows import file_of
 from airflow_provider_ringevents.client import Client
 from airflow_provider_ringevents.client.endpoints import list_tickets
 from airflow_provider_ringevents.client.pagination import flatten_resource
-from airflow_provider_ringevents.client.transport.responses import decode_json
+from airflow_provider_ringevents.client.transport.json_decoding import decode_json
 from airflow_provider_ringevents.exports.catalog import COLLECTIONS
 from airflow_provider_ringevents.exports.formats import FileFormat
 from airflow_provider_ringevents.storage import Destination

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from airflow_provider_ringevents.client.transport.responses import replace_lone_surrogates
+from airflow_provider_ringevents.client.transport.json_decoding import replace_lone_surrogates
 from airflow_provider_ringevents.exports.columns import OTHER
 from airflow_provider_ringevents.exports.formats.base import Row
 from airflow_provider_ringevents.exports.formats.compression import OutputStream

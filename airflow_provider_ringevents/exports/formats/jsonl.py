@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from airflow_provider_ringevents.client.transport.responses import replace_lone_surrogates
+from airflow_provider_ringevents.client.transport.json_decoding import replace_lone_surrogates
 from airflow_provider_ringevents.exports.formats.base import Row
 from airflow_provider_ringevents.exports.formats.compression import OutputStream
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airflow_provider_ringevents.client.transport.responses import replace_lone_surrogates
+from airflow_provider_ringevents.client.transport.json_decoding import replace_lone_surrogates
 from airflow_provider_ringevents.client.validation.datetimes import parse_iso_8601
 from airflow_provider_ringevents.exports.columns import OTHER, Column, ColumnKind
 from airflow_provider_ringevents.exports.formats.base import Row, Write, ZoneOf

@@ -39,24 +39,15 @@ class OperationsMixin:
     # --- health, organizations, templates
 
     def health(self) -> dict[str, Any]:
-        """Return the health of the service.
-
-        ``GET /v1/health``
-        """
+        """Return the health of the service (``GET /v1/health``)."""
         return dict(self.client.send(endpoints.health()))
 
     def list_organizations(self, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Iterate over the organizations that the key can see.
-
-        ``GET /v1/organizations``
-        """
+        """Iterate over the organizations that the key can see (``GET /v1/organizations``)."""
         return self._iter_resources(endpoints.list_organizations(), on_incomplete)
 
     def get_organization(self, organization_id: str | None = None) -> dict[str, Any]:
-        """Return an organization; default: the connection's.
-
-        ``GET /v1/organizations/{organizationId}``
-        """
+        """Return an organization; default: the connection's (``GET /v1/organizations/{organizationId}``)."""
         return self._get_resource(endpoints.get_organization(self.organization_id(organization_id)))
 
     def list_templates(
@@ -80,19 +71,13 @@ class OperationsMixin:
         return self._iter_resources(endpoints.list_events(self.organization_id(organization_id)), on_incomplete)
 
     def get_event(self, event_id: str) -> dict[str, Any]:
-        """Return an event.
-
-        ``GET /v1/events/{eventId}``
-        """
+        """Return an event (``GET /v1/events/{eventId}``)."""
         return self._get_resource(endpoints.get_event(event_id))
 
     def create_event(
         self, organization_id: str | None, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
-        """Create an event, and return it.
-
-        ``POST /v1/organizations/{organizationId}/events``
-        """
+        """Create an event, and return it (``POST /v1/organizations/{organizationId}/events``)."""
         attributes = conceal_attributes(attributes)
         checked = validate_request("create_event", attributes, allow_undocumented=allow_undocumented)
         return self._get_resource(endpoints.create_event(self.organization_id(organization_id), checked))
@@ -124,17 +109,11 @@ class OperationsMixin:
     def list_registrations(
         self, event_id: str, filter: FilterLike | None = None, *, on_incomplete: OnIncomplete = "fail"
     ) -> Iterator[dict[str, Any]]:
-        """Iterate over the registrations of an event.
-
-        ``GET /v1/events/{eventId}/registrations``
-        """
+        """Iterate over the registrations of an event (``GET /v1/events/{eventId}/registrations``)."""
         return self._iter_resources(endpoints.list_registrations(event_id, filter), on_incomplete)
 
     def get_registration(self, registration_id: str) -> dict[str, Any]:
-        """Return a registration.
-
-        ``GET /v1/registrations/{registrationId}``
-        """
+        """Return a registration (``GET /v1/registrations/{registrationId}``)."""
         return self._get_resource(endpoints.get_registration(registration_id))
 
     def create_registration(
@@ -177,10 +156,7 @@ class OperationsMixin:
         *,
         allow_undocumented: bool = False,
     ) -> dict[str, Any]:
-        """Request a report, and return it.
-
-        ``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``
-        """
+        """Request a report, and return it (``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``)."""
         checked = validate_request("create_report", attributes or {}, allow_undocumented=allow_undocumented)
         return self._get_resource(
             endpoints.create_report(
@@ -196,10 +172,7 @@ class OperationsMixin:
         return self._iter_resources(endpoints.list_reports(event_id), on_incomplete)
 
     def get_report(self, report_id: str) -> dict[str, Any]:
-        """Return a report; its ``url`` is a signed link, valid for a minute.
-
-        ``GET /v1/reports/{reportId}``
-        """
+        """Return a report; its ``url`` is a signed link, valid for a minute (``GET /v1/reports/{reportId}``)."""
         return self._get_resource(endpoints.get_report(report_id))
 
     def download_report(self, report_id: str) -> AbstractContextManager[Download]:
@@ -212,89 +185,56 @@ class OperationsMixin:
     # --- schedule, booths, sessions and stages
 
     def list_schedule_items(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Iterate over the schedule items of an event.
-
-        ``GET /v1/events/{eventId}/scheduleItems``
-        """
+        """Iterate over the schedule items of an event (``GET /v1/events/{eventId}/scheduleItems``)."""
         return self._iter_resources(endpoints.list_schedule_items(event_id), on_incomplete)
 
     def get_schedule_item(self, schedule_item_id: str) -> dict[str, Any]:
-        """Return a schedule item.
-
-        ``GET /v1/scheduleItems/{scheduleItemId}``
-        """
+        """Return a schedule item (``GET /v1/scheduleItems/{scheduleItemId}``)."""
         return self._get_resource(endpoints.get_schedule_item(schedule_item_id))
 
     def list_schedule_item_tags(
         self, schedule_item_id: str, *, on_incomplete: OnIncomplete = "fail"
     ) -> Iterator[dict[str, Any]]:
-        """Iterate over the tags of a schedule item.
-
-        ``GET /v1/scheduleItems/{scheduleId}/tags``
-        """
+        """Iterate over the tags of a schedule item (``GET /v1/scheduleItems/{scheduleId}/tags``)."""
         return self._iter_resources(endpoints.list_schedule_item_tags(schedule_item_id), on_incomplete)
 
     def list_booths(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Iterate over the booths of an event.
-
-        ``GET /v1/events/{eventId}/booths``
-        """
+        """Iterate over the booths of an event (``GET /v1/events/{eventId}/booths``)."""
         return self._iter_resources(endpoints.list_booths(event_id), on_incomplete)
 
     def list_booth_tags(self, booth_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Iterate over the tags of a booth.
-
-        ``GET /v1/booths/{boothId}/tags``
-        """
+        """Iterate over the tags of a booth (``GET /v1/booths/{boothId}/tags``)."""
         return self._iter_resources(endpoints.list_booth_tags(booth_id), on_incomplete)
 
     def list_sessions(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Iterate over the sessions of an event.
-
-        ``GET /v1/events/{eventId}/sessions``
-        """
+        """Iterate over the sessions of an event (``GET /v1/events/{eventId}/sessions``)."""
         return self._iter_resources(endpoints.list_sessions(event_id), on_incomplete)
 
     def list_stages(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Iterate over the stages of an event.
-
-        ``GET /v1/events/{eventId}/stages``
-        """
+        """Iterate over the stages of an event (``GET /v1/events/{eventId}/stages``)."""
         return self._iter_resources(endpoints.list_stages(event_id), on_incomplete)
 
     # --- tickets and magic links
 
     def list_tickets(self, event_id: str, *, on_incomplete: OnIncomplete = "fail") -> Iterator[dict[str, Any]]:
-        """Iterate over the tickets of an event.
-
-        ``GET /v1/events/{eventId}/tickets``
-        """
+        """Iterate over the tickets of an event (``GET /v1/events/{eventId}/tickets``)."""
         return self._iter_resources(endpoints.list_tickets(event_id), on_incomplete)
 
     def create_ticket(
         self, event_id: str, attributes: Mapping[str, Any], *, allow_undocumented: bool = False
     ) -> dict[str, Any]:
-        """Create a ticket of an event, and return it.
-
-        ``POST /v1/events/{eventId}/tickets``
-        """
+        """Create a ticket of an event, and return it (``POST /v1/events/{eventId}/tickets``)."""
         checked = validate_request("create_ticket", attributes, allow_undocumented=allow_undocumented)
         return self._get_resource(endpoints.create_ticket(event_id, checked))
 
     def get_ticket(self, ticket_id: str) -> dict[str, Any]:
-        """Return a ticket.
-
-        ``GET /v1/tickets/{ticketId}``
-        """
+        """Return a ticket (``GET /v1/tickets/{ticketId}``)."""
         return self._get_resource(endpoints.get_ticket(ticket_id))
 
     def list_magic_links(
         self, ticket_id: str, filter: FilterLike | None = None, *, on_incomplete: OnIncomplete = "fail"
     ) -> Iterator[dict[str, Any]]:
-        """Iterate over the magic links of a ticket.
-
-        ``GET /v1/tickets/{ticketId}/magicLinks``
-        """
+        """Iterate over the magic links of a ticket (``GET /v1/tickets/{ticketId}/magicLinks``)."""
         return self._iter_resources(endpoints.list_magic_links(ticket_id, filter), on_incomplete)
 
     def create_magic_link(
@@ -315,17 +255,11 @@ class OperationsMixin:
         return self._iter_resources(endpoints.list_bank_questions(ticket_id), on_incomplete)
 
     def get_magic_link(self, magic_link_id: str) -> dict[str, Any]:
-        """Return a magic link.
-
-        ``GET /v1/magicLinks/{magicLinkId}``
-        """
+        """Return a magic link (``GET /v1/magicLinks/{magicLinkId}``)."""
         return self._get_resource(endpoints.get_magic_link(magic_link_id))
 
     def delete_magic_link(self, magic_link_id: str) -> None:
-        """Delete a magic link.
-
-        ``DELETE /v1/magicLinks/{magicLinkId}``
-        """
+        """Delete a magic link (``DELETE /v1/magicLinks/{magicLinkId}``)."""
         self.client.send(endpoints.delete_magic_link(magic_link_id))
 
     # --- data subscriptions
@@ -338,10 +272,7 @@ class OperationsMixin:
         *,
         allow_undocumented: bool = False,
     ) -> dict[str, Any]:
-        """Create a data subscription of an event, and return it.
-
-        ``POST /v1/events/{eventId}/dataSubscriptions``
-        """
+        """Create a data subscription of an event, and return it (``POST /v1/events/{eventId}/dataSubscriptions``)."""
         checked = validate_request(
             "create_data_subscription",
             {"configuration": configuration, "signals": signals},
@@ -356,9 +287,6 @@ class OperationsMixin:
     def create_redeem_code(
         self, ticket_id: str, first_name: str, last_name: str, email: str, created_at: str | None = None
     ) -> dict[str, Any]:
-        """Create a redeem code; deprecated by the API, use :meth:`create_magic_link`.
-
-        ``POST /v1/magic_link``
-        """
+        """Create a redeem code; deprecated by the API, use :meth:`create_magic_link` (``POST /v1/magic_link``)."""
         warnings.warn("the API has deprecated redeem codes; use create_magic_link", DeprecationWarning, stacklevel=2)
         return self._get_resource(endpoints.create_redeem_code(ticket_id, first_name, last_name, email, created_at))

@@ -38,6 +38,35 @@ def _seconds(text: str) -> float:
 
 _seconds.__name__ = "number of seconds"  # The name in argparse's errors.
 
+
+def _switch(flag: str, help: str) -> Arg:
+    return Arg((flag,), action="store_true", help=help)
+
+
+def _choice(flag: str, choices: tuple[str, ...], help: str) -> Arg:
+    """Return an option with the first choice as its default."""
+    return Arg((flag,), choices=choices, default=choices[0], help=help)
+
+
+def _count(flag: str, default: int, help: str) -> Arg:
+    return Arg((flag,), type=positive_int(allow_zero=True), default=default, help=help)
+
+
+def _repeatable(flag: str, metavar: str, help: str) -> Arg:
+    return Arg((flag,), action="append", default=None, metavar=metavar, help=f"{help} (repeatable)")
+
+
+def _command(function: str, help: str, *arguments: Arg) -> ActionCommand:
+    """Return the command that runs a function, given as ``module.name``; the command has dashes in its name."""
+    return ActionCommand(
+        name=function.rpartition(".")[2].replace("_", "-"),
+        help=help,
+        func=lazy_load_command(f"airflow_provider_ringevents.cli.{function}"),
+        args=(*arguments, *_COMMON),
+        epilog=EXIT_CODES,
+    )
+
+
 _CONN_ID = Arg(
     ("--conn-id",),
     default="ringevents_default",
@@ -51,47 +80,34 @@ _OUTPUT = Arg(
 )
 _VERBOSE = Arg(("-v", "--verbose"), action="store_true", help="Log requests and progress to stderr")
 _COMMON = (_CONN_ID, _OUTPUT, _VERBOSE)
-_LIMIT = Arg(
-    ("--limit",),
-    type=positive_int(allow_zero=True),
-    default=100,
-    help="Maximum number of rows to show, 0 for all (default: 100)",
-)
+_LIMIT = _count("--limit", 100, "Maximum number of rows to show, 0 for all (default: 100)")
 _ORGANIZATION_ID = Arg(
     ("--organization-id",),
     help="Id of the organization (default: the connection's, or the only one that the API key sees)",
 )
 _EVENT_ID = Arg(("event_id",), metavar="EVENT_ID", help="Id of the event, as listed by: ringevents events")
-_FILTER = Arg(
-    ("--filter",),
-    action="append",
-    default=None,
-    metavar="FIELD=VALUE",
-    help="Only rows whose field has this value; FIELD.OPERATOR=VALUE for another operator, for example"
-    " updatedAt.gte=2026-01-01T00:00:00Z (repeatable)",
+_FILTER = _repeatable(
+    "--filter",
+    "FIELD=VALUE",
+    "Only rows whose field has this value; FIELD.OPERATOR=VALUE for another operator, for example"
+    " updatedAt.gte=2026-01-01T00:00:00Z",
 )
 _DESTINATION = Arg(
     ("destination",),
     metavar="DESTINATION",
     help="Path, or URI such as s3://connection@bucket/key; a folder if it ends in /",
 )
-_IF_EXISTS = Arg(
-    ("--if-exists",),
-    choices=("overwrite", "skip", "fail"),
-    default="overwrite",
-    help="Action if the destination exists (default: overwrite)",
+_IF_EXISTS = _choice(
+    "--if-exists", ("overwrite", "skip", "fail"), "Action if the destination exists (default: overwrite)"
 )
 _STORAGE_CONN_ID = Arg(
     ("--object-storage-conn-id",),
     help="Airflow connection of the object storage, instead of connection@ in the destination",
 )
-_OBJECT_OPTION = Arg(
-    ("--object-option",),
-    action="append",
-    default=None,
-    metavar="NAME=VALUE",
-    help="Header of the object in the store, for example ServerSideEncryption=aws:kms; a value in braces is JSON"
-    " (repeatable)",
+_OBJECT_OPTION = _repeatable(
+    "--object-option",
+    "NAME=VALUE",
+    "Header of the object in the store, for example ServerSideEncryption=aws:kms; a value in braces is JSON",
 )
 
 _LISTS = (
@@ -130,35 +146,18 @@ _LOAD = (
         help="Columns of the attributes, for example email=E-Mail metadata.crm_id=Id (default: columns are named like"
         " the attributes)",
     ),
-    Arg(
-        ("--identity",),
-        choices=("email", "registrationId"),
-        default="email",
-        help="Attribute that identifies a person (default: email)",
-    ),
+    _choice("--identity", ("email", "registrationId"), "Attribute that identifies a person (default: email)"),
     Arg(("--format",), choices=("csv", "jsonl", "parquet"), help="Format of the people (default: by the suffix)"),
     Arg(("--delimiter",), default=",", help="Character between the cells of CSV (default: ,)"),
     Arg(("--encoding",), default="utf-8", help="Encoding of CSV and JSON Lines (default: utf-8)"),
-    Arg(
-        ("--on-invalid",),
-        choices=("fail", "skip"),
-        default="fail",
-        help="Action if rows are invalid: send nothing, or send the others (default: fail)",
+    _choice(
+        "--on-invalid", ("fail", "skip"), "Action if rows are invalid: send nothing, or send the others (default: fail)"
     ),
-    Arg(
-        ("--max-failures",),
-        type=positive_int(allow_zero=True),
-        default=0,
-        help="Failed rows that are tolerated (default: 0)",
-    ),
+    _count("--max-failures", 0, "Failed rows that are tolerated (default: 0)"),
     Arg(("--failed-rows",), metavar="FILE", help="Path or URI of a file that takes the failed rows, to be fed again"),
     Arg(("--concurrency",), type=positive_int(allow_zero=False), help="Requests in flight (default: the connection's)"),
-    Arg(("--dry-run",), action="store_true", help="Send nothing, and write what would happen to each row"),
-    Arg(
-        ("--allow-undocumented",),
-        action="store_true",
-        help="Accept attributes that the API does not document",
-    ),
+    _switch("--dry-run", "Send nothing, and write what would happen to each row"),
+    _switch("--allow-undocumented", "Accept attributes that the API does not document"),
     Arg(("--source-conn-id",), help="Airflow connection of the storage of the people"),
     Arg(("--results-conn-id",), help="Airflow connection of the storage of the results"),
     _IF_EXISTS,
@@ -167,191 +166,121 @@ _LOAD = (
 
 def get_ringevents_cli_commands() -> list[GroupCommand]:
     """Return the command group ``ringevents``; the provider's metadata names this function under ``cli``."""
-    room = "airflow_provider_ringevents.cli"
-    lists = [
-        ActionCommand(
-            name=name,
-            help=text,
-            func=lazy_load_command(f"{room}.list.{name}"),
-            args=(*arguments, _LIMIT, *_COMMON),
-            epilog=EXIT_CODES,
-        )
-        for name, text, arguments in _LISTS
-    ]
+    lists = [_command(f"list.{name}", text, *arguments, _LIMIT) for name, text, arguments in _LISTS]
     exports = [
-        ActionCommand(
-            name="export-report",
-            help="Create a report, wait until it is ready, and write it to a destination: whole, or not at all",
-            func=lazy_load_command(f"{room}.export.export_report"),
-            args=(
-                _EVENT_ID,
-                Arg(("report_type",), metavar="REPORT_TYPE", help="Documented report type, for example registrations"),
-                _DESTINATION,
-                Arg(("--report-version",), help="Version of the report (default: the service's)"),
-                Arg(
-                    ("--attribute",),
-                    action="append",
-                    default=None,
-                    metavar="NAME=VALUE",
-                    help="Attribute that narrows some reports, for example segmentType=session (repeatable)",
-                ),
-                Arg(("--report-id",), help="Resume this report of the event instead of creating a new one"),
-                Arg(
-                    ("--allow-undocumented",),
-                    action="store_true",
-                    help="Accept report types, versions and attributes that the API does not document",
-                ),
-                Arg(
-                    ("--required-column",),
-                    action="append",
-                    default=None,
-                    metavar="NAME",
-                    help="Fail, and write nothing, if the report lacks this column (repeatable)",
-                ),
-                Arg(
-                    ("--allow-empty",),
-                    action="store_true",
-                    help="Write a report without a single byte, too",
-                ),
-                Arg(
-                    ("--poll-interval",),
-                    type=_seconds,
-                    default=60.0,
-                    help="Longest delay between two polls of the report, in seconds (default: 60)",
-                ),
-                Arg(
-                    ("--wait-timeout",),
-                    type=_seconds,
-                    default=21600.0,
-                    help="Seconds after which to stop waiting (default: 21600, 6 hours)",
-                ),
-                _IF_EXISTS,
-                _STORAGE_CONN_ID,
-                _OBJECT_OPTION,
-                *_COMMON,
+        _command(
+            "export.export_report",
+            "Create a report, wait until it is ready, and write it to a destination: whole, or not at all",
+            _EVENT_ID,
+            Arg(("report_type",), metavar="REPORT_TYPE", help="Documented report type, for example registrations"),
+            _DESTINATION,
+            Arg(("--report-version",), help="Version of the report (default: the service's)"),
+            _repeatable(
+                "--attribute", "NAME=VALUE", "Attribute that narrows some reports, for example segmentType=session"
             ),
-            epilog=EXIT_CODES,
+            Arg(("--report-id",), help="Resume this report of the event instead of creating a new one"),
+            _switch(
+                "--allow-undocumented", "Accept report types, versions and attributes that the API does not document"
+            ),
+            _repeatable("--required-column", "NAME", "Fail, and write nothing, if the report lacks this column"),
+            _switch("--allow-empty", "Write a report without a single byte, too"),
+            Arg(
+                ("--poll-interval",),
+                type=_seconds,
+                default=60.0,
+                help="Longest delay between two polls of the report, in seconds (default: 60)",
+            ),
+            Arg(
+                ("--wait-timeout",),
+                type=_seconds,
+                default=21600.0,
+                help="Seconds after which to stop waiting (default: 21600, 6 hours)",
+            ),
+            _IF_EXISTS,
+            _STORAGE_CONN_ID,
+            _OBJECT_OPTION,
         ),
-        ActionCommand(
-            name="export-list",
-            help="Read a list and write it to a destination: whole, or not at all",
-            func=lazy_load_command(f"{room}.export.export_list"),
-            args=(
-                Arg(
-                    ("collection",),
-                    metavar="COLLECTION",
-                    help="List to export: registrations, events, tickets, booths, ...",
-                ),
-                _DESTINATION,
-                Arg(
-                    ("--parent-id",),
-                    help="Id of the list's parent: the event for most lists, the organization for events and templates"
-                    " (default: as for the command events)",
-                ),
-                _FILTER,
-                Arg(
-                    ("--format",),
-                    choices=("jsonl", "csv", "parquet"),
-                    default=None,
-                    help="File format (default: by the destination's suffix, else jsonl); .gz compresses jsonl and csv",
-                ),
-                Arg(
-                    ("--escape-formulas",),
-                    action="store_true",
-                    help="Put an apostrophe before text that a spreadsheet would run as a formula (csv only)",
-                ),
-                Arg(
-                    ("--on-incomplete",),
-                    choices=("fail", "warn"),
-                    default="fail",
-                    help="If rows are missing after three readings: fail and write nothing, or warn and write what came"
-                    " (default: fail)",
-                ),
-                Arg(
-                    ("--strict",),
-                    action="store_true",
-                    help="Fail, and write nothing, if the list changed while it was read",
-                ),
-                _IF_EXISTS,
-                _STORAGE_CONN_ID,
-                _OBJECT_OPTION,
-                *_COMMON,
+        _command(
+            "export.export_list",
+            "Read a list and write it to a destination: whole, or not at all",
+            Arg(
+                ("collection",),
+                metavar="COLLECTION",
+                help="List to export: registrations, events, tickets, booths, ...",
             ),
-            epilog=EXIT_CODES,
+            _DESTINATION,
+            Arg(
+                ("--parent-id",),
+                help="Id of the list's parent: the event for most lists, the organization for events and templates"
+                " (default: as for the command events)",
+            ),
+            _FILTER,
+            Arg(
+                ("--format",),
+                choices=("jsonl", "csv", "parquet"),
+                default=None,
+                help="File format (default: by the destination's suffix, else jsonl); .gz compresses jsonl and csv",
+            ),
+            _switch(
+                "--escape-formulas",
+                "Put an apostrophe before text that a spreadsheet would run as a formula (csv only)",
+            ),
+            _choice(
+                "--on-incomplete",
+                ("fail", "warn"),
+                "If rows are missing after three readings: fail and write nothing, or warn and write what came"
+                " (default: fail)",
+            ),
+            _switch("--strict", "Fail, and write nothing, if the list changed while it was read"),
+            _IF_EXISTS,
+            _STORAGE_CONN_ID,
+            _OBJECT_OPTION,
         ),
     ]
     loads = [
-        ActionCommand(
-            name="import-magic-links",
-            help="Create a magic link for each person in a file who has none",
-            func=lazy_load_command(f"{room}.load.import_magic_links"),
-            args=(
-                Arg(("ticket_id",), metavar="TICKET", help="Id of the ticket, as listed by: ringevents tickets"),
-                *_LOAD,
-                Arg(("--no-links",), action="store_true", help="Leave the links out of the results"),
-                Arg(
-                    ("--delete-missing",),
-                    action="store_true",
-                    help="Delete the links of people who are not in the file",
-                ),
-                Arg(
-                    ("--max-deletions",),
-                    type=positive_int(allow_zero=True),
-                    default=0,
-                    help="Links that may be deleted; if there are more, nothing is sent (default: 0)",
-                ),
-                *_COMMON,
-            ),
-            epilog=EXIT_CODES,
+        _command(
+            "load.import_magic_links",
+            "Create a magic link for each person in a file who has none",
+            Arg(("ticket_id",), metavar="TICKET", help="Id of the ticket, as listed by: ringevents tickets"),
+            *_LOAD,
+            _switch("--no-links", "Leave the links out of the results"),
+            _switch("--delete-missing", "Delete the links of people who are not in the file"),
+            _count("--max-deletions", 0, "Links that may be deleted; if there are more, nothing is sent (default: 0)"),
         ),
-        ActionCommand(
-            name="import-registrations",
-            help="Register the people in a file, who are mailed by the service, or update their registrations",
-            func=lazy_load_command(f"{room}.load.import_registrations"),
-            args=(
-                _EVENT_ID,
-                *_LOAD,
-                Arg(
-                    ("--mode",),
-                    choices=("create", "update"),
-                    default="create",
-                    help="Register people, or update registrations that exist (default: create)",
-                ),
-                Arg(("--ticket-id",), help="Id of the ticket (default: the column ticketId)"),
-                Arg(("--no-merge",), action="store_true", help="Replace metadata that the file does not name"),
-                *_COMMON,
+        _command(
+            "load.import_registrations",
+            "Register the people in a file, who are mailed by the service, or update their registrations",
+            _EVENT_ID,
+            *_LOAD,
+            _choice(
+                "--mode", ("create", "update"), "Register people, or update registrations that exist (default: create)"
             ),
-            epilog=EXIT_CODES,
+            Arg(("--ticket-id",), help="Id of the ticket (default: the column ticketId)"),
+            _switch("--no-merge", "Replace metadata that the file does not name"),
         ),
     ]
     others = [
-        ActionCommand(
-            name="check",
-            help="Test the connection: the service, the API key, the visible data, filters, and the clocks",
-            func=lazy_load_command(f"{room}.check.check"),
-            args=(
-                Arg(
-                    ("--report",),
-                    action="store_true",
-                    help="Compare the behaviour of the service with the assumptions of this package: up to 40 reading"
-                    " requests, each listed on stderr; the result holds no personal data, ids, names or keys",
-                ),
-                Arg(("--json",), action="store_true", help="The same as --output json"),
-                *_COMMON,
+        _command(
+            "check.check",
+            "Test the connection: the service, the API key, the visible data, filters, and the clocks",
+            _switch(
+                "--report",
+                "Compare the behaviour of the service with the assumptions of this package: up to 40 reading"
+                " requests, each listed on stderr; the result holds no personal data, ids, names or keys",
             ),
-            epilog=EXIT_CODES,
+            _switch("--json", "The same as --output json"),
         ),
         ActionCommand(
             name="openapi",
             help="Print the OpenAPI 3.1 description of the Events API, as JSON",
-            func=lazy_load_command(f"{room}.openapi.openapi"),
+            func=lazy_load_command("airflow_provider_ringevents.cli.openapi.openapi"),
             args=(),
             epilog=EXIT_CODES,
         ),
         ActionCommand(
             name="schema",
             help="Print the CREATE TABLE statement of a list, for the CSV and Parquet files of export-list",
-            func=lazy_load_command(f"{room}.schema.schema"),
+            func=lazy_load_command("airflow_provider_ringevents.cli.schema.schema"),
             args=(
                 Arg(
                     ("collection",),
@@ -375,7 +304,7 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
         ActionCommand(
             name="emulator",
             help="Run an emulator of the Events API on this machine, without an account",
-            func=lazy_load_command(f"{room}.emulator.emulator"),
+            func=lazy_load_command("airflow_provider_ringevents.cli.emulator.emulator"),
             args=tuple(Arg((f"--{name}",), help=text) for name, text in EMULATOR_OPTIONS),
         ),
     ]

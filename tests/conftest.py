@@ -117,6 +117,15 @@ def _forget_secrets() -> None:
 
 
 @pytest.fixture
+def fake_clock() -> Iterator[Any]:
+    """A clock that sleeping moves on, in the place of the package's (see `clocks.FakeClock`)."""
+    from clocks import FakeClock
+
+    with FakeClock().installed() as fake:
+        yield fake
+
+
+@pytest.fixture
 def emulator() -> Iterator[Any]:
     """A fresh emulator of the Events API on a free loopback port (see `emulator.Emulator`)."""
     from airflow_provider_ringevents.emulator import Emulator

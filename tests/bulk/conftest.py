@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow_harness import Run
-from provisioning.harness import Hours
 
 GUEST_COLUMNS = ("email", "firstName", "lastName")
 
@@ -47,9 +46,8 @@ def statuses(path: Path) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def hours() -> Iterator[Hours]:
-    with Hours().passing() as hours:
-        yield hours
+def _no_pauses(fake_clock: Any) -> None:
+    """Hours pass in no time."""
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from airflow_harness import HAS_STATE_STORE, Run
 from bulk.conftest import GUEST_COLUMNS, guests, read_results, statuses, write_csv
+from clocks import FakeClock
 from outcomes import failed, succeeded
-from provisioning.harness import Hours
 
 Load = Callable[..., Run]
 POST = {"method": "POST"}
@@ -189,7 +189,7 @@ def test_what_was_applied_without_a_response_is_found(
 
 
 def test_what_is_not_found_is_unknown_and_a_retry_sends_it_after_the_settle_time(
-    load: Load, emulator: Any, links: Callable[[], dict[str, Any]], tmp_path: Path, hours: Hours
+    load: Load, emulator: Any, links: Callable[[], dict[str, Any]], tmp_path: Path, fake_clock: FakeClock
 ) -> None:
     write_csv(tmp_path / "guests.csv", guests(40))
     emulator.fault("reset", skip=5, times=3, **POST)
@@ -198,14 +198,14 @@ def test_what_is_not_found_is_unknown_and_a_retry_sends_it_after_the_settle_time
     assert result.state == "up_for_retry"
     assert "no response, and not found afterwards: 3" in str(result.exception)
     assert statuses(tmp_path / "results.csv").count("unknown") == 3
-    assert hours.pauses[-4:] == [2.0, 5.0, 10.0, 20.0]
+    assert fake_clock.pauses[-4:] == [2.0, 5.0, 10.0, 20.0]
     assert emulator.count("POST") == 40
 
-    sent = hours.now()
+    sent = fake_clock.now()
     assert succeeded(run.attempt())["counts"] == {"exists": 37, "created": 3}
     assert len(links()) == 40
     # With a store the time of the last request counts, 37 s before; without one, the start of this try.
-    assert (20 < hours.now() - sent < 30) if HAS_STATE_STORE else (60 <= hours.now() - sent < 70)
+    assert (20 < fake_clock.now() - sent < 30) if HAS_STATE_STORE else (60 <= fake_clock.now() - sent < 70)
 
 
 def test_a_server_that_is_down_is_not_asked_for_every_row(load: Load, emulator: Any, tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_results_that_exist(load: Load, emulator: Any, tmp_path: Path, if_exists
 # --- what is seen of it
 
 
-def test_progress_is_logged(load: Load, emulator: Any, hours: Hours, tmp_path: Path) -> None:
+def test_progress_is_logged(load: Load, emulator: Any, fake_clock: FakeClock, tmp_path: Path) -> None:
     write_csv(tmp_path / "guests.csv", guests(40))
     emulator.fault("status", status=429, headers={"Retry-After": "11"}, skip=20, **POST)
     text = load(concurrency=1).to_end().log_text

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run, WorkerKilled
+from clocks import FakeClock
 from provisioning.fault_matrix import STORM, TROUBLES, Outcome, Scenario, dying, play, scenarios, storms
-from provisioning.harness import KINDS, OPERATORS, Harness, Hours
+from provisioning.harness import KINDS, OPERATORS, Harness
 
 from airflow_provider_ringevents.emulator import Emulator
 
@@ -81,8 +82,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def test_the_matrix(scenario: Scenario, outcomes: list[Outcome]) -> None:
-    with Hours().passing() as hours, Emulator(seed=1, clock=hours.now, registrations=3) as emulator:
-        outcomes.append(play(Harness(emulator, hours), scenario))
+    with FakeClock().installed() as fake_clock, Emulator(seed=1, clock=fake_clock.now, registrations=3) as emulator:
+        outcomes.append(play(Harness(emulator, fake_clock), scenario))
 
 
 # --- processes that are really killed
@@ -103,7 +104,7 @@ class Workers:
     def __init__(self, emulator: Emulator, kind: str, tasks: int, threat: Callable[[], None]) -> None:
         self._emulator = emulator
         self._here = os.getpid()
-        harness = Harness(emulator, Hours())
+        harness = Harness(emulator, FakeClock())
         common = harness.arguments(kind, settle_timeout=SETTLE)
         del common["name"]
         rows = [{"name": "Data Hour"}] * tasks
@@ -192,7 +193,7 @@ def test_workers_that_are_really_killed_at_any_moment(emulator: Emulator, outcom
 def test_a_request_that_is_applied_after_it_was_cut(emulator: Emulator, outcomes: list[Outcome], kind: str) -> None:
     """With the pauses that users have: the third second is before the second look."""
     emulator.fault("applied_late", method="POST", seconds=3.0)
-    harness = Harness(emulator, Hours())
+    harness = Harness(emulator, FakeClock())
     arguments = harness.arguments(kind)
     run = Run(lambda: OPERATORS[kind](**arguments), connections={"ringevents_default": harness.connection()})
     started = time.monotonic()

@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 from client_drivers import SyncDriver
+from clocks import FakeClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_server import RawServer, Request, Response, error_response, json_response
@@ -104,27 +105,9 @@ class Midday(datetime):
         return cls(2026, 1, 1, 12, 0, 0, tzinfo=tz)
 
 
-class Pauses:
-    """A clock that sleeping moves on, and every pause that a client made."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-        self.made: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.made.append(seconds)
-        self.time += seconds
-
-    async def async_sleep(self, seconds: float) -> None:
-        self.sleep(seconds)
-
-
 @pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
-    made = Pauses()
+def pauses(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    made = FakeClock(0.0)
     monkeypatch.setattr(time, "sleep", made.sleep)
     monkeypatch.setattr(asyncio, "sleep", made.async_sleep)
     monkeypatch.setattr(
@@ -146,7 +129,7 @@ def refusal(status: int, value: str | None) -> Response:
 )
 @pytest.mark.parametrize(("value", "seconds"), FORMS.items())
 def test_every_form_is_obeyed(
-    driver: type[SyncDriver], pauses: Pauses, call: Call, status: int, value: str | None, seconds: float | None
+    driver: type[SyncDriver], pauses: FakeClock, call: Call, status: int, value: str | None, seconds: float | None
 ) -> None:
     """Waited for exactly and once; a longer one than two minutes is carried up; what cannot be read changes nothing."""
     answers = [refusal(status, value), GOOD]
@@ -156,19 +139,19 @@ def test_every_form_is_obeyed(
             with pytest.raises(RingEventsApiError) as caught:
                 client.send(call)
             assert caught.value.retry_after == seconds
-            assert (len(server.requests), pauses.made) == (1, [])
+            assert (len(server.requests), pauses.pauses) == (1, [])
             return
         client.send(call)
         assert len(server.requests) == 2
     asked = OWN if seconds is None else seconds
-    assert pauses.made[0] == asked
+    assert pauses.pauses[0] == asked
     # In an event loop the requests after a 429 keep a distance, whatever it says.
     spaced = defaults.THROTTLE_MIN_INTERVAL if client.name == "AsyncClient" and status == 429 else 0.0
-    assert sum(pauses.made) == max(asked, spaced)
+    assert sum(pauses.pauses) == max(asked, spaced)
 
 
 @pytest.mark.parametrize("value", ["soon", "-5", "nan", "1_000_000"])
-def test_what_cannot_be_read_is_not_carried_up(driver: type[SyncDriver], pauses: Pauses, value: str) -> None:
+def test_what_cannot_be_read_is_not_carried_up(driver: type[SyncDriver], pauses: FakeClock, value: str) -> None:
     with RawServer(lambda seen: error_response(429, Retry_After=value)) as server:
         with pytest.raises(RingEventsApiError) as caught:
             driver(server.url, max_attempts=2).send(GET)
@@ -176,18 +159,18 @@ def test_what_cannot_be_read_is_not_carried_up(driver: type[SyncDriver], pauses:
         assert len(server.requests) == 2
 
 
-def test_each_answer_is_obeyed_for_itself(driver: type[SyncDriver], pauses: Pauses) -> None:
+def test_each_answer_is_obeyed_for_itself(driver: type[SyncDriver], pauses: FakeClock) -> None:
     answers = [refusal(503, "7"), refusal(503, None), refusal(503, "120"), refusal(503, "soon"), GOOD]
     with RawServer(lambda seen: answers.pop(0)) as server:
         driver(server.url, policy=OWN_PAUSE).send(GET)
-    assert pauses.made == [7.0, OWN, 120.0, OWN]
+    assert pauses.pauses == [7.0, OWN, 120.0, OWN]
 
 
-def test_it_is_obeyed_by_lists_too(driver: type[SyncDriver], pauses: Pauses) -> None:
+def test_it_is_obeyed_by_lists_too(driver: type[SyncDriver], pauses: FakeClock) -> None:
     answers = [refusal(503, "7"), json_response({"data": [], "meta": {"count": 0}})]
     with RawServer(lambda seen: answers.pop(0)) as server:
         driver(server.url, policy=OWN_PAUSE).items(endpoints.list_organizations())
-    assert pauses.made == [7.0]
+    assert pauses.pauses == [7.0]
 
 
 def test_a_short_retry_after_is_waited_for(driver: type[SyncDriver]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 import pytest
 from airflow_harness import DagOutcome
 from airflow_harness.dags import REFUSED
-
-from airflow_provider_ringevents import clock
+from clocks import FakeClock
 
 SERIES = "example_ringevents_provision_series"
 SELL = "example_ringevents_duplicate_then_sell"
@@ -226,48 +224,20 @@ def test_reports_of_an_event_that_ended_long_ago_are_exported_at_once(
     }
 
 
-class Calendar:
-    """A clock on which whoever sleeps is at once where he wants to be."""
-
-    def __init__(self) -> None:
-        self.slept = 0.0
-        self.on_sleep: Callable[[], None] = lambda: None
-
-    def now(self) -> float:
-        return time.time() + self.slept
-
-    def sleep(self, seconds: float) -> None:
-        self.slept += seconds
-        self.on_sleep()
-
-    async def async_sleep(self, seconds: float) -> None:
-        self.sleep(seconds)
-
-
-@pytest.fixture
-def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
-    calendar = Calendar()
-    monkeypatch.setattr(clock, "now", calendar.now)
-    monkeypatch.setattr(clock, "async_sleep", calendar.async_sleep)
-    monkeypatch.setattr(clock, "monotonic", calendar.now)
-    return calendar
-
-
 def test_reports_are_asked_for_two_hours_after_the_end_also_when_it_is_moved(
-    emulator: Any, run_example: RunExample, calendar: Calendar
+    emulator: Any, run_example: RunExample, fake_clock: FakeClock
 ) -> None:
     event = emulator.state.events[emulator.event_id]
-    event.end = int(calendar.now() + 86_400) * 1000
+    event.end = int(fake_clock.now() + 86_400) * 1000
 
     def move() -> None:
         event.end += 7 * 86_400_000
-        calendar.on_sleep = lambda: None
 
-    calendar.on_sleep = move
+    fake_clock.after(1, move)
     outcome = run_example(POST_EVENT, event_id=event.id)
     assert outcome.state == "success"
     assert emulator.count("POST") == len(REPORT_TYPES)
-    late = calendar.now() - (event.end / 1000 + 2 * 3600)
+    late = fake_clock.now() - (event.end / 1000 + 2 * 3600)
     assert 0 <= late < 3600, f"{late} s after the moment"
 
 

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
+from clocks import SteppedClock
 from raw_server import RawServer, Request, Response, error_response, json_response
 
-from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.errors import RingEventsRateLimitError
 from airflow_provider_ringevents.emulator import Emulator
@@ -20,39 +20,12 @@ from airflow_provider_ringevents.triggers._client_registry import SharedClient, 
 Connect = Callable[..., str]
 POLL = endpoints.get_report("r")
 IN_PROGRESS = json_response({"data": {"id": "r", "attributes": {}}}, 202)
-SETTLED = 0.05
-"""Seconds of real time in which requests that may start have started."""
-
-
-class Hands:
-    """A clock that is moved by hand; who sleeps is woken when it has gone far enough."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
-
-    def now(self) -> float:
-        return self.time
-
-    async def async_sleep(self, seconds: float) -> None:
-        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._sleepers.append((self.time + seconds, woken))
-        await woken
-
-    async def move(self, seconds: float) -> None:
-        self.time += seconds
-        for moment, woken in self._sleepers:
-            if moment <= self.time + 1e-6 and not woken.done():
-                woken.set_result(None)
-        await asyncio.sleep(SETTLED)
 
 
 @pytest.fixture
-def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
-    made = Hands()
-    monkeypatch.setattr(clock, "monotonic", made.now)
-    monkeypatch.setattr(clock, "async_sleep", made.async_sleep)
-    return made
+def hands() -> Iterator[SteppedClock]:
+    with SteppedClock().installed() as clock:
+        yield clock
 
 
 class Refusing:
@@ -74,17 +47,17 @@ async def refused(client: SharedClient) -> None:
         await client.fetch(POLL)
 
 
-def test_a_429_holds_all_waits_of_the_connection(connect: Connect, hands: Hands) -> None:
+def test_a_429_holds_all_waits_of_the_connection(connect: Connect, hands: SteppedClock) -> None:
     async def main(server: RawServer) -> None:
         async with acquire_shared_client("one") as client, acquire_shared_client("one") as again:
             await refused(client)
             waiting = [asyncio.ensure_future(each.fetch(POLL)) for each in (client, again) for _ in range(10)]
-            await hands.move(29.9)
+            await hands.step(29.9)
             assert len(server.requests) == 1
-            await hands.move(0.2)
+            await hands.step(0.2)
             assert len(server.requests) <= 5, "one after the other, not all at once"
             while not all(task.done() for task in waiting):
-                await hands.move(0.1)
+                await hands.step(0.1)
             assert len(server.requests) == 21
 
     with RawServer(Refusing()) as server:
@@ -92,7 +65,7 @@ def test_a_429_holds_all_waits_of_the_connection(connect: Connect, hands: Hands)
         asyncio.run(main(server))
 
 
-def test_another_connection_is_not_held(connect: Connect, hands: Hands) -> None:
+def test_another_connection_is_not_held(connect: Connect, hands: SteppedClock) -> None:
     async def main(server: RawServer) -> None:
         async with acquire_shared_client("one") as client, acquire_shared_client("two") as other:
             await refused(client)
@@ -106,7 +79,7 @@ def test_another_connection_is_not_held(connect: Connect, hands: Hands) -> None:
         asyncio.run(main(server))
 
 
-def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: Hands) -> None:
+def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: SteppedClock) -> None:
     """The service counts an account's requests, not a key's."""
     limited = threading.Event()
 
@@ -115,7 +88,7 @@ def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: Hands) -> Non
             return IN_PROGRESS
         if seen.number == 0:
             limited.wait(5)
-            time.sleep(SETTLED)  # so that the pause has begun when the key is refused
+            time.sleep(SteppedClock.SETTLED)  # so that the pause has begun when the key is refused
             return error_response(401)
         limited.set()
         return error_response(429, Retry_After="30")
@@ -127,10 +100,10 @@ def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: Hands) -> Non
                 await asyncio.sleep(0.005)
             connect("one", host=server.url, password="fresh-key-90ab")
             await refused(client)
-            await asyncio.sleep(3 * SETTLED)
-            await hands.move(29.9)
+            await asyncio.sleep(3 * SteppedClock.SETTLED)
+            await hands.step(29.9)
             assert len(server.requests) == 2
-            await hands.move(0.2)
+            await hands.step(0.2)
             assert (await first).status == 202
             assert len(server.requests) == 3
 
@@ -139,14 +112,14 @@ def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: Hands) -> Non
         asyncio.run(main(server))
 
 
-def test_the_connection_s_rate_is_that_of_all_its_waits(connect: Connect, hands: Hands) -> None:
+def test_the_connection_s_rate_is_that_of_all_its_waits(connect: Connect, hands: SteppedClock) -> None:
     async def main(server: RawServer) -> None:
         async with acquire_shared_client("one") as client:
             waiting = [asyncio.ensure_future(client.fetch(POLL)) for _ in range(8)]
             for second in range(14):
-                await asyncio.sleep(SETTLED)
+                await asyncio.sleep(SteppedClock.SETTLED)
                 assert len(server.requests) <= 1 + second // 2
-                await hands.move(1.0)
+                await hands.step(1.0)
             await asyncio.gather(*waiting)
             assert len(server.requests) == 8
 
@@ -156,7 +129,7 @@ def test_the_connection_s_rate_is_that_of_all_its_waits(connect: Connect, hands:
 
 
 @pytest.fixture
-def limiting(hands: Hands) -> Iterator[Emulator]:
+def limiting(hands: SteppedClock) -> Iterator[Emulator]:
     """An emulator that lets ten requests a second through, on the clock that is moved by hand."""
     with Emulator(clock=hands.now, rate_limit=10) as emulator:
         yield emulator
@@ -166,17 +139,19 @@ def statuses(emulator: Emulator) -> Counter[int | None]:
     return Counter(seen.status for seen in emulator.requests.entries)
 
 
-async def forty_polls(hands: Hands) -> None:
+async def forty_polls(hands: SteppedClock) -> None:
     async with acquire_shared_client("one") as client:
         report = endpoints.get_report("none")
         waiting = [asyncio.ensure_future(client.fetch(report)) for _ in range(40)]
-        await asyncio.sleep(3 * SETTLED)
+        await asyncio.sleep(3 * SteppedClock.SETTLED)
         while not all(task.done() for task in waiting):
-            await hands.move(0.125)
+            await hands.step(0.125)
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
-def test_a_service_that_limits_refuses_a_few_and_not_all(connect: Connect, hands: Hands, limiting: Emulator) -> None:
+def test_a_service_that_limits_refuses_a_few_and_not_all(
+    connect: Connect, hands: SteppedClock, limiting: Emulator
+) -> None:
     """Only those that were on their way when the first one was refused: each of forty would be, minding its own."""
     connect("one", host=limiting.url, password=limiting.api_key)
     asyncio.run(forty_polls(hands))
@@ -185,7 +160,9 @@ def test_a_service_that_limits_refuses_a_few_and_not_all(connect: Connect, hands
     assert 1 <= seen[429] <= defaults.MAX_CONNECTIONS
 
 
-def test_with_a_rate_below_the_service_s_nothing_is_refused(connect: Connect, hands: Hands, limiting: Emulator) -> None:
+def test_with_a_rate_below_the_service_s_nothing_is_refused(
+    connect: Connect, hands: SteppedClock, limiting: Emulator
+) -> None:
     connect("one", host=limiting.url, password=limiting.api_key, extra={"rate_limit": 8})
     asyncio.run(forty_polls(hands))
     assert statuses(limiting) == {404: 40}

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run
+from clocks import START, FakeClock
 
-from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsServerError
 from airflow_provider_ringevents.client.transport.responses import Envelope
@@ -28,47 +28,23 @@ from airflow_provider_ringevents.polling.events import EventCondition, EventWait
 from airflow_provider_ringevents.polling.reports import ReportWaiter
 from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
 
-START = 1_000_000.0
-
-
-class FakeClock:
-    """Stands still but for what is slept."""
-
-    def __init__(self) -> None:
-        self.time = START
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    fake = FakeClock()
-    monkeypatch.setattr(clock, "now", fake.now)
-    monkeypatch.setattr(clock, "monotonic", fake.now)
-    monkeypatch.setattr(clock, "sleep", fake.sleep)
-    return fake
-
 
 class Said:
     """The lines, each with the second at which it was said."""
 
-    def __init__(self, time: FakeClock) -> None:
-        self._time = time
+    def __init__(self, fake_clock: FakeClock) -> None:
+        self._clock = fake_clock
         self.lines: list[str] = []
         self.times: list[float] = []
 
     def __call__(self, message: str, *arguments: Any) -> None:
         self.lines.append(message % arguments)
-        self.times.append(self._time.time - START)
+        self.times.append(self._clock.time - START)
 
 
 @pytest.fixture
-def said(time: FakeClock) -> Said:
-    return Said(time)
+def said(fake_clock: FakeClock) -> Said:
+    return Said(fake_clock)
 
 
 # --- waits
@@ -101,12 +77,12 @@ WAITS = {"report": report, "event": event, "copy": copy}
 @pytest.mark.parametrize("poll_interval", [0.2, 20])
 @pytest.mark.parametrize("make", WAITS.values(), ids=WAITS)
 def test_a_wait_says_one_line_a_minute_however_often_it_polls(
-    make: Any, poll_interval: float, failing: bool, time: FakeClock, said: Said
+    make: Any, poll_interval: float, failing: bool, fake_clock: FakeClock, said: Said
 ) -> None:
     wait, poll = make(said, poll_interval)
     polls = 0
-    while time.time < START + 600:
-        time.sleep(wait.next_delay())
+    while fake_clock.time < START + 600:
+        fake_clock.sleep(wait.next_delay())
         polls += 1
         if failing and polls % 2:
             wait.on_error(RingEventsServerError(f"request {polls}: oops", status=500))
@@ -122,33 +98,33 @@ def test_a_wait_says_one_line_a_minute_however_often_it_polls(
     assert re.search(r" after 1 min \d+ s \([\d,]+ polls\): ", said.lines[1])
 
 
-def test_a_minute_of_polls_says_one_line(time: FakeClock, said: Said) -> None:
+def test_a_minute_of_polls_says_one_line(fake_clock: FakeClock, said: Said) -> None:
     progress_log = WaitProgressLogger("the post", None, said)
     for _ in range(600):
         progress_log.log_pending("no bell has rung")
-        time.sleep(0.1)
+        fake_clock.sleep(0.1)
     assert said.lines == ["Waiting for the post: no bell has rung"]
 
 
-def test_a_wait_that_is_over_at_once_says_its_end_alone(time: FakeClock, said: Said) -> None:
+def test_a_wait_that_is_over_at_once_says_its_end_alone(fake_clock: FakeClock, said: Said) -> None:
     progress_log = WaitProgressLogger("the post", START + 60, said)
-    time.sleep(2)
+    fake_clock.sleep(2)
     progress_log.log_done("The post is here")
     assert said.lines == ["The post is here after 2.0 s (1 poll)"]
 
 
-def test_a_throttle_lets_one_line_pass_in_its_interval(time: FakeClock) -> None:
+def test_a_throttle_lets_one_line_pass_in_its_interval(fake_clock: FakeClock) -> None:
     throttle = LogThrottle(10)
     due = []
     for second in range(25):
         if throttle.is_due():
             due.append(second)
-        time.sleep(1)
+        fake_clock.sleep(1)
     assert due == [0, 10, 20]
     throttle.restart()
-    time.sleep(9.5)
+    fake_clock.sleep(9.5)
     assert not throttle.is_due()
-    time.sleep(0.5)
+    fake_clock.sleep(0.5)
     assert throttle.is_due()
 
 
@@ -191,7 +167,7 @@ def test_a_line_for_each_request_is_kept_out_of_the_log_unless_somebody_wants_it
         log.setLevel(before)
 
 
-def test_a_fold_is_closed_when_what_is_in_it_fails(time: FakeClock, said: Said) -> None:
+def test_a_fold_is_closed_when_what_is_in_it_fails(fake_clock: FakeClock, said: Said) -> None:
     def fails() -> None:
         with log_group(said, "Details"):
             said("in it")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_harness import Result, Run
+from clocks import FakeClock
 from outcomes import succeeded
-from provisioning.harness import Hours
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.validation.answers import resolve_answers
@@ -19,10 +18,7 @@ POST = {"method": "POST"}
 PERSON = {"email": "ada@example.org", "first_name": "Ada", "last_name": "Lovelace"}
 
 
-@pytest.fixture(autouse=True)
-def hours() -> Iterator[Hours]:
-    with Hours().passing() as hours:
-        yield hours
+pytestmark = pytest.mark.usefixtures("fake_clock")
 
 
 @pytest.fixture
@@ -105,12 +101,12 @@ def test_a_lost_response_makes_no_second_registration(emulator: Any, ticket: str
     assert "was created by the failed request" in result.log_text
 
 
-def test_a_request_that_was_not_applied_is_sent_once_more(emulator: Any, ticket: str, hours: Hours) -> None:
+def test_a_request_that_was_not_applied_is_sent_once_more(emulator: Any, ticket: str, fake_clock: FakeClock) -> None:
     emulator.fault("status", status=502, **POST)
     succeeded(task(emulator, ticket).to_end())
     assert len(registrations(emulator)) == 1
     assert emulator.count("POST") == 2
-    assert hours.pauses[:4] == [2, 5, 10, 20]
+    assert fake_clock.pauses[:4] == [2, 5, 10, 20]
 
 
 def test_two_ambiguous_failures_fail_the_task_and_a_retry_looks_first(emulator: Any, ticket: str) -> None:

@@ -12,8 +12,9 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 from airflow_harness import Result, Run
 from airflow_harness.versions import AIRFLOW_VERSION, HAS_TASK_SDK
+from clocks import FakeClock
 from outcomes import succeeded
-from provisioning.harness import KINDS, OPERATORS, Harness, Hours
+from provisioning.harness import KINDS, OPERATORS, Harness
 
 from airflow_provider_ringevents.emulator import Emulator
 from airflow_provider_ringevents.operators import _event_creation
@@ -30,15 +31,9 @@ KNOWN_ATTRIBUTES = {
 
 
 @pytest.fixture
-def hours() -> Iterator[Hours]:
-    with Hours().passing() as hours:
-        yield hours
-
-
-@pytest.fixture
-def harness(hours: Hours) -> Iterator[Harness]:
-    with Emulator(seed=1, clock=hours.now, registrations=3) as emulator:
-        yield Harness(emulator, hours)
+def harness(fake_clock: FakeClock) -> Iterator[Harness]:
+    with Emulator(seed=1, clock=fake_clock.now, registrations=3) as emulator:
+        yield Harness(emulator, fake_clock)
 
 
 def refused_at_parse(kind: str, harness: Harness, **arguments: Any) -> str:
@@ -355,23 +350,23 @@ def test_undocumented_attributes_pass_when_they_are_allowed(harness: Harness, ki
 
 
 @both_modes
-def test_wait_for_published(harness: Harness, hours: Hours, deferrable: bool) -> None:
+def test_wait_for_published(harness: Harness, fake_clock: FakeClock, deferrable: bool) -> None:
     harness.emulator.settings.change(template_seconds=300.0)
     run = harness.run("template", wait_for="published", attributes={"auto_publish": True}, deferrable=deferrable)
-    started = hours.now()
+    started = fake_clock.now()
     event = succeeded(run.to_end())
     assert event["published"] is True
-    assert 300 <= hours.now() - started < 400
+    assert 300 <= fake_clock.now() - started < 400
     assert list(run.result.sessions) == (["deferred", "success"] if deferrable else ["success"])
     assert harness.posts() == 1
 
 
 @both_modes
-def test_wait_for_a_status_word(harness: Harness, hours: Hours, deferrable: bool) -> None:
+def test_wait_for_a_status_word(harness: Harness, fake_clock: FakeClock, deferrable: bool) -> None:
     harness.emulator.settings.change(template_seconds=300.0)
-    started = hours.now()
+    started = fake_clock.now()
     assert succeeded(harness.run("template", wait_for="Draft", deferrable=deferrable).to_end())["status"] == "draft"
-    assert hours.now() - started >= 300
+    assert fake_clock.now() - started >= 300
 
 
 @both_modes
@@ -387,17 +382,17 @@ def test_without_wait_for_the_event_is_returned_as_it_was_made(harness: Harness)
 
 @both_modes
 def test_a_state_that_never_comes_is_a_timeout_and_the_retry_waits_for_the_same_event(
-    harness: Harness, hours: Hours, deferrable: bool
+    harness: Harness, fake_clock: FakeClock, deferrable: bool
 ) -> None:
     run = harness.run("template", wait_for="published", deferrable=deferrable, wait_timeout=3600, retries=1)
-    started = hours.now()
+    started = fake_clock.now()
     run.attempt()
     if deferrable:
         run.trigger()
         run.attempt()
     assert run.result.state == "up_for_retry"
     assert "its status is 'draft', published: False" in str(run.result.exception)
-    assert hours.now() - started == pytest.approx(3600, abs=1)
+    assert fake_clock.now() - started == pytest.approx(3600, abs=1)
     harness.made()[0].published = True
     assert succeeded(run.to_end())["id"] == harness.made()[0].id
     assert harness.posts() == 1

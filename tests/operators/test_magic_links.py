@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 from airflow_harness import HAS_RETRY_POLICY, Result, Run
+from clocks import FakeClock
 from outcomes import succeeded
-from provisioning.harness import Hours
 
 from airflow_provider_ringevents.operators.magic_links import (
     RingEventsCreateMagicLinkOperator,
@@ -20,10 +19,7 @@ from airflow_provider_ringevents.operators.magic_links import (
 POST = {"method": "POST"}
 
 
-@pytest.fixture(autouse=True)
-def hours() -> Iterator[Hours]:
-    with Hours().passing() as hours:
-        yield hours
+pytestmark = pytest.mark.usefixtures("fake_clock")
 
 
 @pytest.fixture
@@ -239,7 +235,7 @@ def test_a_ticket_that_is_not_there_is_said_once(emulator: Any, ticket: Any) -> 
     assert emulator.count("POST") == 0
 
 
-def test_progress_is_logged(emulator: Any, ticket: Any, hours: Hours) -> None:
+def test_progress_is_logged(emulator: Any, ticket: Any, fake_clock: FakeClock) -> None:
     for skip in range(0, 12, 3):
         emulator.fault("status", status=429, skip=skip, headers={"Retry-After": "12"}, **POST)
     result = task(emulator, ticket, [attendee(number) for number in range(12)]).to_end()

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from client_drivers import KEY
+from clocks import START, FakeClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_server import NO_RESPONSE, RawServer, Request, Response, error_response, json_response
 
-from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
@@ -41,33 +41,6 @@ from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 from airflow_provider_ringevents.polling.reports import ReportWaiter
 from airflow_provider_ringevents.polling.schedule import PollSchedule
 from airflow_provider_ringevents.polling.waiter import wait_until_done
-
-START = 1_000_000.0
-
-
-class FakeClock:
-    """Sleeping moves it on; what was slept is kept."""
-
-    def __init__(self) -> None:
-        self.time = START
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds >= 0
-        self.slept.append(seconds)
-        self.time += seconds
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    fake = FakeClock()
-    monkeypatch.setattr(clock, "now", fake.now)
-    monkeypatch.setattr(clock, "monotonic", fake.now)
-    monkeypatch.setattr(clock, "sleep", fake.sleep)
-    return fake
 
 
 def longest(low: float, high: float) -> float:
@@ -415,16 +388,18 @@ IN_PROGRESS = json_response({"data": {"id": "r", "attributes": {"status": "proce
 READY = json_response({"data": {"id": "r", "attributes": {"status": "ready"}}})
 
 
-def test_a_wait_ends_when_the_report_is_ready(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_ends_when_the_report_is_ready(fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     waited = Waited(IN_PROGRESS, IN_PROGRESS, error_response(500), NO_RESPONSE, READY)
     waited.run(monkeypatch)
     assert len(waited.server.requests) == 5
-    assert len(time.slept) == 5
+    assert len(fake_clock.pauses) == 5
     assert "Report r is ready after" in waited.said[-1]
     assert "(5 polls)" in waited.said[-1]
 
 
-def test_a_failed_report_ends_the_wait_with_the_services_word(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_report_ends_the_wait_with_the_services_word(
+    fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failed = json_response({"data": {"id": "r", "attributes": {"status": "Errored", "url": "https://x"}}})
     with pytest.raises(RingEventsReportFailedError, match=r"report r: .*'Errored'") as caught:
         Waited(IN_PROGRESS, failed).run(monkeypatch)
@@ -432,48 +407,52 @@ def test_a_failed_report_ends_the_wait_with_the_services_word(time: FakeClock, m
 
 
 def test_a_wait_polls_at_its_deadline_once_more_and_then_gives_up(
-    time: FakeClock, monkeypatch: pytest.MonkeyPatch
+    fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unknown = json_response({"data": {"id": "r", "attributes": {"status": UNKNOWN}}})
     waited = Waited(unknown)
     with pytest.raises(RingEventsWaitTimeoutError, match=f"report r being ready.*'{UNKNOWN}' .an unknown word"):
         waited.run(monkeypatch, deadline=START + 600)
-    assert time.time == pytest.approx(START + 600)
-    assert len(waited.server.requests) == len(time.slept)
+    assert fake_clock.time - START == pytest.approx(600)
+    assert len(waited.server.requests) == len(fake_clock.pauses)
 
 
-def test_a_wait_without_time_polls_once(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_without_time_polls_once(fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RingEventsWaitTimeoutError, match=r"did not happen in time \(1 poll\)"):
         Waited(IN_PROGRESS).run(monkeypatch, deadline=START)
 
 
-def test_a_report_that_becomes_ready_at_the_deadline_is_ready(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited = Waited(lambda seen: READY if time.time >= START + 100 else IN_PROGRESS)
+def test_a_report_that_becomes_ready_at_the_deadline_is_ready(
+    fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = Waited(lambda seen: READY if fake_clock.time >= START + 100 else IN_PROGRESS)
     waited.run(monkeypatch, deadline=START + 100)
-    assert time.time == pytest.approx(START + 100)
+    assert fake_clock.time - START == pytest.approx(100)
 
 
-def test_a_poll_is_one_request(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_poll_is_one_request(fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     waited = Waited(error_response(503))
     with pytest.raises(RingEventsServerError):
         waited.run(monkeypatch)
     assert len(waited.server.requests) == defaults.POLL_FAILURES
 
 
-def test_a_report_that_is_not_visible_yet_is_waited_for(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited = Waited(lambda seen: READY if time.time >= START + 55 else error_response(404))
+def test_a_report_that_is_not_visible_yet_is_waited_for(fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = Waited(lambda seen: READY if fake_clock.time >= START + 55 else error_response(404))
     waited.run(monkeypatch, not_found_until=START + 60, poll_interval=3.0)
     assert len(waited.server.requests) > defaults.POLL_FAILURES
 
 
-def test_a_lasting_404_ends_the_wait(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lasting_404_ends_the_wait(fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     waited = Waited(error_response(404))
     with pytest.raises(RingEventsNotFoundError):
         waited.run(monkeypatch, not_found_until=START + 60)
-    assert time.time > START + 60
+    assert fake_clock.time > START + 60
 
 
-def test_a_key_that_is_rotated_while_waiting_is_read_again(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_rotated_while_waiting_is_read_again(
+    fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def rotated(seen: Request) -> Response:
         described = {"conn_type": "ringevents", "host": waited.server.url, "password": "fresh-key"}
         monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(described))
@@ -492,15 +471,17 @@ def test_a_key_that_is_rotated_while_waiting_is_read_again(time: FakeClock, monk
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_key_that_stays_refused_ends_the_wait(time: FakeClock, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+def test_a_key_that_stays_refused_ends_the_wait(
+    fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
     waited = Waited(IN_PROGRESS, error_response(status))
     with pytest.raises(RingEventsAuthError):
         waited.run(monkeypatch)
     assert len(waited.server.requests) == 2
 
 
-def test_progress_is_said_once_a_minute(time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited = Waited(lambda seen: READY if time.time >= START + 600 else IN_PROGRESS)
+def test_progress_is_said_once_a_minute(fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = Waited(lambda seen: READY if fake_clock.time >= START + 600 else IN_PROGRESS)
     waited.run(monkeypatch, poll_interval=5.0)
     assert 9 <= len(waited.said) <= 12
     assert all("'processing'" in said for said in waited.said[:-1])

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from clocks import FakeClock
 
 from airflow_provider_ringevents.emulator import Emulator
-from provisioning.harness import Harness, Hours
+from provisioning.harness import Harness
 
 
 @pytest.fixture
-def hours() -> Iterator[Hours]:
-    with Hours().passing() as hours:
-        yield hours
-
-
-@pytest.fixture
-def harness(hours: Hours) -> Iterator[Harness]:
-    with Emulator(seed=1, clock=hours.now, registrations=3) as emulator:
-        yield Harness(emulator, hours)
+def harness(fake_clock: FakeClock) -> Iterator[Harness]:
+    with Emulator(seed=1, clock=fake_clock.now, registrations=3) as emulator:
+        yield Harness(emulator, fake_clock)

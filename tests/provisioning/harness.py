@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
-import tenacity.nap
 from airflow_harness import Run
+from clocks import FakeClock
 
-from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.emulator import Emulator, ManualClock
+from airflow_provider_ringevents.emulator import Emulator
 from airflow_provider_ringevents.operators.events import (
     RingEventsCreateEventFromTemplateOperator,
     RingEventsCreateEventOperator,
@@ -30,55 +25,15 @@ OPERATORS: dict[str, Any] = {
 WHEN = {"time_start": "2027-03-01T10:00:00", "time_end": "2027-03-01T11:30:00", "timezone": "Europe/Berlin"}
 
 
-class Hours:
-    """Time that passes when somebody waits, and never else."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.pauses: list[float] = []
-        self._changes: list[tuple[float, Callable[[], Any]]] = []
-
-    def now(self) -> float:
-        return self.clock()
-
-    def after(self, seconds: float, change: Callable[[], Any]) -> None:
-        """Let something happen when so much time has passed."""
-        self._changes.append((self.now() + seconds, change))
-
-    def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.clock.advance(seconds)
-        for due, change in list(self._changes):
-            if due <= self.now():
-                self._changes.remove((due, change))
-                change()
-
-    async def async_sleep(self, seconds: float) -> None:
-        self.sleep(seconds)
-        await asyncio.sleep(0)
-
-    @contextmanager
-    def passing(self) -> Iterator[Hours]:
-        """Every pause of the package is one of these."""
-        with (
-            patch.object(clock, "now", self.now),
-            patch.object(clock, "monotonic", self.now),
-            patch.object(clock, "sleep", self.sleep),
-            patch.object(clock, "async_sleep", self.async_sleep),
-            patch.object(tenacity.nap, "time", SimpleNamespace(sleep=self.sleep)),
-        ):
-            yield self
-
-
 class Harness:
     """An emulated service and tasks that use it.
 
-    :param hours: the clock of both.
+    :param clock: the clock of both.
     """
 
-    def __init__(self, emulator: Emulator, hours: Hours) -> None:
+    def __init__(self, emulator: Emulator, clock: FakeClock) -> None:
         self.emulator = emulator
-        self.hours = hours
+        self.clock = clock
 
     def connection(self, **extra: Any) -> dict[str, Any]:
         connection = self.emulator.connection()
@@ -121,7 +76,7 @@ class Harness:
 
     def later(self, seconds: float) -> None:
         """Time passes."""
-        self.hours.clock.advance(seconds)
+        self.clock.advance(seconds)
 
     def made(self) -> list[Any]:
         """The events that were made through the API, visible or not."""

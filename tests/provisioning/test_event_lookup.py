@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from clocks import FakeClock
 from outcomes import failed, succeeded
 from raw_server import RawServer, Request, Response, json_response
 
@@ -23,7 +24,7 @@ from airflow_provider_ringevents.provisioning.event_identity import MARKER_METAD
 from airflow_provider_ringevents.provisioning.event_lookup import EventLookup, list_events_of
 from airflow_provider_ringevents.triggers._listing_cache import ListingCache
 from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger
-from provisioning.harness import Harness, Hours
+from provisioning.harness import Harness
 
 EVENTS = "/v1/organizations/*/events"
 
@@ -152,12 +153,12 @@ def test_an_organization_is_needed(harness: Harness, kind: str, monkeypatch: pyt
 # --- waiting for copies
 
 
-def test_a_quick_copy_is_found_quickly_in_the_triggerer(harness: Harness, hours: Hours) -> None:
+def test_a_quick_copy_is_found_quickly_in_the_triggerer(harness: Harness, fake_clock: FakeClock) -> None:
     """A look that others have made a while ago does not stand for one's own."""
     harness.emulator.settings.change(duplicate_seconds=4.0)
-    started = hours.now()
+    started = fake_clock.now()
     succeeded(harness.run("duplicate", deferrable=True, poll_interval=60).to_end())
-    assert hours.now() - started < 12
+    assert fake_clock.now() - started < 12
 
 
 def test_fifty_waits_of_one_organization_share_their_looks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,11 +193,11 @@ def test_fifty_waits_of_one_organization_share_their_looks(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_a_copy_that_never_comes_is_waited_for_until_the_deadline(
-    harness: Harness, hours: Hours, deferrable: bool
+    harness: Harness, fake_clock: FakeClock, deferrable: bool
 ) -> None:
     harness.emulator.settings.change(duplicate_seconds=10_000.0)
     run = harness.run("duplicate", retries=1, deferrable=deferrable, wait_timeout=3600)
-    started = hours.now()
+    started = fake_clock.now()
     run.attempt()
     if deferrable:
         run.trigger()
@@ -204,10 +205,10 @@ def test_a_copy_that_never_comes_is_waited_for_until_the_deadline(
     assert run.result.state == "up_for_retry"
     assert type(run.result.exception).__name__ == "RingEventsWaitTimeoutError"
     assert "did not happen in time" in str(run.result.exception)
-    assert 3600 <= hours.now() - started < 3601
+    assert 3600 <= fake_clock.now() - started < 3601
     # The retry waits for the same copy, where it is remembered that it was asked for.
     if run.result.store:
-        hours.clock.advance(7000)
+        fake_clock.advance(7000)
         assert succeeded(run.to_end())["id"] == harness.made()[0].id
         assert harness.posts() == 1
 

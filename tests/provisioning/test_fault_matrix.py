@@ -8,17 +8,18 @@ from collections.abc import Iterator
 
 import pytest
 from airflow_harness import HAS_TASK_SDK
+from clocks import FakeClock
 
 from airflow_provider_ringevents.emulator import Emulator
 from provisioning.fault_matrix import Scenario, play, scenarios, storms
-from provisioning.harness import Harness, Hours
+from provisioning.harness import Harness
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Harness]:
     """One service for all: each scenario resets it."""
-    with Hours().passing() as hours, Emulator(seed=1, clock=hours.now, registrations=3) as emulator:
-        yield Harness(emulator, hours)
+    with FakeClock().installed() as fake_clock, Emulator(seed=1, clock=fake_clock.now, registrations=3) as emulator:
+        yield Harness(emulator, fake_clock)
 
 
 @pytest.fixture

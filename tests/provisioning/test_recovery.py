@@ -37,7 +37,7 @@ def test_after_a_cut_or_500_four_looks_and_one_more_post(harness: Harness, kind:
     harness.emulator.fault(method="POST", **fault)
     succeeded(harness.run(kind).to_end())
     assert harness.posts() == 2
-    assert tuple(harness.hours.pauses[:4]) == LOOKUP_DELAYS
+    assert tuple(harness.clock.pauses[:4]) == LOOKUP_DELAYS
 
 
 @every_kind
@@ -63,7 +63,7 @@ def test_where_the_service_may_be_at_work_still_looks_go_on_until_the_settle_tim
     harness.emulator.fault(method="POST", **fault)
     succeeded(harness.run(kind, settle_timeout=300).to_end())
     assert harness.posts() == 2
-    looks = harness.hours.pauses[: harness.hours.pauses.index(30.0) + 9]
+    looks = harness.clock.pauses[: harness.clock.pauses.index(30.0) + 9]
     assert looks == [2, 5, 10, 20, *[30.0] * 8, 23.0]
     assert sum(looks) == 300
 
@@ -72,7 +72,7 @@ def test_where_the_service_may_be_at_work_still_looks_go_on_until_the_settle_tim
 def test_a_short_settle_timeout_makes_short_looks(harness: Harness, kind: str) -> None:
     harness.emulator.fault("reset", method="POST")
     succeeded(harness.run(kind, settle_timeout=4).to_end())
-    assert harness.hours.pauses[:2] == [2.0, 2.0]
+    assert harness.clock.pauses[:2] == [2.0, 2.0]
 
 
 @every_kind
@@ -109,10 +109,10 @@ def test_a_try_that_was_killed_long_ago_costs_one_look(harness: Harness, kind: s
     with dying("before the POST"):
         run.attempt()
     harness.later(3600)
-    looks = len(harness.hours.pauses)
+    looks = len(harness.clock.pauses)
     succeeded(run.to_end())
-    assert harness.hours.pauses[looks] == 0.0
-    assert not {2.0, 5.0, 10.0} & set(harness.hours.pauses[looks:])
+    assert harness.clock.pauses[looks] == 0.0
+    assert not {2.0, 5.0, 10.0} & set(harness.clock.pauses[looks:])
 
 
 @every_kind
@@ -122,7 +122,7 @@ def test_a_later_try_without_memory_looks_for_a_while_before_it_posts(harness: H
     with dying("before posting"):
         run.attempt()
     succeeded(run.to_end())
-    assert tuple(harness.hours.pauses[1:5]) == LOOKUP_DELAYS
+    assert tuple(harness.clock.pauses[1:5]) == LOOKUP_DELAYS
     assert harness.posts() == 1
 
 

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 from airflow.providers.common.compat.sdk import BaseSensorOperator
 from airflow_harness import Result, Run
-from provisioning.harness import Hours
+from clocks import FakeClock
 
 from airflow_provider_ringevents.emulator import Emulator
 from airflow_provider_ringevents.observability.links import EventLink
@@ -24,17 +24,16 @@ POKE = 600.0
 TIMEOUT = 36 * HOUR
 
 
-@pytest.fixture
-def hours() -> Iterator[Hours]:
-    with Hours().passing() as hours:
-        sensor = __import__(BaseSensorOperator.__module__, fromlist=["time"])
-        with patch.object(sensor, "time", SimpleNamespace(sleep=hours.sleep, monotonic=hours.now)):
-            yield hours
+@pytest.fixture(autouse=True)
+def _pauses_of_airflow(fake_clock: FakeClock) -> Iterator[None]:
+    sensor = __import__(BaseSensorOperator.__module__, fromlist=["time"])
+    with patch.object(sensor, "time", SimpleNamespace(sleep=fake_clock.sleep, monotonic=fake_clock.now)):
+        yield
 
 
 @pytest.fixture
-def emulator(hours: Hours) -> Iterator[Emulator]:
-    with Emulator(seed=1, clock=hours.now, registrations=3) as emulator:
+def emulator(fake_clock: FakeClock) -> Iterator[Emulator]:
+    with Emulator(seed=1, clock=fake_clock.now, registrations=3) as emulator:
         yield emulator
 
 
@@ -76,26 +75,28 @@ class TestConditions:
         assert result.xcom == event.id
         assert polls(emulator) == 1
 
-    def test_a_404_is_waited_for(self, emulator: Emulator, hours: Hours, event: Any, deferrable: bool) -> None:
+    def test_a_404_is_waited_for(self, emulator: Emulator, fake_clock: FakeClock, event: Any, deferrable: bool) -> None:
         event.visible_at = emulator.state.now() + 900_000
-        started = hours.now()
+        started = fake_clock.now()
         ended(task(emulator, event.id, deferrable=deferrable).to_end(), "success")
-        assert 900 <= hours.now() - started <= 900 + POKE
+        assert 900 <= fake_clock.now() - started <= 900 + POKE
 
-    def test_published(self, emulator: Emulator, hours: Hours, event: Any, deferrable: bool) -> None:
-        hours.after(600, lambda: setattr(event, "published", True))
-        started = hours.now()
+    def test_published(self, emulator: Emulator, fake_clock: FakeClock, event: Any, deferrable: bool) -> None:
+        fake_clock.after(600, lambda: setattr(event, "published", True))
+        started = fake_clock.now()
         result = task(emulator, event.id, condition="published", deferrable=deferrable).to_end()
         ended(result, "success")
-        assert 600 <= hours.now() - started <= 600 + POKE
+        assert 600 <= fake_clock.now() - started <= 600 + POKE
         assert "its status is 'draft', published: False" in result.log_text
 
-    def test_a_status_in_whatever_case(self, emulator: Emulator, hours: Hours, event: Any, deferrable: bool) -> None:
-        hours.after(600, lambda: setattr(event, "status", "Archived"))
-        started = hours.now()
+    def test_a_status_in_whatever_case(
+        self, emulator: Emulator, fake_clock: FakeClock, event: Any, deferrable: bool
+    ) -> None:
+        fake_clock.after(600, lambda: setattr(event, "status", "Archived"))
+        started = fake_clock.now()
         sensor = task(emulator, event.id, condition="status", status=" archived", deferrable=deferrable)
         ended(sensor.to_end(), "success")
-        assert 600 <= hours.now() - started <= 600 + POKE
+        assert 600 <= fake_clock.now() - started <= 600 + POKE
 
     @pytest.mark.parametrize("naive", [False, True], ids=["with offset", "in the event's own zone"])
     @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ class TestConditions:
     def test_times(
         self,
         emulator: Emulator,
-        hours: Hours,
+        fake_clock: FakeClock,
         event: Any,
         deferrable: bool,
         condition: str,
@@ -120,55 +121,57 @@ class TestConditions:
         naive: bool,
     ) -> None:
         emulator.settings.change(naive_event_times=naive)
-        started = hours.now()
+        started = fake_clock.now()
         sensor = task(emulator, event.id, condition=condition, offset=offset, deferrable=deferrable)
         ended(sensor.to_end(), "success")
-        assert moment <= hours.now() - started <= moment + POKE
+        assert moment <= fake_clock.now() - started <= moment + POKE
 
-    def test_what_is_past_is_met_at_once(self, emulator: Emulator, hours: Hours, event: Any, deferrable: bool) -> None:
-        started = hours.now()
+    def test_what_is_past_is_met_at_once(
+        self, emulator: Emulator, fake_clock: FakeClock, event: Any, deferrable: bool
+    ) -> None:
+        started = fake_clock.now()
         sensor = task(emulator, event.id, condition="started", offset=timedelta(days=-1), deferrable=deferrable)
         ended(sensor.to_end(), "success")
-        assert hours.now() == started
+        assert fake_clock.now() == started
 
     def test_an_event_that_is_moved_back_is_waited_for(
-        self, emulator: Emulator, hours: Hours, event: Any, deferrable: bool
+        self, emulator: Emulator, fake_clock: FakeClock, event: Any, deferrable: bool
     ) -> None:
-        hours.after(21 * HOUR, lambda: setattr(event, "end", event.end + round(3 * HOUR * 1000)))
-        started = hours.now()
+        fake_clock.after(21 * HOUR, lambda: setattr(event, "end", event.end + round(3 * HOUR * 1000)))
+        started = fake_clock.now()
         ended(task(emulator, event.id, condition="ended", deferrable=deferrable).to_end(), "success")
-        assert 25 * HOUR <= hours.now() - started <= 25 * HOUR + POKE
+        assert 25 * HOUR <= fake_clock.now() - started <= 25 * HOUR + POKE
 
     def test_an_event_that_is_moved_forward_is_noticed(
-        self, emulator: Emulator, hours: Hours, event: Any, deferrable: bool
+        self, emulator: Emulator, fake_clock: FakeClock, event: Any, deferrable: bool
     ) -> None:
-        hours.after(1 * HOUR, lambda: setattr(event, "end", event.end - round(20 * HOUR * 1000)))
-        started = hours.now()
+        fake_clock.after(1 * HOUR, lambda: setattr(event, "end", event.end - round(20 * HOUR * 1000)))
+        started = fake_clock.now()
         ended(task(emulator, event.id, condition="ended", deferrable=deferrable).to_end(), "success")
-        assert 2 * HOUR <= hours.now() - started <= 6 * HOUR + POKE
+        assert 2 * HOUR <= fake_clock.now() - started <= 6 * HOUR + POKE
 
     def test_an_end_that_is_not_known_is_waited_for_until_it_is(
-        self, emulator: Emulator, hours: Hours, event: Any, deferrable: bool
+        self, emulator: Emulator, fake_clock: FakeClock, event: Any, deferrable: bool
     ) -> None:
         end, event.end = event.end, None
-        hours.after(5 * HOUR, lambda: setattr(event, "end", end))
-        started = hours.now()
+        fake_clock.after(5 * HOUR, lambda: setattr(event, "end", end))
+        started = fake_clock.now()
         ended(task(emulator, event.id, condition="ended", deferrable=deferrable).to_end(), "success")
-        assert 22 * HOUR <= hours.now() - started <= 22 * HOUR + POKE
+        assert 22 * HOUR <= fake_clock.now() - started <= 22 * HOUR + POKE
 
 
 @both_modes
 class TestTheEndOfWaiting:
     def test_an_end_that_nobody_knows_is_waited_for_to_the_deadline(
-        self, emulator: Emulator, hours: Hours, event: Any, deferrable: bool
+        self, emulator: Emulator, fake_clock: FakeClock, event: Any, deferrable: bool
     ) -> None:
         event.end = None
-        started = hours.now()
+        started = fake_clock.now()
         sensor = task(emulator, event.id, condition="ended", deferrable=deferrable, timeout=6 * HOUR)
         result = sensor.to_end()
         ended(result, "failed", "AirflowSensorTimeout")
         assert "it has no timeEnd" in result.log_text
-        assert 6 * HOUR <= hours.now() - started <= 6 * HOUR + POKE
+        assert 6 * HOUR <= fake_clock.now() - started <= 6 * HOUR + POKE
 
     def test_a_timeout_is_airflow_s_own_and_not_tried_again(
         self, emulator: Emulator, event: Any, deferrable: bool
@@ -217,9 +220,9 @@ class TestTheEndOfWaiting:
         ended(task(emulator, event.id, condition="published", deferrable=deferrable).to_end(), "success")
 
     def test_an_event_that_is_deleted_meanwhile_is_an_error(
-        self, emulator: Emulator, hours: Hours, event: Any, deferrable: bool
+        self, emulator: Emulator, fake_clock: FakeClock, event: Any, deferrable: bool
     ) -> None:
-        hours.after(600, lambda: emulator.state.delete_event(event.id))
+        fake_clock.after(600, lambda: emulator.state.delete_event(event.id))
         result = task(emulator, event.id, condition="published", deferrable=deferrable).to_end()
         assert "404" in ended(result, "failed", "AirflowFailException")
 
@@ -250,9 +253,9 @@ class TestPage:
         assert "ringevents_event_page" not in result.log_text  # nobody looked for what was never kept
 
 
-def test_the_event_s_page_is_kept_once_a_session(emulator: Emulator, hours: Hours, event: Any) -> None:
+def test_the_event_s_page_is_kept_once_a_session(emulator: Emulator, fake_clock: FakeClock, event: Any) -> None:
     """It needs a call of Airflow: none for every poke."""
-    hours.after(6 * POKE, lambda: setattr(event, "published", True))
+    fake_clock.after(6 * POKE, lambda: setattr(event, "published", True))
     with patch.object(EventLink, "persist", side_effect=EventLink.persist) as keep:
         ended(task(emulator, event.id, condition="published", deferrable=False).to_end(), "success")
     assert polls(emulator) >= 6
@@ -267,18 +270,18 @@ def test_the_event_s_page_is_linked_while_the_worker_is_free(emulator: Emulator,
         assert result.links == {"RingCentral Events": f"{emulator.url}/#{event.slug}"}
 
 
-def test_a_known_end_is_slept_towards_in_the_triggerer(emulator: Emulator, hours: Hours, event: Any) -> None:
+def test_a_known_end_is_slept_towards_in_the_triggerer(emulator: Emulator, fake_clock: FakeClock, event: Any) -> None:
     """At once, every six hours since events get moved, and at the end."""
     ended(task(emulator, event.id, condition="ended", deferrable=True).to_end(), "success")
     assert polls(emulator) == 5
-    assert [round(pause / HOUR, 2) for pause in hours.pauses] == [0, 6, 6, 6, 4]
+    assert [round(pause / HOUR, 2) for pause in fake_clock.pauses] == [0, 6, 6, 6, 4]
 
 
-def test_a_moment_after_the_deadline_is_not_slept_for(emulator: Emulator, hours: Hours, event: Any) -> None:
-    started = hours.now()
+def test_a_moment_after_the_deadline_is_not_slept_for(emulator: Emulator, fake_clock: FakeClock, event: Any) -> None:
+    started = fake_clock.now()
     result = task(emulator, event.id, condition="ended", deferrable=True, timeout=HOUR).to_end()
     ended(result, "failed", "AirflowSensorTimeout")
-    assert hours.now() - started == pytest.approx(HOUR)
+    assert fake_clock.now() - started == pytest.approx(HOUR)
     assert "its timeEnd is" in str(result.exception)
 
 

@@ -17,8 +17,9 @@ from airflow_harness import Run
 from airflow_harness.asset_watchers import Triggerer
 from airflow_harness.versions import HAS_STATE_STORE, HAS_TASK_SDK
 from client_drivers import AsyncDriver, SyncDriver
+from clocks import FakeClock
 from outcomes import succeeded
-from provisioning.harness import KINDS, Harness, Hours
+from provisioning.harness import KINDS, Harness
 from raw_server import RawServer, Request, Response, json_response
 
 from airflow_provider_ringevents.client import defaults
@@ -323,19 +324,13 @@ def test_a_filter_that_changes_no_count_is_an_error(driver: type[SyncDriver]) ->
 # --- create once
 
 
-@pytest.fixture
-def hours() -> Iterator[Hours]:
-    with Hours().passing() as hours:
-        yield hours
-
-
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
 def test_one_key_three_times_and_an_empty_page_of_events_are_one_event(
-    hours: Hours, kind: str, times: int | None
+    fake_clock: FakeClock, kind: str, times: int | None
 ) -> None:
-    with Emulator(seed=1, clock=hours.now, registrations=3, events_order="created", max_per_page=5) as emulator:
-        harness = Harness(emulator, hours)
+    with Emulator(seed=1, clock=fake_clock.now, registrations=3, events_order="created", max_per_page=5) as emulator:
+        harness = Harness(emulator, fake_clock)
         more = {"deferrable": False} if kind == "duplicate" else {}
         first = succeeded(harness.run(kind, idempotency_key="row-1", **more).to_end())
         listed = emulator.state.organization_events(emulator.state.visible_organizations()[0])

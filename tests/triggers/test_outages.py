@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from client_drivers import KEY
+from clocks import FakeClock
 from raw_server import (
     NO_RESPONSE,
     RESET,
@@ -26,41 +27,12 @@ from raw_server import (
     json_response,
 )
 
-from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.polling.schedule import PollSchedule
 
 IN_PROGRESS = json_response({"data": {"id": "r", "attributes": {"status": "processing"}}}, 202)
 READY = json_response({"data": {"id": "r", "attributes": {"status": "ready"}}})
-
-
-class Hours:
-    """A clock that sleeping moves on."""
-
-    def __init__(self) -> None:
-        self.time = 1_000_000.0
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
-
-    async def async_sleep(self, seconds: float) -> None:
-        self.sleep(seconds)
-        await asyncio.sleep(0)
-
-
-@pytest.fixture
-def hours(monkeypatch: pytest.MonkeyPatch) -> Hours:
-    fake = Hours()
-    for name in ("now", "sleep", "async_sleep"):
-        monkeypatch.setattr(clock, name, getattr(fake, name))
-    monkeypatch.setattr(clock, "monotonic", fake.now)
-    return fake
 
 
 @pytest.fixture
@@ -104,14 +76,14 @@ mode = pytest.mark.parametrize("wait", MODES.values(), ids=MODES)
 
 @mode
 def test_each_error_status_costs_a_wait_one_request_a_poll(
-    hours: Hours, connect: Callable[[str], None], wait: Callable[[float], None]
+    fake_clock: FakeClock, connect: Callable[[str], None], wait: Callable[[float], None]
 ) -> None:
     answers: list[Response] = []
     with RawServer(lambda seen: answers.pop(0)) as server:
         connect(server.url)
         for status in range(400, 600):
             server.requests.clear()
-            hours.slept.clear()
+            fake_clock.pauses.clear()
             answers[:] = [IN_PROGRESS, IN_PROGRESS, *[error_response(status)] * 5, READY]
             if status in (401, 403):
                 with pytest.raises(RingEventsError, match=str(status)):
@@ -120,20 +92,20 @@ def test_each_error_status_costs_a_wait_one_request_a_poll(
             else:
                 wait(60)
                 assert len(server.requests) == 8, status
-            assert len(hours.slept) == len(server.requests), "a pause before each request: none is a retry"
+            assert len(fake_clock.pauses) == len(server.requests), "a pause before each request: none is a retry"
 
 
 @mode
 @pytest.mark.parametrize("failure", [NO_RESPONSE, RESET, Response(200, b"<html>")], ids=["closed", "reset", "html"])
 def test_an_answer_that_never_comes_costs_a_wait_one_request_a_poll(
-    hours: Hours, connect: Callable[[str], None], wait: Callable[[float], None], failure: Response
+    fake_clock: FakeClock, connect: Callable[[str], None], wait: Callable[[float], None], failure: Response
 ) -> None:
     answers = [IN_PROGRESS, *[failure] * 9, IN_PROGRESS, *[failure] * 10]
     with RawServer(lambda seen: answers.pop(0)) as server:
         connect(server.url)
         with pytest.raises(RingEventsError, match="get_report"):
             wait(60)
-        assert len(server.requests) == len(hours.slept) == 21
+        assert len(server.requests) == len(fake_clock.pauses) == 21
 
 
 # --- Retry-After
@@ -170,7 +142,7 @@ def dated(seconds: float, form: str) -> str:
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(("value", "least", "most"), FORMS.values(), ids=FORMS)
 def test_retry_after_puts_the_next_poll_off(
-    hours: Hours,
+    fake_clock: FakeClock,
     connect: Callable[[str], None],
     wait: Callable[[float], None],
     status: int,
@@ -183,15 +155,15 @@ def test_retry_after_puts_the_next_poll_off(
         connect(server.url)
         wait(1.0)
         assert len(server.requests) == 4
-    assert least <= hours.slept[2] <= most
-    assert max(hours.slept[:2] + hours.slept[3:]) <= 1.0, "only the one pause after it"
+    assert least <= fake_clock.pauses[2] <= most
+    assert max(fake_clock.pauses[:2] + fake_clock.pauses[3:]) <= 1.0, "only the one pause after it"
 
 
 # --- many waits
 
 
 def test_an_outage_of_some_polls_costs_each_wait_as_many_requests(
-    hours: Hours, connect: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    fake_clock: FakeClock, connect: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses = 0
     real = PollSchedule.next_delay
@@ -224,12 +196,14 @@ def test_an_outage_of_some_polls_costs_each_wait_as_many_requests(
         assert server.peak <= defaults.MAX_CONNECTIONS
 
 
-def test_looks_at_a_list_cost_one_request_each_in_an_outage(hours: Hours, connect: Callable[[str], None]) -> None:
+def test_looks_at_a_list_cost_one_request_each_in_an_outage(
+    fake_clock: FakeClock, connect: Callable[[str], None]
+) -> None:
     """Found with five: the client's own retries came on top, with pauses of seconds in between."""
     from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger
 
     async def events() -> list[Any]:
-        trigger = RingEventsDuplicationTrigger("o", "e", "key", requested_at=hours.time, poll_interval=60)
+        trigger = RingEventsDuplicationTrigger("o", "e", "key", requested_at=fake_clock.time, poll_interval=60)
         return [event.payload async for event in trigger.run()]
 
     with RawServer(lambda seen: error_response(503)) as server:
@@ -240,7 +214,7 @@ def test_looks_at_a_list_cost_one_request_each_in_an_outage(hours: Hours, connec
 
 
 def test_a_watcher_of_registrations_costs_one_request_a_look_in_an_outage(
-    hours: Hours, connect: Callable[[str], None]
+    fake_clock: FakeClock, connect: Callable[[str], None]
 ) -> None:
     from airflow_provider_ringevents.triggers.registrations import RingEventsRegistrationsTrigger
 
@@ -257,4 +231,4 @@ def test_a_watcher_of_registrations_costs_one_request_a_look_in_an_outage(
         connect(server.url)
         assert asyncio.run(first_event())["count"] == 1
         assert len(server.requests) == 9
-        assert len(hours.slept) >= 9, "a pause before each request: none is a retry"
+        assert len(fake_clock.pauses) >= 9, "a pause before each request: none is a retry"

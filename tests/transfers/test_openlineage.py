@@ -149,12 +149,12 @@ def test_an_object_in_s3_has_its_bucket_for_a_namespace(
     export: Callable[..., Run], told: LineageBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was published is in the manifest; that it can be is shown elsewhere, with a server."""
-    from airflow_provider_ringevents.transfers import report_upload
+    from airflow_provider_ringevents.transfers import _report_export
 
     def published(*_args: Any, **_kwargs: Any) -> dict[str, Any]:
         return {"uri": "s3://exports/2026/report.csv", "bytes": 7, "sha256": "x", "verified": True}
 
-    monkeypatch.setattr(report_upload, "upload_report", published)
+    monkeypatch.setattr(_report_export, "upload_report", published)
     assert export().to_end().state == "success"
     assert datasets(last(told, "COMPLETE"), "outputs") == [("s3://exports", "2026/report.csv")]
 

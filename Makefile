@@ -50,9 +50,10 @@ cluster-test: venv ## the examples on Celery, two triggerers and PostgreSQL, som
 	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev cluster
 	@$(PYTHON_IN_VENV) -m pytest --quiet --no-header tests/cluster/examples_on_cluster.py $(ARGS)
 
-lint: venv ## ruff: rules and layout
+lint: venv ## rules and layout by ruff, spelling by codespell
 	@$(PYTHON_IN_VENV) -m ruff check --quiet .
 	@$(PYTHON_IN_VENV) -m ruff format --quiet --check .
+	@$(PYTHON_IN_VENV) -m codespell_lib
 
 format: venv ## let ruff mend what it can
 	@$(PYTHON_IN_VENV) -m ruff check --quiet --fix .

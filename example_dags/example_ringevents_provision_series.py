@@ -6,7 +6,7 @@ with more rows creates only the new ones.
 
 It needs one Airflow connection of type ``ringevents``, with ``organization_id`` in its extra or as a param. The rows
 are a param here; in your own DAG, ``read_rows`` reads your sheet, table or file. The DAG does not publish the events:
-somebody should review them first.
+someone should review them first.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ OnRetry = Callable[[BaseException], None]
 class BaseClient(ABC):
     """Base class of the clients.
 
-    :param base_url: scheme and host, e.g. ``https://api.events.ringcentral.com``.
+    :param base_url: scheme and host, for example ``https://api.events.ringcentral.com``.
     :param api_key: the key; sent to that origin alone. A string or a
         :class:`~airflow_provider_ringevents.client.secrets.Secret`.
     :param policy: other numbers for retries; ``max_attempts`` is taken from the settings.

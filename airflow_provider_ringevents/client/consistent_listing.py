@@ -45,7 +45,7 @@ class ListReading:
     :ivar pages: pages that were read.
     :ivar readings: readings that were begun.
     :ivar count: the count that the service gave last; None where it gives none.
-    :ivar misfit: the field in which a row does not fit the filter; None: all fit, as far as can be told.
+    :ivar misfit: the field in which a row does not fit the filter; None: all fit, as far as the row shows.
     :ivar foreign_origin: the origin of a link that names another host than ``base_url``; only its query is used.
     """
 

@@ -37,7 +37,7 @@ class FilterCheck:
         return bool(self._conditions)
 
     def violated_field(self, row: Mapping[str, Any]) -> str | None:
-        """Return the field in which a row does not fit the filter; None: it fits, as far as can be told."""
+        """Return the field in which a row does not fit the filter; None: it fits, as far as the row shows."""
         for field, violates in self._conditions:
             value = row.get(field)
             if value is not None and violates(value):

@@ -53,7 +53,7 @@ class Settings:
     events_order: Literal["shuffled", "created"] = "shuffled"
     """The order of the list of events; the API documents none."""
     registrations_order: RegistrationsOrder = "created"
-    """``newest_first`` shifts all pages when somebody registers; ``updated`` moves rows that change to the end."""
+    """``newest_first`` shifts all pages when someone registers; ``updated`` moves rows that change to the end."""
 
     latency: float = 0.0
     """Pause before every answer of the API."""

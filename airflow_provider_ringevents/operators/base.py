@@ -22,7 +22,7 @@ DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Fail the task at once on errors that a retry cannot mend; leave the others to Airflow's retries.
+    """Fail the task at once on errors that a retry cannot fix; leave the others to Airflow's retries.
 
     A context manager that is a decorator of ``execute``, too.
 

@@ -132,7 +132,7 @@ class RingEventsUpdateRegistrationOperator(RingEventsBaseOperator):
     The API's reference documents ``metadata`` alone; the other attributes are from the vendor's own Postman collection.
 
     The API does not document whether the service merges or replaces metadata. ``merge=True`` reads the metadata and
-    sends the union, which is correct in both cases but not atomic: a concurrent change by somebody else may be lost.
+    sends the union, which is correct in both cases but not atomic: a concurrent change by someone else may be lost.
 
     :param registration_id: the id of the registration (templated).
     :param metadata: names and values, all of them strings (templated).

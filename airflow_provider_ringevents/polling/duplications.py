@@ -95,7 +95,7 @@ class DuplicationWaiter:
             return None
         self._log(
             "Event %s looks like the copy but does not carry its marker (metadata %r): idempotency is degraded, since a"
-            " copy cannot be told from another one with the same name and times",
+            " copy cannot be distinguished from another one with the same name and times",
             candidate["id"],
             MARKER_METADATA_KEY,
         )

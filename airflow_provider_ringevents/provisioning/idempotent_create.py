@@ -227,7 +227,7 @@ class IdempotentCreation:
             return None
         log.warning(
             "Event %s has the requested attributes and was created just now, but does not carry the marker: it is"
-            " adopted. Idempotency is degraded: another event with the same name and times could not be told apart",
+            " adopted. Idempotency is degraded: another event with the same name and times could not be distinguished",
             found["id"],
         )
         return dict(found)

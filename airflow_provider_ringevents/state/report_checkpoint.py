@@ -27,7 +27,7 @@ class _Checkpoint(NamedTuple):
 
 
 def fingerprint(*arguments: Any) -> str:
-    """Return a short hash of rendered arguments, by which a request is told from one with other arguments."""
+    """Return a short hash of rendered arguments, which distinguishes a request from one with other arguments."""
     return hashlib.sha256(json.dumps(arguments, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 

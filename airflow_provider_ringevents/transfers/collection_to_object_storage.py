@@ -30,7 +30,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
     :param parent_id: the id of the parent of the list: an event for most, an organization for events and templates
         (default: the connection's), a ticket, booth or schedule item for theirs (templated).
     :param parent_ids: several ids, read one after the other into one object each; one id is a list of one (templated).
-    :param filter: conditions that the API documents for the list, e.g. ``{"email": {"in": [...]}}`` (templated).
+    :param filter: conditions that the API documents for the list, for example ``{"email": {"in": [...]}}`` (templated).
     :param format: ``jsonl``, ``csv`` or ``parquet``; default: by the destination's suffix, else ``jsonl``. A suffix
         ``.gz`` compresses the first two (templated).
     :param window_field: export only rows with this time within a window: ``updatedAt``, ``createdAt``,

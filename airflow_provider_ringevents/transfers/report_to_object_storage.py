@@ -104,12 +104,12 @@ class RingEventsReportToObjectStorageOperator(DeferrableWaitMixin, RingEventsBas
     Clearing a task that has ended makes a fresh report.
 
     :param event_id: the id of the event (templated).
-    :param report_type: one of the 28 that the API documents, e.g. ``registrations`` (templated).
+    :param report_type: one of the 28 that the API documents, for example ``registrations`` (templated).
     :param destination: the URI of the object (``s3://``, ``gs://``, ``abfs://``, ``file://``, ...), with
         ``conn@`` before the bucket if it needs a connection; ending in ``/``, it takes the server's file name, else
         ``<report_type>-<event_id>.csv`` (templated). With ``.gz`` at its end the file is compressed, without it is not.
     :param report_version: the version of the report; left out when None (templated).
-    :param attributes: further attributes that narrow some reports, e.g. ``segmentType`` (templated).
+    :param attributes: further attributes that narrow some reports, for example ``segmentType`` (templated).
     :param object_storage_conn_id: the connection of the storage, instead of ``conn@`` (templated).
     :param if_exists: ``overwrite``, ``skip`` (success, ``skipped`` in the result) or ``fail``; checked before the
         report is requested (in a folder, when the name of the file is known), and again when it is published

@@ -20,7 +20,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\u
 class CsvWriter:
     """A writer of a header and rows with the quotes of RFC 4180, in UTF-8 without a BOM, lines ended by line feeds.
 
-    Text is always quoted and null never is, so that an empty text is told from null and the text ``7`` from the
+    Text is always quoted and null never is, so that an empty text differs from null and the text ``7`` from the
     number. (The standard library's writer can do so from Python 3.12 only.)
 
     :param escape_formulas: put an apostrophe before text that a spreadsheet would take for a formula.

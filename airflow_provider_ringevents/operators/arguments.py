@@ -185,6 +185,7 @@ class Arguments:
         value = self[name]
         if (value is None and not required) or not self.is_known(value):
             return
+        value = self._as_text(name, value)
         if not isinstance(value, str) or not value.strip():
             self.refuse(name, "the id of a connection", value)
         else:
@@ -437,7 +438,7 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {to_plain(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
-        return [to_plain(item) for item in value]
+        return [to_plain(item) for item in _items(value)]
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         return to_plain(value.tolist())
     if isinstance(value, Decimal):
@@ -447,6 +448,15 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Real):
         return float(value)
     return value
+
+
+def _items(sequence: Sequence[Any]) -> Sequence[Any]:
+    # The slice of a lazy sequence is one request. Its iterator sends one for each item, and another at the end, which
+    # Airflow logs as an error.
+    try:
+        return sequence[:]
+    except TypeError:  # a deque has no slices
+        return sequence
 
 
 def _is_resolved_later(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -123,6 +124,7 @@ def test_other_delimiters_of_the_dag_are_not_taken_for_literals() -> None:
     [
         (Lazy("a", Lazy(1)), ["a", [1]]),
         (("a", {"b": (1, 2)}), ["a", {"b": [1, 2]}]),
+        (deque(["a", "b"]), ["a", "b"]),
         (Decimal("49.90"), 49.9),
         (Decimal("50.00"), 50),
         (Fraction(1, 2), 0.5),

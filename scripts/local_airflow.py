@@ -176,6 +176,17 @@ class LocalAirflow:
             if state == [("success",)]:
                 return
 
+    def import_errors(self, limit: float = 120) -> dict[str, str]:
+        """Return the tracebacks of the DAG files that cannot be imported, by the file's name, once there is one.
+
+        :param limit: seconds.
+        """
+        for _ in self._until(limit, "every DAG file could be imported"):
+            rows = self._read("SELECT filename, stacktrace FROM import_error")
+            if rows:
+                return {Path(file).name: trace for file, trace in rows}
+        raise AssertionError("the loop returns or raises")
+
     def results(self, dag_id: str, run_id: str, task_id: str) -> list[Any]:
         """What a task returned; a mapped task has as many results as instances."""
         rows = self._read(

@@ -44,7 +44,10 @@ class ApiError(Exception):
     def __init__(self, status: int, details: str | Sequence[ErrorEntry]) -> None:
         self.status = status
         self.details = (ErrorEntry(details),) if isinstance(details, str) else tuple(details)
-        super().__init__(f"{status}: {'; '.join(detail.detail for detail in self.details)}")
+        super().__init__(status, self.details)
+
+    def __str__(self) -> str:
+        return f"{self.status}: {'; '.join(detail.detail for detail in self.details)}"
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body."""

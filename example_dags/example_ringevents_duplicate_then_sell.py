@@ -8,8 +8,8 @@ that creates one has no retries. A second run with the same ``edition`` finds th
 ticket.
 
 The copy is a draft. By the vendor's help pages an event must be published before people can be invited by magic link,
-and needs a ticket for that. If the service rejects the links (422), publish the copy in the web application and clear
-``create_links``, or, where the source has a ticket, add ``attributes={"auto_publish": True}`` to ``copy_event``. Magic
+and needs a ticket for that. Where the service insists on it, ``create_links`` fails (422): publish the copy in the web
+application and clear the task. With ``publish`` the copy is published at once, for which its source needs a ticket. Magic
 links also depend on the organization's plan, and the key on the role of its user (403).
 
 It needs one Airflow connection of type ``ringevents``. The guests are a param here, and everybody who sees the
@@ -52,6 +52,9 @@ with DAG(
         "copy_name": Param(type="string", minLength=1, title="Name of the copy"),
         "starts": Param(type="string", format="date-time", title="Start of the copy"),
         "ends": Param(type="string", format="date-time", title="End of the copy"),
+        "publish": Param(
+            False, type="boolean", title="Publish the copy", description="The event that is copied needs a ticket then."
+        ),
         "ticket": Param("Guest", type="string", minLength=1, title="Name of the ticket"),
         "price": Param(0, type="number", minimum=0, title="Price of the ticket"),
         "guests": Param(
@@ -71,6 +74,7 @@ with DAG(
         name="{{ params.copy_name }}",
         time_start="{{ params.starts }}",
         time_end="{{ params.ends }}",
+        attributes={"auto_publish": dag.param("publish", False)},
         idempotency_key="edition/{{ params.edition }}",
         ringevents_conn_id="{{ params.ringevents_conn_id }}",
         deferrable=True,

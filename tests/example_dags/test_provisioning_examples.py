@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -206,6 +207,61 @@ def test_a_ticket_whose_answer_was_lost_is_not_made_again(
     assert outcome.task("create_ticket").state == "failed"
     assert len(made()[0].tickets) == 1
     assert outcome.task("create_links").state == "upstream_failed"
+
+
+def test_links_of_a_draft_are_refused_in_words_until_it_is_published(
+    emulator: Any, sell: Callable[..., DagOutcome], made: Callable[[], list[Any]]
+) -> None:
+    emulator.settings.change(draft_magic_links=False)
+    outcome = sell()
+    assert (outcome.task("create_ticket").state, outcome.task("create_links").state) == ("success", "failed")
+    assert "422" in outcome.log_text
+    assert "the event is not published" in outcome.log_text
+    (copy,) = made()
+    assert not copy.published
+    assert not copy.magic_links
+    copy.published = True
+    assert sell().state == "success"
+    assert len(made()[0].magic_links) == len(GUESTS)
+
+
+def test_a_copy_that_is_published_at_once_has_its_links(
+    emulator: Any, sell: Callable[..., DagOutcome], made: Callable[[], list[Any]]
+) -> None:
+    emulator.settings.change(draft_magic_links=False, publish_needs_ticket=True)
+    assert sell(publish=True).state == "success"
+    (copy,) = made()
+    assert copy.published
+    assert len(copy.magic_links) == len(GUESTS)
+
+
+def test_a_copy_of_an_event_without_a_ticket_cannot_be_published_at_once(
+    emulator: Any, sell: Callable[..., DagOutcome], made: Callable[[], list[Any]]
+) -> None:
+    emulator.settings.change(publish_needs_ticket=True)
+    emulator.state.events[emulator.event_id].tickets.clear()
+    outcome = sell(publish=True)
+    assert outcome.task("copy_event").state == "failed"
+    assert "needs a ticket" in outcome.log_text
+    assert made() == []
+    assert sell().task("copy_event").state == "success"
+
+
+@pytest.mark.parametrize(
+    ("setting", "task", "words"),
+    [
+        ({"plan_has_magic_links": False}, "create_links", "the plan of the organization does not include magic links"),
+        ({"read_only_key": True}, "copy_event", "the role of the key's user does not allow this"),
+    ],
+)
+def test_a_plan_without_links_and_a_member_without_rights_are_named(
+    emulator: Any, sell: Callable[..., DagOutcome], setting: dict[str, bool], task: str, words: str
+) -> None:
+    emulator.settings.change(**setting)
+    outcome = sell()
+    assert outcome.task(task).state == "failed"
+    assert words in outcome.log_text
+    assert re.search(r"403.*role.*plan", outcome.log_text)
 
 
 # --- after the event

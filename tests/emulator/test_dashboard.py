@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from airflow_provider_ringevents.client import Client, endpoints
+from airflow_provider_ringevents.emulator.admin.api import MADE_UP
+from docs import DOCS
 
 
 def page(emulator: Any) -> str:
@@ -42,6 +44,13 @@ def test_everything_is_shown_with_ids_to_copy(emulator: Any) -> None:
     hidden = [owner for owner in emulator.state.organizations if not owner.visible]
     assert hidden
     assert not any(owner.id in json.dumps(shown) for owner in hidden)
+
+
+def test_what_is_made_up_is_named_there_and_in_the_documentation(emulator: Any) -> None:
+    assert overview(emulator)["made_up"] == list(MADE_UP)
+    assert 'id="made-up"' in page(emulator)
+    documented = " ".join((DOCS / "emulator.md").read_text(encoding="utf-8").split())
+    assert not [detail for detail in MADE_UP if detail not in documented]
 
 
 def test_the_shell_line_is_quoted(emulator: Any) -> None:

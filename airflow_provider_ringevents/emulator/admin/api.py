@@ -21,6 +21,15 @@ from airflow_provider_ringevents.emulator.backend.backend import Backend
 from airflow_provider_ringevents.emulator.faults.concurrent_writes import cancel, register
 from airflow_provider_ringevents.emulator.faults.registry import MAX_CHANGES, Fault
 
+MADE_UP: Final = (
+    "the columns of CSV files",
+    "the file names of reports",
+    "the addresses of magic links and signed links",
+    "QR codes",
+    "the status words of reports and events",
+    "the codes and texts of errors",
+)
+"""Details of the emulated service that no public source describes; the dashboard names them."""
 _HOSTS: Final = ("127.0.0.1", "localhost")
 _MAX_BODY: Final = 1024 * 1024
 """Bytes of a control request's body."""
@@ -170,6 +179,7 @@ def _overview(backend: Backend) -> dict[str, Any]:
         events.sort(key=lambda event: -event.created if event.request else 0)
         return {
             "url": backend.urls.api,
+            "made_up": MADE_UP,
             "seed": backend.settings.seed,
             "shell": f"export AIRFLOW_CONN_RINGEVENTS_DEFAULT={shlex.quote(json.dumps(backend.connection()))}",
             "faults": [fault.to_json() for fault in backend.faults],

@@ -141,6 +141,7 @@ class MagicLink:
             "headline": self.headline,
             "id": self.id,
             "lastName": self.last_name,
+            # Made up: no public source shows the address of a magic link.
             "magicLink": f"https://events.example/{self.ticket.event.slug}/join?code=secret-{self.id}",
             "metadata": self.metadata,
             "registrationId": self.registration_id,

@@ -101,6 +101,7 @@ class RegistrationSerializer:
         about = "{}"
         if index % 5 == 4:
             about = f'{{"crmId":"CRM-{index:06d}","tier":"{"silver" if index & 1 else "gold"}"}}'
+        # The forms of QR codes are made up.
         return (
             f'{{"id":"{identifier}","type":"registration","attributes":{{'
             f'"attended":{"false" if check_in is None else "true"},'

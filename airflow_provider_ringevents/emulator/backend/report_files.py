@@ -161,6 +161,7 @@ _CELLS: Final[Mapping[str, _Cell]] = {
     "Message": lambda person, index: f'Hello, this is "{person["firstName"]}"\nmessage {index} 👋',
     "Rating": lambda _, index: index % 5 + 1,
 }
+"""The columns of the CSV files. All of them are made up, since no public source shows one."""
 _PERSON: Final = ("Registration ID", "First name", "Last name", "Email")
 _REGISTRATION: Final = (
     *_PERSON,

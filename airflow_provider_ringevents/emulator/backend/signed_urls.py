@@ -1,4 +1,7 @@
-"""Signed links, which give read access to one file for a short time."""
+"""Signed links, which give read access to one file for a short time.
+
+Their form is made up: the reference says only that they expire.
+"""
 
 from __future__ import annotations
 

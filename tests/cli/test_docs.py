@@ -83,7 +83,7 @@ def test_every_command_in_a_script_is_one() -> None:
         if block.page == DOCS / PAGE
         for line in re.findall(r"(?:^|\n|airflow ) *(ringevents [^|\n]*)", block.text.replace("\\\n", " "))
     ]
-    assert len(commands) == 12
+    assert len(commands) == 11
     for command in commands:
         parser().parse_args(shlex.split(command)[1:])
 

@@ -8,7 +8,9 @@ from functools import cache
 
 import pytest
 
+from airflow_provider_ringevents.cli.report import session, survey
 from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.provisioning import idempotent_create
 from docs import ROOT, code, rows
 
 PROMISES = list(rows("reliability.md", "## Promises"))
@@ -68,6 +70,15 @@ FIGURES = {
         "restarted from the beginning": [defaults.MAX_RESUMES],
         "new links for an expired one": [defaults.MAX_LINK_REFRESHES],
         "redirects": [defaults.MAX_REDIRECTS],
+    },
+    "## Creating a registration": {
+        "creating requests in one try of a task": [idempotent_create.MAX_CREATE_REQUESTS],
+        "lookups after an unclear end": [*idempotent_create.LOOKUP_DELAYS],
+    },
+    "## A report on the service": {
+        "requests of `ringevents check --report`": [session.MAX_REQUESTS],
+        "repetitions after a 429": [session.MAX_REPETITIONS, defaults.RETRY_AFTER_MAX, session.DEFAULT_PAUSE],
+        "events": [survey.EXAMINED_EVENTS, survey.EVENTS_WITH_REPORTS],
     },
     "## Sizes": {
         "one resource": [defaults.MAX_RESOURCE_BYTES / 2**20],

@@ -19,8 +19,8 @@ from airflow_provider_ringevents.contract._generated import OPERATIONS
 
 MAX_REQUESTS: Final = 40
 """Requests of one report, repetitions after a 429 included."""
-_MAX_REPETITIONS: Final = 3
-_DEFAULT_PAUSE: Final = 5.0
+MAX_REPETITIONS: Final = 3
+DEFAULT_PAUSE: Final = 5.0
 """Seconds to wait after a 429 without ``Retry-After``."""
 
 
@@ -123,14 +123,14 @@ class Session:
         :raises RingEventsError: no usable response arrived, or the requests of the report are used up.
         """
         call = call.with_params(**params)
-        for repetition in range(_MAX_REPETITIONS + 1):
+        for repetition in range(MAX_REPETITIONS + 1):
             self._count(f"{self._describe(call)}{self._key_form}")
             exchange = self._client.exchange(call)
             self.exchanges.append(exchange)
-            if exchange.status != 429 or repetition == _MAX_REPETITIONS:
+            if exchange.status != 429 or repetition == MAX_REPETITIONS:
                 break
             pause = parse_retry_after(exchange.headers.get("retry-after"))
-            clock.sleep(min(defaults.RETRY_AFTER_MAX, _DEFAULT_PAUSE if pause is None else pause))
+            clock.sleep(min(defaults.RETRY_AFTER_MAX, DEFAULT_PAUSE if pause is None else pause))
         return exchange
 
     def get_file(self, state: DownloadState, **headers: str) -> Exchange:

@@ -20,9 +20,9 @@ NOBODY: Final = "no-such-person@ringevents.invalid"
 """An address of the reserved domain, which no registration has."""
 FILTER_SPELLINGS: Final = ("filter[email][eq]", "filter[email]", "email")
 SCHEMES: Final = ("Bearer", "")
-_EXAMINED_EVENTS: Final = 4
+EXAMINED_EVENTS: Final = 4
 """Events whose registrations are counted."""
-_EVENTS_WITH_REPORTS: Final = 10
+EVENTS_WITH_REPORTS: Final = 10
 """Events whose reports are listed, until one is ready."""
 _MANY_ROWS: Final = 200
 """An event with so many registrations is examined, without a look at further ones."""
@@ -138,7 +138,7 @@ class Survey:
         ids = [str(row["id"]) for row in self.evidence.events if row.get("id")]
         published = [str(row["id"]) for row in self.evidence.events if _attributes(row).get("published") is True]
         counts: dict[str, int] = {}
-        for event_id in list(dict.fromkeys((*published, *ids)))[:_EXAMINED_EVENTS]:
+        for event_id in list(dict.fromkeys((*published, *ids)))[:EXAMINED_EVENTS]:
             page = self._session.get(endpoints.list_registrations(event_id), perPage=1)
             counts[event_id] = max(page.count or 0, len(page.rows))
             if counts[event_id] >= _MANY_ROWS:
@@ -172,7 +172,7 @@ class Survey:
 
     def _reports(self, event_id: str) -> None:
         ids = [str(row["id"]) for row in self.evidence.events if row.get("id")]
-        for each in list(dict.fromkeys((event_id, *ids)))[:_EVENTS_WITH_REPORTS]:
+        for each in list(dict.fromkeys((event_id, *ids)))[:EVENTS_WITH_REPORTS]:
             self.evidence.reports += self._session.get(endpoints.list_reports(each)).rows
             ready = [row for row in self.evidence.reports if _is_ready(_attributes(row))]
             if ready:

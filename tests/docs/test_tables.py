@@ -38,7 +38,7 @@ def operations() -> dict[str, str]:
     """The hook's methods by what they ask the API for, as the API writes it."""
     return {
         found[1]: name
-        for name, method in vars(RingEventsHook).items()
+        for name, method in inspect.getmembers(RingEventsHook, inspect.isfunction)
         if (found := re.search(r"``((?:GET|POST|PATCH|DELETE) /v1/[^`]*)``", inspect.getdoc(method) or ""))
     }
 

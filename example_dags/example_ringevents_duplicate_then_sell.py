@@ -8,9 +8,9 @@ that creates one has no retries. A second run with the same ``edition`` finds th
 ticket.
 
 The copy is a draft. By the vendor's help pages an event must be published before people can be invited by magic link,
-and needs a ticket for that. Where the service insists on it, ``create_links`` fails (422): publish the copy in the web
-application and clear the task. With ``publish`` the copy is published at once, for which its source needs a ticket. Magic
-links also depend on the organization's plan, and the key on the role of its user (403).
+and needs a ticket for that. Where the service insists on it, ``create_links`` fails (422): publish the copy in the
+web application and clear the task. With ``publish`` the copy is published at once, for which its source needs a
+ticket. Magic links also depend on the organization's plan, and the key on the role of its user (403).
 
 It needs one Airflow connection of type ``ringevents``. The guests are a param here, and everybody who sees the
 DAG can read its params: if that is too many people, let a task read the guests from their source.

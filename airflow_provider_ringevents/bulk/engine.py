@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.bulk.columns import ColumnMapping, DirectMapping
 from airflow_provider_ringevents.bulk.failures import describe_failure, describe_problems, failure_kind, problem_kind
 from airflow_provider_ringevents.bulk.spool import ExistingRecord, Spool, SpooledRow
-from airflow_provider_ringevents.bulk.targets import Target
+from airflow_provider_ringevents.bulk.targets import Target, magic_link
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
@@ -24,6 +24,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsNotFoundError,
     RingEventsRateLimitError,
 )
+from airflow_provider_ringevents.client.secrets import Secret, conceal_credentials
 from airflow_provider_ringevents.client.transport.responses import parse_resource
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.observability.formatting import format_count, format_duration
@@ -306,7 +307,7 @@ class BulkRun:
         """Send the rows that have no outcome; return the error that ended it early, if one did."""
         stopped: RingEventsError | None = None
         beat = LogThrottle(JOURNAL_INTERVAL)
-        in_a_row = 0
+        outage = _OutageDetector()
         rows: Iterator[SpooledRow] = self._spool.rows(None)
         waiting: dict[Future[_Outcome | None], int] = {}
         with ThreadPoolExecutor(self._options.concurrency, thread_name_prefix="ringevents-rows") as pool:
@@ -318,7 +319,7 @@ class BulkRun:
                         row = next(rows, None)
                         if row is None:
                             break
-                        waiting[pool.submit(self._write, row)] = row.number
+                        waiting[pool.submit(self._write, row, outage)] = row.number
                     if not waiting:
                         break
                     done, _ = wait(waiting, timeout=JOURNAL_INTERVAL, return_when=FIRST_COMPLETED)
@@ -328,36 +329,41 @@ class BulkRun:
                         if outcome is None:
                             continue
                         self._record(number, outcome)
-                        in_a_row = in_a_row + 1 if outcome.error is not None and outcome.error.retryable else 0
                         progress.advance()
-                        if stopped is None and _ends_run(outcome.error, in_a_row):
-                            stopped = outcome.error
-                            for other in waiting:
-                                other.cancel()
+                    if stopped is None and (stopped := outage.error) is not None:
+                        for other in waiting:
+                            other.cancel()
                     progress.log_if_due()
             finally:
                 for future in waiting:
                     future.cancel()
         return stopped
 
-    def _write(self, row: SpooledRow) -> _Outcome | None:
+    def _write(self, row: SpooledRow, outage: _OutageDetector) -> _Outcome | None:
         """Send one row; None if no row is to be sent any more."""
-        if self._final.is_set():
+        if self._final.is_set() or outage.error is not None:
             return None
+        outcome = self._send_row(row)
+        if outcome.error is not None and _is_final(outcome.error):
+            self._final.set()
+        outage.record(outcome.error)
+        return outcome
+
+    def _send_row(self, row: SpooledRow) -> _Outcome:
         target = self._target
-        call = target.call(row.attributes or {}, row.id)
         try:
-            record = parse_resource(call, self._client.send(call))
-            id = str(record.get("id"))
-            validate_identifier("id", id)
+            call = target.call(row.attributes or {}, row.id)
+        except RingEventsConfigError as error:  # an id of the service that no request can use
+            return _Outcome("failed", error=error)
+        try:
+            record = conceal_credentials(parse_resource(call, self._client.send(call)))
+            validate_identifier("id", record.get("id", ""))
         except RingEventsConfigError as error:
             # The service has accepted the request, and its response names no usable id.
             return _Outcome("failed" if target.idempotent else "unknown", error=error)
         except RingEventsError as error:
-            if _is_final(error):
-                self._final.set()
             return _Outcome("unknown" if error.ambiguous and not target.idempotent else "failed", error=error)
-        return _Outcome("updated" if row.id else "created", id=id, link=record.get("magicLink"))
+        return _Outcome("updated" if row.id else "created", id=record["id"], link=magic_link(record))
 
     def _record(self, number: int, outcome: _Outcome) -> None:
         if outcome.error is None:
@@ -436,8 +442,30 @@ def _ends_run(error: RingEventsError | None, in_a_row: int) -> bool:
 class _Outcome:
     status: str
     id: str | None = None
-    link: str | None = None
+    link: Secret | None = None
     error: RingEventsError | None = None
+
+
+class _OutageDetector:
+    """A detector of the end of a run, for the threads that send rows.
+
+    Each thread counts its failure before it takes another row: where another one counted them, requests would go on
+    while it was busy.
+
+    :ivar error: the error that ends the run, if one does.
+    """
+
+    def __init__(self) -> None:
+        self.error: RingEventsError | None = None
+        self._in_a_row = 0
+        self._lock = Lock()
+
+    def record(self, error: RingEventsError | None) -> None:
+        """Take the error of a request; None for a success."""
+        with self._lock:
+            self._in_a_row = self._in_a_row + 1 if error is not None and error.retryable else 0
+            if self.error is None and _ends_run(error, self._in_a_row):
+                self.error = error
 
 
 class _RowProgress:

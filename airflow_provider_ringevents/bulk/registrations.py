@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow_provider_ringevents.bulk.spool import ExistingRecord
-from airflow_provider_ringevents.bulk.targets import Decision, normalize_email
+from airflow_provider_ringevents.bulk.targets import Decision, normalize_email, record_id
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, combine_errors, invalid_argument
+from airflow_provider_ringevents.client.transport.redaction import clean_text
 from airflow_provider_ringevents.client.types import closest_matches
+from airflow_provider_ringevents.client.validation.answers import collect_bounded
+from airflow_provider_ringevents.client.validation.identifiers import is_valid_identifier
 from airflow_provider_ringevents.client.validation.requests import REQUEST_SCHEMAS, validate_request
 
 if TYPE_CHECKING:
@@ -51,8 +54,8 @@ class _Questions:
                     invalid_argument(f"answers.{name}", f"the id of a question, since {len(found)} have this name")
                 )
             else:
-                near = closest_matches(name, sorted(known)[:1000])
-                hint = f"Did you mean {near[0]!r}?" if near else None
+                near = closest_matches(name, known)
+                hint = f"Did you mean {clean_text(near[0])!r}?" if near else None
                 problems.append(invalid_argument(f"answers.{name}", "the name or the id of a question", hint=hint))
         if problems:
             raise combine_errors("The answers are invalid", problems)
@@ -62,10 +65,14 @@ class _Questions:
         if ticket_id is not None:
             tickets = [ticket_id]
         else:
-            tickets = [ticket["id"] for ticket in self._client.items(endpoints.list_tickets(self._event_id))]
+            rows = collect_bounded("list_tickets", self._client.items(endpoints.list_tickets(self._event_id)))
+            tickets = [ticket["id"] for ticket in rows]
         names: dict[str, set[str]] = {}
         for ticket in tickets:
-            for question in self._client.items(endpoints.list_bank_questions(ticket)):
+            rows = collect_bounded("list_bank_questions", self._client.items(endpoints.list_bank_questions(ticket)))
+            for question in rows:
+                if not is_valid_identifier(question["id"]):
+                    continue  # no answer can name it
                 for name in (question["id"], str(question.get("name") or "")):
                     names.setdefault(name, set()).add(question["id"])
         return names
@@ -134,7 +141,7 @@ class CreateRegistrationTarget(_RegistrationTarget):
         """Yield the registrations of the event."""
         for row in client.items(self.list_call(), concurrency=concurrency):
             if identity := normalize_email(row.get("email")):
-                yield ExistingRecord(identity, row["id"], None)
+                yield ExistingRecord(identity, record_id(row), None)
 
     def decide(
         self, attributes: dict[str, Any], found: tuple[ExistingRecord, int] | None
@@ -191,10 +198,10 @@ class UpdateRegistrationTarget(_RegistrationTarget):
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
         """Yield the registrations of the event with the attributes that can be compared."""
         for row in client.items(self.list_call(), concurrency=concurrency):
-            identity = normalize_email(row.get("email")) if self.identity == "email" else row["id"]
+            identity = normalize_email(row.get("email")) if self.identity == "email" else record_id(row)
             if identity:
                 shown = {name: row[name] for name in self.attributes - {self.identity} if name in row}
-                yield ExistingRecord(identity, row["id"], None, shown)
+                yield ExistingRecord(identity, record_id(row), None, shown)
 
     def decide(
         self, attributes: dict[str, Any], found: tuple[ExistingRecord, int] | None
@@ -208,7 +215,8 @@ class UpdateRegistrationTarget(_RegistrationTarget):
         shown = record.attributes or {}
         wanted = {name: value for name, value in attributes.items() if name != self.identity}
         if self._merge and "metadata" in wanted:
-            wanted["metadata"] = {**(shown.get("metadata") or {}), **wanted["metadata"]}
+            known = shown.get("metadata")
+            wanted["metadata"] = {**(known if isinstance(known, Mapping) else {}), **wanted["metadata"]}
         changed = {name: value for name, value in wanted.items() if name not in shown or shown[name] != value}
         return ("update", changed, None) if changed else ("unchanged", attributes, None)
 

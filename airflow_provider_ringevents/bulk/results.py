@@ -13,6 +13,7 @@ import msgspec
 
 from airflow_provider_ringevents.bulk.source import Source
 from airflow_provider_ringevents.bulk.spool import Spool
+from airflow_provider_ringevents.client.secrets import reveal_all
 from airflow_provider_ringevents.exports.formats.compression import GzipStream, OutputStream, PlainStream
 from airflow_provider_ringevents.storage.writer import ObjectWriter
 
@@ -36,7 +37,7 @@ class _CsvTable:
         self._writer.writerow(columns)
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        self._writer.writerows([row.get(name) for name in self._columns] for row in rows)
+        self._writer.writerows([reveal_all(row.get(name)) for name in self._columns] for row in rows)
         self._flush()
 
     def write_cells(self, rows: Iterable[Sequence[Any]]) -> None:
@@ -56,7 +57,7 @@ class _CsvTable:
 class _JsonLinesTable:
     def __init__(self, stream: OutputStream) -> None:
         self._stream = stream
-        self._encoder = msgspec.json.Encoder()
+        self._encoder = msgspec.json.Encoder(enc_hook=reveal_all)
 
     def write(self, rows: Sequence[Any]) -> None:
         self._stream.write(self._encoder.encode_lines(rows))
@@ -78,7 +79,7 @@ class _ParquetTable:
         self._writer.write_batch(batch)
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        self._writer.write_table(self._table.from_pylist(list(rows), self._schema))
+        self._writer.write_table(self._table.from_pylist(reveal_all(list(rows)), self._schema))
 
     def finish(self) -> None:
         self._writer.close()

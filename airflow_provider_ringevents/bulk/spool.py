@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Self
 import msgspec
 
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
-from airflow_provider_ringevents.client.secrets import Secret, reveal_all
+from airflow_provider_ringevents.client.secrets import Secret, conceal, reveal_all
 
 _BATCH: Final = 500
 _RAW: Final = b"\0"
@@ -46,7 +46,7 @@ class SpooledRow(NamedTuple):
     attributes: dict[str, Any] | None
     status: str | None
     id: str | None
-    link: str | None
+    link: Secret | None
     reason: str | None
 
 
@@ -59,7 +59,7 @@ class ExistingRecord(NamedTuple):
 
     identity: str
     id: str
-    link: str | Secret | None
+    link: Secret | None
     attributes: dict[str, Any] | None = None
 
 
@@ -105,7 +105,7 @@ class Spool:
                     None if row.attributes is None else encode(row.attributes),
                     row.status,
                     row.id,
-                    row.link,
+                    reveal_all(row.link),
                     row.reason,
                 )
                 for row in rows
@@ -139,7 +139,7 @@ class Spool:
         if not found:
             return None
         known, id, link, attributes = found[0]
-        record = ExistingRecord(known, id, link, None if attributes is None else self._decode(attributes))
+        record = ExistingRecord(known, id, conceal(link), None if attributes is None else self._decode(attributes))
         return record, len(found)
 
     def first_row_of(self, identity: str) -> int | None:
@@ -165,17 +165,30 @@ class Spool:
             values = list(statuses)
         last = 0
         while True:
-            found = self._execute(
+            cursor = self._execute(
                 f"SELECT * FROM rows WHERE number > ?{condition} ORDER BY number LIMIT ?",  # noqa: S608
                 (last, *values, _BATCH),
-            ).fetchall()
-            for number, identity, cells, attributes, *rest in found:
-                decoded = None if attributes is None else self._decode(attributes)
-                shown = cells[1:] if cells[:1] == _RAW else self._decode(cells)
-                yield SpooledRow(number, identity, shown, decoded, *rest)
+            )
+            found = [self._spooled_row(*row) for row in cursor.fetchall()]
+            yield from found
             if len(found) < _BATCH:
                 return
-            last = found[-1][0]
+            last = found[-1].number
+
+    def _spooled_row(
+        self, number: int, identity: str, cells: bytes, attributes: bytes | None, *outcome: str | None
+    ) -> SpooledRow:
+        status, id, link, reason = outcome
+        return SpooledRow(
+            number,
+            identity,
+            cells[1:] if cells[:1] == _RAW else self._decode(cells),
+            None if attributes is None else self._decode(attributes),
+            status,
+            id,
+            conceal(link),
+            reason,
+        )
 
     def update(
         self,
@@ -183,7 +196,7 @@ class Spool:
         status: str,
         *,
         id: str | None = None,
-        link: str | Secret | None = None,
+        link: Secret | None = None,
         reason: str | None = None,
     ) -> None:
         """Record the outcome of a row."""

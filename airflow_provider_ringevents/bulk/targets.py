@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from airflow_provider_ringevents.bulk.spool import ExistingRecord
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.errors import invalid_argument
-from airflow_provider_ringevents.client.secrets import conceal_credentials
+from airflow_provider_ringevents.client.secrets import Secret, conceal_credentials
+from airflow_provider_ringevents.client.transport.redaction import clean_value
+from airflow_provider_ringevents.client.validation.identifiers import is_valid_identifier
 from airflow_provider_ringevents.client.validation.requests import REQUEST_SCHEMAS, validate_request
 
 if TYPE_CHECKING:
@@ -83,6 +85,20 @@ def normalize_email(email: object) -> str:
     return str(email or "").strip().casefold()
 
 
+def record_id(row: Mapping[str, Any]) -> str:
+    """Return the id of an existing record as a text.
+
+    One that no request can use still stands for a record that exists, and is shortened.
+    """
+    return row["id"] if is_valid_identifier(row["id"]) else clean_value(row["id"])
+
+
+def magic_link(record: Mapping[str, Any]) -> Secret | None:
+    """Return the link of a record; None where the service sends something else in its place."""
+    link = record.get("magicLink")
+    return Secret(link) if isinstance(link, str | Secret) and link else None
+
+
 class MagicLinkTarget:
     """The creation of magic links of a ticket.
 
@@ -133,7 +149,7 @@ class MagicLinkTarget:
         for link in map(conceal_credentials, client.items(self.list_call(), concurrency=concurrency)):
             identity = self.identity_of(link)
             if identity:
-                yield ExistingRecord(identity, link["id"], link.get("magicLink"))
+                yield ExistingRecord(identity, record_id(link), magic_link(link))
 
     def decide(
         self, attributes: dict[str, Any], found: tuple[ExistingRecord, int] | None

@@ -10,6 +10,9 @@ from airflow_provider_ringevents.contract.overlay import CREDENTIAL_FIELDS, SECR
 RESPONSE_SECRETS: Final = CREDENTIAL_FIELDS | {"url"}
 """Attributes of responses that admit their holder to an event or a file."""
 
+_URL_SECRETS: Final = frozenset("@?#")
+"""Characters that begin the parts of a URL in which a secret may stand."""
+
 
 class Secret:
     """A text whose representation does not show it, so that no traceback with its local variables does.
@@ -48,6 +51,14 @@ class Secret:
 def conceal(value: Any) -> Any:
     """Return a non-empty string as a secret, and anything else as it is."""
     return Secret(value) if isinstance(value, str) and value else value
+
+
+def conceal_url(value: Any) -> Any:
+    """Return a base URL as a secret where it may hold a user, a password or a token, and anything else as it is.
+
+    Such a URL is refused, but the variables of the failed call would show it.
+    """
+    return Secret(value) if isinstance(value, str) and not _URL_SECRETS.isdisjoint(value) else value
 
 
 def conceal_items(values: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
-from airflow_provider_ringevents.client.secrets import Secret, conceal
+from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_url
 from airflow_provider_ringevents.client.transport.http import normalize_host
 
 SECRET_SETTINGS: Final = frozenset({"proxy"})
@@ -58,6 +58,7 @@ class ClientSettings:
     allow_private_links: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "base_url", conceal_url(self.base_url))
         object.__setattr__(self, "base_url", _validate_base_url(self.base_url))
         object.__setattr__(self, "api_key", conceal(self.api_key))
         object.__setattr__(self, "proxy", conceal(self.proxy))
@@ -133,11 +134,9 @@ def is_loopback(host: str) -> bool:
 
 def _validate_base_url(url: Any) -> str:
     expected = f"a base URL such as {defaults.BASE_URL}"
-    # Not echoed where it may hold a user, a password or a query.
-    if isinstance(url, str) and set(url) & set("@?#"):
-        error = invalid_argument("host", f"{expected}, without user, password, query and fragment")
-    else:
-        error = invalid_argument("host", expected, url)
+    if isinstance(url, Secret):
+        raise invalid_argument("host", f"{expected}, without user, password, query and fragment")
+    error = invalid_argument("host", expected, url)
     if not isinstance(url, str) or not url.isprintable():
         raise error
     try:
@@ -145,8 +144,6 @@ def _validate_base_url(url: Any) -> str:
         host, _port = parts.hostname or "", parts.port
     except ValueError:
         raise error from None
-    if parts.username is not None or parts.query or parts.fragment:
-        raise error
     if parts.scheme not in ("http", "https") or not _is_host(host):
         raise error
     if parts.scheme == "http" and not is_loopback(host):

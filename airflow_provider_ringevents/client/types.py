@@ -6,6 +6,7 @@ The service may grow faster than this package: undocumented values pass with ``a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from airflow_provider_ringevents.client.errors import invalid_argument
@@ -69,6 +70,8 @@ __all__ = [
 
 # A longer list of choices would bury the rest of the message.
 _LONGEST_LIST = 30
+_MAX_COMPARED = 1000
+"""Names that are compared with a misspelt one, and the characters of the longest of them."""
 
 OnIncomplete = Literal["fail", "warn"]
 """The treatment of a list from which rows are missing after all readings."""
@@ -79,7 +82,8 @@ def closest_matches(value: str, allowed: Iterable[str], limit: int = 3) -> list[
     """Return up to ``limit`` allowed values that resemble ``value`` most, best first, regardless of case."""
     from difflib import get_close_matches
 
-    names = list(allowed)
+    # Of what a service sends, neither the number nor the length is known, and the comparison is quadratic.
+    names = [name for name in islice(allowed, _MAX_COMPARED) if len(name) <= _MAX_COMPARED]
     folded = value.casefold()
     same = [name for name in names if name.casefold() == folded]
     originals = {name.casefold(): name for name in names}

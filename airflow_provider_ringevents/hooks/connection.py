@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
-from airflow_provider_ringevents.client.secrets import Secret, conceal_items
+from airflow_provider_ringevents.client.secrets import Secret, conceal_items, conceal_url
 from airflow_provider_ringevents.client.settings import SECRET_SETTINGS, ClientSettings
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class ConnectionFields:
 
     conn_id: str | None
     conn_type: str | None
-    host: str | None
+    host: str | Secret | None
     schema: str | None
     port: int | None
     password: Secret | None
@@ -67,7 +67,7 @@ class ConnectionFields:
         return cls(
             connection.conn_id,
             connection.conn_type,
-            connection.host,
+            conceal_url(connection.host),
             connection.schema,
             connection.port,
             Secret(connection.password) if connection.password else None,
@@ -154,6 +154,12 @@ def conceal_extra(extra: Any) -> Any:
     return conceal_items(extra, SECRET_SETTINGS) if isinstance(extra, Mapping) else extra
 
 
+def conceal_overrides(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of client settings with those that are or may hold a secret as secrets."""
+    concealed = conceal_items(overrides, SECRET_SETTINGS | {"api_key"})
+    return {name: conceal_url(value) if name == "base_url" else value for name, value in concealed.items()}
+
+
 def read_extra(conn_id: str | None, extra: Any) -> dict[str, Any]:
     """Return the values of a connection's extra; numbers and booleans may be strings, as in a connection URI.
 
@@ -176,9 +182,15 @@ def read_extra(conn_id: str | None, extra: Any) -> dict[str, Any]:
     return values
 
 
-def base_url(connection: ConnectionLike | ConnectionFields) -> str:
-    """Return the base URL: the host if it is a URL, else one built from schema, host and port."""
-    host = (connection.host or "").strip()
+def base_url(connection: ConnectionLike | ConnectionFields) -> str | Secret:
+    """Return the base URL: the host if it is a URL, else one built from schema, host and port.
+
+    A host that may hold a password is returned as it is, for the settings to refuse.
+    """
+    given = conceal_url(connection.host)
+    if isinstance(given, Secret):
+        return given
+    host = (given or "").strip()
     if not host:
         return defaults.BASE_URL
     if "://" in host:

@@ -19,9 +19,15 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
 )
 from airflow_provider_ringevents.client.settings import ClientSettings
-from airflow_provider_ringevents.client.transport.redaction import clean_text
+from airflow_provider_ringevents.client.transport.redaction import clean_value
 from airflow_provider_ringevents.hooks import connection_form
-from airflow_provider_ringevents.hooks.connection import ConnectionFields, client_settings, conceal_extra, read_extra
+from airflow_provider_ringevents.hooks.connection import (
+    ConnectionFields,
+    client_settings,
+    conceal_extra,
+    conceal_overrides,
+    read_extra,
+)
 from airflow_provider_ringevents.hooks.operations import OperationsMixin
 
 _SHOWN_ORGANIZATIONS = 5
@@ -58,7 +64,8 @@ class RingEventsHook(OperationsMixin, BaseHook):
     def __init__(self, ringevents_conn_id: str = default_conn_name, **overrides: Any) -> None:
         super().__init__()
         self.ringevents_conn_id = ringevents_conn_id
-        self._overrides = overrides
+        # A traceback or a representation of the hook shows no secret.
+        self._overrides = conceal_overrides(overrides)
 
     # --- connection
 
@@ -195,7 +202,7 @@ class RingEventsHook(OperationsMixin, BaseHook):
             return False, str(error)
         count = page.count if page.count is not None else len(page.items)
         shown = page.items[:_SHOWN_ORGANIZATIONS]
-        named = ", ".join(f"{clean_text(str(item.get('name')))} (id {clean_text(str(item['id']))})" for item in shown)
+        named = ", ".join(f"{clean_value(item.get('name'))} (id {clean_value(item['id'])})" for item in shown)
         more = ", ..." if count > len(shown) else ""
         organizations = "organization" if count == 1 else "organizations"
         return True, f"Key accepted; sees {count} {organizations}{f': {named}{more}' if named else ''}"

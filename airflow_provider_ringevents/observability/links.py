@@ -20,6 +20,7 @@ CONSOLE_URLS: Final = {
 }
 """The URL of an object's page in the console of its cloud, by the scheme of its URI."""
 
+_MAX_SLUG_CHARACTERS: Final = 255
 _EVENT_KEY = "ringevents_event_page"
 _OBJECT_KEY = "ringevents_object"
 
@@ -94,7 +95,8 @@ def event_url(event: Mapping[str, Any], base_url: str) -> str | None:
     from airflow_provider_ringevents.client.settings import is_loopback  # 11 ms that no DAG needs while it is parsed
 
     slug = event.get("slug")
-    if not slug:
+    # What the service says may be anything, and the link goes into XCom and the events of triggers.
+    if not isinstance(slug, str) or not 0 < len(slug) <= _MAX_SLUG_CHARACTERS:
         return None
     parts = urlsplit(base_url)
     # On this machine it is the emulator, whose events the service does not know.

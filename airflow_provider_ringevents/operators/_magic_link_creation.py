@@ -33,7 +33,7 @@ def create_magic_links(
     :param attendees: the attendees, each with a different e-mail address.
     :param allow_undocumented: accept attributes that the API does not document.
     :param journal: the times of sending of earlier tries; None: there were none.
-    :returns: ``id`` and ``magicLink`` of each attendee, in order.
+    :returns: ``id`` and ``magicLink`` of each attendee, in order; the links are secrets.
     :raises RingEventsError: with all failures; the other links exist.
     """
     target = MagicLinkTarget(ticket_id, allow_undocumented=allow_undocumented)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.transport.redaction import clean_value, list_texts
 from airflow_provider_ringevents.client.types import Registration
-from airflow_provider_ringevents.client.validation.answers import resolve_answers
+from airflow_provider_ringevents.client.validation.answers import collect_bounded, resolve_answers
 from airflow_provider_ringevents.operators._xcom import xcom_resource
 from airflow_provider_ringevents.provisioning.idempotent_create import LOOKUP_DELAYS, MAX_CREATE_REQUESTS
 
@@ -52,7 +53,8 @@ class RegistrationCreation:
         :raises RingEventsError: the request failed; ``ambiguous`` if the registration may exist all the same.
         """
         if self._answers:
-            questions = list(self._hook.list_bank_questions(self._attributes["ticketId"]))
+            rows = self._hook.list_bank_questions(self._attributes["ticketId"])
+            questions = collect_bounded("list_bank_questions", rows)
             self._attributes["answers"] = resolve_answers(self._answers, questions)
         registration = self._lookup()
         if registration is None:
@@ -73,7 +75,7 @@ class RegistrationCreation:
                 log.warning("%s Looking up whether the registration was created.", error)
                 found = self._lookup_repeatedly()
                 if found is not None:
-                    log.info("Registration %s was created by the failed request", found["id"])
+                    log.info("Registration %s was created by the failed request", clean_value(found["id"]))
                     return found
                 if request == MAX_CREATE_REQUESTS:
                     raise
@@ -114,7 +116,7 @@ class RegistrationCreation:
             if row.get("ticketId") == self._attributes["ticketId"] and _identity(row.get("email")) == identity
         ]
         if len(found) > 1:
-            ids = ", ".join(str(row["id"]) for row in found)
+            ids = list_texts(clean_value(row["id"]) for row in found)
             log.warning("%d registrations have this ticket and address: %s. The oldest counts", len(found), ids)
         return min(found, key=lambda row: (str(row.get("createdAt") or ""), str(row["id"])), default=None)
 
@@ -124,25 +126,31 @@ class RegistrationCreation:
             for name in _COMPARED
             if name in self._attributes and registration.get(name) not in (None, self._attributes[name])
         ]
-        known = registration.get("metadata") or {}
+        metadata = registration.get("metadata")
+        known = metadata if isinstance(metadata, Mapping) else {}
         wanted = self._attributes.get("metadata") or {}
         differing += [f"metadata[{name!r}]" for name in wanted if known.get(name) != wanted[name]]
         given = {answer["questionId"]: answer["answer"] for answer in self._attributes.get("answers", ())}
         shown = _shown_answers(registration)
         differing += [f"answer {identifier}" for identifier in given if shown.get(identifier) != given[identifier]]
-        log.info("Registration %s exists already; nothing is sent", registration["id"])
+        log.info("Registration %s exists already; nothing is sent", clean_value(registration["id"]))
         if differing:
             log.warning(
                 "Registration %s differs from the request in %s; it is left as it is",
-                registration["id"],
+                clean_value(registration["id"]),
                 ", ".join(differing),
             )
 
 
 def _shown_answers(registration: Mapping[str, Any]) -> dict[str, Any]:
-    fields = registration.get("customRegistrationFields") or ()
-    every = [each for field in fields for each in (field, *(field.get("childQuestions") or ()))]
+    fields = _mappings(registration.get("customRegistrationFields"))
+    every = [each for field in fields for each in (field, *_mappings(field.get("childQuestions")))]
     return {str(each.get("id")): each.get("value") for each in every}
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    """Return the objects of a list; empty for anything else that the service may send in its place."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def _identity(email: object) -> str:

@@ -92,6 +92,7 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
     @translate_errors()
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Look up which links exist, create the others, and return the ids of all."""
+        from airflow_provider_ringevents.client.secrets import reveal_all
         from airflow_provider_ringevents.client.types import MagicLink
         from airflow_provider_ringevents.operators._magic_link_creation import create_magic_links
         from airflow_provider_ringevents.operators._xcom import xcom_resource
@@ -108,7 +109,8 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
                 allow_undocumented=self.allow_undocumented,
                 journal=SendJournal(store, context["ti"].try_number) if store is not None else None,
             )
-        return [xcom_resource(link, MagicLink, with_credentials=self.include_links) for link in links]
+        shown = reveal_all(links) if self.include_links else links
+        return [xcom_resource(link, MagicLink, with_credentials=self.include_links) for link in shown]
 
 
 class RingEventsDeleteMagicLinkOperator(RingEventsBaseOperator):

@@ -74,7 +74,7 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
     @translate_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the ticket, and return it."""
-        from airflow_provider_ringevents.client.transport.redaction import clean_text
+        from airflow_provider_ringevents.client.transport.redaction import clean_value
         from airflow_provider_ringevents.client.types import Ticket
         from airflow_provider_ringevents.operators._xcom import xcom_resource
 
@@ -84,6 +84,6 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
         with self.hook as hook:
             ticket = hook.create_ticket(self.event_id, attributes, allow_undocumented=self.allow_undocumented)
         self.log.info(
-            "Created ticket %s (%s) of event %s", ticket["id"], clean_text(str(ticket.get("name"))), self.event_id
+            "Created ticket %s (%s) of event %s", ticket["id"], clean_value(ticket.get("name")), self.event_id
         )
         return xcom_resource(ticket, Ticket)

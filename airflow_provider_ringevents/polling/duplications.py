@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
+from airflow_provider_ringevents.client.transport.redaction import clean_value
+from airflow_provider_ringevents.client.validation.identifiers import is_valid_identifier
 from airflow_provider_ringevents.observability.progress_log import LogFunction, WaitProgressLogger
 from airflow_provider_ringevents.polling.schedule import PollSchedule
 from airflow_provider_ringevents.polling.waiter import EventListing, PollRequest
@@ -60,10 +62,18 @@ class DuplicationWaiter:
 
         :raises RingEventsConfigError: several events may be the copy.
         :raises RingEventsWaitTimeoutError: the deadline has passed.
+        :raises RingEventsError: the copy is listed under an id that no request can use.
         """
         found = self._expected.match(response) or self._match_without_marker(response)
         if found:
-            self.copy_id = str(found["id"])
+            copy_id = found["id"]
+            if not is_valid_identifier(copy_id):
+                raise RingEventsError(
+                    f"the service lists the copy of event {self._expected.source_id} under an unusable id:"
+                    f" {clean_value(copy_id)!r}",
+                    retryable=True,
+                )
+            self.copy_id = copy_id
             self._progress_log.log_done(f"Event {self.copy_id} is there, the copy of {self._expected.source_id},")
             return True
         progress = f"it is not among the {len(response)} events of the organization"
@@ -96,7 +106,7 @@ class DuplicationWaiter:
         self._log(
             "Event %s looks like the copy but does not carry its marker (metadata %r): idempotency is degraded, since a"
             " copy cannot be distinguished from another one with the same name and times",
-            candidate["id"],
+            clean_value(candidate["id"]),
             MARKER_METADATA_KEY,
         )
         return candidate

@@ -16,6 +16,7 @@ from airflow_provider_ringevents.client.errors import (
     invalid_argument,
 )
 from airflow_provider_ringevents.client.pagination import flatten_resource
+from airflow_provider_ringevents.client.transport.redaction import clean_value
 from airflow_provider_ringevents.client.types import validate_choice
 from airflow_provider_ringevents.client.validation.datetimes import parse_timestamp
 from airflow_provider_ringevents.observability.progress_log import LogFunction, WaitProgressLogger
@@ -90,14 +91,14 @@ class EventCondition:
     def describe_progress(self, event: Mapping[str, Any]) -> str:
         """Return the state of an event that does not meet the condition yet, as a phrase."""
         if self.name not in _TIME_FIELDS:
-            return f"its status is {event.get('status')!r}, published: {event.get('published')}"
+            status, published = clean_value(event.get("status")), clean_value(event.get("published"))
+            return f"its status is {status!r}, published: {published}"
         field = _TIME_FIELDS[self.name]
         due_at = self.due_at(event)
         if due_at is None:
             return f"it has no {field}"
-        return (
-            f"its {field} is {event.get(field)}; waiting until {datetime.fromtimestamp(due_at, UTC):%Y-%m-%d %H:%M:%SZ}"
-        )
+        until = f"{datetime.fromtimestamp(due_at, UTC):%Y-%m-%d %H:%M:%SZ}"
+        return f"its {field} is {clean_value(event.get(field))}; waiting until {until}"
 
 
 class EventWaiter:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
-from airflow_provider_ringevents.client.transport.redaction import clean_text
+from airflow_provider_ringevents.client.transport.redaction import clean_value, list_texts
 from airflow_provider_ringevents.client.validation.datetimes import parse_timestamp
 
 MARKER_METADATA_KEY: Final = "airflow_ringevents_key"
@@ -108,12 +108,12 @@ class ExpectedEvent:
         zone = event.get("timezone")
         found = []
         if self.name is not None and _normalize_name(event.get("name")) != _normalize_name(self.name):
-            found.append(f"its name is {clean_text(str(event.get('name')))!r}, not {self.name!r}")
+            found.append(f"its name is {clean_value(event.get('name'))!r}, not {self.name!r}")
         for field, requested in (("timeStart", self.time_start), ("timeEnd", self.time_end)):
             if requested is not None and not _is_same_instant(
                 parse_timestamp(event.get(field), zone), parse_timestamp(requested, zone)
             ):
-                found.append(f"its {field} is {clean_text(str(event.get(field)))}, not {requested}")
+                found.append(f"its {field} is {clean_value(event.get(field))}, not {requested}")
         return found
 
     def match(self, events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -147,8 +147,8 @@ class ExpectedEvent:
                 parameter,
                 "unused, or the key of the same event",
                 value,
-                hint=f"Event {event.get('id')} uses it already: {'; '.join(found)}. Choose another one, or correct the"
-                " event.",
+                hint=f"Event {clean_value(event.get('id'))} uses it already: {'; '.join(found)}. Choose another one, or"
+                " correct the event.",
             )
 
     def match_without_marker(
@@ -226,7 +226,7 @@ def _normalize_name(name: Any) -> str:
 
 
 def _describe(events: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(f"{event.get('id')} ({clean_text(str(event.get('name')))!r})" for event in events)
+    return list_texts(f"{clean_value(event.get('id'))} ({clean_value(event.get('name'))!r})" for event in events)
 
 
 def _is_same_instant(one: datetime | None, other: datetime | None) -> bool:

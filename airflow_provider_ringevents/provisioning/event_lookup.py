@@ -15,7 +15,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsValidationError,
 )
 from airflow_provider_ringevents.client.secrets import without_secrets
-from airflow_provider_ringevents.client.transport.redaction import clean_text
+from airflow_provider_ringevents.client.transport.redaction import clean_value, list_texts
 from airflow_provider_ringevents.client.transport.time_budget import TimeBudget
 from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY, read_marker
 
@@ -164,10 +164,10 @@ class EventLookup:
             if any(event["id"] == self._source_id for event in list_events_of(self._client, organization["id"])):
                 found: str = organization["id"]
                 return found
-        visible = ", ".join(f"{item['id']} ({clean_text(str(item.get('name')))})" for item in organizations) or "none"
+        visible = list_texts(f"{clean_value(item['id'])} ({clean_value(item.get('name'))})" for item in organizations)
         raise RingEventsConfigError(
             f"`organization_id` must be the organization that the copy goes to: event {self._source_id} is in none of"
-            f" those that the key can see ({visible}).",
+            f" those that the key can see ({visible or 'none'}).",
             parameter="organization_id",
             expected="the organization that the copy goes to",
         )

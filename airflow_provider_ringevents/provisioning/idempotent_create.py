@@ -26,7 +26,7 @@ from airflow_provider_ringevents.client.errors import (
 )
 from airflow_provider_ringevents.client.pagination import flatten_resource
 from airflow_provider_ringevents.client.secrets import without_secrets
-from airflow_provider_ringevents.client.transport.redaction import clean_text
+from airflow_provider_ringevents.client.transport.redaction import clean_value
 from airflow_provider_ringevents.client.transport.responses import parse_resource
 from airflow_provider_ringevents.provisioning.request_journal import is_usable_id
 
@@ -134,7 +134,10 @@ class IdempotentCreation:
         # The response to a duplication has no body; if there is one, it may be of a job or of the source.
         event_id = event.get("id") if has_marker or not self.expected.is_copy else None
         if event_id is not None and not is_usable_id(event_id):
-            log.warning("The response holds an unusable event id (%.200r); looking for the event in the list", event_id)
+            log.warning(
+                "The response holds an unusable event id (%r); looking for the event in the list",
+                clean_value(event_id, self.call.secrets),
+            )
             event_id = None
         self.journal.record_accepted(event_id)
         if event_id is None:
@@ -173,7 +176,7 @@ class IdempotentCreation:
         return self._lookup() or self._lookup_repeatedly(self._delays(self.settle_timeout))
 
     def _shown_name(self, event: Mapping[str, Any]) -> str:
-        return clean_text(str(event.get("name")), self.call.secrets)
+        return clean_value(event.get("name"), self.call.secrets)
 
     # --- lookup
 
@@ -228,7 +231,7 @@ class IdempotentCreation:
         log.warning(
             "Event %s has the requested attributes and was created just now, but does not carry the marker: it is"
             " adopted. Idempotency is degraded: another event with the same name and times could not be distinguished",
-            found["id"],
+            clean_value(found["id"], self.call.secrets),
         )
         return dict(found)
 
@@ -270,7 +273,8 @@ class IdempotentCreation:
     def _adopt(self, found: Mapping[str, Any]) -> dict[str, Any]:
         if not is_usable_id(found["id"]):
             raise RingEventsError(
-                f"{self.call.operation}: the service lists the event under an unusable id ({found['id']!r:.200})",
+                f"{self.call.operation}: the service lists the event under an unusable id"
+                f" ({clean_value(found['id'], self.call.secrets)!r})",
                 ambiguous=True,
                 retryable=True,
             )

@@ -71,5 +71,5 @@ class StateEntry(Generic[_Value]):
         try:
             return True, self._decode(stored)
         except (LookupError, TypeError, ValueError) as error:
-            log.warning("The state store has an unreadable value under %s, which is dropped: %r", self._key, error)
+            log.warning("The state store has an unreadable value under %s, which is dropped: %.200r", self._key, error)
             return False, None

@@ -24,9 +24,10 @@ def redact(text: str) -> str:
 
 def format_error(error: BaseException) -> str:
     """Return the type and the redacted text of an error, on one line of at most 500 characters."""
-    text = " ".join(redact(str(error)).split())
+    printable = "".join(character if character.isprintable() else " " for character in redact(str(error)))
+    text = " ".join(printable.split())
     if len(text) > _LONGEST:
-        text = text[:_LONGEST] + "..."
+        text = f"{text[: _LONGEST - 3]}..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -10,9 +10,10 @@ import functools
 import logging
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -20,6 +21,9 @@ from airflow_provider_ringevents.client.secrets import Secret
 
 MAX_TEXT_CHARACTERS: Final = 500
 """The longest text of the service that is shown."""
+
+MAX_LISTED: Final = 10
+"""The most things of the service that one message lists."""
 
 _MIN_KEY_LENGTH = 8
 """A shorter text is not a key of this API, and replacing it would mangle unrelated words."""
@@ -111,6 +115,17 @@ def clean_text(text: str, secrets: Sequence[Secret] = ()) -> str:
         redacted = redacted[: max(0, len(redacted) - 6 * longest)]
     shown = "".join(character if character.isprintable() else " " for character in redacted)
     return shown if len(shown) <= MAX_TEXT_CHARACTERS else f"{shown[: MAX_TEXT_CHARACTERS - 3]}..."
+
+
+def clean_value(value: Any, secrets: Sequence[Secret] = ()) -> str:
+    """Return a value of a response, whatever its type, as it may be shown; see :func:`clean_text`."""
+    return clean_text(value if isinstance(value, str) else str(value), secrets)
+
+
+def list_texts(texts: Iterable[str]) -> str:
+    """Return the first ten of several texts for a message, with a mark where there are more."""
+    first = list(islice(texts, MAX_LISTED + 1))
+    return ", ".join([*first[:MAX_LISTED], *(["..."] if len(first) > MAX_LISTED else [])])
 
 
 def hide_in(value: Any, secrets: Sequence[Secret] = ()) -> Any:

@@ -223,7 +223,8 @@ def parse_resource(call: Call, envelope: Envelope) -> dict[str, Any]:
     data = envelope.get("data")
     if isinstance(data, Mapping) and isinstance(data.get("attributes") or {}, Mapping):
         resource = flatten_resource(data)
-        if not call.idempotent and resource["id"] is not None and not is_valid_identifier(resource["id"]):
+        is_pending = envelope.status == HTTPStatus.ACCEPTED and resource["id"] is None
+        if not call.idempotent and not is_pending and not is_valid_identifier(resource["id"]):
             raise RingEventsTransportError(
                 f"{describe_call(call)}: the response ({envelope.status}) has an unusable id. The request was applied"
                 " nevertheless.",

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
 
-from airflow_provider_ringevents.client.errors import RingEventsConfigError, combine_errors, invalid_argument
+from airflow_provider_ringevents.client.errors import (
+    RingEventsConfigError,
+    RingEventsTransferError,
+    combine_errors,
+    invalid_argument,
+)
+from airflow_provider_ringevents.client.transport.redaction import clean_text, list_texts
 from airflow_provider_ringevents.client.types import closest_matches
 
 Answer = str | Sequence[str]
+
+MAX_QUESTIONS: Final = 10_000
+"""Questions of a ticket, and tickets of an event: a list that is longer is invented."""
+
+
+def collect_bounded(operation: str, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the rows of a list whose answers are resolved.
+
+    :param operation: the list, for the error.
+    :raises RingEventsTransferError: it has more than 10,000 rows.
+    """
+    found = list(islice(rows, MAX_QUESTIONS + 1))
+    if len(found) > MAX_QUESTIONS:
+        error = RingEventsTransferError(f"{operation}: the list has more than {MAX_QUESTIONS:,} rows")
+        error.retryable = False
+        raise error
+    return found
 
 
 def resolve_answers(
@@ -76,12 +100,12 @@ def _find_question(place: str, key: str, known: Sequence[tuple[str, str, list[st
     if len(found) == 1:
         return found[0]
     if found:
-        ids = ", ".join(identifier for identifier, _ in found)
+        ids = list_texts(clean_text(identifier) for identifier, _ in found)
         raise invalid_argument(place, f"the id of a question, since several have this name: {ids}")
     names = [name for _, name, _ in known]
     close = closest_matches(str(key), names)
-    listed = f"The ticket asks: {', '.join(map(repr, names))}." if names else "The ticket asks nothing."
-    hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else listed
+    listed = f"The ticket asks: {_quoted(names)}." if names else "The ticket asks nothing."
+    hint = f"Did you mean {' or '.join(repr(clean_text(name)) for name in close)}?" if close else listed
     raise invalid_argument(place, "the name or the id of a question of the ticket", hint=hint)
 
 
@@ -89,7 +113,11 @@ def _check_answer(place: str, answer: Any, options: Sequence[str]) -> None:
     check_answer_type(place, answer)
     given = [answer] if isinstance(answer, str) else list(answer)
     if options and not set(given) <= set(options):
-        raise invalid_argument(place, f"among the options of the question, {', '.join(map(repr, options))}")
+        raise invalid_argument(place, f"among the options of the question, {_quoted(options)}")
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return list_texts(repr(clean_text(name)) for name in names)
 
 
 def _folded(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow import __version__ as _airflow_version
@@ -44,6 +45,13 @@ def silence_request_log() -> None:
 def task_state_store(context: Mapping[str, Any]) -> Any | None:
     """Return the state store of a task, which outlives its tries; None before Airflow 3.3."""
     return context.get("task_state_store")
+
+
+def first_reschedule_date(context: Mapping[str, Any]) -> datetime | None:
+    """Return when a rescheduled sensor began; None for its first poke, and on Airflow 2, which does not tell it."""
+    find = getattr(context["ti"], "get_first_reschedule_date", None)
+    date: datetime | None = find(context) if find is not None else None
+    return date
 
 
 def asset_state_stores(trigger: Any) -> list[Any]:

@@ -112,8 +112,10 @@ SETTLE_TIMEOUT: Final = 600.0
 
 LOOKUP_TIMEOUT: Final = 900.0
 """Seconds for reading the whole list of an organization's events, in which one is looked up."""
-LISTING_JOIN_AGE: Final = 60.0
-"""Seconds after whose start a shared listing is joined no more: it may hang, and a new one may not."""
+LISTING_STALL: Final = 20.0
+"""Seconds without a page after which a shared listing may hang, so that another one is begun beside it."""
+MAX_LISTINGS: Final = 3
+"""Listings of one organization at a time: a service that is slow for all of them must not get ever more."""
 
 # --- watermarks
 WATERMARK_DELAY: Final = 60.0
@@ -160,6 +162,8 @@ WATCH_CLOCK_SLACK: Final = 3600.0
 """Seconds by which our clock may be ahead of the service's at the first start, and nothing is missed."""
 WATCH_MAX_AHEAD: Final = 300.0
 """Seconds by which a row's time may be ahead of both clocks, ours and the service's, and still move the place."""
+WATCH_MAX_ROWS: Final = 1_000_000
+"""Rows of one scan; a list of changes that is longer is invented, and its ids would fill memory."""
 WATCH_MAX_BOUNDARY_IDS: Final = 1000
 """Rows with one and the same time whose ids are kept: 28 KB in the asset's state, and ten pages for each poll."""
 WATCH_CHECKPOINT_DELAY: Final = 3.0

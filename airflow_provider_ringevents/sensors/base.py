@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_ringevents import clock
-from airflow_provider_ringevents._compat import task_state_store
+from airflow_provider_ringevents._compat import first_reschedule_date, task_state_store
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsWaitTimeoutError
 from airflow_provider_ringevents.observability.progress_log import WaitProgressLogger
 from airflow_provider_ringevents.operators.arguments import ArgumentsMixin
@@ -76,7 +76,8 @@ class RingEventsBaseSensor(ArgumentsMixin, BaseSensorOperator):
 
         :raises AirflowSensorTimeout: the condition was not met in time.
         """
-        self._deadline = clock.now() + self.timeout
+        started = first_reschedule_date(context) if self.reschedule else None
+        self._deadline = (clock.now() if started is None else started.timestamp()) + self.timeout
         try:
             super().execute(context)
         except AirflowSensorTimeout as error:
@@ -85,10 +86,10 @@ class RingEventsBaseSensor(ArgumentsMixin, BaseSensorOperator):
             raise
 
     def poke_budget(self) -> TimeBudget | None:
-        """Return the time of a poke that begins now; rescheduled, each poke has the sensor's whole timeout."""
+        """Return the time of a poke that begins now; rescheduled before Airflow 3, each has the whole timeout."""
         from airflow_provider_ringevents.polling.waiter import poll_budget
 
-        return poll_budget(clock.now() + self.timeout if self.reschedule else self._deadline)
+        return poll_budget(self._deadline)
 
     @property
     def hook(self) -> RingEventsHook:

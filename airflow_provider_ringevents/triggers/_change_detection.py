@@ -14,6 +14,8 @@ from airflow_provider_ringevents.client.validation.identifiers import is_valid_i
 from airflow_provider_ringevents.state.watch_cursor import WatchCursor
 
 _SECOND = timedelta(seconds=1)
+_NO_ID = "None"
+"""The key of rows without an id, of which there may be many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +26,29 @@ class ChangeSet:
     :ivar cursor: the cursor after it.
     :ivar count: new rows; one that moved to another page meanwhile counts twice.
     :ivar unreadable: rows without a readable time.
+    :ivar latest: the latest time of a row that the window must hold; beyond the cursor's where a new row is ahead.
+    :ivar ignored: rows ahead of both clocks that were not counted, since so many are kept already.
     """
 
     since: WatchCursor
     cursor: WatchCursor
     count: int
     unreadable: int
+    latest: datetime
+    ignored: int = 0
 
     def payload(self, event_id: str, window_field: str) -> dict[str, Any]:
         """Return the payload of the asset event, which holds no personal data.
 
         The window begins where the last one had its latest row and ends after the latest of this one. Both are whole
         seconds, so that it holds all of them however exact the times are that the service shows; its first second may
-        have been in the last window, too.
+        have been in the last window, too. A new row with a time beyond both clocks is in it, but only once.
         """
         return {
             "event_id": event_id,
             "window_field": window_field,
             "from": format_timestamp(_truncate(self.since.lower_bound)),
-            "to": format_timestamp(_truncate(self.cursor.time) + _SECOND),
+            "to": format_timestamp(_second_after(self.latest)),
             "count": self.count,
         }
 
@@ -61,8 +67,10 @@ class ChangeScan:
         # Rows seen before stay known: one may slip onto a page that was read already.
         self._ids = None if since.ids is None else set(since.ids)
         self._ahead = set(since.ahead)
+        self._furthest = since.time
         self._count = 0
         self._unreadable = 0
+        self._ignored = 0
 
     def add(self, row: Mapping[str, Any], latest_credible: datetime | None = None) -> None:
         """Take a row.
@@ -75,9 +83,7 @@ class ChangeScan:
             self._unreadable += 1
             return
         if latest_credible is not None and time > latest_credible:
-            if not self._since.has_seen(row_id, time) and len(self._ahead) < defaults.WATCH_MAX_BOUNDARY_IDS:
-                self._ahead.add((row_id, time))
-                self._count += 1
+            self._add_ahead(row_id, time)
             return
         if time > self._latest:
             self._latest, self._ids = time, {row_id}
@@ -87,18 +93,42 @@ class ChangeScan:
                 self._ids = None
         self._count += not self._since.has_seen(row_id, time)
 
+    def _add_ahead(self, row_id: str, time: datetime) -> None:
+        """Count a row with a time beyond both clocks, once."""
+        if (row_id, time) in self._ahead or self._since.has_seen(row_id, time):
+            return
+        if row_id != _NO_ID:
+            # The time that the row had before will not come again, and only so many are kept.
+            self._ahead -= {(known, other) for known, other in self._ahead if known == row_id}
+        if len(self._ahead) >= defaults.WATCH_MAX_BOUNDARY_IDS:
+            self._ignored += 1
+            return
+        self._ahead.add((row_id, time))
+        self._furthest = max(self._furthest, time)
+        self._count += 1
+
     def changes(self) -> ChangeSet:
         """Return the changes, once all rows were added."""
         ids = None if self._ids is None else frozenset(self._ids)
         # What the cursor has reached is known by its time.
         ahead = frozenset((row_id, time) for row_id, time in self._ahead if time > self._latest)
-        return ChangeSet(self._since, WatchCursor(self._latest, ids, ahead=ahead), self._count, self._unreadable)
+        cursor = WatchCursor(self._latest, ids, ahead=ahead)
+        latest = max(self._latest, self._furthest)
+        return ChangeSet(self._since, cursor, self._count, self._unreadable, latest, self._ignored)
 
 
 def _row_key(row_id: Any) -> str:
     """Return the id of a row, or a digest of what is none: up to a thousand are kept in the asset's state."""
     text = str(row_id)
     return text if is_valid_identifier(text) else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _second_after(time: datetime) -> datetime:
+    """Return the next whole second after a time, or the last moment of the calendar."""
+    try:
+        return _truncate(time) + _SECOND
+    except OverflowError:
+        return datetime.max.replace(tzinfo=time.tzinfo)
 
 
 def _truncate(time: datetime) -> datetime:

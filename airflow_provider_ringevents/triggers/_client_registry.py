@@ -32,7 +32,7 @@ from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateL
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 from airflow_provider_ringevents.polling.waiter import EventListing, PollRequest
 from airflow_provider_ringevents.provisioning.event_lookup import LOOKUP_PAGE_SIZE, EventRows
-from airflow_provider_ringevents.triggers._listing_cache import ListingCache
+from airflow_provider_ringevents.triggers._listing_cache import ListingCache, OnPage
 
 _Result = TypeVar("_Result")
 
@@ -87,7 +87,7 @@ class SharedClient:
         self._client = self._open(settings)
         self._in_use: Counter[AsyncClient] = Counter()
         self._listings = ListingCache(
-            lambda organization_id: self.with_reauthentication(partial(_list, organization_id))
+            lambda organization_id, on_page: self.with_reauthentication(partial(_list, organization_id, on_page))
         )
 
     @property
@@ -232,13 +232,14 @@ def _reader() -> ConnectionReader:
     return _READERS.setdefault(asyncio.get_running_loop(), ConnectionReader())
 
 
-async def _list(organization_id: str, client: AsyncClient) -> list[dict[str, Any]]:
+async def _list(organization_id: str, on_page: OnPage, client: AsyncClient) -> list[dict[str, Any]]:
     call = list_events(organization_id)
 
     async def read(per_page: int | None) -> list[dict[str, Any]]:
         found = EventRows(call.operation)
         async for page in client.pages(call, per_page=per_page, first_attempts=1):
             found.add(page.items)
+            on_page()
         return found.rows
 
     try:

@@ -65,6 +65,7 @@ class RegistrationPoller:
     _subscribers: set[Subscriber] = field(default_factory=set)
     _has_subscribers: asyncio.Event = field(default_factory=asyncio.Event)
     _unreadable: int = 0
+    _ignored: int = 0
 
     @contextmanager
     def subscribed(self, subscriber: Subscriber) -> Iterator[None]:
@@ -99,7 +100,7 @@ class RegistrationPoller:
                                 break
                             read_at = clock.monotonic()
                         found = await client.with_reauthentication(self._scan)
-                        self._log_unreadable(found)
+                        self._log_unnoticed(found)
                         delay = backoff.on_success(self._poll_interval())
                         yield found
                         await clock.async_sleep(delay)
@@ -119,9 +120,18 @@ class RegistrationPoller:
         filter = {**json.loads(self.key.filter), self.key.window_field: since.filter_condition}
         # The next scan is the retry of the first page: an outage costs one request for each scan.
         call = list_registrations(self.key.event_id, filter)
+        rows = 0
         try:
             async with asyncio.timeout(defaults.LOOKUP_TIMEOUT):
                 async for page in client.pages(call, first_attempts=1):
+                    rows += len(page.items)
+                    if rows > defaults.WATCH_MAX_ROWS:
+                        raise RingEventsTransportError(
+                            f"{call.operation}: more than {defaults.WATCH_MAX_ROWS:,} rows have changed since"
+                            f" {since.filter_condition}; the list is not read further",
+                            sent=True,
+                            retryable=False,
+                        )
                     latest_credible = _latest_credible(page.date)
                     for row in page.items:
                         for scan in scans.values():
@@ -134,7 +144,19 @@ class RegistrationPoller:
             ) from None
         return {subscriber: scan.changes() for subscriber, scan in scans.items()}
 
-    def _log_unreadable(self, found: Mapping[Subscriber, ChangeSet]) -> None:
+    def _log_unnoticed(self, found: Mapping[Subscriber, ChangeSet]) -> None:
+        """Log rows that cannot be noticed, whenever there are more of them."""
+        ignored = max((changes.ignored for changes in found.values()), default=0)
+        if ignored > self._ignored:
+            log.warning(
+                "Watching registrations of event %s: %d rows with a %s in the future are not noticed, since %d others"
+                " are kept",
+                self.key.event_id,
+                ignored,
+                self.key.window_field,
+                defaults.WATCH_MAX_BOUNDARY_IDS,
+            )
+        self._ignored = ignored
         unreadable = max((changes.unreadable for changes in found.values()), default=0)
         if unreadable > self._unreadable:
             log.warning(

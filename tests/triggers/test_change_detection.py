@@ -285,12 +285,41 @@ class TestRowsAheadOfBothClocks:
 
     def test_the_last_year_of_the_calendar_raises_nothing(self) -> None:
         changes = self.scan(WatchCursor(NOON), {"id": "far", "updatedAt": "9999-12-31T23:59:59Z"})
-        assert changes.payload("e", "updatedAt")["to"].startswith("2026-")
+        assert changes.payload("e", "updatedAt")["to"].startswith("9999-12-31T23:59:59")
+        assert self.scan(changes.cursor).payload("e", "updatedAt")["to"].startswith("2026-")
+
+    @pytest.mark.parametrize("seconds", [301.0, 400.5, 90 * 86_400.0])
+    def test_the_window_of_a_change_holds_a_row_that_is_ahead(self, seconds: float) -> None:
+        """Found ending before the row for which it fired, so that no run exported it."""
+        changes = self.scan(WatchCursor(NOON), row("near", 10), row("far", seconds))
+        assert changes.payload("e", "updatedAt")["to"] > format_timestamp(at(seconds))
+        assert changes.cursor.time == at(10)
+        again = self.scan(changes.cursor, row("near", 20), row("far", seconds))
+        assert again.payload("e", "updatedAt")["to"] == format_timestamp(at(21))
+
+    def test_a_row_whose_time_moves_takes_one_place(self) -> None:
+        cursor = WatchCursor(NOON)
+        for number in range(5):
+            changes = self.scan(cursor, row("far", 1_000 + number))
+            assert changes.count == 1
+            cursor = changes.cursor
+        assert cursor.ahead == {("far", at(1_004))}
+
+    def test_rows_without_an_id_do_not_fire_for_ever(self) -> None:
+        rows = [{"updatedAt": format_timestamp(at(seconds))} for seconds in (1_000, 2_000)]
+        first = self.scan(WatchCursor(NOON), *rows)
+        assert first.count == 2
+        assert self.scan(first.cursor, *rows).count == 0
+
+    def test_a_place_that_is_itself_ahead_does_not_fire_for_ever(self) -> None:
+        since = WatchCursor(at(1_000), frozenset({"a"}))
+        assert self.scan(since, row("a", 1_000)).count == 0
 
     def test_a_thousand_are_kept_and_the_others_do_not_fire(self) -> None:
         rows = [{"id": f"r{number}", "updatedAt": "2099-01-01T00:00:00Z"} for number in range(1_500)]
         first = self.scan(WatchCursor(NOON), *rows)
         assert first.count == len(first.cursor.ahead) == defaults.WATCH_MAX_BOUNDARY_IDS
+        assert first.ignored == 500
         assert self.scan(first.cursor, *rows).count == 0
 
     def test_one_that_time_has_reached_is_known(self) -> None:

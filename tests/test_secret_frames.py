@@ -228,6 +228,55 @@ def test_a_failed_download_keeps_no_link(problem: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.unit
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://user:{PASSWORD}@api.example.org",
+        f"https://{PASSWORD}@api.example.org",
+        f"https://api.example.org?token={PASSWORD}",
+        f"https://api.example.org/#{PASSWORD}",
+        f"ftp://user:{PASSWORD}@api.example.org:x",
+    ],
+)
+def test_a_base_url_that_is_refused_for_its_password_is_not_kept(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow_provider_ringevents.client.settings import ClientSettings
+    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+
+    for make in (Client, AsyncClient):
+        assert leaks(failed(lambda make=make: make(url, KEY))) == []
+    settings = failed(lambda: ClientSettings(base_url=url, api_key=KEY))
+    assert leaks(settings) == []
+    connection = {"conn_type": "ringevents", "host": url, "password": KEY}
+    monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(connection))
+    assert leaks(failed(RingEventsHook().get_conn)) == []
+    monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps({**connection, "host": "https://api.example.org"}))
+    assert leaks(failed(RingEventsHook(base_url=url, api_key=KEY).get_conn)) == []
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+def test_a_store_that_refuses_the_results_of_a_load_records_no_link(format: str, tmp_path: Path) -> None:
+    from airflow_provider_ringevents.bulk.results import write_results
+    from airflow_provider_ringevents.bulk.spool import ExistingRecord, Spool, SpooledRow
+    from airflow_provider_ringevents.client.secrets import Secret
+    from airflow_provider_ringevents.storage import Destination
+
+    with Spool() as spool:
+        spool.add_rows([SpooledRow(1, "a@example.org", {}, {}, None, None, None, None)])
+        spool.update(1, "created", id="m1", link=Secret(MAGIC))
+        spool.replace_existing([ExistingRecord("a@example.org", "m1", Secret(MAGIC))])
+        assert not any(MAGIC in repr(row) for row in spool.rows())
+        assert MAGIC not in repr(spool.find_existing("a@example.org"))
+        target = tmp_path / f"results.{format}"
+        too_small = Destination.resolve(str(target)).publish(expected_size=1_000_000)
+        error = failed(lambda: write_results(too_small, spool, format=format, gzip=False, include_links=True))
+        assert leaks(error) == []
+        write_results(Destination.resolve(str(target)).publish(), spool, format=format, gzip=False, include_links=True)
+    if format != "parquet":
+        assert MAGIC in target.read_text(encoding="utf-8"), "the file has the link"
+
+
+@pytest.mark.unit
 def test_the_search_finds_what_is_there() -> None:
     """An API key that is given in place of the base URL is repeated: nobody can know that it is one."""
     assert leaks(failed(lambda: Client(base_url=KEY, api_key="x")))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import csv
 import gzip
 import hashlib
 import io
@@ -19,26 +20,34 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from raw_server import RawServer, Request, Response, json_response
 
+from airflow_provider_ringevents.bulk import engine
+from airflow_provider_ringevents.bulk.columns import DirectMapping
+from airflow_provider_ringevents.bulk.results import write_results
+from airflow_provider_ringevents.bulk.source import ListSource
+from airflow_provider_ringevents.bulk.spool import Spool
+from airflow_provider_ringevents.bulk.targets import MagicLinkTarget
 from airflow_provider_ringevents.client import AsyncClient, Client, defaults, endpoints
-from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsWaitTimeoutError, error_from_payload
+from airflow_provider_ringevents.client.settings import ClientSettings
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 from airflow_provider_ringevents.exports.catalog import COLLECTIONS
 from airflow_provider_ringevents.exports.formats import FileFormat
+from airflow_provider_ringevents.polling.duplications import DuplicationWaiter
 from airflow_provider_ringevents.polling.reports import ReportWaiter
-from airflow_provider_ringevents.polling.waiter import wait_until_done
-from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
+from airflow_provider_ringevents.polling.waiter import Waiter, async_wait_until_done, wait_until_done
+from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY, ExpectedEvent
 from airflow_provider_ringevents.provisioning.event_lookup import EventLookup
 from airflow_provider_ringevents.provisioning.idempotent_create import IdempotentCreation
 from airflow_provider_ringevents.provisioning.request_journal import RequestJournal
@@ -46,6 +55,9 @@ from airflow_provider_ringevents.state.watch_cursor import WatchCursor
 from airflow_provider_ringevents.storage import Destination
 from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, upload_collection
 from airflow_provider_ringevents.transfers.report_upload import upload_report
+from airflow_provider_ringevents.triggers import _registration_poller
+from airflow_provider_ringevents.triggers._change_detection import ChangeSet
+from airflow_provider_ringevents.triggers._client_registry import ConnectionReader, SharedClient
 from airflow_provider_ringevents.triggers._registration_poller import PollKey, RegistrationPoller, Subscriber
 
 MEBIBYTE = 2**20
@@ -356,7 +368,7 @@ def _usual(request: Request) -> Response:
         return json_response({"data": {"type": "report", "id": "r", "attributes": {"status": status}}})
     if request.method == "POST":
         return json_response({"data": {"type": "event", "id": "created", "attributes": EVENT}}, 201)
-    if path.endswith("/registrations"):
+    if path.endswith(("/registrations", "/magicLinks")):
         return json_response(_list_page(request, "registration"))
     if path.endswith("/events"):
         return json_response(_list_page(request, "event"))
@@ -367,9 +379,13 @@ def _list_page(request: Request, kind: str) -> dict[str, Any]:
     number = int(request.query.get("page", "1"))
     numbers = range((number - 1) * ROWS_PER_PAGE, min(number, PAGES) * ROWS_PER_PAGE)
     time_of_rows = datetime.now(UTC).isoformat()
+    marked = {"metadata": {MARKER_METADATA_KEY: "copy-key"}}
     attributes = {"name": "Guest", "email": "guest@example.com", "updatedAt": time_of_rows, "metadata": {"a": "b"}}
     return {
-        "data": [{"type": kind, "id": f"{kind}-{row}", "attributes": attributes} for row in numbers],
+        "data": [
+            {"type": kind, "id": f"{kind}-{row}", "attributes": attributes if row < 59 else {**attributes, **marked}}
+            for row in numbers
+        ],
         "meta": {"count": PAGES * ROWS_PER_PAGE},
         "links": {"next": f"{request.path}?page={number + 1}" if number < PAGES else None},
     }
@@ -429,10 +445,62 @@ def _compare(target: Path, manifest: Mapping[str, Any]) -> None:
     assert hashlib.sha256(content).hexdigest() == manifest["sha256"], "the file is not the one of the manifest"
 
 
-def _wait(directory: Path, url: str) -> None:
-    waiter = ReportWaiter("r", time.time() + 3.0, 0.3, None, logging.getLogger("wait").info)
+_log_of_waits = logging.getLogger("wait").info
+
+
+def _report() -> Waiter:
+    return ReportWaiter("r", time.time() + 3.0, 0.3, None, _log_of_waits)
+
+
+def _copy() -> Waiter:
+    expected = ExpectedEvent("copy-key", source_id="event-0")
+    return DuplicationWaiter("o", expected, time.time() - 60.0, time.time() + 3.0, 0.3, _log_of_waits)
+
+
+def _on_the_worker(make: Callable[[], Waiter], directory: Path, url: str) -> None:
     with Client(**_limits(url)) as client:
-        wait_until_done(waiter, _ClientHolder(client))
+        wait_until_done(make(), _ClientHolder(client))
+
+
+def _in_the_triggerer(make: Callable[[], Waiter], directory: Path, url: str) -> None:
+    """Two waits that share a client and its listings, as in a triggerer; what they raise travels as an event."""
+
+    async def wait() -> None:
+        client = _shared_client(url)
+        try:
+            outcomes = await asyncio.gather(
+                *(async_wait_until_done(make(), client) for _ in range(2)), return_exceptions=True
+            )
+        finally:
+            await client.aclose()
+        for outcome in outcomes:
+            if isinstance(outcome, RingEventsError):
+                payload = json.dumps(outcome.to_payload())
+                assert len(payload) < 20_000, f"an event of {len(payload)} characters"
+                raise error_from_payload(json.loads(payload))
+            if outcome is not None:
+                raise outcome
+
+    asyncio.run(wait())
+
+
+class _SameConnection(ConnectionReader):
+    """Reads one connection that never changes."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    async def read(self, conn_id: str, max_age: float = 0.0) -> ClientSettings:
+        return self._settings
+
+
+def _shared_client(url: str) -> SharedClient:
+    own = {name: value for name, value in _limits(url).items() if name in ClientSettings.__slots__}
+    settings = ClientSettings(**own)
+    client = SharedClient("connection", settings, _SameConnection(settings))
+    client.ref_count = 2
+    return client
 
 
 def _provision(directory: Path, url: str) -> None:
@@ -466,12 +534,87 @@ def _watch(directory: Path, url: str) -> None:
     assert cursor.time <= now + timedelta(days=1, minutes=10), "the watcher's place is beyond every clock"
 
 
+def _watch_together(directory: Path, url: str) -> None:
+    """Two watchers that share their polls, until a poll succeeds or three seconds have passed."""
+    now = datetime.now(UTC)
+    poller = RegistrationPoller(PollKey.from_arguments("connection", "e", "updatedAt", None))
+    watchers = [Subscriber(WatchCursor.baseline_at(now - timedelta(hours=hours)), 0.2) for hours in (1, 2)]
+    unforeseen = _ForeignErrors()
+
+    @asynccontextmanager
+    async def share(conn_id: str) -> AsyncIterator[SharedClient]:
+        client = _shared_client(url)
+        try:
+            yield client
+        finally:
+            await client.aclose()
+
+    async def watch() -> Mapping[Subscriber, ChangeSet]:
+        with poller.subscribed(watchers[0]), poller.subscribed(watchers[1]):
+            async with aclosing(poller.stream()) as stream:
+                async for found in stream:
+                    return found
+        raise AssertionError("the stream has ended")
+
+    logging.getLogger().addHandler(unforeseen)
+    with (
+        patch.object(_registration_poller, "acquire_shared_client", share),
+        patch.object(defaults, "WATCH_INITIAL_JITTER", 0.0),
+        patch.object(defaults, "WATCH_BACKOFF_MAX", 0.5),
+        patch.object(defaults, "WATCH_RETRY_AFTER_MAX", 0.5),
+    ):
+        try:
+            found = asyncio.run(asyncio.wait_for(watch(), 3.0))
+        except TimeoutError:
+            assert not unforeseen.names, f"foreign errors in the log: {unforeseen.names}"
+            raise RingEventsWaitTimeoutError("no poll succeeded") from None
+    assert not unforeseen.names, f"foreign errors in the log: {unforeseen.names}"
+    for changes in found.values():
+        assert len(json.dumps(changes.cursor.to_json())) < 100_000, "the place is too large for the asset's state"
+        assert changes.cursor.time <= now + timedelta(days=1, minutes=10), "the watcher's place is beyond every clock"
+
+
+class _ForeignErrors(logging.Handler):
+    """Keeps the names of errors of other packages that a loop has logged and outlived."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[0] is not None:
+            self.names.append(record.exc_info[0].__name__)
+
+
+def _load(directory: Path, url: str) -> None:
+    """People of whom one has a link: each has one afterwards, or a reason in the results."""
+    people = [
+        {"email": f"guest{number}@example.com", "firstName": "Guest", "lastName": "G"} for number in ("", *range(5))
+    ]
+    target = directory / "results.csv"
+    with Client(**_limits(url)) as client, Spool() as spool, patch.object(engine, "LOOKUP_DELAYS", (0.1, 0.1)):
+        run = engine.BulkRun(client, MagicLinkTarget("t"), spool, engine.BulkOptions(concurrency=4))
+        run.execute(ListSource("people", people), DirectMapping())
+        results = Destination.resolve(str(target)).publish()
+        write_results(results, spool, format="csv", gzip=False, include_links=False)
+        rows = list(csv.DictReader(target.open(encoding="utf-8")))
+        assert len(rows) == len(people), "the results have other rows than the source"
+        for row in rows:
+            assert row["id"] or row["reason"], f"neither an id nor a reason: {row}"
+            assert max(map(len, row.values())) <= 10_000, "a text without a bound in the results"
+
+
 JOBS: Mapping[str, Callable[[Path, str], None]] = {
     "export of a list": _export_list,
     "export of a report": _export_report,
-    "wait for a report": _wait,
+    "wait for a report, worker": partial(_on_the_worker, _report),
+    "wait for a report, triggerer": partial(_in_the_triggerer, _report),
+    "wait for a copy, worker": partial(_on_the_worker, _copy),
+    "wait for a copy, triggerer": partial(_in_the_triggerer, _copy),
     "idempotent creation": _provision,
-    "poll of a watcher": _watch,
+    "poll of one watcher": _watch,
+    "polls that watchers share": _watch_together,
+    "load of people": _load,
 }
 
 
@@ -575,6 +718,7 @@ def _work(job: str, directory: Path, url: str) -> dict[str, Any]:
     with (
         patch.object(defaults, "LOOKUP_TIMEOUT", 5.0),
         patch.object(defaults, "DEADLINE_GRACE", 2.0),
+        patch.object(defaults, "LISTING_STALL", 1.0),
         _no_way_out() as out,
     ):
         try:

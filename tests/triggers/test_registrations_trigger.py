@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 from airflow_harness import HAS_STATE_STORE, HAS_TASK_SDK
 from airflow_harness.asset_watchers import ASSET, AssetState, Triggerer, Watcher
+from raw_server import RawServer, Request, Response, json_response
 
+from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import Client, Filter, RingEventsConfigError, defaults, endpoints
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp
 from airflow_provider_ringevents.emulator import Emulator, ManualClock
@@ -817,3 +821,48 @@ def test_the_window_holds_the_changes_at_any_resolution(emulator: Any, connect: 
     payload = run(scenario())
     for end in ("from", "to"):
         assert payload[end] == format_timestamp(datetime.fromisoformat(payload[end]).replace(microsecond=0))
+
+
+@pytest.mark.parametrize("date", [True, False], ids=["with Date", "without Date"])
+@pytest.mark.parametrize("seconds", [120.0, 900.0, -120.0])
+def test_a_worker_whose_clock_is_slow_does_not_fire_for_ever(
+    seconds: float, date: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two minutes slow, or a quarter of an hour: what has just changed is ahead of the worker's clock."""
+    monkeypatch.setattr(clock, "now", lambda: time.time() - seconds)
+    monkeypatch.setattr(defaults, "WATCH_INITIAL_JITTER", 0.0)
+    before = datetime.now(UTC) - timedelta(minutes=30)
+    rows = [{"id": "old", "attributes": {"updatedAt": before.isoformat()}}]
+
+    def handler(seen: Request) -> Response:
+        if seen.number in (4, 8):
+            changed = {"id": f"r{seen.number}", "attributes": {"updatedAt": datetime.now(UTC).isoformat()}}
+            rows.append(changed)
+        head = {"Date": format_datetime(datetime.now(UTC), usegmt=True)} if date else {}
+        since = datetime.fromisoformat(seen.query["filter[updatedAt][gte]"])
+        found = [row for row in rows if datetime.fromisoformat(row["attributes"]["updatedAt"]) >= since]
+        return json_response({"data": found, "meta": {"count": len(found)}}, **head)
+
+    with RawServer(handler) as server:
+        described = {"conn_type": "ringevents", "password": "key", "host": server.url}
+        monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(described))
+
+        async def watch() -> list[dict[str, Any]]:
+            fired: list[dict[str, Any]] = []
+
+            async def collect() -> None:
+                async for event in RingEventsRegistrationsTrigger("e", poll_interval=INTERVAL).run():
+                    fired.append(event.payload)
+
+            watching = asyncio.ensure_future(collect())
+            while len(server.requests) < 16:
+                await asyncio.sleep(0.01)
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            return fired
+
+        fired = run(watch())
+    assert [event["count"] for event in fired] == [1, 1]
+    for event, row in zip(fired, rows[1:], strict=True):
+        changed = datetime.fromisoformat(row["attributes"]["updatedAt"])
+        assert datetime.fromisoformat(event["from"]) <= changed < datetime.fromisoformat(event["to"])

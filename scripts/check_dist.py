@@ -37,6 +37,35 @@ def test_a_user_of_the_package(ringevents_emulator):
         assert [each["id"] for each in hook.list_organizations()]
 """
 
+TYPED_PROJECT = """
+from collections.abc import Iterator
+from typing import Any
+
+from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+from airflow_provider_ringevents.transfers.report_to_object_storage import RingEventsReportToObjectStorageOperator
+
+
+def names(hook: RingEventsHook) -> Iterator[str]:
+    for event in hook.list_events():
+        yield str(event["name"])
+
+
+def parameter(error: RingEventsConfigError) -> str | None:
+    return error.parameter
+
+
+def export(event_id: str) -> RingEventsReportToObjectStorageOperator:
+    return RingEventsReportToObjectStorageOperator(
+        task_id="export", event_id=event_id, report_type="registrations", destination="file:///tmp/r.csv"
+    )
+
+
+event: dict[str, Any] = RingEventsHook().get_event("id")
+"""
+MISTYPED_LINE = "number: int = RingEventsHook().get_event(3)\n"
+PYRIGHT = "1.1.414"
+
 
 class CheckFailedError(Exception):
     """Something is wrong with what was built."""
@@ -171,6 +200,46 @@ def try_wheel(wheel: Path, constraints: Path, folder: Path) -> None:
     try_emulator(programs, environment)
 
 
+def check_types(folder: Path) -> None:
+    """A project of a user that the wheel is installed for is checked by it: mypy and pyright read its types.
+
+    A mistaken line has to be found, too: without ``py.typed`` everything would be Any.
+    """
+    python = folder / "venv" / "bin" / "python"
+    project = folder / "project"
+    project.mkdir()
+    (project / "good.py").write_text(TYPED_PROJECT)
+    (project / "mistaken.py").write_text(TYPED_PROJECT + MISTYPED_LINE)
+    npm = ("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", folder / "npm")
+    run(*npm, f"pyright@{PYRIGHT}", cwd=project)
+    pyright = folder / "npm" / "node_modules" / ".bin" / "pyright"
+    mypy = (sys.executable, "-m", "mypy", "--strict", "--cache-dir", folder / "mypy", "--python-executable", python)
+    for checker in ((*mypy, "--follow-imports=silent"), (pyright, "--pythonpath", python)):
+        run(*checker, project / "good.py", cwd=project)
+        try:
+            run(*checker, project / "mistaken.py", cwd=project)
+        except CheckFailedError as error:
+            if "mistaken.py" not in str(error) or "int" not in str(error):
+                raise
+        else:
+            raise CheckFailedError(f"{Path(checker[0]).name} finds nothing wrong with {MISTYPED_LINE.strip()!r}")
+
+
+def try_sdist(sdist: Path, constraints: Path, folder: Path) -> None:
+    """Run the unit tests of the sdist in an environment made from it, where there is no checkout."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder / "source", filter="data")
+    (source,) = (folder / "source").iterdir()
+    venv = folder / "source-venv"
+    run(uv(), "venv", "--quiet", "--no-project", "--python", sys.executable, venv)
+    python = venv / "bin" / "python"
+    install = (uv(), "pip", "install", "--quiet", "--python", python, "--constraints", constraints)
+    run(*install, "--editable", ".[amazon,emulator,parquet]", "--group", "test", cwd=source)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))}
+    environment.pop("RINGEVENTS_NO_SKIP", None)
+    run(python, "-m", "pytest", "-q", "-m", "unit", "--numprocesses=4", cwd=source, env=environment)
+
+
 def check_extras(constraints: Path, folder: Path) -> None:
     """All extras can be installed together on the Airflow of the constraints. Nothing is: versions are chosen only.
 
@@ -206,6 +275,8 @@ def main(constraints: Path) -> int:
             step("twine check", lambda: run(*module, "twine", "--no-color", "check", "--strict", sdist, wheel))
             step("check-wheel-contents", lambda: run(*module, "check_wheel_contents", wheel))
             step("installed and tried", lambda: try_wheel(wheel, constraints, Path(folder)))
+            step("types read by mypy and pyright", lambda: check_types(Path(folder)))
+            step("unit tests of the sdist", lambda: try_sdist(sdist, constraints, Path(folder)))
             step("all extras fit together", extras.result)
     except CheckFailedError as e:
         sys.stderr.write(f"{e}\n")

@@ -91,7 +91,7 @@ def test_a_link_stays_a_link(local_store: LocalStore) -> None:
 
 def test_a_folder_is_refused(local_store: LocalStore) -> None:
     (local_store.folder / "report.csv").mkdir()
-    with pytest.raises(RingEventsConfigError, match="is a folder"):
+    with pytest.raises(RingEventsConfigError, match=r"must be a plain file.*A folder"):
         publish(destination(local_store), b"x")
 
 

@@ -201,7 +201,7 @@ def test_children_of_a_prefix(store: Store) -> None:
 
 @pytest.mark.parametrize("name", ["", "a/b", "/"])
 def test_a_child_is_one_name(store: Store, name: str) -> None:
-    with pytest.raises(RingEventsConfigError, match="under it"):
+    with pytest.raises(RingEventsConfigError, match="must be a folder"):
         destination(store, "exports/").child(name)
 
 
@@ -210,7 +210,7 @@ def test_a_prefix_holds_no_bytes(store: Store) -> None:
     for act in (prefix.exists, prefix.publish):
         with pytest.raises(RingEventsConfigError, match="It names a folder"):
             act()
-    with pytest.raises(RingEventsConfigError, match="under it"):
+    with pytest.raises(RingEventsConfigError, match="must be a folder"):
         destination(store).child("report.csv")
 
 

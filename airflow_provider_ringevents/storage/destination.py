@@ -274,20 +274,6 @@ def storage_account(fs: Any) -> str | None:
     return account if isinstance(account, str) and account else None
 
 
-def check_destination(uri: str, *, parameter: str = "destination") -> None:
-    """Refuse, while a DAG is parsed, a destination that can never be published to.
-
-    A value with Jinja in it can only be judged when it is rendered. An unknown scheme is left to execution, where
-    another provider may know it.
-
-    :param uri: the destination as the user gave it.
-    :param parameter: the name of the argument, for the error.
-    :raises RingEventsConfigError: the URI cannot name an object, or the packages for its scheme are missing.
-    """
-    if not (isinstance(uri, str) and uri.strip() and ("{{" in uri or "{%" in uri)):
-        Destination.parse(uri, parameter=parameter)
-
-
 def _published_size(sink: Sink) -> int | None:
     for delay in SIZE_DELAYS:
         try:

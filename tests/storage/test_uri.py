@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.storage import Destination, check_destination, uri
+from airflow_provider_ringevents.storage import Destination, uri
 
 
 @pytest.fixture
@@ -43,15 +43,12 @@ GOOD = [
     "/data/",
     "memory://anything",
     "ftp://host:21/path",
-    "{{ params.destination }}",
-    "s3://{{ params.bucket }}",
-    "{% if a %}s3://b{% endif %}",
 ]
 
 
 @pytest.mark.parametrize("uri", GOOD)
 def test_what_can_be_published_to(uri: str) -> None:
-    check_destination(uri)
+    Destination.parse(uri)
 
 
 BAD = [
@@ -84,7 +81,7 @@ BAD = [
 
 @pytest.mark.parametrize(("uri", "message"), BAD)
 def test_what_cannot_is_refused_at_parse_time_and_at_run_time(uri: Any, message: str) -> None:
-    for refuse in (check_destination, Destination.resolve):
+    for refuse in (Destination.parse, Destination.resolve):
         with pytest.raises(RingEventsConfigError) as caught:
             refuse(uri, parameter="my_destination")
         assert caught.value.parameter == "my_destination"
@@ -94,7 +91,7 @@ def test_what_cannot_is_refused_at_parse_time_and_at_run_time(uri: Any, message:
 
 def test_credentials_in_a_uri_are_refused_and_not_repeated() -> None:
     with pytest.raises(RingEventsConfigError, match="a user name and a password") as caught:
-        check_destination("s3://AKIACANARY:canary-secret@bucket/key")
+        Destination.parse("s3://AKIACANARY:canary-secret@bucket/key")
     assert "canary" not in str(caught.value).lower()
 
 
@@ -118,7 +115,7 @@ def test_jinja_must_still_be_something_when_it_is_rendered() -> None:
     ],
 )
 def test_a_missing_filesystem_names_the_extra(scheme: str, extra: str) -> None:
-    for refuse in (check_destination, Destination.resolve):
+    for refuse in (Destination.parse, Destination.resolve):
         with pytest.raises(RingEventsConfigError) as caught:
             refuse(f"{scheme}://conn@bucket/key", parameter="dest")
         message = str(caught.value)
@@ -129,11 +126,11 @@ def test_a_missing_filesystem_names_the_extra(scheme: str, extra: str) -> None:
 def test_the_provider_must_be_there_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uri, "_installed", lambda module: not module.startswith("airflow.providers"))
     with pytest.raises(RingEventsConfigError, match=r"ringevents\[amazon\]"):
-        check_destination("s3://bucket/key")
+        Destination.parse("s3://bucket/key")
 
 
 def test_a_scheme_that_nobody_knows() -> None:
-    check_destination("nosuch://bucket/key")
+    Destination.parse("nosuch://bucket/key")
     with pytest.raises(
         RingEventsConfigError, match=r"`dest` must be on a store that has a filesystem, got 'nosuch://bucket/key'"
     ):
@@ -171,10 +168,10 @@ def test_checking_imports_no_filesystem() -> None:
     script = """
 import sys
 from airflow.providers.common.compat.sdk import DAG
-from airflow_provider_ringevents.storage import check_destination
+from airflow_provider_ringevents.storage import Destination
 before = set(sys.modules)
-check_destination("s3://bucket/key")
-check_destination("/data/x")
+Destination.parse("s3://bucket/key")
+Destination.parse("/data/x")
 sys.exit(str(sys.modules.keys() - before) if sys.modules.keys() - before else 0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.async_client import AsyncClient
-from airflow_provider_ringevents.client.endpoints import list_events
+from airflow_provider_ringevents.client.endpoints import Call, list_events
 from airflow_provider_ringevents.client.errors import (
     RingEventsAuthError,
     RingEventsError,
@@ -242,12 +242,22 @@ async def _list(organization_id: str, on_page: OnPage, client: AsyncClient) -> l
             on_page()
         return found.rows
 
+    async with limited_listing(call):
+        try:
+            return await read(LOOKUP_PAGE_SIZE)
+        except RingEventsValidationError:  # The service does not accept pages of that size.
+            return await read(None)
+
+
+@asynccontextmanager
+async def limited_listing(call: Call) -> AsyncIterator[None]:
+    """Limit the time in which a block reads a list whole.
+
+    :raises RingEventsTransportError: the time has passed.
+    """
     try:
         async with asyncio.timeout(defaults.LOOKUP_TIMEOUT):
-            try:
-                return await read(LOOKUP_PAGE_SIZE)
-            except RingEventsValidationError:  # The service does not accept pages of that size.
-                return await read(None)
+            yield
     except TimeoutError:
         raise RingEventsTransportError(
             f"{call.operation}: the list was not read whole in {defaults.LOOKUP_TIMEOUT:g} s",

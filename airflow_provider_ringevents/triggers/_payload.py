@@ -1,11 +1,22 @@
-"""The payload of a trigger's event, as the worker reads it."""
+"""The values of triggers that cross a process: their arguments, and the payload of their event."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ringevents.client.errors import RingEventsError, error_from_payload
+
+if TYPE_CHECKING:
+    from airflow.triggers.base import BaseTrigger
+
+
+def serialize_trigger(trigger: BaseTrigger) -> tuple[str, dict[str, Any]]:
+    """Return the class path and the arguments of a trigger, whose attributes have the names of its arguments."""
+    cls = type(trigger)
+    names = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+    return f"{cls.__module__}.{cls.__qualname__}", {name: getattr(trigger, name) for name in names}
 
 
 def parse_payload(payload: Mapping[str, Any] | None, required_field: str = "report_id") -> Mapping[str, Any]:

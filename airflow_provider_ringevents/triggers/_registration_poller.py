@@ -20,7 +20,11 @@ from airflow_provider_ringevents.client.errors import RingEventsTransportError
 from airflow_provider_ringevents.polling.backoff import Backoff
 from airflow_provider_ringevents.state.watch_cursor import WatchCursor, min_cursor
 from airflow_provider_ringevents.triggers._change_detection import ChangeScan, ChangeSet
-from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client, read_connection
+from airflow_provider_ringevents.triggers._client_registry import (
+    acquire_shared_client,
+    limited_listing,
+    read_connection,
+)
 
 log = logging.getLogger(__name__)
 
@@ -121,27 +125,20 @@ class RegistrationPoller:
         # The next scan is the retry of the first page: an outage costs one request for each scan.
         call = list_registrations(self.key.event_id, filter)
         rows = 0
-        try:
-            async with asyncio.timeout(defaults.LOOKUP_TIMEOUT):
-                async for page in client.pages(call, first_attempts=1):
-                    rows += len(page.items)
-                    if rows > defaults.WATCH_MAX_ROWS:
-                        raise RingEventsTransportError(
-                            f"{call.operation}: more than {defaults.WATCH_MAX_ROWS:,} rows have changed since"
-                            f" {since.filter_condition}; the list is not read further",
-                            sent=True,
-                            retryable=False,
-                        )
-                    latest_credible = _latest_credible(page.date)
-                    for row in page.items:
-                        for scan in scans.values():
-                            scan.add(row, latest_credible)
-        except TimeoutError:
-            raise RingEventsTransportError(
-                f"{call.operation}: the list was not read whole in {defaults.LOOKUP_TIMEOUT:g} s",
-                sent=True,
-                timed_out=True,
-            ) from None
+        async with limited_listing(call):
+            async for page in client.pages(call, first_attempts=1):
+                rows += len(page.items)
+                if rows > defaults.WATCH_MAX_ROWS:
+                    raise RingEventsTransportError(
+                        f"{call.operation}: more than {defaults.WATCH_MAX_ROWS:,} rows have changed since"
+                        f" {since.filter_condition}; the list is not read further",
+                        sent=True,
+                        retryable=False,
+                    )
+                latest_credible = _latest_credible(page.date)
+                for row in page.items:
+                    for scan in scans.values():
+                        scan.add(row, latest_credible)
         return {subscriber: scan.changes() for subscriber, scan in scans.items()}
 
     def _log_unnoticed(self, found: Mapping[Subscriber, ChangeSet]) -> None:

@@ -16,6 +16,7 @@ from airflow_provider_ringevents.polling.events import EventCondition, EventWait
 from airflow_provider_ringevents.polling.waiter import async_wait_until_done
 from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
 from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client
+from airflow_provider_ringevents.triggers._payload import serialize_trigger
 
 log = logging.getLogger(__name__)
 
@@ -57,18 +58,7 @@ class RingEventsEventTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments that the metadata database stores."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "event_id": self.event_id,
-                "ringevents_conn_id": self.ringevents_conn_id,
-                "condition": self.condition,
-                "status": self.status,
-                "offset": self.offset,
-                "poll_interval": self.poll_interval,
-                "deadline": self.deadline,
-            },
-        )
+        return serialize_trigger(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait until the condition is met or the deadline has passed."""
@@ -129,21 +119,7 @@ class RingEventsDuplicationTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments that the metadata database stores."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "organization_id": self.organization_id,
-                "source_id": self.source_id,
-                "key": self.key,
-                "requested_at": self.requested_at,
-                "name": self.name,
-                "time_start": self.time_start,
-                "time_end": self.time_end,
-                "ringevents_conn_id": self.ringevents_conn_id,
-                "poll_interval": self.poll_interval,
-                "deadline": self.deadline,
-            },
-        )
+        return serialize_trigger(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait until the copy is listed or the deadline has passed."""

@@ -25,6 +25,7 @@ from airflow_provider_ringevents.client.validation.identifiers import validate_i
 from airflow_provider_ringevents.state.cursor_store import CursorStore
 from airflow_provider_ringevents.state.watch_cursor import WatchCursor
 from airflow_provider_ringevents.triggers._change_detection import ChangeSet
+from airflow_provider_ringevents.triggers._payload import serialize_trigger
 from airflow_provider_ringevents.triggers._registration_poller import (
     PollKey,
     RegistrationPoller,
@@ -103,18 +104,7 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments that the metadata database stores."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "event_id": self.event_id,
-                "ringevents_conn_id": self.ringevents_conn_id,
-                "poll_interval": self.poll_interval,
-                "window_field": self.window_field,
-                "filter": self.filter,
-                "start": self.start,
-                "lookback": self.lookback,
-            },
-        )
+        return serialize_trigger(self)
 
     def shared_stream_key(self) -> Hashable | None:
         """Return the key by which watchers share their polls, on Airflow 3.3 and later."""

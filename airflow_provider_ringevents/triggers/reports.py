@@ -13,6 +13,7 @@ from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.polling.reports import ReportWaiter
 from airflow_provider_ringevents.polling.waiter import async_wait_until_done
 from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client
+from airflow_provider_ringevents.triggers._payload import serialize_trigger
 
 log = logging.getLogger(__name__)
 
@@ -48,16 +49,7 @@ class RingEventsReportTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments that the metadata database stores."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "report_id": self.report_id,
-                "ringevents_conn_id": self.ringevents_conn_id,
-                "poll_interval": self.poll_interval,
-                "deadline": self.deadline,
-                "not_found_until": self.not_found_until,
-            },
-        )
+        return serialize_trigger(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the report is ready, has failed, or the deadline has passed."""

@@ -11,6 +11,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from rich.box import ASCII_DOUBLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 Output = Literal["table", "json", "plain"]
 
 _UNLIMITED_WIDTH = 10_000
@@ -72,11 +77,6 @@ def _print_plain(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> N
 
 
 def _print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    from rich.box import ASCII_DOUBLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(box=ASCII_DOUBLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for number, name in enumerate(columns):
         # Ids are copied: never truncated, never wrapped.

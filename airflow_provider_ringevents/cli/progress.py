@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any, Self
 
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
 from airflow_provider_ringevents.cli.hook import ProgressListener
 from airflow_provider_ringevents.cli.output import printable
 from airflow_provider_ringevents.observability.formatting import format_bytes
@@ -20,9 +23,6 @@ class ProgressBar(ProgressListener):
         self._bar: Any = None
         if not sys.stderr.isatty():
             return
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_ringevents.client.transport.redaction import clean_value
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, translate_errors
 
@@ -74,7 +75,6 @@ class RingEventsCreateTicketOperator(RingEventsBaseOperator):
     @translate_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the ticket, and return it."""
-        from airflow_provider_ringevents.client.transport.redaction import clean_value
         from airflow_provider_ringevents.client.types import Ticket
         from airflow_provider_ringevents.operators._xcom import xcom_resource
 

@@ -6,22 +6,20 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
-from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, combine_errors, invalid_argument
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
+from airflow_provider_ringevents.operators.plain_values import JINJA_STARTS, is_literal, to_plain
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow.providers.common.compat.sdk import BaseOperator
 
-_JINJA_STARTS: Final = ("{{", "{%", "{#")
-_LEFT_OVER: Final = (*_JINJA_STARTS, "}}", "%}", "#}")
+_LEFT_OVER: Final = (*JINJA_STARTS, "}}", "%}", "#}")
 _START_STRINGS: Final = ("variable_start_string", "block_start_string", "comment_start_string")
 # None by itself, or between the signs by which names of files are put together: `day=None`, `report-None.csv`.
 _NONE_IN_A_NAME: Final = re.compile(r"(?:^|[=_.-])None(?:$|[=_.-])")
@@ -414,60 +412,10 @@ def _prefixed(problem: RingEventsConfigError, prefix: str) -> RingEventsConfigEr
     )
 
 
-def is_literal(value: Any, template_starts: Sequence[str] = _JINJA_STARTS) -> bool:
-    """Return True if a value holds no template and nothing that Airflow resolves when the task runs."""
-    if isinstance(value, str):
-        return not any(start in value for start in template_starts)
-    if isinstance(value, Mapping):
-        return all(is_literal(item, template_starts) for pair in value.items() for item in pair)
-    if isinstance(value, (list, tuple)):
-        return all(is_literal(item, template_starts) for item in value)
-    return not _is_resolved_later(value)
-
-
-def to_plain(value: Any) -> Any:
-    """Return the plain value of what Airflow or a template has handed over.
-
-    Lists for lazy sequences and tuples, dicts for mappings, numbers for ``Decimal`` and NumPy scalars; other values,
-    and those that are not resolved yet, are returned as they are.
-    """
-    if value is None or type(value) in (str, bool, int, float) or _is_resolved_later(value):
-        return value
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {to_plain(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
-        return [to_plain(item) for item in _items(value)]
-    if hasattr(value, "dtype") and hasattr(value, "tolist"):
-        return to_plain(value.tolist())
-    if isinstance(value, Decimal):
-        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        return float(value)
-    return value
-
-
-def _items(sequence: Sequence[Any]) -> Sequence[Any]:
-    # The slice of a lazy sequence is one request. Its iterator sends one for each item, and another at the end, which
-    # Airflow logs as an error.
-    try:
-        return sequence[:]
-    except TypeError:  # a deque has no slices
-        return sequence
-
-
-def _is_resolved_later(value: Any) -> bool:
-    # XComArgs, mapped values, parameters of a DAG: what Airflow resolves when the task runs.
-    return hasattr(value, "resolve") or hasattr(value, "iter_references")
-
-
 def _template_starts(operator: BaseOperator) -> tuple[str, ...]:
     dag = operator.get_dag() if operator.has_dag() else None
     custom = getattr(dag, "jinja_environment_kwargs", None) or {}
-    return (*_JINJA_STARTS, *(custom[name] for name in _START_STRINGS if custom.get(name)))
+    return (*JINJA_STARTS, *(custom[name] for name in _START_STRINGS if custom.get(name)))
 
 
 def _renders_native_objects(operator: BaseOperator) -> bool:

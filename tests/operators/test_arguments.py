@@ -25,8 +25,9 @@ from airflow_provider_ringevents.operators import (
     reports,
     tickets,
 )
-from airflow_provider_ringevents.operators.arguments import Arguments, InvalidArgumentError
+from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator
+from airflow_provider_ringevents.operators.gathered_arguments import InvalidArgumentError
 from airflow_provider_ringevents.operators.plain_values import is_literal, to_plain
 from airflow_provider_ringevents.operators.registrations import RingEventsUpdateRegistrationOperator
 from airflow_provider_ringevents.operators.tickets import RingEventsCreateTicketOperator

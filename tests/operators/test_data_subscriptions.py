@@ -11,8 +11,8 @@ from airflow_harness import Result, Run
 from outcomes import succeeded
 
 from airflow_provider_ringevents.client.types import SIGNALS
-from airflow_provider_ringevents.operators.arguments import InvalidArgumentError
 from airflow_provider_ringevents.operators.data_subscriptions import RingEventsCreateDataSubscriptionOperator
+from airflow_provider_ringevents.operators.gathered_arguments import InvalidArgumentError
 
 CONFIGURATION = {
     "url": "https://hooks.example.com/canary-4711",

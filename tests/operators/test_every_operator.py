@@ -14,7 +14,8 @@ from operator_arguments import ARGUMENTS, OPERATORS, make, own_parameters
 
 from airflow_provider_ringevents.client import Client, RingEventsNotFoundError, endpoints
 from airflow_provider_ringevents.emulator import Emulator
-from airflow_provider_ringevents.operators.arguments import ArgumentsMixin, InvalidArgumentError
+from airflow_provider_ringevents.operators.arguments import ArgumentsMixin
+from airflow_provider_ringevents.operators.gathered_arguments import InvalidArgumentError
 from airflow_provider_ringevents.operators.literals import literal_arguments
 from airflow_provider_ringevents.sensors.events import RingEventsEventSensor
 from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor

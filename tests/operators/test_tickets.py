@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseO
 from airflow_harness import Result, Run
 from outcomes import succeeded
 
-from airflow_provider_ringevents.operators.arguments import InvalidArgumentError
+from airflow_provider_ringevents.operators.gathered_arguments import InvalidArgumentError
 from airflow_provider_ringevents.operators.tickets import RingEventsCreateTicketOperator
 
 POST = {"method": "POST"}

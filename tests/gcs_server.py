@@ -8,11 +8,10 @@ says ``RINGEVENTS_NO_SKIP=1``: then it fails.
 from __future__ import annotations
 
 import importlib.util
-import os
 from types import SimpleNamespace
 from typing import Any, Self
 
-import pytest
+from server_process import skip_or_fail
 
 CANCELLED = 499
 """What Google answers when an upload was cancelled."""
@@ -31,10 +30,7 @@ class GcsServer:
 
     def __init__(self, bucket: str) -> None:
         if missing := [name for name in ("gcsfs", "gcp_storage_emulator") if not importlib.util.find_spec(name)]:
-            reason = f"no server of Google's storage API: {', '.join(missing)} not installed (make stores)"
-            if os.environ.get("RINGEVENTS_NO_SKIP") == "1":
-                pytest.fail(reason)
-            pytest.skip(reason)
+            skip_or_fail(f"no server of Google's storage API: {', '.join(missing)} not installed (make stores)")
         from gcp_storage_emulator.server import HANDLERS, create_server
 
         for path, methods in HANDLERS:

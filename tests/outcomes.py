@@ -1,11 +1,27 @@
-"""Assertions on the outcome of a task."""
+"""Runs of one operator against an emulator, and assertions on their outcome."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow_harness import Result
+from airflow_harness import Result, Run
+
+
+def run_of(operator: Any, emulator: Any, *, retries: int = 0, **arguments: Any) -> Run:
+    """Return a run of an operator or sensor, connected to an emulator."""
+    return Run(
+        lambda: operator(**{"task_id": "task", **arguments}),
+        connections={"ringevents_default": emulator.connection()},
+        retries=retries,
+    )
+
+
+def refused(result: Result) -> str:
+    """Assert that the task has failed at its first try, for good; return the message."""
+    assert (result.state, result.tries) == ("failed", 1), result.log_text
+    assert isinstance(result.exception, AirflowFailException)
+    return str(result.exception)
 
 
 def failed(result: Result, *words: str) -> None:

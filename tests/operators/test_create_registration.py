@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow_harness import Result, Run
+from airflow_harness import Run
 from clocks import FakeClock
-from outcomes import succeeded
+from outcomes import refused, run_of, succeeded
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.validation.answers import resolve_answers
@@ -26,13 +26,9 @@ def ticket(emulator: Any) -> str:
     return next(iter(emulator.state.events[emulator.event_id].tickets))
 
 
-def task(emulator: Any, ticket: str, *, retries: int = 0, **more: Any) -> Run:
-    arguments = {"task_id": "register", "event_id": emulator.event_id, "ticket_id": ticket, **PERSON, **more}
-    return Run(
-        lambda: RingEventsCreateRegistrationOperator(**arguments),
-        connections={"ringevents_default": emulator.connection()},
-        retries=retries,
-    )
+def task(emulator: Any, ticket: str, **more: Any) -> Run:
+    arguments = {"event_id": emulator.event_id, "ticket_id": ticket, **PERSON, **more}
+    return run_of(RingEventsCreateRegistrationOperator, emulator, **arguments)
 
 
 def registrations(emulator: Any, email: str = PERSON["email"]) -> list[dict[str, Any]]:
@@ -181,11 +177,6 @@ def test_templates_are_rendered(emulator: Any, ticket: str) -> None:
     succeeded(task(emulator, f"{{{{ '{ticket}' }}}}", **rendered).to_end())
     (there,) = registrations(emulator)
     assert there["customRegistrationFields"][0]["value"] == "ACME"
-
-
-def refused(result: Result) -> str:
-    assert result.state == "failed", result.log_text
-    return str(result.exception)
 
 
 def test_a_key_that_may_not_write(emulator: Any, ticket: str) -> None:

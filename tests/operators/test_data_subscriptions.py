@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import DAG, BaseOperator
 from airflow_harness import Result, Run
-from outcomes import succeeded
+from outcomes import refused, run_of, succeeded
 
 from airflow_provider_ringevents.client.types import SIGNALS
 from airflow_provider_ringevents.operators.data_subscriptions import RingEventsCreateDataSubscriptionOperator
@@ -21,23 +21,13 @@ CONFIGURATION = {
 }
 
 
-def task(emulator: Any, *, retries: int = 0, **arguments: Any) -> Run:
+def task(emulator: Any, **arguments: Any) -> Run:
     usual = {"event_id": emulator.event_id, "configuration": CONFIGURATION, "signals": ["attendance"]}
-    return Run(
-        lambda: RingEventsCreateDataSubscriptionOperator(**{"task_id": "subscribe", **usual, **arguments}),
-        connections={"ringevents_default": emulator.connection()},
-        retries=retries,
-    )
+    return run_of(RingEventsCreateDataSubscriptionOperator, emulator, **{**usual, **arguments})
 
 
 def subscriptions(emulator: Any) -> list[Any]:
     return list(emulator.state.events[emulator.event_id].subscriptions)
-
-
-def refused(result: Result) -> str:
-    assert (result.state, result.tries) == ("failed", 1), result.log_text
-    assert isinstance(result.exception, AirflowFailException)
-    return str(result.exception)
 
 
 def test_a_subscription_is_made_and_its_configuration_kept_back(emulator: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 from airflow_harness import HAS_RETRY_POLICY, Result, Run
 from clocks import FakeClock
-from outcomes import succeeded
+from outcomes import run_of, succeeded
 
 from airflow_provider_ringevents.operators.magic_links import (
     RingEventsCreateMagicLinkOperator,
@@ -33,12 +33,8 @@ def attendee(number: int, **more: Any) -> dict[str, Any]:
     return {"email": f"guest{number}@example.com", "firstName": "Guest", "lastName": str(number), **more}
 
 
-def task(emulator: Any, ticket: Any, attendees: Any, *, retries: int = 0, **more: Any) -> Run:
-    return Run(
-        lambda: RingEventsCreateMagicLinkOperator(task_id="links", ticket_id=ticket.id, attendees=attendees, **more),
-        connections={"ringevents_default": emulator.connection()},
-        retries=retries,
-    )
+def task(emulator: Any, ticket: Any, attendees: Any, **more: Any) -> Run:
+    return run_of(RingEventsCreateMagicLinkOperator, emulator, ticket_id=ticket.id, attendees=attendees, **more)
 
 
 def links(emulator: Any, ticket: Any) -> dict[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
-from airflow_harness import Result, Run
-from outcomes import succeeded
+from airflow.providers.common.compat.sdk import DAG, BaseOperator
+from airflow_harness import Run
+from outcomes import refused, run_of, succeeded
 
 from airflow_provider_ringevents.client import Client, endpoints
 from airflow_provider_ringevents.operators.registrations import RingEventsUpdateRegistrationOperator
@@ -22,23 +22,13 @@ def registration_id(emulator: Any) -> str:
     return found
 
 
-def task(emulator: Any, id: str, *, retries: int = 0, **arguments: Any) -> Run:
-    return Run(
-        lambda: RingEventsUpdateRegistrationOperator(**{"task_id": "update", "registration_id": id, **arguments}),
-        connections={"ringevents_default": emulator.connection()},
-        retries=retries,
-    )
+def task(emulator: Any, id: str, **arguments: Any) -> Run:
+    return run_of(RingEventsUpdateRegistrationOperator, emulator, registration_id=id, **arguments)
 
 
 def there(emulator: Any, registration_id: str) -> Any:
     with Client(emulator.url, emulator.api_key) as client:
         return client.send(endpoints.get_registration(registration_id))["data"]["attributes"]["metadata"]
-
-
-def refused(result: Result) -> str:
-    assert (result.state, result.tries) == ("failed", 1), result.log_text
-    assert isinstance(result.exception, AirflowFailException)
-    return str(result.exception)
 
 
 @pytest.mark.parametrize("service", ["replace", "merge"])

@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run
+from outcomes import run_of
+
+from airflow_provider_ringevents.operators.reports import RingEventsCreateReportOperator
 
 
-def run(emulator: Any, retries: int = 0, **arguments: Any) -> Run:
-    def task() -> Any:
-        from airflow_provider_ringevents.operators.reports import RingEventsCreateReportOperator
-
-        return RingEventsCreateReportOperator(task_id="ask", **{"event_id": emulator.event_id, **arguments})
-
-    return Run(task, retries=retries, connections={"ringevents_default": emulator.connection_json()})
+def run(emulator: Any, **arguments: Any) -> Run:
+    return run_of(RingEventsCreateReportOperator, emulator, **{"event_id": emulator.event_id, **arguments})
 
 
 def test_returns_the_report_without_its_link(emulator: Any) -> None:

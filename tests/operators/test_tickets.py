@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
-from airflow_harness import Result, Run
-from outcomes import succeeded
+from airflow.providers.common.compat.sdk import DAG, BaseOperator
+from airflow_harness import Run
+from outcomes import refused, run_of, succeeded
 
 from airflow_provider_ringevents.operators.gathered_arguments import InvalidArgumentError
 from airflow_provider_ringevents.operators.tickets import RingEventsCreateTicketOperator
@@ -20,18 +20,8 @@ def event(emulator: Any) -> Any:
     return next(event for event in emulator.state.events.values() if event.name == "Unfinished Draft")
 
 
-def task(emulator: Any, event: Any, *, retries: int = 0, **arguments: Any) -> Run:
-    return Run(
-        lambda: RingEventsCreateTicketOperator(**{"task_id": "ticket", "event_id": event.id, **arguments}),
-        connections={"ringevents_default": emulator.connection()},
-        retries=retries,
-    )
-
-
-def refused(result: Result) -> str:
-    assert (result.state, result.tries) == ("failed", 1), result.log_text
-    assert isinstance(result.exception, AirflowFailException)
-    return str(result.exception)
+def task(emulator: Any, event: Any, **arguments: Any) -> Run:
+    return run_of(RingEventsCreateTicketOperator, emulator, **{"event_id": event.id, **arguments})
 
 
 def made(event: Any) -> list[Any]:

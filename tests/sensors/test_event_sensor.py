@@ -12,6 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseSensorOperator
 from airflow_harness import Result, Run
 from clocks import FakeClock
+from outcomes import run_of
 
 from airflow_provider_ringevents.emulator import Emulator
 from airflow_provider_ringevents.observability.links import EventLink
@@ -46,13 +47,9 @@ def event(emulator: Emulator) -> Any:
     return event
 
 
-def task(emulator: Emulator, event_id: str, *, retries: int = 0, **arguments: Any) -> Run:
+def task(emulator: Emulator, event_id: str, **arguments: Any) -> Run:
     usual = {"timeout": TIMEOUT, "poke_interval": POKE}
-    return Run(
-        lambda: RingEventsEventSensor(task_id="wait", event_id=event_id, **{**usual, **arguments}),
-        connections={"ringevents_default": emulator.connection()},
-        retries=retries,
-    )
+    return run_of(RingEventsEventSensor, emulator, event_id=event_id, **{**usual, **arguments})
 
 
 def polls(emulator: Emulator) -> int:

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from airflow_harness import Run
 from airflow_harness.versions import HAS_START_FROM_TRIGGER, HAS_STATE_STORE
+from outcomes import run_of
+
+from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
 
 NEVER = 1 << 60
 IN_PROGRESS = '{"data": {"attributes": {"status": "in_progress"}}}'
@@ -28,13 +31,8 @@ def report_id(emulator: Any) -> str:
     return created
 
 
-def run(emulator: Any, retries: int = 0, **arguments: Any) -> Run:
-    def task() -> Any:
-        from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
-
-        return RingEventsReportSensor(task_id="wait", **{"poke_interval": 0.1, "timeout": 20, **arguments})
-
-    return Run(task, retries=retries, connections={"ringevents_default": emulator.connection_json()})
+def run(emulator: Any, **arguments: Any) -> Run:
+    return run_of(RingEventsReportSensor, emulator, **{"poke_interval": 0.1, "timeout": 20, **arguments})
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +113,6 @@ def test_rescheduled_pokes_that_fail_are_counted_over_their_processes(emulator: 
 
 def test_ten_failed_pokes_in_a_row_end_it_and_a_429_is_none(emulator: Any, report_id: str) -> None:
     from airflow_provider_ringevents.client.errors import RingEventsRateLimitError, RingEventsServerError
-    from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
 
     sensor = RingEventsReportSensor(task_id="wait", report_id=report_id, poke_interval=0.01)
     broken = RingEventsServerError("oops", status=500)
@@ -165,8 +162,6 @@ def test_starts_in_the_triggerer_without_a_worker(emulator: Any, report_id: str,
     }[written]
 
     def task() -> Any:
-        from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
-
         return RingEventsReportSensor(
             task_id="wait", report_id=given, poke_interval=0.1, timeout=20, deferrable=True, start_from_trigger=True
         )
@@ -184,7 +179,6 @@ def test_starts_in_the_triggerer_without_a_worker(emulator: Any, report_id: str,
 
 def test_starting_in_the_triggerer_is_refused_before_airflow_3_3(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow_provider_ringevents import _compat
-    from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
 
     monkeypatch.setattr(_compat, "AIRFLOW_V_3_3_PLUS", False)
     with pytest.raises(ValueError, match=r"start_from_trigger.*3\.3"):
@@ -192,8 +186,6 @@ def test_starting_in_the_triggerer_is_refused_before_airflow_3_3(monkeypatch: py
 
 
 def test_starting_in_the_triggerer_needs_deferrable() -> None:
-    from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
-
     assert RingEventsReportSensor.start_from_trigger is False
     with pytest.raises(ValueError, match="deferrable=True"):
         RingEventsReportSensor(task_id="t", report_id="r", deferrable=False, start_from_trigger=True)
@@ -204,7 +196,6 @@ def test_starting_in_the_triggerer_refuses_another_tasks_result_with_a_hint() ->
     from airflow.providers.common.compat.sdk import DAG
 
     from airflow_provider_ringevents.operators.reports import RingEventsCreateReportOperator
-    from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
 
     with DAG("d", schedule=None):
         asked = RingEventsCreateReportOperator(task_id="ask", event_id="e", report_type="all")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -111,29 +111,9 @@ def target_dataset(uri: str, account: str | None = None) -> DatasetName:
 
 def operator_lineage(exports: Sequence[ExportRecord]) -> OperatorLineage[Any, Any]:
     """Return the distinct datasets of exports, with the bytes of each object and its rows if known."""
-    from airflow.providers.common.compat.openlineage.facet import (
-        Dataset,
-        OutputDataset,
-        OutputStatisticsOutputDatasetFacet,
-    )
-    from airflow.providers.openlineage.extractors import OperatorLineage
-
-    sources = dict.fromkeys(source_dataset(one.base_url, one.path) for one in exports)
-    written = {target_dataset(one.uri, one.account): one for one in exports}
-    return OperatorLineage(
-        inputs=[Dataset(namespace=one.namespace, name=one.name) for one in sources],
-        outputs=[
-            OutputDataset(
-                namespace=to.namespace,
-                name=to.name,
-                outputFacets={
-                    "outputStatistics": OutputStatisticsOutputDatasetFacet(
-                        rowCount=one.rows, size=one.size, fileCount=1
-                    )
-                },
-            )
-            for to, one in written.items()
-        ],
+    return _lineage(
+        [source_dataset(one.base_url, one.path) for one in exports],
+        {target_dataset(one.uri, one.account): (one.rows, one.size) for one in exports},
     )
 
 
@@ -142,6 +122,21 @@ def load_lineage(load: LoadRecord | None) -> OperatorLineage[Any, Any]:
 
     :param load: the load; None: nothing was read or written.
     """
+    if load is None:
+        return _lineage([], {})
+    return _lineage(
+        [target_dataset(load.source, load.source_account)],
+        {
+            source_dataset(load.base_url, load.path): (load.rows, None),
+            target_dataset(load.results, load.results_account): (load.results_rows, load.results_size),
+        },
+    )
+
+
+def _lineage(
+    inputs: Sequence[DatasetName], outputs: Mapping[DatasetName, tuple[int | None, int | None]]
+) -> OperatorLineage[Any, Any]:
+    """Return distinct inputs, and outputs with their rows and, of files, their bytes."""
     from airflow.providers.common.compat.openlineage.facet import (
         Dataset,
         OutputDataset,
@@ -149,27 +144,18 @@ def load_lineage(load: LoadRecord | None) -> OperatorLineage[Any, Any]:
     )
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    if load is None:
-        return OperatorLineage()
-    read = target_dataset(load.source, load.source_account)
-    written = source_dataset(load.base_url, load.path)
-    results = target_dataset(load.results, load.results_account)
     return OperatorLineage(
-        inputs=[Dataset(namespace=read.namespace, name=read.name)],
+        inputs=[Dataset(namespace=one.namespace, name=one.name) for one in dict.fromkeys(inputs)],
         outputs=[
             OutputDataset(
-                namespace=written.namespace,
-                name=written.name,
-                outputFacets={"outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=load.rows)},
-            ),
-            OutputDataset(
-                namespace=results.namespace,
-                name=results.name,
+                namespace=one.namespace,
+                name=one.name,
                 outputFacets={
                     "outputStatistics": OutputStatisticsOutputDatasetFacet(
-                        rowCount=load.results_rows, size=load.results_size, fileCount=1
+                        rowCount=rows, size=size, fileCount=None if size is None else 1
                     )
                 },
-            ),
+            )
+            for one, (rows, size) in outputs.items()
         ],
     )

@@ -26,9 +26,9 @@ class InvalidArgumentError(RingEventsConfigError, AirflowFailException):
 class GatheredArguments:
     """The arguments of one operator or sensor as plain values, and the problems that were found in them.
 
-    While a DAG is parsed, arguments that Airflow has yet to resolve (Jinja, XComArgs, mapped values) are not known. When
-    the task runs, all are, and the plain values replace what Airflow has handed over: lists for lazy
-    sequences, numbers for ``Decimal`` and NumPy scalars, booleans for the words that a template has rendered.
+    While a DAG is parsed, arguments that Airflow has yet to resolve (Jinja, XComArgs, mapped values) are not known.
+    When the task runs, all are, and plain values replace what Airflow has handed over: lists for lazy sequences,
+    numbers for ``Decimal`` and NumPy scalars, booleans for the words that a template has rendered.
 
     Leaving the ``with`` block raises one :class:`InvalidArgumentError` for all problems that were found in it.
 

@@ -43,27 +43,27 @@ from airflow_provider_ringevents.contract.overlay import (
 
 def _attribute_type(name: str, kind: str, required: bool, detail: Any) -> AttributeType:
     if name in SECRET_ATTRIBUTES:
-        return SecretType(required)
+        return SecretType(required=required)
     if kind == "pattern":
-        return PatternType(re.compile(detail), PATTERN_DESCRIPTIONS[name], required)
+        return PatternType(re.compile(detail), PATTERN_DESCRIPTIONS[name], required=required)
     if kind == "enumeration":
-        return EnumType(detail, required, DEPRECATED_ATTRIBUTES.get(name))
+        return EnumType(detail, DEPRECATED_ATTRIBUTES.get(name), required=required)
     if kind == "enumeration list":
-        return EnumListType(detail, required)
+        return EnumListType(detail, required=required)
     if kind == "map":
-        return MapType(detail == "string", required)
+        return MapType(detail == "string", required=required)
     if kind == "struct":
-        return StructType(_attribute_types(detail), required)
+        return StructType(_attribute_types(detail), required=required)
     if kind == "struct list":
-        return StructListType(_attribute_types(detail), required)
-    return _PLAIN_TYPES[kind](required)
+        return StructListType(_attribute_types(detail), required=required)
+    return _PLAIN_TYPES[kind](required=required)
 
 
 def _attribute_types(attributes: Mapping[str, tuple[str, bool, Any]]) -> dict[str, AttributeType]:
     return {name: _attribute_type(name, *attribute) for name, attribute in attributes.items()}
 
 
-_PLAIN_TYPES: Mapping[str, Callable[[bool], AttributeType]] = {
+_PLAIN_TYPES: Mapping[str, type[AttributeType]] = {
     "string": StringType,
     "string or array": TextOrListType,
     "timezone": TimeZoneType,

@@ -29,242 +29,187 @@ class ValidationContext:
 
 
 @dataclass(frozen=True, slots=True)
-class StringType:
-    """A string; a required one is not blank."""
+class AttributeType:
+    """The type of a request attribute.
 
-    required: bool = False
+    :ivar required: the attribute must be given.
+    """
+
+    required: bool = field(default=False, kw_only=True)
 
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         """Return the value to send; record an error in the context if it is invalid."""
+        try:
+            return self._convert(parameter, value, context)
+        except RingEventsConfigError as error:
+            context.errors.append(error)
+            return value
+
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        """Return the value to send.
+
+        :raises RingEventsConfigError: it is invalid.
+        """
+        raise NotImplementedError
+
+
+class StringType(AttributeType):
+    """A string; a required one is not blank."""
+
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, str):
-            context.errors.append(invalid_argument(parameter, "a string", value))
-        elif self.required and not value.strip():
-            context.errors.append(invalid_argument(parameter, "a non-empty string", value))
+            raise invalid_argument(parameter, "a string", value)
+        if self.required and not value.strip():
+            raise invalid_argument(parameter, "a non-empty string", value)
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class TextOrListType:
+class TextOrListType(AttributeType):
     """A string, or a list of strings, which may be personal data and are not shown."""
 
-    required: bool = False
-
-    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
-        """Return the value to send; record an error in the context if it is invalid."""
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if isinstance(value, str):
             return value
         if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
             return list(value)
-        context.errors.append(invalid_argument(parameter, f"a string or a list of strings, not {type(value).__name__}"))
-        return value
+        raise invalid_argument(parameter, f"a string or a list of strings, not {type(value).__name__}")
 
 
-@dataclass(frozen=True, slots=True)
-class SecretType:
+class SecretType(AttributeType):
     """A string that no message repeats."""
 
-    required: bool = False
-
-    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
-        """Return the value to send; record an error in the context if it is invalid."""
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, str | Secret):
-            context.errors.append(invalid_argument(parameter, f"a string, not {type(value).__name__}"))
+            raise invalid_argument(parameter, f"a string, not {type(value).__name__}")
         return conceal(value)
 
 
 @dataclass(frozen=True, slots=True)
-class PatternType:
+class PatternType(AttributeType):
     """A string that matches a pattern."""
 
     pattern: re.Pattern[str]
     expected: str
-    required: bool = False
 
-    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
-        """Return the value to send; record an error in the context if it is invalid."""
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, str) or not self.pattern.fullmatch(value):
-            context.errors.append(invalid_argument(parameter, self.expected, value))
+            raise invalid_argument(parameter, self.expected, value)
         return value
 
 
 @dataclass(frozen=True, slots=True)
-class EnumType:
+class EnumType(AttributeType):
     """One of the documented values."""
 
     allowed: Sequence[str]
-    required: bool = False
     deprecated_for: str | None = None
 
-    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
-        """Return the value to send; record an error in the context if it is invalid."""
-        try:
-            return validate_choice(parameter, value, self.allowed, allow_undocumented=context.allow_undocumented)
-        except RingEventsConfigError as error:
-            context.errors.append(error)
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        return validate_choice(parameter, value, self.allowed, allow_undocumented=context.allow_undocumented)
 
 
 @dataclass(frozen=True, slots=True)
-class EnumListType:
+class EnumListType(AttributeType):
     """A non-empty list of documented values."""
 
     allowed: Sequence[str]
-    required: bool = False
 
-    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
-        """Return the value to send; record an error in the context if it is invalid."""
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, (list, tuple)) or not value:
-            context.errors.append(invalid_argument(parameter, "a list with at least one string", value))
-            return value
+            raise invalid_argument(parameter, "a list with at least one string", value)
         one = EnumType(self.allowed)
         return [one.validate(f"{parameter}[{index}]", item, context) for index, item in enumerate(value)]
 
 
-@dataclass(frozen=True, slots=True)
-class TimeZoneType:
+class TimeZoneType(AttributeType):
     """The documented name of a time zone."""
 
-    required: bool = False
-
-    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
-        """Return the value to send; record an error in the context if it is invalid."""
-        try:
-            return check_timezone(parameter, value, context.allow_undocumented)
-        except RingEventsConfigError as error:
-            context.errors.append(error)
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        return check_timezone(parameter, value, context.allow_undocumented)
 
 
-@dataclass(frozen=True, slots=True)
-class TimestampType:
+class TimestampType(AttributeType):
     """A point in time, sent in UTC; without an offset it is local in the call's ``timezone``."""
 
-    required: bool = False
-
-    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
-        """Return the value to send; record an error in the context if it is invalid."""
-        try:
-            moment = to_utc(parameter, value, context.timezone, allow_undocumented=context.allow_undocumented)
-        except RingEventsConfigError as error:
-            context.errors.append(error)
-            return value
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        moment = to_utc(parameter, value, context.timezone, allow_undocumented=context.allow_undocumented)
         context.timestamps[parameter] = moment
         return format_timestamp(moment)
 
 
-@dataclass(frozen=True, slots=True)
-class BooleanType:
+class BooleanType(AttributeType):
     """A boolean."""
 
-    required: bool = False
-
-    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
-        """Return the value to send; record an error in the context if it is invalid."""
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, bool):
-            context.errors.append(invalid_argument(parameter, "true or false", value))
+            raise invalid_argument(parameter, "true or false", value)
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class IntegerType:
+class IntegerType(AttributeType):
     """An integer."""
 
-    required: bool = False
-
-    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
-        """Return the value to send; record an error in the context if it is invalid."""
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, int) or isinstance(value, bool):
-            context.errors.append(invalid_argument(parameter, "an integer", value))
+            raise invalid_argument(parameter, "an integer", value)
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class NumberType:
+class NumberType(AttributeType):
     """A finite number."""
 
-    required: bool = False
-
-    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
-        """Return the value to send; record an error in the context if it is invalid."""
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value or abs(value) == math.inf:
-            context.errors.append(invalid_argument(parameter, "a finite number", value))
+            raise invalid_argument(parameter, "a finite number", value)
         return value
 
 
 @dataclass(frozen=True, slots=True)
-class MapType:
+class MapType(AttributeType):
     """An object with any keys, and only string values if ``strings``; values may be secret and are not shown."""
 
     strings: bool = False
-    required: bool = False
 
-    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
-        """Return the value to send; record an error in the context if it is invalid."""
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-            context.errors.append(
-                invalid_argument(parameter, f"an object with strings for keys, not {type(value).__name__}")
-            )
-            return value
+            raise invalid_argument(parameter, f"an object with strings for keys, not {type(value).__name__}")
         for key, item in value.items():
             if self.strings and not isinstance(item, str):
-                context.errors.append(invalid_argument(f"{parameter}[{key!r}]", f"a string, not {type(item).__name__}"))
+                expected = f"a string, not {type(item).__name__}"
             elif not _is_json(item):
-                context.errors.append(
-                    invalid_argument(
-                        f"{parameter}[{key!r}]", f"a value that JSON can represent, not {type(item).__name__}"
-                    )
-                )
+                expected = f"a value that JSON can represent, not {type(item).__name__}"
+            else:
+                continue
+            context.errors.append(invalid_argument(f"{parameter}[{key!r}]", expected))
         return dict(value)
 
 
 @dataclass(frozen=True, slots=True)
-class StructType:
+class StructType(AttributeType):
     """An object with documented attributes."""
 
     table: Mapping[str, AttributeType]
-    required: bool = False
 
-    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
-        """Return the value to send; record an error in the context if it is invalid."""
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, Mapping):
-            context.errors.append(invalid_argument(parameter, f"an object, not {type(value).__name__}"))
-            return value
+            raise invalid_argument(parameter, f"an object, not {type(value).__name__}")
         return validate_attributes(self.table, value, context, prefix=f"{parameter}.")
 
 
 @dataclass(frozen=True, slots=True)
-class StructListType:
+class StructListType(AttributeType):
     """A list of objects with documented attributes."""
 
     table: Mapping[str, AttributeType]
-    required: bool = False
 
-    def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
-        """Return the value to send; record an error in the context if it is invalid."""
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         if not isinstance(value, (list, tuple)):
-            context.errors.append(invalid_argument(parameter, f"a list of objects, not {type(value).__name__}"))
-            return value
+            raise invalid_argument(parameter, f"a list of objects, not {type(value).__name__}")
         one = StructType(self.table)
         return [
             one.validate(f"{parameter}[{index}]", item, context) if context.is_resolved(item) else item
             for index, item in enumerate(value)
         ]
-
-
-AttributeType = (
-    StringType
-    | TextOrListType
-    | SecretType
-    | PatternType
-    | EnumType
-    | EnumListType
-    | TimeZoneType
-    | TimestampType
-    | BooleanType
-    | IntegerType
-    | NumberType
-    | MapType
-    | StructType
-    | StructListType
-)
 
 
 def validate_attributes(

@@ -23,7 +23,7 @@ def registration_id(emulator: Any) -> str:
 
 
 def task(emulator: Any, id: str, **arguments: Any) -> Run:
-    return run_of(RingEventsUpdateRegistrationOperator, emulator, registration_id=id, **arguments)
+    return run_of(RingEventsUpdateRegistrationOperator, emulator, **{"registration_id": id, **arguments})
 
 
 def there(emulator: Any, registration_id: str) -> Any:

@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import format_datetime
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from client_drivers import SyncDriver
@@ -19,7 +20,7 @@ from raw_server import RawServer, Request, Response, error_response, json_respon
 from airflow_provider_ringevents.client import async_client, defaults, endpoints
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsApiError
-from airflow_provider_ringevents.client.transport import retry
+from airflow_provider_ringevents.client.transport import network, retry
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy, parse_retry_after
 
@@ -108,6 +109,8 @@ class Midday(datetime):
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     made = FakeClock(0.0)
+    # With a sleep of no time the network lets the loop go on, which is no pause.
+    monkeypatch.setattr(network, "asyncio", SimpleNamespace(**vars(asyncio)))
     monkeypatch.setattr(time, "sleep", made.sleep)
     monkeypatch.setattr(asyncio, "sleep", made.async_sleep)
     monkeypatch.setattr(

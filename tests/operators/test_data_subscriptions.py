@@ -49,7 +49,7 @@ def test_a_subscription_is_made_and_its_configuration_kept_back(emulator: Any) -
         ({"signals": ["attendance", "poll_vote"]}, "`signals[1]` must be a documented value, got 'poll_vote'"),
         (
             {"configuration": {"expiresAt": "2027-03-01T10:00:00"}},
-            "configuration.expiresAt: '2027-03-01 10:00:00' has no",
+            "`configuration.expiresAt` must be a time with an offset",
         ),
         ({"event_id": " "}, "`event_id` must be an id"),
     ],

@@ -140,8 +140,7 @@ class CreateRegistrationTarget(_RegistrationTarget):
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
         """Yield the registrations of the event."""
         for row in client.items(self.list_call(), concurrency=concurrency):
-            if identity := normalize_email(row.get("email")):
-                yield ExistingRecord(identity, record_id(row), None)
+            yield ExistingRecord(normalize_email(row.get("email")), record_id(row), None)
 
     def decide(
         self, attributes: dict[str, Any], found: tuple[ExistingRecord, int] | None
@@ -199,9 +198,8 @@ class UpdateRegistrationTarget(_RegistrationTarget):
         """Yield the registrations of the event with the attributes that can be compared."""
         for row in client.items(self.list_call(), concurrency=concurrency):
             identity = normalize_email(row.get("email")) if self.identity == "email" else record_id(row)
-            if identity:
-                shown = {name: row[name] for name in self.attributes - {self.identity} if name in row}
-                yield ExistingRecord(identity, record_id(row), None, shown)
+            shown = {name: row[name] for name in self.attributes - {self.identity} if name in row}
+            yield ExistingRecord(identity, record_id(row), None, shown)
 
     def decide(
         self, attributes: dict[str, Any], found: tuple[ExistingRecord, int] | None

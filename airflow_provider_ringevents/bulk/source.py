@@ -22,6 +22,12 @@ from airflow_provider_ringevents.storage.readable import ReadableObject
 MAX_LINE_BYTES: Final = 2**20
 """Bytes in one line of JSON Lines."""
 _PARQUET_ROWS: Final = 1_000
+_BINARY: Final = {
+    b"\x1f\x8b": "gzip (its name must end in .gz)",
+    b"PK\x03\x04": "a ZIP or Excel file",
+    b"PAR1": "Parquet",
+}
+"""First bytes of files that are no text -> their kind."""
 _FORMATS: Final = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "json": "jsonl", "parquet": "parquet"}
 
 
@@ -132,6 +138,8 @@ class Source:
         """
         before = self._fingerprint = self._place.fingerprint()
         with self._translate_errors(), self._place.open() as raw:
+            if not self.gzip and self.format != "parquet":
+                self._require_text(raw)
             stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb")) if self.gzip else raw
             if self.format == "csv":
                 rows = _Csv(self._text(stream), self.delimiter)
@@ -146,6 +154,14 @@ class Source:
         if self._place.fingerprint() != before:
             raise self._changed()
 
+    def _require_text(self, raw: IO[bytes]) -> None:
+        """Refuse a file that is something else than its suffix says."""
+        begin = raw.read(4)
+        raw.seek(0)
+        for magic, kind in _BINARY.items():
+            if begin.startswith(magic):
+                raise invalid_argument("source", f"a file of {self.format} as it is named, not {kind}", self.uri)
+
     def batches_of(self, numbers: Iterator[int]) -> Iterator[Any]:
         """Read a Parquet file again and yield its rows with some numbers, as record batches.
 
@@ -153,7 +169,7 @@ class Source:
         :raises RingEventsTransferError: the file has changed since it was read, or the store failed.
         """
         if self._place.fingerprint() != self._fingerprint:
-            raise self._changed()
+            raise RingEventsTransferError(f"{self.uri} has changed since it was read; its failed rows are lost.")
         with self._translate_errors(), self._place.open() as raw:
             yield from _Parquet(raw).batches_of(numbers)
 
@@ -170,7 +186,12 @@ class Source:
             ) from None
         except csv.Error as error:
             raise invalid_argument("source", f"readable as CSV ({error})", self.uri) from None
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except gzip.BadGzipFile:
+            # Its message quotes the file.
+            raise RingEventsTransferError(
+                f"The gzip file {self.uri} is damaged or ends early, or is not gzip as a whole."
+            ) from None
+        except (EOFError, zlib.error) as error:
             raise RingEventsTransferError(f"The gzip file {self.uri} is damaged or ends early: {error}.") from None
         except Exception as error:
             failure = transfer_error(f"Reading {self.uri}", error, state="Nothing was sent.")

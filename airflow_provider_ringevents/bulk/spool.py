@@ -53,7 +53,7 @@ class SpooledRow(NamedTuple):
 class ExistingRecord(NamedTuple):
     """A record that the service has already.
 
-    :ivar identity: normalized, as :class:`SpooledRow` has it.
+    :ivar identity: normalized, as :class:`SpooledRow` has it; empty where the record does not show whose it is.
     :ivar attributes: the values that an update is compared with; None where nothing is compared.
     """
 
@@ -148,10 +148,6 @@ class Spool:
             "SELECT min(number) FROM rows WHERE identity = ? AND attributes IS NOT NULL", (identity,)
         ).fetchone()
         return None if found is None else found[0]
-
-    def rows_without_identity(self) -> int:
-        """Return the number of rows that do not identify a person."""
-        return int(self._execute("SELECT count(*) FROM rows WHERE identity IS NULL").fetchone()[0])
 
     def rows(self, *statuses: str | None) -> Iterator[SpooledRow]:
         """Yield rows in the order of the source: all, or those of some statuses.

@@ -57,7 +57,7 @@ class Target(Protocol):
         """Return the list that the operation adds to or changes."""
 
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
-        """Yield the records that the service has.
+        """Yield the records that the service has, also those that do not show whose they are.
 
         :raises RingEventsError: the list cannot be read whole.
         """
@@ -81,8 +81,11 @@ class Target(Protocol):
 
 
 def normalize_email(email: object) -> str:
-    """Return an e-mail address in the form in which it is compared: trimmed, without case."""
-    return str(email or "").strip().casefold()
+    """Return an e-mail address in the form in which it is compared: trimmed, without case.
+
+    In lower case, not folded: "straße@" and "strasse@" are two people.
+    """
+    return str(email or "").strip().lower()
 
 
 def record_id(row: Mapping[str, Any]) -> str:
@@ -147,9 +150,7 @@ class MagicLinkTarget:
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
         """Yield the links of the ticket."""
         for link in map(conceal_credentials, client.items(self.list_call(), concurrency=concurrency)):
-            identity = self.identity_of(link)
-            if identity:
-                yield ExistingRecord(identity, record_id(link), magic_link(link))
+            yield ExistingRecord(self.identity_of(link) or "", record_id(link), magic_link(link))
 
     def decide(
         self, attributes: dict[str, Any], found: tuple[ExistingRecord, int] | None

@@ -13,7 +13,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Self
 
-from tenacity import Retrying
+from tenacity import Retrying, nap
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.base_client import BaseClient, OnRetry
@@ -41,6 +41,7 @@ from airflow_provider_ringevents.client.transport.rate_limiter import AdaptiveTh
 from airflow_provider_ringevents.client.transport.redaction import paths_hidden
 from airflow_provider_ringevents.client.transport.response_errors import too_many_bytes_held_error
 from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
+from airflow_provider_ringevents.client.transport.retry import parse_retry_after
 from airflow_provider_ringevents.client.transport.time_budget import QueueTimeoutError, RequestTimer, TimeBudget
 from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
 
@@ -123,11 +124,14 @@ class Client(BaseClient):
         request: HttpRequest,
         budget: TimeBudget | None = None,
         on_bytes: Callable[[int], None] | None = None,
+        sleep: Callable[[float], None] = nap.sleep,
     ) -> tuple[HttpResponse, bytes]:
         timer = self._timer(call, budget)
         try:
             with timer.limiting():
-                response = self._open(request, timer)
+                started = self._acquire(timer, sleep)
+                response = self._http.send(request, stream=True)
+                self._record_response(started, response)
                 try:
                     body = self._read(call, response, on_bytes)
                 finally:
@@ -139,11 +143,31 @@ class Client(BaseClient):
         raise failure
 
     def _open(self, request: HttpRequest, timer: RequestTimer) -> HttpResponse:
-        if delay := self._throttle.reserve(time.monotonic()):
+        self._acquire(timer, nap.sleep)
+        return self._http.send(request, stream=True)
+
+    def _acquire(self, timer: RequestTimer, sleep: Callable[[float], None]) -> float:
+        """Wait for the next start of a request; return the time."""
+        while True:
+            rejections = self._throttle.rejection_count
+            delay = self._throttle.reserve(time.monotonic())
+            if not delay:
+                return time.monotonic()
             if delay >= timer.remaining:
                 raise QueueTimeoutError("its turn would have come after the deadline, see 'rate_limit'")
-            time.sleep(delay)
-        return self._http.send(request, stream=True)
+            sleep(delay)
+            # A rejection meanwhile has moved all starts: this one would fall within the pause.
+            if self._throttle.rejection_count == rejections:
+                return time.monotonic()
+
+    def _record_response(self, started: float, response: HttpResponse) -> None:
+        """Slow all requests down after a 429, unless its pause is so long that the caller gets the error at once."""
+        if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+            self._throttle.on_accepted()
+            return
+        retry_after = parse_retry_after(response.headers.get("retry-after"))
+        if retry_after is None or retry_after <= self.policy.retry_after_max:
+            self._throttle.on_rejected(started, time.monotonic(), retry_after)
 
     @staticmethod
     def _read(call: Call, response: HttpResponse, on_bytes: Callable[[int], None] | None = None) -> bytes:
@@ -254,7 +278,7 @@ class Client(BaseClient):
                 if cancelled.is_set():
                     raise CancelledError
                 with held.adding() as add:
-                    response, body = self._exchange(numbered, request, budget, add)
+                    response, body = self._exchange(numbered, request, budget, add, sleep)
                     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
                         limit.width = 1
                     self._validate(numbered, response, body)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents.bulk.columns import DirectMapping
-from airflow_provider_ringevents.bulk.engine import FAILED, BulkOptions, BulkRun, LastSentStore
+from airflow_provider_ringevents.bulk.engine import BulkRun
+from airflow_provider_ringevents.bulk.options import FAILED, BulkOptions, LastSentStore
 from airflow_provider_ringevents.bulk.source import ListSource
 from airflow_provider_ringevents.bulk.spool import Spool
 from airflow_provider_ringevents.bulk.targets import MagicLinkTarget

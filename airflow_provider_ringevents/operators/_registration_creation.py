@@ -154,4 +154,4 @@ def _mappings(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _identity(email: object) -> str:
-    return str(email or "").strip().casefold()
+    return str(email or "").strip().lower()

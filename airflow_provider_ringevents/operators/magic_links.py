@@ -148,4 +148,4 @@ class RingEventsDeleteMagicLinkOperator(RingEventsBaseOperator):
 
 def link_identity(email: str) -> str:
     """Return the form of an e-mail address that identifies the link of an attendee."""
-    return email.strip().casefold()
+    return email.strip().lower()

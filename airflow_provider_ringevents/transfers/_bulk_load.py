@@ -9,16 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.bulk.columns import ColumnMapping
-from airflow_provider_ringevents.bulk.engine import (
-    FAILED,
-    BulkOptions,
-    BulkRun,
-    LastSentStore,
-    OnProgress,
-    RowsRefusedError,
-)
+from airflow_provider_ringevents.bulk.engine import BulkRun
 from airflow_provider_ringevents.bulk.failures import failure_kind
+from airflow_provider_ringevents.bulk.options import FAILED, BulkOptions, LastSentStore, RowsRefusedError
 from airflow_provider_ringevents.bulk.results import write_failed_rows, write_results
+from airflow_provider_ringevents.bulk.row_progress import OnProgress
 from airflow_provider_ringevents.bulk.source import Source, source_format
 from airflow_provider_ringevents.bulk.spool import Spool
 from airflow_provider_ringevents.bulk.targets import Target

@@ -183,18 +183,18 @@ def test_a_damaged_gzip_file(load: Load, emulator: Any, tmp_path: Path) -> None:
 
 
 def test_a_file_that_changes_while_it_is_read(load: Load, emulator: Any, tmp_path: Path) -> None:
-    from airflow_provider_ringevents.bulk.engine import BulkRun
+    from airflow_provider_ringevents.bulk.loading import RowLoader
 
     write_csv(tmp_path / "guests.csv", guests(3))
-    check = BulkRun._check
+    check = RowLoader._check
 
-    def changing(run: BulkRun, row: Any, mapping: Any, pending: Any) -> Any:
+    def changing(loader: RowLoader, row: Any) -> Any:
         if row.number == 3:
             with (tmp_path / "guests.csv").open("a") as file:
                 file.write("late@people.example,A,B\n")
-        return check(run, row, mapping, pending)
+        return check(loader, row)
 
-    with patch.object(BulkRun, "_check", changing):
+    with patch.object(RowLoader, "_check", changing):
         result = load(retries=1).attempt()
     assert result.state == "up_for_retry"
     assert "changed while it was read" in str(result.exception)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
 import socket
 import ssl
@@ -17,6 +18,9 @@ from airflow_provider_ringevents.client.transport.time_budget import current_tim
 
 _TLS_RECORD_BYTES: Final = 16 * 1024
 """The most content of one TLS record, which is all that one read of a TLS socket returns."""
+
+_WRITE_BUFFER_BYTES: Final = 64 * 1024
+"""Bytes of a request that are held until all of it is written; a request of this API has some hundred."""
 
 _READ_AHEAD_BYTES: Final = 256 * 1024
 """Received bytes of a connection beyond which an event loop stops reading from it until they are taken."""
@@ -65,15 +69,24 @@ class TimedBackend(httpcore.NetworkBackend):
 class _TimedStream(httpcore.NetworkStream):
     """A connection whose reads and writes end with the timer of the request, which its first write starts.
 
+    The library writes the head and the body of a request one after the other. They leave together, before the next
+    read: a packet, a TLS record and a wake-up of the server each, instead of two.
+
     :param tls_socket: the socket, if it decrypts what is read from it.
     """
 
     def __init__(self, stream: httpcore.NetworkStream, tls_socket: ssl.SSLSocket | None = None) -> None:
         self._stream = stream
         self._tls_socket = tls_socket
+        self._unsent = bytearray()
+        self._write_timeout: float | None = None
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Wait for bytes; return all that have come already, up to ``max_bytes``."""
+        """Send what was written and wait for bytes; return all that have come already, up to ``max_bytes``."""
+        if self._unsent:
+            # A server may refuse a request before it has read all of it; its response tells more than this error.
+            with contextlib.suppress(httpcore.WriteError):
+                self._flush()
         first = self._stream.read(max_bytes, limited_timeout(timeout, httpcore.ReadTimeout))
         if self._tls_socket is None or len(first) < _TLS_RECORD_BYTES:
             return first
@@ -96,7 +109,14 @@ class _TimedStream(httpcore.NetworkStream):
         """Write."""
         if (timer := current_timer()) is not None:
             timer.start()
-        self._stream.write(buffer, limited_timeout(timeout, httpcore.WriteTimeout))
+        self._unsent += buffer
+        self._write_timeout = timeout
+        if len(self._unsent) > _WRITE_BUFFER_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        unsent, self._unsent = bytes(self._unsent), bytearray()
+        self._stream.write(unsent, limited_timeout(self._write_timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         """Close."""

@@ -38,8 +38,8 @@ class ListReading:
     :param call: the list.
     :param per_page: rows asked for in a page.
     :param base_url: of the service; links are resolved against it.
-    :param trust_count: False where the count includes rows that the key cannot see: then a list ends at a null link or
-        an empty page, and two readings must find the same ids.
+    :param trust_count: False where the count includes rows that the key cannot see: then a list ends at a null link,
+        without links at an empty page, and two readings must find the same ids.
     :ivar rows: distinct rows over all readings; rows without an id count each time.
     :ivar duplicates_dropped: rows that came twice in one reading.
     :ivar pages: pages that were read.
@@ -88,6 +88,7 @@ class ListReading:
         self._linked = False
         self._full_page = self._asked
         self._holes = self._possible_hole = 0
+        self._after_empty_page = self._has_gap = False
         self._followed: set[tuple[tuple[str, str], ...]] = set()
 
     # --- requests
@@ -117,15 +118,15 @@ class ListReading:
         if self._stalled >= MAX_STALLED_PAGES:
             return None
         if not self._trust_count:
-            ends = not page.items or (page.next_link is None and page.has_next_key)
+            ends = page.next_link is None and (page.has_next_key or not page.items)
             return None if ends else self._follow(page)
         if self._number < self._last_planned:
             return self.page_call(self._number + 1)
         if page.next_link is not None:
-            return self._follow(page) if self._page_is_new or due else None
+            return self._follow(page) if self._page_is_new or due or not self._count_holds() else None
         if due:
             return self.page_call(self._number + 1)
-        if self._counts or self._linked:
+        if self._linked or (self._count_holds() and not self._may_count_the_page(page)):
             return None
         # Neither a count nor links: an empty page ends the list, and so does a short one that comes again.
         return self.page_call(self._number + 1) if self._page_is_new else None
@@ -230,13 +231,24 @@ class ListReading:
         rows = len(page.items)
         if not rows:
             self._possible_hole += self._full_page
+            self._after_empty_page = True
             return
+        self._has_gap = self._has_gap or self._after_empty_page
         self._holes += self._possible_hole + (rows if self._same_pages else 0)
         self._possible_hole = max(0, self._full_page - rows)
 
     def _is_due(self) -> bool:
         """Tell whether the counts say that rows are still missing in this reading."""
         return self._trust_count and bool(self._counts) and self._rows_now < min(self._counts)
+
+    def _count_holds(self) -> bool:
+        """Tell whether there is a count that the rows have not disproved, as they do if it is that of the pages."""
+        return bool(self._counts) and self._rows_now <= max(self._counts)
+
+    def _may_count_the_page(self, page: Page) -> bool:
+        """Tell whether the count may be that of the rows of this page: a full first one, on which nothing follows."""
+        full = len(page.items) == page.count == self._asked
+        return self._number == 1 and full and not page.has_next_key
 
     def _refuse_same_pages(self, page: Page, due: bool) -> None:
         full = len(page.items) >= self._asked
@@ -305,7 +317,7 @@ class ListReading:
         """Tell whether another reading could find rows that no reading has found."""
         if not self._trust_count:
             return self._reading_digest() == self._previous_digest
-        if self.missing:
+        if self.missing or self._has_gap_of_unknown_size():
             return False
         if self.count_stable is not False and not self._duplicates_now:
             return True
@@ -313,18 +325,26 @@ class ListReading:
         # those, and what has arrived; a third is needed where it finds more than that.
         return self.readings > 1 and self._new_now <= max(0, max(self._counts, default=0) - self._first_count)
 
+    def _has_gap_of_unknown_size(self) -> bool:
+        """Tell whether a page before the last one had no rows, and no count says how many rows there are."""
+        return self._has_gap and not self._count_holds()
+
     def _reading_digest(self) -> tuple[int, int]:
         return self._digest, self._rows_now
 
     def finish(self) -> RingEventsIncompleteListError | None:
         """Return the error of a list from which rows are missing, or may be."""
-        if self._trust_count and not self.missing:
+        has_gap = self._trust_count and self._has_gap_of_unknown_size()
+        if self._trust_count and not self.missing and not has_gap:
             return None
         if not self._trust_count and self._is_settled():
             return None
         operation = self.call.operation
         expected = self.rows + self.missing
-        if not self._trust_count:
+        if has_gap and not self.missing:
+            message = f"{operation}: a page before the last one had no rows in {self.readings} readings, and no count"
+            message += " tells how many rows there are"
+        elif not self._trust_count:
             message = f"{operation}: {self.readings} readings of the list found different rows"
         else:
             message = (

@@ -75,7 +75,9 @@ def load(emulator: Any, ticket: Any, tmp_path: Path) -> Callable[..., Run]:
             }
             return RingEventsObjectStorageToMagicLinksOperator(task_id="invite", **given)
 
-        return Run(task, retries=retries, connections={"ringevents_default": emulator.connection_json()}, **(run or {}))
+        options = dict(run or {})
+        connections = {"ringevents_default": emulator.connection_json(), **options.pop("connections", {})}
+        return Run(task, retries=retries, connections=connections, **options)
 
     return make
 
@@ -86,7 +88,7 @@ def links(emulator: Any, ticket: Any) -> Callable[[], dict[str, Any]]:
 
     def there() -> dict[str, Any]:
         found = list(emulator.state.ticket_links(ticket))
-        assert len({link.email.casefold() for link in found}) == len(found)
+        assert len({link.email.lower() for link in found}) == len(found)
         return {link.email: link for link in found}
 
     return there

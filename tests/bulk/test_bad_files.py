@@ -201,6 +201,50 @@ def test_a_file_that_changes_while_it_is_read(load: Load, emulator: Any, tmp_pat
     assert emulator.count("POST") == 0
 
 
+def test_an_object_that_changes_at_equal_size_while_it_is_read(load: Load, emulator: Any, tmp_path: Path) -> None:
+    """Its ETag says so."""
+    from s3_server import S3Server
+
+    from airflow_provider_ringevents.bulk.loading import RowLoader
+
+    check = RowLoader._check
+    with S3Server(tmp_path) as server:
+        server.make_bucket("crm")
+        source = write_csv(server.data_dir / "crm" / "guests.csv", guests(300))
+        before = source.read_text()
+
+        def changing(loader: RowLoader, row: Any) -> Any:
+            if row.number == 200:
+                source.write_text(before.replace("Given250,", "Other250,"))
+            return check(loader, row)
+
+        store = {"changing_s3": server.airflow_connection()}
+        arguments = {"source": "s3://changing_s3@crm/guests.csv", "retries": 1, "run": {"connections": store}}
+        with patch.object(RowLoader, "_check", changing):
+            result = load(**arguments).attempt()
+        assert len(source.read_text()) == len(before)
+        assert result.state == "up_for_retry"
+        assert "changed while it was read" in str(result.exception)
+        assert emulator.count("POST") == 0
+        assert succeeded(load(**arguments).to_end())["counts"] == {"created": 300}
+
+
+@pytest.mark.parametrize(
+    ("begin", "kind"),
+    [
+        pytest.param(gzip.compress(b"email"), "gzip", id="gzip"),
+        pytest.param(b"PK\x03\x04rest", "ZIP or Excel", id="zip"),
+        pytest.param(b"PAR1rest", "Parquet", id="parquet"),
+    ],
+)
+@pytest.mark.parametrize("name", ["guests.csv", "guests.jsonl"])
+def test_a_file_that_is_something_else_than_its_suffix_says(
+    load: Load, tmp_path: Path, name: str, begin: bytes, kind: str
+) -> None:
+    (tmp_path / name).write_bytes(begin)
+    failed(load(source=f"file://{tmp_path}/{name}").to_end(), "`source` must be a file of", kind)
+
+
 def test_a_file_that_does_not_exist(load: Load, emulator: Any) -> None:
     failed(load().to_end(), "`source` must be the place of an object that exists")
 

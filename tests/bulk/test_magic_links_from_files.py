@@ -144,6 +144,71 @@ def test_nobody_is_deleted_who_may_be_in_a_row_that_cannot_be_read(load: Load, e
     assert emulator.count("DELETE") == 0
 
 
+@pytest.mark.parametrize("row", ["guest3@people", "guest3 at people.example", "", "guest3@people.example,A"])
+def test_nobody_is_deleted_who_may_be_behind_an_invalid_address(
+    load: Load, emulator: Any, links: Callable[[], dict[str, Any]], tmp_path: Path, row: str
+) -> None:
+    write_csv(tmp_path / "guests.csv", guests(4))
+    succeeded(load().to_end())
+    lines = ["email,firstName,lastName", *(",".join(person) for person in guests(2)), f"{row},A,B"]
+    (tmp_path / "guests.csv").write_text("\n".join(lines))
+    run = load(delete_missing=True, max_deletions=10, on_invalid="skip")
+    failed(run.to_end(), "`delete_missing` must be False", "do not show whose they are")
+    assert emulator.count("DELETE") == 0
+    assert len(links()) == 4
+
+
+def test_deletions_go_several_at_a_time_and_end_with_the_key(load: Load, emulator: Any, tmp_path: Path) -> None:
+    write_csv(tmp_path / "guests.csv", guests(40))
+    succeeded(load().to_end())
+    write_csv(tmp_path / "guests.csv", guests(1))
+    emulator.fault("status", status=401, skip=10, times=None, method="DELETE")
+    result = load(delete_missing=True, max_deletions=39, concurrency=4).to_end()
+    failed(result, "HTTP 401")
+    found = statuses(tmp_path / "results.csv")
+    assert (found.count("exists"), found.count("deleted")) == (1, 10)
+    assert 1 <= found.count("failed") <= 4
+    assert found.count("not_tried") == 40 - 11 - found.count("failed")
+
+
+# --- lists of those who are there that cannot be relied on
+
+
+@pytest.mark.parametrize("rows", [0, 40], ids=["empty page", "short page"])
+def test_on_an_incomplete_list_of_links_nobody_is_taken_for_missing(
+    load: Load, emulator: Any, tmp_path: Path, rows: int
+) -> None:
+    write_csv(tmp_path / "guests.csv", guests(250))
+    succeeded(load().to_end())
+    write_csv(tmp_path / "guests.csv", guests(260))
+    emulator.requests.clear()
+    emulator.fault("short_page", value=rows, times=None, method="GET", query="page=2")
+    result = load(retries=1, delete_missing=True, max_deletions=500).attempt()
+    assert result.state == "up_for_retry"
+    assert "rows are missing" in str(result.exception)
+    assert emulator.count("POST") == emulator.count("DELETE") == 0
+
+    emulator.faults.clear()
+    assert succeeded(load().to_end())["counts"] == {"exists": 250, "created": 10}
+
+
+def test_links_that_show_no_address_are_no_reason_to_make_others(load: Load, emulator: Any, tmp_path: Path) -> None:
+    write_csv(tmp_path / "guests.csv", guests(3))
+    row = {"id": "link1", "type": "magicLink", "attributes": {"firstName": "Given1", "email": None}}
+    body = json.dumps({"data": [row], "meta": {"count": 1}, "links": {"next": None}})
+    emulator.fault("body", body=body, times=None, method="GET")
+    failed(load().to_end(), "None of the 1 magic link", "has `email`", "Nothing was sent")
+    assert emulator.count("POST") == 0
+
+
+def test_addresses_that_fold_to_the_same_are_two_people(
+    load: Load, links: Callable[[], dict[str, Any]], tmp_path: Path
+) -> None:
+    write_csv(tmp_path / "guests.csv", [("stra\u00dfe@people.example", "A", "B"), ("strasse@people.example", "A", "B")])
+    assert succeeded(load().to_end())["counts"] == {"created": 2}
+    assert sorted(links()) == ["strasse@people.example", "stra\u00dfe@people.example"]
+
+
 # --- failures
 
 

@@ -9,12 +9,14 @@ import time
 import traceback
 from typing import Any
 
+import httpcore
 import pytest
 from client_drivers import KEY, AsyncDriver, SyncDriver
 from raw_server import RawServer, Request, Response, json_response
 
 from airflow_provider_ringevents.client import AsyncClient, defaults, endpoints
 from airflow_provider_ringevents.client.errors import RingEventsTransportError
+from airflow_provider_ringevents.client.transport.network import _TimedStream
 
 OK = json_response({"data": {"id": "r", "attributes": {}}}, 202)
 POLL = endpoints.get_report("r")
@@ -223,3 +225,39 @@ def test_requests_one_after_the_other_use_one_connection_and_old_ones_are_closed
         together, afterwards, closed = asyncio.run(main(server.url))
     assert 1 <= together == afterwards <= 5
     assert closed
+
+
+@pytest.mark.parametrize(("size", "pieces"), [(100, 1), (200_000, 2)])
+def test_the_head_and_the_body_of_a_request_leave_in_one_piece(size: int, pieces: int) -> None:
+    """Two would be two packets and two wake-ups of the server for each row of a file; large bodies are not held."""
+    sent: list[bytes] = []
+
+    class Stream(httpcore.NetworkStream):
+        def write(self, buffer: bytes, timeout: float | None = None) -> None:
+            sent.append(bytes(buffer))
+
+        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+            return b"response"
+
+    stream = _TimedStream(Stream())
+    stream.write(b"head")
+    stream.write(b"x" * size)
+    stream.write(b"end")
+    assert stream.read(1) == b"response"
+    assert stream.read(1) == b"response"
+    assert (b"".join(sent), len(sent)) == (b"head" + b"x" * size + b"end", pieces)
+
+
+def test_a_response_that_comes_before_the_request_was_taken_is_read() -> None:
+    """A server refuses a body by its head and closes its end: the response tells more than the broken pipe."""
+
+    class Stream(httpcore.NetworkStream):
+        def write(self, buffer: bytes, timeout: float | None = None) -> None:
+            raise httpcore.WriteError
+
+        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+            return b"413"
+
+    stream = _TimedStream(Stream())
+    stream.write(b"request")
+    assert stream.read(3) == b"413"

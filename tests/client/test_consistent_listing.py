@@ -150,10 +150,38 @@ def test_a_count_that_is_capped_does_not_end_the_list() -> None:
     assert len(found) == 2500
 
 
-def test_links_that_lead_on_for_ever_end_where_nothing_new_comes() -> None:
-    service = PagedService(total=300, link=text_link, endless_links=True)
+@pytest.mark.parametrize("of_pages", [False, True], ids=["rows of the page", "pages"])
+def test_a_count_of_something_else_does_not_end_the_list(of_pages: bool) -> None:
+    """Rows of the page, or pages, called ``count``, and no links: the rows disprove it."""
+
+    def service(params: dict[str, str]) -> dict[str, Any]:
+        first = 100 * (int(params["page"]) - 1)
+        data = rows(first, min(first + 100, 1000))
+        return {"data": data, "meta": {"count": 10 if of_pages else len(data)}}
+
+    assert read(service)[0] == ALL
+
+
+@pytest.mark.parametrize(("count", "requests"), [(True, 4), (False, 6)])
+def test_links_that_lead_on_for_ever_end_where_nothing_new_comes(count: bool, requests: int) -> None:
+    service = PagedService(total=300, link=text_link, endless_links=True, count=count)
     assert len(read(service)[0]) == 300
-    assert len(service.requests) == 4
+    assert len(service.requests) == requests
+
+
+@pytest.mark.parametrize(
+    ("settings", "readings"),
+    [pytest.param({"count": False}, 2, id="no count"), pytest.param({"count_is": 150}, 3, id="capped count")],
+)
+def test_an_empty_page_in_the_middle_does_not_end_a_list_whose_links_lead_on(
+    settings: dict[str, Any], readings: int
+) -> None:
+    found, reading = read(PagedService(link=text_link, broken_requests=10, empty=3, **settings))
+    assert sorted(found, key=int) == ALL
+    assert reading.readings == readings
+    with pytest.raises(RingEventsIncompleteListError, match="a page before the last one had no rows") as caught:
+        read(PagedService(link=text_link, empty=3, **settings))
+    assert (caught.value.readings, caught.value.rows) == (3, 900)
 
 
 def test_a_server_with_smaller_pages_is_believed() -> None:
@@ -176,6 +204,12 @@ def test_an_untrusted_count_without_links_ends_at_an_empty_page() -> None:
     found, reading = read(PagedService(count_is=10), trust_count=False)
     assert found == ALL
     assert reading.readings == 2
+
+
+def test_with_an_untrusted_count_an_empty_page_does_not_end_a_list_whose_links_lead_on() -> None:
+    """The rows of a page may all be such that the key cannot see."""
+    found, reading = read(PagedService(count_is=2000, link=text_link, empty=3), trust_count=False)
+    assert (len(found), reading.readings) == (900, 2)
 
 
 def test_null_is_an_empty_list_and_a_missing_list_an_error() -> None:

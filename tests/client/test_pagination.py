@@ -92,7 +92,8 @@ def test_every_row_comes_once_and_in_order(driver: type[SyncDriver], rows: int, 
     with RawServer(counted(rows)) as server:
         items = driver(server.url, per_page=per_page).items(LIST)
         assert numbers(items) == list(range(rows))
-        assert len(server.requests) == max(1, -(-rows // per_page))
+        # A count without links that equals a full first page may be that of the page alone: one more page tells.
+        assert len(server.requests) == max(1, -(-rows // per_page)) + (rows == per_page)
         assert {seen.query["perPage"] for seen in server.requests} == {str(per_page)}
         assert sorted(int(seen.query["page"]) for seen in server.requests) == list(range(1, len(server.requests) + 1))
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import format_datetime
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
-from client_drivers import SyncDriver
+from client_drivers import KEY, SyncDriver
 from clocks import FakeClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_server import RawServer, Request, Response, error_response, json_response
 
-from airflow_provider_ringevents.client import async_client, defaults, endpoints
+from airflow_provider_ringevents.client import Client, async_client, defaults, endpoints
+from airflow_provider_ringevents.client import client as client_module
 from airflow_provider_ringevents.client.endpoints import Call
-from airflow_provider_ringevents.client.errors import RingEventsApiError
+from airflow_provider_ringevents.client.errors import RingEventsApiError, RingEventsRateLimitError
 from airflow_provider_ringevents.client.transport import network, retry
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy, parse_retry_after
@@ -116,6 +119,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     monkeypatch.setattr(
         async_client, "AsyncRateLimiter", partial(AsyncRateLimiter, now=made.now, sleep=made.async_sleep)
     )
+    monkeypatch.setattr(client_module, "time", SimpleNamespace(monotonic=made.now))
     monkeypatch.setattr(retry, "datetime", Midday)
     return made
 
@@ -148,8 +152,8 @@ def test_every_form_is_obeyed(
         assert len(server.requests) == 2
     asked = OWN if seconds is None else seconds
     assert pauses.pauses[0] == asked
-    # In an event loop the requests after a 429 keep a distance, whatever it says.
-    spaced = defaults.THROTTLE_MIN_INTERVAL if client.name == "AsyncClient" and status == 429 else 0.0
+    # The requests after a 429 keep a distance, whatever it says.
+    spaced = defaults.THROTTLE_MIN_INTERVAL if status == 429 else 0.0
     assert sum(pauses.pauses) == max(asked, spaced)
 
 
@@ -188,3 +192,60 @@ def test_a_short_retry_after_is_waited_for(driver: type[SyncDriver]) -> None:
     with RawServer(handler) as server:
         driver(server.url).send(GET)
     assert moments[1] - moments[0] >= 0.3
+
+
+# --- one client in several threads
+
+
+def test_a_429_holds_all_threads_of_a_client() -> None:
+    moments: list[float] = []
+    refused = threading.Event()
+
+    def handler(seen: Request) -> Response:
+        moments.append(time.monotonic())
+        if len(moments) > 1:
+            return GOOD
+        refused.set()
+        return error_response(429, Retry_After="0.6")
+
+    with RawServer(handler) as server, Client(server.url, KEY) as client, ThreadPoolExecutor(5) as threads:
+        first = threads.submit(client.send, POST)
+        assert refused.wait(10)
+        time.sleep(0.1)  # until the client has read the response
+        for request in [first, *(threads.submit(client.send, POST) for _ in range(4))]:
+            request.result()
+    assert len(moments) == 6
+    assert min(moments[1:]) - moments[0] >= 0.55
+
+
+def test_a_pause_that_is_too_long_holds_nobody() -> None:
+    """It is carried up, and the caller decides."""
+    answers = iter([error_response(429, Retry_After="600"), GOOD])
+    with RawServer(lambda seen: next(answers)) as server, Client(server.url, KEY) as client:
+        with pytest.raises(RingEventsRateLimitError):
+            client.send(POST)
+        begun = time.monotonic()
+        client.send(POST)
+        assert time.monotonic() - begun < 30
+
+
+def test_threads_of_a_client_find_the_pace_of_a_service_that_does_not_say_it() -> None:
+    """Sixteen at a time, and 40 a second allowed: the common pace alone lets each succeed within its five attempts."""
+    lock, window, taken = threading.Lock(), 0, 0
+
+    def handler(seen: Request) -> Response:
+        nonlocal window, taken
+        with lock:
+            if (now := int(time.monotonic())) != window:
+                window, taken = now, 0
+            taken += 1
+            return GOOD if taken <= 40 else error_response(429)
+
+    policy = RetryPolicy(uniform=lambda low, high: 0.0)
+    with (
+        RawServer(handler) as server,
+        Client(server.url, KEY, policy=policy) as client,
+        ThreadPoolExecutor(16) as threads,
+    ):
+        for request in [threads.submit(client.send, POST) for _ in range(150)]:
+            request.result()

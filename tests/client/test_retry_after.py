@@ -115,7 +115,13 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     # With a sleep of no time the network lets the loop go on, which is no pause.
     monkeypatch.setattr(network, "asyncio", SimpleNamespace(**vars(asyncio)))
     monkeypatch.setattr(time, "sleep", made.sleep)
-    monkeypatch.setattr(asyncio, "sleep", made.async_sleep)
+    give_way = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        """The pause of zero that gives way to others is none."""
+        await (made.async_sleep(seconds) if seconds else give_way(0))
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     monkeypatch.setattr(
         async_client, "AsyncRateLimiter", partial(AsyncRateLimiter, now=made.now, sleep=made.async_sleep)
     )
@@ -227,25 +233,3 @@ def test_a_pause_that_is_too_long_holds_nobody() -> None:
         begun = time.monotonic()
         client.send(POST)
         assert time.monotonic() - begun < 30
-
-
-def test_threads_of_a_client_find_the_pace_of_a_service_that_does_not_say_it() -> None:
-    """Sixteen at a time, and 40 a second allowed: the common pace alone lets each succeed within its five attempts."""
-    lock, window, taken = threading.Lock(), 0, 0
-
-    def handler(seen: Request) -> Response:
-        nonlocal window, taken
-        with lock:
-            if (now := int(time.monotonic())) != window:
-                window, taken = now, 0
-            taken += 1
-            return GOOD if taken <= 40 else error_response(429)
-
-    policy = RetryPolicy(uniform=lambda low, high: 0.0)
-    with (
-        RawServer(handler) as server,
-        Client(server.url, KEY, policy=policy) as client,
-        ThreadPoolExecutor(16) as threads,
-    ):
-        for request in [threads.submit(client.send, POST) for _ in range(150)]:
-            request.result()

@@ -118,8 +118,8 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     give_way = asyncio.sleep
 
     async def sleep(seconds: float) -> None:
-        """The pause of zero that gives way to others is none."""
-        await (made.async_sleep(seconds) if seconds else give_way(0))
+        """Without a fraction it is the pause of zero that gives way to others."""
+        await (made.async_sleep(seconds) if isinstance(seconds, float) else give_way(0))
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
     monkeypatch.setattr(

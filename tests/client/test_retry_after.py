@@ -115,13 +115,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     # With a sleep of no time the network lets the loop go on, which is no pause.
     monkeypatch.setattr(network, "asyncio", SimpleNamespace(**vars(asyncio)))
     monkeypatch.setattr(time, "sleep", made.sleep)
-    give_way = asyncio.sleep
-
-    async def sleep(seconds: float) -> None:
-        """Without a fraction it is the pause of zero that gives way to others."""
-        await (made.async_sleep(seconds) if isinstance(seconds, float) else give_way(0))
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", made.async_sleep)
     monkeypatch.setattr(
         async_client, "AsyncRateLimiter", partial(AsyncRateLimiter, now=made.now, sleep=made.async_sleep)
     )

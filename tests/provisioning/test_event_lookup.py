@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 from unittest.mock import patch
 
+import clocks
 import pytest
 from clocks import FakeClock
 from outcomes import failed, succeeded
@@ -22,7 +24,7 @@ from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 from airflow_provider_ringevents.provisioning import event_lookup
 from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
 from airflow_provider_ringevents.provisioning.event_lookup import EventLookup, list_events_of
-from airflow_provider_ringevents.triggers._listing_cache import ListingCache
+from airflow_provider_ringevents.triggers._listing_cache import ListingCache, OnPage
 from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger
 from provisioning.harness import Harness
 
@@ -289,28 +291,39 @@ def test_a_lookup_ends_at_its_own_deadline(monkeypatch: pytest.MonkeyPatch) -> N
         assert time.monotonic() - began < 2
 
 
-async def _joined(ages: list[float]) -> int:
-    """Begin listings that hang, one at each age, and return how many requests they were."""
+def _listings(arrivals: list[float], monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return how many listings that hang are begun for waits that arrive at these times, in seconds."""
+    monkeypatch.setattr(clock, "monotonic", clocks.loop_time)
     begun = 0
 
-    async def fetch(organization_id: str) -> list[dict[str, Any]]:
+    async def fetch(organization_id: str, on_page: OnPage) -> list[dict[str, Any]]:
         nonlocal begun
         begun += 1
         await asyncio.sleep(3600)
         return []
 
-    cache = ListingCache(fetch)
-    waits = []
-    for age in ages:
-        with patch.object(clock, "monotonic", lambda age=age: age):
+    async def arrive() -> None:
+        cache = ListingCache(fetch)
+        waits = []
+        for before, now in pairwise([0.0, *arrivals]):
+            await asyncio.sleep(now - before)
             waits.append(asyncio.create_task(cache.get("o", 1.0)))
-            await asyncio.sleep(0)
-    for wait in waits:
-        wait.cancel()
-    await cache.aclose()
+        await asyncio.sleep(0.5)
+        for wait in waits:
+            wait.cancel()
+        await cache.aclose()
+
+    clocks.run_in_virtual_time(arrive())
     return begun
 
 
-def test_those_who_come_late_do_not_wait_for_a_listing_that_hangs() -> None:
-    assert asyncio.run(_joined([0.0, 1.0, 59.0])) == 1
-    assert asyncio.run(_joined([0.0, 1.0, 61.0, 62.0])) == 2
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("arrivals", "listings"),
+    [([0, 1, 19], 1), ([0, 1, 21], 2), ([0, 1, 21, 22, 39], 2), ([0, 45], 3), ([0, 45, 100, 200, 201], 3)],
+)
+def test_those_who_come_late_do_not_wait_for_a_listing_that_hangs(
+    arrivals: list[float], listings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new one is begun after 20 seconds without a page, beside at most two others."""
+    assert _listings(arrivals, monkeypatch) == listings

@@ -32,7 +32,7 @@ demo: venv ## a real DAG run against the emulator, from nothing to a file
 test: venv ## all tests, in four processes; ARGS="-m unit" for a layer
 	@$(PYTHON_IN_VENV) -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
-matrix: venv ## all tests on every supported Airflow and Python, an hour and a half; ARGS='-s "tests(3.1, 3.12)"'
+matrix: venv ## all tests on every supported Airflow and Python (3.14 where there is one), an hour and a half; ARGS='-s "tests(3.1, 3.12)"'
 	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev matrix
 	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m nox $(ARGS)
 

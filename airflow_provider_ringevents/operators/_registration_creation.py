@@ -134,6 +134,8 @@ class RegistrationCreation:
         shown = _shown_answers(registration)
         differing += [f"answer {identifier}" for identifier in given if shown.get(identifier) != given[identifier]]
         log.info("Registration %s exists already; nothing is sent", clean_value(registration["id"]))
+        if registration.get("refunded") is True:
+            log.warning("Registration %s is refunded; it is left as it is", clean_value(registration["id"]))
         if differing:
             log.warning(
                 "Registration %s differs from the request in %s; it is left as it is",

@@ -59,6 +59,16 @@ def test_one_that_exists_is_returned_as_it_is_and_differences_are_logged(emulato
     assert emulator.count("POST") == 0
 
 
+def test_one_that_is_refunded_is_returned_with_a_warning(emulator: Any) -> None:
+    book = emulator.state.events[emulator.event_id].registrations
+    refunded = next(row for index in range(250) if (row := book.attributes(index))["refunded"])
+    person = {"email": refunded["email"].upper(), "first_name": refunded["firstName"]}
+    result = task(emulator, refunded["ticketId"], **person, last_name=refunded["lastName"]).to_end()
+    assert succeeded(result)["id"] == refunded["id"]
+    assert f"Registration {refunded['id']} is refunded" in result.log_text
+    assert emulator.count("POST") == 0
+
+
 def test_the_same_again_logs_no_difference(emulator: Any, ticket: str) -> None:
     more = {"answers": {"Company": "ACME"}, "attributes": {"metadata": {"crm": "7"}, "externalBarcode": "1"}}
     succeeded(task(emulator, ticket, **more).to_end())
@@ -66,6 +76,7 @@ def test_the_same_again_logs_no_difference(emulator: Any, ticket: str) -> None:
     succeeded(result)
     assert "exists already" in result.log_text
     assert "differs" not in result.log_text
+    assert "refunded" not in result.log_text
 
 
 def test_another_ticket_is_another_registration(emulator: Any, ticket: str) -> None:

@@ -118,6 +118,7 @@ SETTINGS: list[tuple[dict[str, Any], dict[str, tuple[str, str]]]] = [
             "link-times": ("no", "without an offset, 3 digits of seconds"),
         },
     ),
+    ({"report_status": "baked"}, {"report-status": ("no", "baked, completed")}),
     ({"bank_questions_paged": False}, {"bank-questions": ("yes", "200, without pages")}),
 ]
 
@@ -128,18 +129,53 @@ def test_each_setting_changes_its_lines_alone(
 ) -> None:
     before, _ = report()
     emulator.settings.change(**settings)
+    # The status words are those of reports that are made from now on.
+    emulator.reports.create(emulator.state.events[emulator.event_id], "chat", {})
     after, ran = report()
     assert {point: line for point, line in after.items() if line != before[point]} == changed
     assert ran.code == 0
 
 
-def test_status_words(report: Any, emulator: Any, connect: Any) -> None:
-    emulator.settings.change(report_status="baked")
-    emulator.reports.create(emulator.state.events[emulator.event_id], "chat", {})
+WITHOUT_A_SETTING = {
+    "permissions",
+    "ids",
+    "rate-limit-headers",
+    "request-ids",
+    "event-status",
+    "new-fields",
+    "missing-fields",
+    "link-status",
+}
+"""Points that no setting of the emulator changes; each has its test below."""
+
+
+def test_every_other_point_has_a_setting_that_changes_it() -> None:
+    changed = {point for _, lines in SETTINGS for point in lines}
+    assert changed == set(PROBES) - WITHOUT_A_SETTING
+
+
+def test_status_words_of_events_and_links(report: Any, emulator: Any) -> None:
     emulator.state.events[emulator.event_id].status = "live"
+    for event in emulator.state.events.values():
+        for number, link in enumerate(event.magic_links.values()):
+            link.status = ("declined", None, "ada@example.org")[number % 3]
     found, _ = report()
-    assert found["report-status"] == ("no", "baked, completed")
     assert found["event-status"] == ("yes", "draft, live, published")
+    assert found["link-status"] == ("yes", "(not shown), declined, null")
+
+
+def test_ids_and_fields_of_another_form(report: Any, emulator: Any, connect: Any) -> None:
+    rows = [each.attributes() for each in emulator.state.events[emulator.event_id].tickets.values()]
+    for number, row in enumerate(rows):
+        row |= {"id": f"t-{number}", "colour": "red", "ada@example.org": 1}
+        del row["slug"]
+    data = [{"id": row["id"], "type": "ticket", "attributes": row} for row in rows]
+    emulator.fault("body", body=json.dumps({"data": data}), path="/tickets$", times=None)
+    found, ran = report()
+    assert found["ids"] == ("no", "3 to 25 characters, other characters, too")
+    assert found["new-fields"] == ("no", "ticket.(not shown), ticket.colour")
+    assert found["missing-fields"] == ("no", "ticket.slug")
+    assert "ada@example.org" not in ran.out
 
 
 def test_headers_and_fields_that_are_not_known(report: Any, emulator: Any) -> None:

@@ -16,7 +16,7 @@ from airflow_provider_ringevents.client.downloads.download import AsyncDownload
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
 from airflow_provider_ringevents.client.endpoints import Call
-from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsValidationError, strip_frames
+from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsValidationError, strip_frames, unwrap
 from airflow_provider_ringevents.client.pagination import Page, parse_page
 from airflow_provider_ringevents.client.transport.http import (
     HTTP_ERRORS,
@@ -78,10 +78,7 @@ class AsyncClient(BaseClient):
 
     async def send_once(self, call: Call) -> Envelope:
         """Send a call without retries; callers that poll use it, since their next poll is the retry."""
-        outcome = await self._attempt(call)
-        if isinstance(outcome, RingEventsError):
-            raise outcome
-        return outcome
+        return unwrap(await self._attempt(call))
 
     async def _attempt(self, call: Call) -> Envelope | RingEventsError:
         """Return the response or the error of one request, as :meth:`Client._attempt`."""
@@ -158,9 +155,7 @@ class AsyncClient(BaseClient):
     async def _take_page(self, reading: ListReading, envelope: Envelope) -> Page:
         parsed = parse_page(envelope, reading.number + 1, operation=reading.call.operation)
         del envelope
-        if isinstance(parsed, RingEventsError):
-            raise parsed
-        page = self._accept(reading, parsed)
+        page = self._accept(reading, unwrap(parsed))
         if probe := reading.take_filter_probe():
             self._judge_filter(reading, Page.from_envelope(await self.send(probe), 1, operation=probe.operation))
         return page
@@ -193,10 +188,7 @@ class AsyncClient(BaseClient):
 
     async def request_file(self, state: DownloadState) -> HttpResponse:
         """Send the next request of a download, as :meth:`Client.request_file`."""
-        outcome = await self._attempt_file(state)
-        if isinstance(outcome, RingEventsError):
-            raise outcome
-        return outcome
+        return unwrap(await self._attempt_file(state))
 
     async def _attempt_file(self, state: DownloadState) -> HttpResponse | RingEventsError:
         request = self._build_file_request(state)

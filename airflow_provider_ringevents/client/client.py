@@ -27,6 +27,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsRateLimitError,
     RingEventsValidationError,
     strip_frames,
+    unwrap,
 )
 from airflow_provider_ringevents.client.pagination import Page, parse_page
 from airflow_provider_ringevents.client.settings import check_number
@@ -105,10 +106,7 @@ class Client(BaseClient):
         return envelope
 
     def _send_once(self, call: Call, budget: TimeBudget | None) -> Envelope:
-        outcome = self._attempt(call, budget)
-        if isinstance(outcome, RingEventsError):
-            raise outcome
-        return outcome
+        return unwrap(self._attempt(call, budget))
 
     def _attempt(self, call: Call, budget: TimeBudget | None) -> Envelope | RingEventsError:
         """Return the response or the error of one request, which no frame with a header or a body belongs to."""
@@ -239,9 +237,7 @@ class Client(BaseClient):
     def _take_page(self, reading: ListReading, envelope: Envelope, budget: TimeBudget | None) -> Page:
         parsed = parse_page(envelope, reading.number + 1, operation=reading.call.operation)
         del envelope
-        if isinstance(parsed, RingEventsError):
-            raise parsed
-        page = self._accept(reading, parsed)
+        page = self._accept(reading, unwrap(parsed))
         if probe := reading.take_filter_probe():
             self._judge_filter(
                 reading, Page.from_envelope(self.send(probe, budget=budget), 1, operation=probe.operation)
@@ -261,10 +257,7 @@ class Client(BaseClient):
         cancelled = threading.Event()
 
         def attempt(numbered: Call) -> _RawPage:
-            outcome = exchange(numbered)
-            if isinstance(outcome, RingEventsError):
-                raise outcome
-            return outcome
+            return unwrap(exchange(numbered))
 
         def exchange(numbered: Call) -> _RawPage | RingEventsError:
             try:
@@ -309,10 +302,7 @@ class Client(BaseClient):
                         pending.append(pool.submit(fetch, following))
                     if not pending:
                         return
-                    outcome = self._parse_raw(pending.popleft(), held)
-                    if isinstance(outcome, RingEventsError):
-                        raise outcome
-                    yield outcome
+                    yield unwrap(self._parse_raw(pending.popleft(), held))
             finally:
                 cancelled.set()
                 for future in pending:
@@ -357,10 +347,7 @@ class Client(BaseClient):
 
         :raises RingEventsError: no response came, or it is an error.
         """
-        outcome = self._attempt_file(state)
-        if isinstance(outcome, RingEventsError):
-            raise outcome
-        return outcome
+        return unwrap(self._attempt_file(state))
 
     def _attempt_file(self, state: DownloadState) -> HttpResponse | RingEventsError:
         request = self._build_file_request(state)

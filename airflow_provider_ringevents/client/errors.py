@@ -21,6 +21,7 @@ No message holds the API key, a signed link or the body of a request. All errors
 
 from __future__ import annotations
 
+import inspect
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
@@ -29,6 +30,8 @@ from airflow_provider_ringevents.client.transport.redaction import hide_secrets
 
 _KINDS: dict[str, type[RingEventsError]] = {}
 _OMITTED: Final = object()
+_NOT_IN_PAYLOADS: Final = frozenset({"errors", "problems"})
+"""Arguments of errors that hold objects; the message has their text."""
 _VALUE_REPR = reprlib.Repr()
 _VALUE_REPR.maxstring = _VALUE_REPR.maxother = 200
 
@@ -61,12 +64,14 @@ class RingEventsError(Exception):
 
     def to_payload(self) -> dict[str, Any]:
         """Return the error as plain JSON values, the form in which it travels from a trigger to its task."""
-        kinds = (cls.__name__ for cls in type(self).__mro__ if _KINDS.get(cls.__name__) is cls)
+        known = next((cls for cls in type(self).__mro__ if _KINDS.get(cls.__name__) is cls), RingEventsError)
+        fields = {name: getattr(self, name) for name in _arguments(known) - _NOT_IN_PAYLOADS}
         return {
-            "kind": next(kinds, RingEventsError.__name__),
+            "kind": known.__name__,
             "message": str(self),
             "ambiguous": self.ambiguous,
             "retryable": self.retryable,
+            **fields,
         }
 
 
@@ -101,12 +106,18 @@ class RingEventsConfigError(RingEventsError, ValueError):
         self.got = got
         self.problems = tuple(problems)
 
-    def to_payload(self) -> dict[str, Any]:
-        """Return the error as plain JSON values."""
-        return {**super().to_payload(), "parameter": self.parameter, "expected": self.expected, "got": self.got}
-
 
 _Error = TypeVar("_Error", bound=RingEventsError)
+
+
+_Outcome = TypeVar("_Outcome")
+
+
+def unwrap(outcome: _Outcome | RingEventsError) -> _Outcome:
+    """Return an outcome, or raise it where it is an error."""
+    if isinstance(outcome, RingEventsError):
+        raise outcome
+    return outcome
 
 
 def strip_frames(error: _Error) -> _Error:
@@ -169,10 +180,6 @@ class RingEventsTransportError(RingEventsError):
         self.timed_out = timed_out
         self.reason = reason
 
-    def to_payload(self) -> dict[str, Any]:
-        """Return the error as plain JSON values."""
-        return {**super().to_payload(), "sent": self.sent, "timed_out": self.timed_out}
-
 
 class ErrorDetail(NamedTuple):
     """One entry of the ``errors`` list of an error response, as the API documents it."""
@@ -213,15 +220,6 @@ class RingEventsApiError(RingEventsError):
         self.errors = tuple(errors)
         self.request_id = request_id
         self.retry_after = retry_after
-
-    def to_payload(self) -> dict[str, Any]:
-        """Return the error as plain JSON values."""
-        return {
-            **super().to_payload(),
-            "status": self.status,
-            "request_id": self.request_id,
-            "retry_after": self.retry_after,
-        }
 
 
 class RingEventsAuthError(RingEventsApiError):
@@ -305,26 +303,10 @@ def error_from_payload(payload: Mapping[str, Any]) -> RingEventsError:
     """Return the error that :meth:`RingEventsError.to_payload` described; an unknown kind becomes the base class."""
     cls = _KINDS.get(str(payload.get("kind")), RingEventsError)
     message = str(payload.get("message") or "no message came with the error")
-    ambiguous = bool(payload.get("ambiguous"))
-    if issubclass(cls, RingEventsApiError):
-        return cls(
-            message,
-            status=int(payload.get("status") or 0),
-            request_id=payload.get("request_id"),
-            retry_after=payload.get("retry_after"),
-            ambiguous=ambiguous,
-        )
-    if issubclass(cls, RingEventsConfigError):
-        return cls(
-            message, parameter=payload.get("parameter"), expected=payload.get("expected"), got=payload.get("got")
-        )
-    retryable = bool(payload.get("retryable"))
-    if issubclass(cls, RingEventsTransportError):
-        return cls(
-            message,
-            sent=bool(payload.get("sent")),
-            timed_out=bool(payload.get("timed_out")),
-            ambiguous=ambiguous,
-            retryable=retryable,
-        )
-    return cls(message, ambiguous=ambiguous, retryable=retryable)
+    fields = {"status": 0, "sent": False, **payload}
+    return cls(message, **{name: fields[name] for name in _arguments(cls) - _NOT_IN_PAYLOADS if name in fields})
+
+
+def _arguments(cls: type[RingEventsError]) -> set[str]:
+    """Return the arguments of an error beside its message; its attributes have their names."""
+    return set(inspect.signature(cls.__init__).parameters) - {"self", "message"}

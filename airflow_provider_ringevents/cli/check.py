@@ -18,8 +18,8 @@ from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.pagination import Page
+from airflow_provider_ringevents.hooks.ringevents import describe_organizations
 
-_MAX_LISTED_ORGANIZATIONS = 5
 _MAX_FILTERED_EVENTS = 3
 
 
@@ -138,12 +138,7 @@ def _check_service(hook: CliHook) -> str:
 
 
 def _check_key(hook: CliHook) -> str:
-    page = _first_page(hook, endpoints.list_organizations())
-    listed = page.items[:_MAX_LISTED_ORGANIZATIONS]
-    count = page.count if page.count is not None else len(page.items)
-    names = ", ".join(f"{item.get('name')} ({item['id']})" for item in listed)
-    more = ", ..." if count > len(listed) else ""
-    return f"accepted; sees {count} organization{'' if count == 1 else 's'}{f': {names}{more}' if names else ''}"
+    return f"accepted; {describe_organizations(_first_page(hook, endpoints.list_organizations()))}"
 
 
 def _check_list(hook: CliHook, call: Call) -> str:

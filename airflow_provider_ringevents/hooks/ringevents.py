@@ -18,6 +18,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsError,
     RingEventsTransportError,
 )
+from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.settings import ClientSettings
 from airflow_provider_ringevents.client.transport.redaction import clean_value
 from airflow_provider_ringevents.hooks import connection_form
@@ -41,6 +42,15 @@ def _read_connection(connection: Any) -> ConnectionFields:
 async def _async_read_connection(conn_id: str) -> ConnectionFields:
     connection = await get_connection_async(conn_id)
     return ConnectionFields.read(connection, await get_async_extra_dejson(connection))
+
+
+def describe_organizations(page: Page) -> str:
+    """Return what a key sees, by the first page of its organizations."""
+    count = page.count if page.count is not None else len(page.items)
+    shown = page.items[:_SHOWN_ORGANIZATIONS]
+    named = ", ".join(f"{clean_value(item.get('name'))} (id {clean_value(item['id'])})" for item in shown)
+    more = ", ..." if count > len(shown) else ""
+    return f"sees {count} organization{'' if count == 1 else 's'}{f': {named}{more}' if named else ''}"
 
 
 class RingEventsHook(OperationsMixin, BaseHook):
@@ -200,12 +210,7 @@ class RingEventsHook(OperationsMixin, BaseHook):
             return False, f"No answer from {where}: {error.reason or str(error).rstrip('.')}. {advice}"
         except RingEventsError as error:
             return False, str(error)
-        count = page.count if page.count is not None else len(page.items)
-        shown = page.items[:_SHOWN_ORGANIZATIONS]
-        named = ", ".join(f"{clean_value(item.get('name'))} (id {clean_value(item['id'])})" for item in shown)
-        more = ", ..." if count > len(shown) else ""
-        organizations = "organization" if count == 1 else "organizations"
-        return True, f"Key accepted; sees {count} {organizations}{f': {named}{more}' if named else ''}"
+        return True, f"Key accepted; {describe_organizations(page)}"
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

@@ -15,16 +15,7 @@ Time = str | datetime
 
 
 class RingEventsBaseProvisioningOperator(LinkStateMixin, RingEventsBaseOperator):
-    """Base of the operators that create an event once.
-
-    :param attributes: further documented attributes, under the API's own names (templated).
-    :param organization_id: the id of the organization; default: the connection's (templated).
-    :param idempotency_key: two requests with the same key are one. A key of your own, such as the id of a row, is
-        looked up before anything is sent, and so holds across runs and backfills; None: this task in this run
-        (templated).
-    :param settle_timeout: seconds within which the service shows an event that it has created.
-    :param allow_undocumented: accept attributes and values that the API does not document (templated).
-    """
+    """Base of the operators that create an event once; each of them describes the arguments."""
 
     operation = ""
     """The endpoint whose request schema the attributes are checked by."""

@@ -37,10 +37,7 @@ def translate_errors() -> Iterator[None]:
 
 
 class RingEventsBaseOperator(ArgumentsMixin, BaseOperator):
-    """Base of the operators.
-
-    :param ringevents_conn_id: the Airflow connection, of type ``ringevents`` (templated).
-    """
+    """Base of the operators."""
 
     template_fields: Sequence[str] = ("ringevents_conn_id",)
     ui_color = "#ff7a00"
@@ -61,12 +58,7 @@ class RingEventsBaseOperator(ArgumentsMixin, BaseOperator):
 
 
 class DeferrableWaitMixin(RingEventsBaseOperator):
-    """A mixin of operators that wait for what the service does in the background.
-
-    :param poll_interval: the longest delay between two polls, in seconds.
-    :param wait_timeout: seconds from the start of the wait to its deadline, the same in both modes.
-    :param deferrable: wait in the triggerer; default: Airflow's ``[operators] default_deferrable``.
-    """
+    """A mixin of operators that wait for what the service does in the background; each describes the arguments."""
 
     literal_switches: Sequence[str] = ("deferrable",)
 

@@ -32,11 +32,7 @@ _STATE_KEY = "ringevents_failed_pokes"
 
 
 class RingEventsBaseSensor(ArgumentsMixin, BaseSensorOperator):
-    """Base of the sensors.
-
-    :param deferrable: wait in the triggerer; default: Airflow's ``[operators] default_deferrable``.
-    :param ringevents_conn_id: the Airflow connection, of type ``ringevents`` (templated).
-    """
+    """Base of the sensors; each of them describes the arguments."""
 
     template_fields: Sequence[str] = ("ringevents_conn_id",)
     literal_switches: Sequence[str] = ("deferrable",)

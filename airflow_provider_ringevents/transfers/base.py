@@ -61,13 +61,7 @@ def manifest(
 
 
 class RingEventsBaseExportOperator(LinkStateMixin, RingEventsBaseOperator):
-    """Base class of the operators that write objects.
-
-    :param destination: the URI of the object, or of a folder.
-    :param object_storage_conn_id: the connection of the storage, instead of ``conn@``.
-    :param if_exists: ``overwrite``, ``skip`` or ``fail``.
-    :param object_options: headers of the object.
-    """
+    """Base class of the operators that write objects; each of them describes the arguments."""
 
     template_fields: Sequence[str] = (
         "destination",

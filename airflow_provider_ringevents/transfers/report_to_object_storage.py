@@ -14,11 +14,7 @@ from airflow_provider_ringevents.transfers.base import RingEventsBaseExportOpera
 
 
 class RingEventsBaseReportOperator(RingEventsBaseExportOperator):
-    """Base class of the operators that publish the file of a report.
-
-    :param required_columns: the columns that the report must have, or None.
-    :param allow_empty: True to publish a report without a single byte.
-    """
+    """Base class of the operators that publish the file of a report; each of them describes the arguments."""
 
     template_fields: Sequence[str] = (
         "required_columns",

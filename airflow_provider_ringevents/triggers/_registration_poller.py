@@ -146,7 +146,7 @@ class RegistrationPoller:
         ignored = max((changes.ignored for changes in found.values()), default=0)
         if ignored > self._ignored:
             log.warning(
-                "Watching registrations of event %s: %d rows with a %s in the future are not noticed, since %d others"
+                "Watching registrations of event %s: %d rows whose %s is in the future are not noticed, since %d others"
                 " are kept",
                 self.key.event_id,
                 ignored,

@@ -173,6 +173,22 @@ def test_no_depth_and_no_digits_raise_an_error_of_the_language() -> None:
         decode_json(b"NaN")
 
 
+@pytest.mark.parametrize("count", [10_000_000, 10**15, 2**53 + 1])
+def test_a_count_makes_no_room_for_ids_that_have_not_come(driver: type[SyncDriver], count: int) -> None:
+    """Found making room for ten million ids at once."""
+    body = json_response({"data": [{"id": "1", "attributes": {"name": "x"}}], "meta": {"count": count}})
+    empty = json_response({"data": [], "meta": {"count": count}})
+    with RawServer(lambda seen: body if seen.query["page"] == "1" else empty) as server:
+        tracemalloc.start()
+        try:
+            found = driver(server.url, concurrency=1).items(LIST, on_incomplete="warn")
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert [row["id"] for row in found] == ["1"]
+    assert peak < 60 * MIB
+
+
 # --- ids
 
 

@@ -59,6 +59,11 @@ FIGURES = {
         "first poll of a report": [defaults.POLL_FIRST],
         "consecutive polls that may fail": [defaults.POLL_FAILURES - 1],
         "`Retry-After` of a failed poll": [defaults.RETRY_AFTER_MAX],
+        "list of events that waits of one organization share": [
+            defaults.LOOKUP_TIMEOUT / 60,
+            defaults.LISTING_STALL,
+            defaults.MAX_LISTINGS,
+        ],
     },
     "## A list": {
         "rows per page": [defaults.PER_PAGE],

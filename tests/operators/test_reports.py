@@ -39,17 +39,23 @@ def test_a_refusal_is_not_retried(emulator: Any) -> None:
     assert (result.state, result.tries) == ("failed", 1)
 
 
-def test_a_long_retry_after_becomes_the_delay_of_the_retry(emulator: Any) -> None:
+@pytest.mark.parametrize(
+    ("retry_after", "delay"),
+    [("900", 900.0), ("86399999999999", 86_400.0), ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400.0)],
+)
+def test_a_long_retry_after_becomes_the_delay_of_the_retry(emulator: Any, retry_after: str, delay: float) -> None:
+    """Found stopping the scheduler: a delay of millions of years overflows its calendar."""
     from airflow_harness.versions import HAS_RETRY_POLICY
 
     if not HAS_RETRY_POLICY:
         pytest.skip("Airflow before 3.3 has no retry policies")
-    emulator.fault("status", status=429, headers={"Retry-After": "900"})
+    emulator.fault("status", status=429, headers={"Retry-After": retry_after})
     run_ = run(emulator, retries=1, report_type="attendees")
     result = run_.to_end()
 
     assert (result.state, result.tries) == ("success", 2)
-    assert list(result.retry_delays) == [900.0]
+    assert list(result.retry_delays) == [delay]
+    assert ("counts as one day" in result.log_text) == (delay > 900)
 
 
 @pytest.mark.parametrize(

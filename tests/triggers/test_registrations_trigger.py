@@ -866,3 +866,33 @@ def test_a_worker_whose_clock_is_slow_does_not_fire_for_ever(
     for event, row in zip(fired, rows[1:], strict=True):
         changed = datetime.fromisoformat(row["attributes"]["updatedAt"])
         assert datetime.fromisoformat(event["from"]) <= changed < datetime.fromisoformat(event["to"])
+
+
+def test_a_scan_of_invented_rows_has_an_end(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """And rows of the future that are too many to be kept are logged."""
+    monkeypatch.setattr(defaults, "WATCH_MAX_ROWS", 100)
+    monkeypatch.setattr(defaults, "WATCH_MAX_BOUNDARY_IDS", 5)
+    monkeypatch.setattr(defaults, "WATCH_INITIAL_JITTER", 0.0)
+
+    def handler(seen: Request) -> Response:
+        page = int(seen.query["page"])
+        rows = [
+            {"id": f"r{page}-{number}", "attributes": {"updatedAt": "2099-01-01T00:00:00Z"}} for number in range(10)
+        ]
+        endless = seen.number < 30
+        return json_response({"data": rows, "links": {"next": f"?page={page + 1}" if endless else None}})
+
+    with RawServer(handler) as server:
+        described = {"conn_type": "ringevents", "password": "key", "host": server.url}
+        monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(described))
+
+        async def watch() -> dict[str, Any]:
+            async for event in RingEventsRegistrationsTrigger("e", poll_interval=INTERVAL).run():
+                return dict(event.payload)
+            raise AssertionError("the watcher has ended")
+
+        payload = run(watch())
+    assert payload["count"] == 5
+    assert "more than 100 rows have changed" in caplog.text
+    assert "5 rows whose updatedAt is in the future are not noticed" in caplog.text
+    assert max(int(seen.query["page"]) for seen in server.requests) <= 11

@@ -36,6 +36,8 @@ _NOT_CSV: Final = (
     ".pdf",
 )
 _NEITHER_QUOTE_NOR_LINE_FEED: Final = bytes(set(range(256)) - set(b'"\n'))
+_LONGEST_BLANK_LINE: Final = 3
+_BLANK_LINES: Final = frozenset(b"\r" * returns + b"\n" for returns in range(_LONGEST_BLANK_LINE))
 _DELIMITERS: Final = ",;\t"
 _MARKUP: Final = re.compile(rb"<(?:!|\?xml|[A-Za-z][\w:.-]*[\s/>])", re.IGNORECASE)
 _JSON: Final = re.compile(rb"\{\s*(?:\"|\}|$)|\[\s*(?:[\[{\"\]]|$)")
@@ -287,19 +289,26 @@ class CsvInspector:
 
     def _count(self, block: bytes) -> None:
         """Count the line feeds outside quotes, but for blank lines."""
-        if b"\n\n" in block or b"\n\r" in block or (not self._has_content and block.startswith((b"\n", b"\r"))):
+        if not block:
+            return
+        # Searching for each line feed is several times as fast as counting them or looking for two in a row.
+        lines = io.BytesIO(block).readlines()
+        may_be_blank = min(map(len, lines)) <= _LONGEST_BLANK_LINE
+        if may_be_blank and not _BLANK_LINES.isdisjoint(lines):
             self._count_line_by_line(block)
             return
         inside = int(self._inside_quotes)
+        ends_line = block.endswith(b"\n")
         if b'"' not in block:
-            self._records += 0 if inside else block.count(b"\n")
+            self._records += 0 if inside else len(lines) - (not ends_line)
         else:
             # Neighbouring quotes cancel each other, so that nearly nothing is left to split.
             parts = block.translate(None, _NEITHER_QUOTE_NOR_LINE_FEED).replace(b'""', b"").split(b'"')
             self._records += sum(map(len, parts[inside::2]))
             inside ^= (len(parts) - 1) & 1
             self._inside_quotes = bool(inside)
-        self._has_content = bool(inside) or not block.endswith(b"\n")
+        continues = self._has_content and len(lines) == 1
+        self._has_content = bool(inside) or (not ends_line and (continues or bool(lines[-1].strip(b"\r"))))
 
     def _count_line_by_line(self, block: bytes) -> None:
         lines = block.split(b"\n")

@@ -1,6 +1,7 @@
 """A server of one large report over TLS: `python -m benchmarks.file_server CERTIFICATE BYTES`.
 
 It answers every request at once: `/v1/reports/ID/download` with the file, everything else with a report that is ready.
+The file of the report `quoted` has quotes around each value.
 """
 
 from __future__ import annotations
@@ -13,7 +14,29 @@ import threading
 
 from benchmarks.certificate import server_context
 
-_BLOCK = b"id,email,registered\n" * 52_428
+
+def rows(*, quoted: bool) -> bytes:
+    """Return some 3 MiB of rows as reports of registrations have them."""
+    mark = '"' if quoted else ""
+    lines = []
+    for number in range(16_384):
+        values = [
+            f"{number * 2_654_435_761 % 2**32:08x}-0000-4000-8000-{number:012x}",
+            f"person.{number}@example.org",
+            "Alexandra",
+            f"Robertson-{number % 97}",
+            "General admission",
+            "registered",
+            f"2026-05-{number % 28 + 1:02d}T09:{number % 60:02d}:{number % 59:02d}.000Z",
+            "Vice President of Engineering",
+            "Example Corporation Ltd",
+            "United Kingdom",
+        ]
+        lines.append(",".join(f"{mark}{value}{mark}" for value in values))
+    return "\r\n".join([*lines, ""]).encode()
+
+
+_BLOCKS = {quoted: rows(quoted=quoted) for quoted in (False, True)}
 _REPORT = {"data": {"id": "1", "type": "report", "attributes": {"status": "completed", "type": "registrations"}}}
 
 
@@ -26,19 +49,21 @@ def _serve(connection: ssl.SSLSocket, size: int) -> None:
                 received += part
                 while b"\r\n\r\n" in received:
                     request, _, received = received.partition(b"\r\n\r\n")
-                    _respond(connection, request.split(b" ", 2)[1].endswith(b"/download"), size)
+                    _respond(connection, request.split(b" ", 2)[1], size)
     except OSError:
         connection.close()
 
 
-def _respond(connection: ssl.SSLSocket, is_download: bool, size: int) -> None:
+def _respond(connection: ssl.SSLSocket, target: bytes, size: int) -> None:
+    is_download = target.endswith(b"/download")
     body = b"" if is_download else json.dumps(_REPORT).encode()
     kind, length = ("text/csv", size) if is_download else ("application/json", len(body))
     head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
     connection.sendall(head.encode() + body)
     left = size if is_download else 0
+    block = memoryview(_BLOCKS[b"/quoted/" in target])
     while left:
-        piece = memoryview(_BLOCK)[:left]
+        piece = block[:left]
         connection.sendall(piece)
         left -= len(piece)
 

@@ -64,9 +64,12 @@ def test_a_report_over_tls_arrives_whole(tmp_path: Path) -> None:
     size = 1_500_001
     with download.file_server(size) as connection:
         assert connection["host"].startswith("https://")
-        seconds, _, written = download.export(connection, "1", tmp_path / "ours.csv")
-        assert seconds > 0
-        assert written == (tmp_path / "ours.csv").stat().st_size == size
+        for report, mark in (("1", b""), ("quoted", b'"')):
+            found = download.export(connection, report, tmp_path / "ours.csv")
+            assert found.seconds > 0
+            assert 0 < found.counting < found.cpu
+            assert found.size == (tmp_path / "ours.csv").stat().st_size == size
+            assert (tmp_path / "ours.csv").read_bytes().startswith(mark + b"0000")
     with pytest.raises(subprocess.CalledProcessError):
         download.export({**connection, "host": "https://127.0.0.1:1"}, "1", tmp_path / "none.csv")
 

@@ -36,6 +36,8 @@ _NOT_CSV: Final = (
     ".pdf",
 )
 _NEITHER_QUOTE_NOR_LINE_FEED: Final = bytes(set(range(256)) - set(b'"\n'))
+_LINES_BYTES: Final = 64 * 1024
+"""Bytes of the lines that are held at a time: memory that is used again at once."""
 _LONGEST_BLANK_LINE: Final = 3
 _BLANK_LINES: Final = frozenset(b"\r" * returns + b"\n" for returns in range(_LONGEST_BLANK_LINE))
 _DELIMITERS: Final = ",;\t"
@@ -291,24 +293,45 @@ class CsvInspector:
         """Count the line feeds outside quotes, but for blank lines."""
         if not block:
             return
-        # Searching for each line feed is several times as fast as counting them or looking for two in a row.
-        lines = io.BytesIO(block).readlines()
-        may_be_blank = min(map(len, lines)) <= _LONGEST_BLANK_LINE
-        if may_be_blank and not _BLANK_LINES.isdisjoint(lines):
-            self._count_line_by_line(block)
+        marks = block.translate(None, _NEITHER_QUOTE_NOR_LINE_FEED) if b'"' in block else b""
+        if marks and not self._inside_quotes and self._count_quoted_lines(block, marks):
             return
-        inside = int(self._inside_quotes)
-        ends_line = block.endswith(b"\n")
-        if b'"' not in block:
-            self._records += 0 if inside else len(lines) - (not ends_line)
+        inside, lines, last = int(self._inside_quotes), 0, b""
+        # Searching for each line feed is several times as fast as counting them or looking for two in a row.
+        stream = io.BytesIO(block)
+        while found := stream.readlines(_LINES_BYTES):
+            if min(map(len, found)) <= _LONGEST_BLANK_LINE and not _BLANK_LINES.isdisjoint(found):
+                self._count_line_by_line(block)
+                return
+            lines, last = lines + len(found), found[-1]
+        ends_line = last.endswith(b"\n")
+        if not marks:
+            self._records += 0 if inside else lines - (not ends_line)
         else:
             # Neighbouring quotes cancel each other, so that nearly nothing is left to split.
-            parts = block.translate(None, _NEITHER_QUOTE_NOR_LINE_FEED).replace(b'""', b"").split(b'"')
+            parts = marks.replace(b'""', b"").split(b'"')
             self._records += sum(map(len, parts[inside::2]))
             inside ^= (len(parts) - 1) & 1
             self._inside_quotes = bool(inside)
-        continues = self._has_content and len(lines) == 1
-        self._has_content = bool(inside) or (not ends_line and (continues or bool(lines[-1].strip(b"\r"))))
+        continues = self._has_content and lines == 1
+        self._has_content = bool(inside) or (not ends_line and (continues or bool(last.strip(b"\r"))))
+
+    def _count_quoted_lines(self, block: bytes, marks: bytes) -> bool:
+        """Count the lines of a block in which each has an even number of quotes, and none has no quote.
+
+        :param marks: the quotes and line feeds of the block.
+        :returns: False if it is another block; nothing is counted then.
+        """
+        *lines, rest = marks.split(b"\n")
+        if any(quotes == 0 or quotes & 1 for quotes in set(map(len, lines))):
+            return False
+        self._records += len(lines)
+        self._inside_quotes = bool(len(rest) & 1)
+        ends_line = block.endswith(b"\n")
+        self._has_content = not ends_line and (
+            (not lines and self._has_content) or bool(block.rpartition(b"\n")[2].strip(b"\r"))
+        )
+        return True
 
     def _count_line_by_line(self, block: bytes) -> None:
         lines = block.split(b"\n")
@@ -319,7 +342,7 @@ class CsvInspector:
             if any(odd):
                 inside = list(itertools.accumulate(odd, operator.xor, initial=inside[0]))
         self._records += inside[1:-1].count(0)
-        if b"" in lines or b"\r" in lines:
+        if not _BLANK_LINES.isdisjoint(line + b"\n" for line in lines):
             self._records -= sum(
                 not line.strip(b"\r") and not inside[place] and (place > 0 or not self._has_content)
                 for place, line in enumerate(lines[:-1])

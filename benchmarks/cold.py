@@ -12,13 +12,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from benchmarks import certificate, download
 from benchmarks.machine import ROOT, Written, environment, interpreter
 
 MIB = 2**20
@@ -61,61 +60,34 @@ print(json.dumps([parsed, used, time.process_time() - cpu]))
 _TASK = """
 import json, os, re, sys
 from types import SimpleNamespace
-kind, reports, bucket = sys.argv[1], json.loads(sys.argv[2]), "exports"
+kind, bucket = sys.argv[1], "exports"
 
 def memory(name):
     return int(re.search(rf"^{name}:\\s+(\\d+) kB", open("/proc/self/status").read(), re.MULTILINE)[1]) * 1024
 
-def ours(connection, report, name):
+def ours(connection, name):
     from airflow_provider_ringevents.transfers.report_to_object_storage import RingEventsDownloadReportOperator
     return RingEventsDownloadReportOperator(
-        task_id="export", report_id=report, ringevents_conn_id=connection, destination=f"s3://aws@{bucket}/{name}"
+        task_id="export", report_id="1", ringevents_conn_id=connection, destination=f"s3://aws@{bucket}/{name}"
     )
 
-def http(connection, report, name):
+def http(connection, name):
     from airflow.providers.amazon.aws.transfers.http_to_s3 import HttpToS3Operator
     headers = {"Authorization": "Bearer " + json.loads(os.environ["AIRFLOW_CONN_" + connection.upper()])["password"]}
     return HttpToS3Operator(
-        task_id="export", http_conn_id=connection + "_http", endpoint=f"v1/reports/{report}/download", headers=headers,
+        task_id="export", http_conn_id=connection + "_http", endpoint="v1/reports/1/download", headers=headers,
         s3_bucket=bucket, s3_key=name, aws_conn_id="aws", replace=True,
     )
 
-def export(connection, report, name):
-    task = {"ours": ours, "http": http}[kind](connection, report, f"{kind}-{name}")
+def export(connection, name):
+    task = {"ours": ours, "http": http}[kind](connection, f"{kind}-{name}")
     task.execute({"ti": SimpleNamespace(xcom_push=lambda **_: None), "task": task})
 
-export("small", reports[0], "small")  # what is imported and opened once is not counted
+export("small", "small")  # what is imported and opened once is not counted
 before = memory("VmRSS")
-export("large", reports[1], "large")
+export("large", "large")
 print(json.dumps([memory("VmHWM") - before, memory("VmHWM")]))
 """
-
-
-@contextmanager
-def emulator(size: int) -> Iterator[dict[str, Any]]:
-    """Run an emulator whose reports have ``size`` bytes in a process of its own; yield its connection."""
-    command = [sys.executable, "-m", "airflow_provider_ringevents.emulator", "--port", "0"]
-    command += ["--report-bytes", str(size), "--report-seconds", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            connection: dict[str, Any] = json.loads(process.stdout.readline().partition("=")[2])
-            yield connection
-        finally:
-            process.terminate()
-
-
-def ready_report(connection: dict[str, Any]) -> str:
-    """Request a report; return its id once it is ready."""
-    from airflow_provider_ringevents.client import Client, endpoints
-
-    with Client(connection["host"], connection["password"]) as client:
-        organization = connection["extra"]["organization_id"]
-        event = next(item for item in client.items(endpoints.list_events(organization)) if item["published"])
-        report: str = client.send(endpoints.create_report(event["id"], "registrations"))["data"]["id"]
-        while client.send(endpoints.get_report(report)).status != 200:
-            time.sleep(0.05)
-    return report
 
 
 def _printed(command: list[str], more: dict[str, str]) -> Any:
@@ -154,7 +126,7 @@ def memory(sizes: tuple[int, ...]) -> str:
 
     ways = {"ours": "**ours**: `RingEventsDownloadReportOperator`", "http": "`HttpToS3Operator`"}
     lines = [
-        "| one report to S3 | size, MiB | peak memory over the baseline, MiB | of the process, MiB |",
+        "| one report over TLS to S3 | size, MiB | peak memory over the baseline, MiB | of the process, MiB |",
         "|---|---:|---:|---:|",
     ]
     for size in sizes:
@@ -162,11 +134,12 @@ def memory(sizes: tuple[int, ...]) -> str:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR"))))
             store = stack.enter_context(S3Server(folder))
             store.make_bucket("exports")
-            servers = {"small": stack.enter_context(emulator(1000)), "large": stack.enter_context(emulator(size))}
-            reports = json.dumps([ready_report(connection) for connection in servers.values()])
+            file = stack.enter_context(certificate.trusted())
+            sizes_served = {"small": 1000, "large": size}
+            servers = {name: stack.enter_context(download.serve(file, each)) for name, each in sizes_served.items()}
             told = {"AIRFLOW_CONN_AWS": json.dumps(store.airflow_connection())}
             for name, connection in servers.items():
-                told[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(connection)
+                told[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps({"conn_type": "ringevents", **connection})
                 plain = {"conn_type": "http", "host": connection["host"]}
                 told[f"AIRFLOW_CONN_{name.upper()}_HTTP"] = json.dumps(plain)
             for kind, label in ways.items():
@@ -174,7 +147,7 @@ def memory(sizes: tuple[int, ...]) -> str:
                 if python is None:
                     lines.append(f"| {label} | skipped: not installed | | |")
                     continue
-                grown, whole = _printed([python, "-c", _TASK, kind, reports], told)
+                grown, whole = _printed([python, "-c", _TASK, kind], told)
                 written = (store.data_dir / "exports" / f"{kind}-large").stat().st_size
                 if written != size:
                     raise RuntimeError(f"{kind} wrote {written} bytes instead of {size}")

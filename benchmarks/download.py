@@ -74,17 +74,16 @@ class Export:
 
 @contextmanager
 def file_server(size: int) -> Iterator[dict[str, Any]]:
-    """Run a server of reports of ``size`` bytes in a process of its own; yield its connection."""
-    with (
-        certificate.trusted() as file,
-        subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.file_server", str(file), str(size)],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=environment(),
-        ) as process,
-    ):
+    """Run a server of reports of ``size`` bytes in a process of its own; yield its connection, which is trusted."""
+    with certificate.trusted() as file, serve(file, size) as connection:
+        yield connection
+
+
+@contextmanager
+def serve(file: Path, size: int) -> Iterator[dict[str, Any]]:
+    """Run a server as :func:`file_server`, with the certificate in a file."""
+    command = [sys.executable, "-m", "benchmarks.file_server", str(file), str(size)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()) as process:
         assert process.stdout is not None
         try:
             yield {"host": json.loads(process.stdout.readline()), "password": "benchmark"}

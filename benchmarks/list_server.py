@@ -13,7 +13,8 @@ import re
 import signal
 import socket
 import sys
-from urllib.parse import parse_qs, urlsplit
+from collections.abc import Callable
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from benchmarks.certificate import server_context
 
@@ -54,12 +55,21 @@ class Pages:
         pieces[1::2] = [ids[int(place)] for place in pieces[1::2]]
         return b"".join([head, *pieces, b"]}"])
 
+    def response(self, origin: str, target: SplitResult) -> bytes:
+        """The body of the response to a request."""
+        page = int(parse_qs(target.query).get("page", ["1"])[0])
+        return self.body(origin, target.path, int(target.path.split("/")[3]), page)
+
 
 class Connection(asyncio.Protocol):
-    """HTTP/1.1, as far as readers of lists need it: GET, one request at a time, connections stay open."""
+    """HTTP/1.1, as far as readers of lists need it: GET, one request at a time, connections stay open.
 
-    def __init__(self, pages: Pages, latency: float) -> None:
-        self._pages = pages
+    :param respond: origin and target of a request -> the body of its response.
+    :param latency: seconds before every response.
+    """
+
+    def __init__(self, respond: Callable[[str, SplitResult], bytes], latency: float) -> None:
+        self._respond = respond
         self._latency = latency
         self._received = b""
 
@@ -82,20 +92,18 @@ class Connection(asyncio.Protocol):
             loop.call_at(arrived + self._latency, self._transport.write, answer)
 
     def _answer(self, target: str) -> bytes:
-        parts = urlsplit(target)
-        page = int(parse_qs(parts.query).get("page", ["1"])[0])
-        body = self._pages.body(self._origin, parts.path, int(parts.path.split("/")[3]), page)
+        body = self._respond(self._origin, urlsplit(target))
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         return head.encode() + body
 
 
-async def _serve(certificate: str, latency: float) -> None:
-    loop, pages = asyncio.get_running_loop(), Pages()
-    ending = asyncio.Event()
+async def serve(respond: Callable[[str, SplitResult], bytes], certificate: str, latency: float) -> None:
+    """Print the origin, and serve until the process is told to end. Arguments as :class:`Connection`."""
+    loop, ending = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ending.set)
     server = await loop.create_server(
-        lambda: Connection(pages, latency), "127.0.0.1", 0, ssl=server_context(certificate)
+        lambda: Connection(respond, latency), "127.0.0.1", 0, ssl=server_context(certificate)
     )
     host, port = server.sockets[0].getsockname()[:2]
     print(json.dumps(f"https://{host}:{port}"), flush=True)
@@ -108,5 +116,5 @@ if __name__ == "__main__":
     parser.add_argument("certificate", help="file with a key and its certificate")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before every response")
     arguments = parser.parse_args()
-    asyncio.run(_serve(arguments.certificate, arguments.latency))
+    asyncio.run(serve(Pages().response, arguments.certificate, arguments.latency))
     sys.exit(0)

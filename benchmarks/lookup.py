@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from functools import partial
 from typing import Any
 from urllib.request import urlopen
 
+from benchmarks import certificate
+from benchmarks.event_server import ORGANIZATION, REQUESTS
 from benchmarks.machine import ROOT, Written, environment
 
 EVENTS = 2_000
@@ -24,43 +27,36 @@ KEY = "row-1742"
 
 
 @contextmanager
-def emulator(largest: int) -> Iterator[dict[str, Any]]:
-    """An emulator with many events, in a process of its own; gives its connection."""
-    command = [sys.executable, "-m", "airflow_provider_ringevents.emulator", "--port", "0", "--registrations", "0"]
-    command += ["--events", str(EVENTS), "--latency", str(LATENCY), "--max-per-page", str(largest)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()) as process:
+def event_server(largest: int) -> Iterator[dict[str, Any]]:
+    """A server of many events over TLS, in a process of its own; gives its connection."""
+    with (
+        certificate.trusted() as file,
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "benchmarks.event_server", str(file)),
+                *("--events", str(EVENTS), "--latency", str(LATENCY), "--max-per-page", str(largest), "--key", KEY),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment(),
+        ) as process,
+    ):
         assert process.stdout is not None
         try:
-            connection: dict[str, Any] = json.loads(process.stdout.readline().partition("=")[2])
-            yield connection
+            host = json.loads(process.stdout.readline())
+            extra = {"organization_id": ORGANIZATION, "verify": str(file)}
+            yield {"conn_type": "ringevents", "host": host, "password": "benchmark", "extra": extra}
         finally:
             process.terminate()
 
 
 def requests_so_far(connection: dict[str, Any]) -> int:
     """Requests that the API has had."""
-    with urlopen(f"{connection['host']}/_emulator/state") as answer:
-        asked: int = json.load(answer)["requests"]
+    context = ssl.create_default_context(cafile=connection["extra"]["verify"])
+    with urlopen(f"{connection['host']}{REQUESTS}", context=context) as answer:
+        asked: int = json.load(answer)
     return asked
-
-
-def create(connection: dict[str, Any]) -> None:
-    """Make the event that is looked for, with its mark."""
-    from airflow_provider_ringevents.client import Client, endpoints
-    from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
-
-    organization = connection["extra"]["organization_id"]
-    with Client(connection["host"], connection["password"]) as client:
-        template = client.send(endpoints.list_templates(organization))["data"][0]["id"]
-        attributes = {
-            "name": "Looked for",
-            "timeStart": "2027-03-01T09:00:00Z",
-            "timeEnd": "2027-03-01T17:00:00Z",
-            "timezone": "Europe/London",
-            "organizationId": organization,
-            "metadata": {MARKER_METADATA_KEY: KEY},
-        }
-        client.send(endpoints.create_event_from_template(template, attributes))
 
 
 def ours(connection: dict[str, Any]) -> Any:
@@ -81,6 +77,7 @@ def page_loop(largest: int, connection: dict[str, Any]) -> Any:
     from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY
 
     session = requests.Session()
+    session.verify = connection["extra"]["verify"]
     session.headers["Authorization"] = f"Bearer {connection['password']}"
     events = f"{connection['host']}/v1/organizations/{connection['extra']['organization_id']}/events"
     link = f"{events}?page=1&perPage={largest}"
@@ -113,7 +110,7 @@ def report(*, full: bool = True) -> Written:
     :param full: the median of five looks instead of one.
     """
     lines = [
-        f"| one event among {EVENTS:,}, {LATENCY * 1000:.0f} ms a request | largest page | requests | seconds"
+        f"| one event among {EVENTS:,} over TLS, {LATENCY * 1000:.0f} ms a request | largest page | requests | seconds"
         " | CPU seconds | times as fast as the loop |",
         "|---|---:|---:|---:|---:|---:|",
     ]
@@ -122,8 +119,7 @@ def report(*, full: bool = True) -> Written:
             "**ours**": ours,
             "a loop with `requests`, the largest pages, one at a time": partial(page_loop, largest),
         }
-        with emulator(largest) as connection:
-            create(connection)
+        with event_server(largest) as connection:
             for way in ways.values():
                 way(connection)  # what is imported once is not counted
             found = {label: _measured(way, connection, 5 if full else 1) for label, way in ways.items()}

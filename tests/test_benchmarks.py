@@ -110,3 +110,13 @@ def test_the_pages_of_links_are_a_list() -> None:
     assert len(set(addresses)) == len(addresses) == 2500
     assert {body["meta"]["count"] for body in bodies} == {2500}
     assert [bool(body["links"]["next"]) for body in bodies] == [True, True, False]
+
+
+@pytest.mark.system
+def test_both_ways_find_the_event_over_tls() -> None:
+    lookup = importlib.import_module("benchmarks.lookup")
+    with lookup.event_server(500) as connection:
+        assert connection["host"].startswith("https://")
+        found = [lookup.ours(connection)["id"], lookup.page_loop(500, connection)["id"]]
+        assert found[0] == found[1]
+        assert lookup.requests_so_far(connection) == 8

@@ -78,14 +78,12 @@ class AsyncClient(BaseClient):
 
     async def send_once(self, call: Call) -> Envelope:
         """Send a call without retries; callers that poll use it, since their next poll is the retry."""
-        return unwrap(await self._attempt(call))
-
-    async def _attempt(self, call: Call) -> Envelope | RingEventsError:
-        """Return the response or the error of one request, as :meth:`Client._attempt`."""
         try:
             return await self._exchange(call)
         except RingEventsError as error:
-            return strip_frames(error)
+            failure = strip_frames(error)
+        # Raised out here: of the frames that it passes none has a header or a body.
+        raise failure
 
     async def _exchange(self, call: Call) -> Envelope:
         request = self._build_request(call)

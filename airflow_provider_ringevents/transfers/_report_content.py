@@ -35,6 +35,22 @@ _NOT_CSV: Final = (
     ".zst",
     ".pdf",
 )
+_BINARY: Final = {
+    b"PK\x03\x04": ("a ZIP or Excel file", (".zip", ".xlsx")),
+    b"\xd0\xcf\x11\xe0": ("an Excel file", (".xls",)),
+    b"%PDF": ("a PDF document", (".pdf",)),
+    b"PAR1": ("a Parquet file", (".parquet",)),
+    b"Obj\x01": ("an Avro file", (".avro",)),
+    b"ORC": ("an ORC file", (".orc",)),
+    b"BZh": ("a bzip2 file", (".bz2",)),
+    b"\xfd7zXZ": ("an xz file", (".xz",)),
+    b"\x28\xb5\x2f\xfd": ("a zstd file", (".zst",)),
+    _GZIP_MAGIC: ("gzip within gzip", ()),
+}
+"""First bytes -> the kind of file that has them, and its suffixes."""
+_CSV_SUFFIXES: Final = (".csv", ".tsv", ".txt")
+_LONE_CARRIAGE_RETURN: Final = re.compile(rb"\r(?!\n|$)")
+_QUOTED: Final = re.compile(rb'"[^"]*(?:"|$)')
 _NEITHER_QUOTE_NOR_LINE_FEED: Final = bytes(set(range(256)) - set(b'"\n'))
 _LINES_BYTES: Final = 64 * 1024
 """Bytes of the lines that are held at a time: memory that is used again at once."""
@@ -67,13 +83,20 @@ def is_gzip(content: bytes) -> bool:
 
 
 def true_name(name: str, content: bytes) -> str:
-    """Return the server's name for a file without a ``.gz`` that its content does not justify.
+    """Return the server's name for a file, without a ``.gz`` and beside a suffix that its content does not justify.
 
     :param content: the beginning of the file.
     """
     if name.lower().endswith(".gz") and not is_gzip(content) and len(name) > len(".gz"):
-        return name[: -len(".gz")]
-    return name
+        name = name[: -len(".gz")]
+    claimed = next((suffix for suffix in _NOT_CSV if name.lower().endswith(suffix)), None)
+    if claimed is None or any(claimed in suffixes for _, suffixes in _matching(content)):
+        return name
+    return f"{name}.csv"
+
+
+def _matching(content: bytes) -> list[tuple[str, tuple[str, ...]]]:
+    return [found for magic, found in _BINARY.items() if content.startswith(magic)]
 
 
 class ReportPipeline:
@@ -93,6 +116,7 @@ class ReportPipeline:
         self.passes_through = is_gzip(head) == keeps_gzip
         self._required = tuple(required_columns)
         self._keeps_gzip = keeps_gzip
+        self._is_named_csv = name.lower().removesuffix(".gz").endswith(_CSV_SUFFIXES)
         self._checked_first_bytes = False
         self._unpacker = _Gunzip() if is_gzip(head) else None
         self._packer: GzipStream | None = None
@@ -105,7 +129,9 @@ class ReportPipeline:
         """
         if self._keeps_gzip:
             return "application/gzip"
-        return "text/csv" if self._unpacker is not None else sent or "application/octet-stream"
+        if self._unpacker is not None or (self._is_named_csv and not sent):
+            return "text/csv"
+        return sent or "application/octet-stream"
 
     def open(self, write: Callable[[bytes], None]) -> None:
         """Begin the object.
@@ -153,6 +179,8 @@ class ReportPipeline:
         if not self._checked_first_bytes and plain:
             self._checked_first_bytes = True
             _refuse_error_document(plain)
+            if self._is_named_csv:
+                _refuse_binary(plain)
         header_was_complete = self.inspector.has_header
         self.inspector.feed(plain)
         if self.inspector.has_header and not header_was_complete and not self.inspector.is_empty:
@@ -174,11 +202,20 @@ class ReportPipeline:
 
 
 def _refuse_error_document(content: bytes) -> None:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        content = content[:400].decode("utf-16", "ignore").encode()
     start = content.removeprefix(codecs.BOM_UTF8).lstrip()[:200]
     kind = "an HTML or XML document" if _MARKUP.match(start) else "a JSON document" if _JSON.match(start) else None
     if kind is not None:
         raise RingEventsTransferError(
             f"The server sent {kind} in place of the report, which is CSV. Nothing was published.", retryable=True
+        )
+
+
+def _refuse_binary(content: bytes) -> None:
+    for kind, _ in _matching(content):
+        raise RingEventsTransferError(
+            f"The server sent {kind} in place of the report, which is CSV as its destination. Nothing was published."
         )
 
 
@@ -281,10 +318,12 @@ class CsvInspector:
         line = _first_record(start)
         if line is None and at_end:
             line = start
-        if line is not None and len(line) <= MAX_HEADER_BYTES:
-            self._close_header(_columns(line))
-        elif line is not None or len(start) > MAX_HEADER_BYTES:
-            self._close_header(None)
+        if line is None and len(start) <= MAX_HEADER_BYTES:
+            return
+        header = start[:MAX_HEADER_BYTES] if line is None else line
+        if _LONE_CARRIAGE_RETURN.search(_QUOTED.sub(b"", header)):
+            self._is_text = False  # lines end in carriage returns, which are not counted
+        self._close_header(_columns(header) if line is not None and len(line) <= MAX_HEADER_BYTES else None)
 
     def _close_header(self, columns: tuple[str, ...] | None) -> None:
         self.columns, self.has_header, self._start = columns, True, b""

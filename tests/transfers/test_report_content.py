@@ -63,6 +63,8 @@ def piped(
         ("id,name\n1,2\n".encode("utf-16"), None, None),
         (b"", None, 0),
         (b'"never closed,b\n1,2\n', None, 0),
+        (b"a,b\r1,2\r3,4\r", ("a", "b"), None),
+        (b'"a\rb",c\r\n1,2\r\n', ("a\rb", "c"), 1),
     ],
 )
 def test_columns_and_rows(content: bytes, columns: tuple[str, ...] | None, rows: int | None, step: int) -> None:
@@ -137,12 +139,38 @@ def test_what_is_packed_well_is_unpacked_in_pieces() -> None:
         (b"{}", "JSON"),
         (b'[\n {"a": 1}]', "JSON"),
         (b"[]", "JSON"),
+        ("<html>".encode("utf-16"), "HTML or XML"),
+        (b"%PDF-1.7", "PDF"),
+        (b"PK\x03\x04 ", "ZIP or Excel"),
+        (b"PAR1,", "Parquet"),
+        (packed(PLAIN) + bytes(9), "gzip within gzip"),
     ],
 )
 @pytest.mark.parametrize("as_gzip", [False, True])
 def test_an_error_document_is_no_report(document: bytes, kind: str, as_gzip: bool) -> None:
-    with pytest.raises(RingEventsTransferError, match=kind):
-        piped("r.csv", packed(document) if as_gzip else document)
+    if kind == "gzip within gzip" and not as_gzip:
+        assert piped("r.csv", document)[0] == PLAIN
+        return
+    for name in ("r.csv", "r.csv.gz"):
+        with pytest.raises(RingEventsTransferError, match=kind):
+            piped(name, packed(document) if as_gzip else document)
+
+
+def test_under_a_name_of_the_users_own_any_file_passes() -> None:
+    assert piped("r.bin", b"PK\x03\x04 ")[0] == b"PK\x03\x04 "
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "kept"),
+    [
+        ("r.csv", "", "text/csv"),
+        ("r.bin", "", "application/octet-stream"),
+        ("r.csv", "text/plain", "text/plain"),
+        ("r.csv.gz", "text/csv", "application/gzip"),
+    ],
+)
+def test_the_content_type(name: str, sent: str, kept: str) -> None:
+    assert ReportPipeline(name, PLAIN).content_type(sent) == kept
 
 
 @pytest.mark.parametrize("content", [b"<1,2\n", b"{a},b\n", b"[x],y\n", b"a<b\n", b'"{""a"": 1}",b\n'])
@@ -186,6 +214,13 @@ def test_a_servers_name_tells_the_truth_about_gzip() -> None:
     assert true_name("r.csv.gz", PLAIN) == "r.csv"
     assert true_name("r.csv.GZ", packed(PLAIN)) == "r.csv.GZ"
     assert true_name(".gz", PLAIN) == ".gz"
+
+
+def test_a_servers_name_tells_the_truth_about_the_format() -> None:
+    assert true_name("r.parquet", PLAIN) == "r.parquet.csv"
+    assert true_name("r.xlsx.gz", PLAIN) == "r.xlsx.csv"
+    assert true_name("r.xlsx", b"PK\x03\x04") == "r.xlsx"
+    assert true_name("r.dat", PLAIN) == "r.dat"
 
 
 def test_counting_costs_little_memory() -> None:

@@ -5,6 +5,8 @@ Airflow reads its configuration when it is first imported, so it is set here bef
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import logging
 import os
 import shutil
@@ -29,6 +31,7 @@ _CONFIG = {
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
 }
 _NO_SKIP = "RINGEVENTS_NO_SKIP"
+ASYNC_TEST_SECONDS = 60.0
 
 
 def _clean_environment() -> None:
@@ -63,6 +66,20 @@ def pytest_unconfigure() -> None:
     """Nothing is printed after pytest's summary line, not even by what Airflow does at exit."""
     logging.disable(logging.CRITICAL)
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine in an event loop of its own, for a minute at most."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+
+    async def run() -> None:
+        async with asyncio.timeout(ASYNC_TEST_SECONDS):
+            await pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames})
+
+    asyncio.run(run())
+    return True
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -254,27 +254,21 @@ def test_a_key_that_is_still_the_same_stays_refused(connect: Connect, lookups: l
     assert lookups == ["one", "one", "one"]
 
 
-def test_a_key_that_may_not_do_this_is_not_looked_up_again(connect: Connect, lookups: list[str]) -> None:
-    async def main() -> None:
-        async with acquire_shared_client("one") as client:
-            await client.fetch(POLL)
-
+async def test_a_key_that_may_not_do_this_is_not_looked_up_again(connect: Connect, lookups: list[str]) -> None:
     with RawServer(lambda seen: error_response(403)) as server:
         connect("one", host=server.url)
         with pytest.raises(RingEventsAuthError):
-            asyncio.run(main())
+            async with acquire_shared_client("one") as client:
+                await client.fetch(POLL)
         assert len(server.requests) == 1
     assert lookups == ["one"]
 
 
 @pytest.mark.integration  # On Airflow 2 a connection is looked up in the database.
-def test_a_missing_connection_is_an_error_of_the_poll(lookups: list[str]) -> None:
-    async def main() -> None:
+async def test_a_missing_connection_is_an_error_of_the_poll(lookups: list[str]) -> None:
+    with pytest.raises(RingEventsConfigError, match="no_such"):
         async with acquire_shared_client("no_such") as client:
             await client.fetch(POLL)
-
-    with pytest.raises(RingEventsConfigError, match="no_such"):
-        asyncio.run(main())
 
 
 # --- connections that are changed
@@ -315,54 +309,47 @@ def test_a_wait_that_begins_reads_the_connection_whatever_other_waits_use(
     assert lookups == ["one", "one"]
 
 
-def test_waits_of_an_unchanged_connection_share_a_client_however_far_apart_they_begin(
+async def test_waits_of_an_unchanged_connection_share_a_client_however_far_apart_they_begin(
     connect: Connect, lookups: list[str], later: Callable[[float], None]
 ) -> None:
-    async def main() -> None:
+    with RawServer(lambda seen: IN_PROGRESS) as server:
+        connect("one", host=server.url)
         async with acquire_shared_client("one") as first:
             later(3600)
             async with acquire_shared_client("one") as second:
                 assert first is second
-
-    with RawServer(lambda seen: IN_PROGRESS) as server:
-        connect("one", host=server.url)
-        asyncio.run(main())
     assert lookups == ["one", "one"]
 
 
-def test_a_thousand_waits_that_begin_together_read_the_connection_once(connect: Connect, lookups: list[str]) -> None:
+async def test_a_thousand_waits_that_begin_together_read_the_connection_once(
+    connect: Connect, lookups: list[str]
+) -> None:
     async def wait() -> None:
         async with acquire_shared_client("one"):
             await asyncio.sleep(0.01)
 
-    async def main() -> None:
-        await asyncio.gather(*(wait() for _ in range(1000)))
-
     with RawServer(lambda seen: IN_PROGRESS) as server:
         connect("one", host=server.url)
-        asyncio.run(main())
+        await asyncio.gather(*(wait() for _ in range(1000)))
     assert lookups == ["one"]
 
 
-def test_a_connection_that_cannot_be_read_is_read_once_for_all_that_begin_together(
+async def test_a_connection_that_cannot_be_read_is_read_once_for_all_that_begin_together(
     connect: Connect, lookups: list[str], later: Callable[[float], None]
 ) -> None:
     async def wait() -> None:
         async with acquire_shared_client("absent"):
             raise AssertionError("there is no such connection")
 
-    async def main() -> None:
-        errors = await asyncio.gather(*(wait() for _ in range(20)), return_exceptions=True)
-        assert {type(error) for error in errors} == {RingEventsConfigError}
-        assert len(set(map(id, errors))) == 20
-        assert lookups == ["absent"]
-        with RawServer(lambda seen: IN_PROGRESS) as server:
-            connect("absent", host=server.url)
-            later(5)
-            async with acquire_shared_client("absent") as client:
-                await client.fetch(POLL)
-
-    asyncio.run(main())
+    errors = await asyncio.gather(*(wait() for _ in range(20)), return_exceptions=True)
+    assert {type(error) for error in errors} == {RingEventsConfigError}
+    assert len(set(map(id, errors))) == 20
+    assert lookups == ["absent"]
+    with RawServer(lambda seen: IN_PROGRESS) as server:
+        connect("absent", host=server.url)
+        later(5)
+        async with acquire_shared_client("absent") as client:
+            await client.fetch(POLL)
 
 
 # --- listings that waits share
@@ -410,26 +397,24 @@ def test_a_listing_that_takes_longer_than_waits_pause_is_not_begun_again_beside_
         asyncio.run(main(server))
 
 
-def test_a_listing_that_failed_is_not_kept(connect: Connect) -> None:
+async def test_a_listing_that_failed_is_not_kept(connect: Connect) -> None:
     answers = iter([error_response(404), listing])
 
     def handler(seen: Request) -> Response:
         answer = next(answers)
         return answer if isinstance(answer, Response) else answer(seen)
 
-    async def main() -> None:
+    with RawServer(handler) as server:
+        connect("one", host=server.url)
         async with acquire_shared_client("one") as client:
             with pytest.raises(Exception, match="404"):
                 await client.fetch(EventListing("o"), max_age=60)
             assert await client.fetch(EventListing("o"), max_age=60) == [{"id": "e", "name": "n"}]
 
-    with RawServer(handler) as server:
+
+async def test_a_wait_that_is_cancelled_leaves_the_listing_to_the_others(connect: Connect) -> None:
+    with RawServer(listing) as server:
         connect("one", host=server.url)
-        asyncio.run(main())
-
-
-def test_a_wait_that_is_cancelled_leaves_the_listing_to_the_others(connect: Connect) -> None:
-    async def main() -> None:
         async with acquire_shared_client("one") as client:
             first = asyncio.create_task(client.fetch(EventListing("o"), max_age=60))
             second = asyncio.create_task(client.fetch(EventListing("o"), max_age=60))
@@ -438,42 +423,32 @@ def test_a_wait_that_is_cancelled_leaves_the_listing_to_the_others(connect: Conn
             assert await second == [{"id": "e", "name": "n"}]
             with pytest.raises(asyncio.CancelledError):
                 await first
-
-    with RawServer(listing) as server:
-        connect("one", host=server.url)
-        asyncio.run(main())
         assert len(server.requests) == 1
 
 
-def test_a_listing_too_reads_a_rotated_key_again(connect: Connect, lookups: list[str]) -> None:
+async def test_a_listing_too_reads_a_rotated_key_again(connect: Connect, lookups: list[str]) -> None:
     handler = Rotating(connect)
-
-    async def main() -> None:
-        async with acquire_shared_client("one") as client:
-            assert await client.fetch(EventListing("o")) == []
 
     with RawServer(handler) as server:
         handler.url = server.url
         connect("one", host=server.url)
-        asyncio.run(main())
+        async with acquire_shared_client("one") as client:
+            assert await client.fetch(EventListing("o")) == []
     assert lookups == ["one", "one"]
 
 
-def test_a_page_size_that_the_service_refuses_is_left_for_the_usual_one(connect: Connect) -> None:
+async def test_a_page_size_that_the_service_refuses_is_left_for_the_usual_one(connect: Connect) -> None:
     def handler(seen: Request) -> Response:
         return error_response(422) if int(seen.query["perPage"]) > defaults.PER_PAGE else listing(seen)
 
-    async def main() -> None:
+    with RawServer(handler) as server:
+        connect("one", host=server.url)
         async with acquire_shared_client("one") as client:
             assert len(await client.fetch(EventListing("o"))) == 1
 
-    with RawServer(handler) as server:
-        connect("one", host=server.url)
-        asyncio.run(main())
-
 
 @pytest.mark.parametrize("answer", [error_response(404), NO_RESPONSE], ids=["error", "no answer"])
-def test_a_listing_that_nobody_waits_for_any_more_fails_in_silence(connect: Connect, answer: Response) -> None:
+async def test_a_listing_that_nobody_waits_for_any_more_fails_in_silence(connect: Connect, answer: Response) -> None:
     complaints: list[Any] = []
     asked = threading.Event()
     go_on = threading.Event()
@@ -483,7 +458,8 @@ def test_a_listing_that_nobody_waits_for_any_more_fails_in_silence(connect: Conn
         go_on.wait(5)
         return answer
 
-    async def main() -> None:
+    with RawServer(handler) as server:
+        connect("one", host=server.url, extra={"max_attempts": 1})
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
         async with acquire_shared_client("one") as client:
             waiting = asyncio.create_task(client.fetch(EventListing("o")))
@@ -493,14 +469,10 @@ def test_a_listing_that_nobody_waits_for_any_more_fails_in_silence(connect: Conn
                 await waiting
             go_on.set()
             await asyncio.sleep(0.05)
-
-    with RawServer(handler) as server:
-        connect("one", host=server.url, extra={"max_attempts": 1})
-        asyncio.run(main())
     assert complaints == []
 
 
-def test_leaving_ends_a_listing_that_is_under_way(connect: Connect) -> None:
+async def test_leaving_ends_a_listing_that_is_under_way(connect: Connect) -> None:
     asked = threading.Event()
     go_on = threading.Event()
 
@@ -509,7 +481,8 @@ def test_leaving_ends_a_listing_that_is_under_way(connect: Connect) -> None:
         go_on.wait(5)
         return listing(seen)
 
-    async def main() -> None:
+    with RawServer(handler) as server:
+        connect("one", host=server.url)
         async with acquire_shared_client("one") as client:
             tasks = [asyncio.create_task(client.fetch(EventListing("o"))) for _ in range(3)]
             await asyncio.to_thread(asked.wait, 5)
@@ -520,27 +493,17 @@ def test_leaving_ends_a_listing_that_is_under_way(connect: Connect) -> None:
         assert left == set()
         go_on.set()
 
-    with RawServer(handler) as server:
-        connect("one", host=server.url)
-        asyncio.run(main())
 
-
-def test_server_errors_reach_the_wait(connect: Connect) -> None:
-    async def main() -> None:
+async def test_server_errors_reach_the_wait(connect: Connect) -> None:
+    with RawServer(lambda seen: error_response(500)) as server:
+        connect("one", host=server.url, password=KEY)
         async with acquire_shared_client("one") as client:
             with pytest.raises(RingEventsServerError):
                 await client.fetch(POLL)
 
-    with RawServer(lambda seen: error_response(500)) as server:
-        connect("one", host=server.url, password=KEY)
-        asyncio.run(main())
 
-
-def test_the_service_that_is_down_is_an_error_of_the_poll(connect: Connect) -> None:
-    async def main() -> None:
-        async with acquire_shared_client("one") as client:
-            with pytest.raises(RingEventsTransportError):
-                await client.fetch(POLL)
-
+async def test_the_service_that_is_down_is_an_error_of_the_poll(connect: Connect) -> None:
     connect("one", host=f"http://127.0.0.1:{closed_port()}")
-    asyncio.run(main())
+    async with acquire_shared_client("one") as client:
+        with pytest.raises(RingEventsTransportError):
+            await client.fetch(POLL)

@@ -172,39 +172,33 @@ class TestChanges:
 
         assert len(run(scenario())) == 1
 
-    def test_what_was_there_before_is_not_in_the_window(self, emulator: Any, trigger: Any) -> None:
-        async def scenario() -> None:
-            async with Triggerer() as triggerer:
-                watcher = triggerer.watch(trigger)
-                await known(emulator)
-                ids = register(emulator, 250)
-                (payload,) = await watcher.wait_for(1)
-                assert payload["count"] == 250
-                assert in_window(emulator, payload) == set(ids)
+    async def test_what_was_there_before_is_not_in_the_window(self, emulator: Any, trigger: Any) -> None:
+        async with Triggerer() as triggerer:
+            watcher = triggerer.watch(trigger)
+            await known(emulator)
+            ids = register(emulator, 250)
+            (payload,) = await watcher.wait_for(1)
+            assert payload["count"] == 250
+            assert in_window(emulator, payload) == set(ids)
 
-        run(scenario())
-
-    def test_a_change_of_an_old_registration_fires(self, emulator: Any, trigger: Any) -> None:
+    async def test_a_change_of_an_old_registration_fires(self, emulator: Any, trigger: Any) -> None:
         (old,) = register(emulator)
         created = RingEventsRegistrationsTrigger(emulator.event_id, poll_interval=INTERVAL, window_field="createdAt")
 
-        async def scenario() -> None:
-            async with Triggerer() as triggerer:
-                watcher, of_new_ones = triggerer.watch(trigger), triggerer.watch(created)
-                await polled(emulator, 4)
-                change(emulator, old)
-                (payload,) = await watcher.wait_for(1)
-                assert old in in_window(emulator, payload)
-                await polled(emulator, 4)
-                assert of_new_ones.events == []
-                (new,) = register(emulator)
-                (payload,) = await of_new_ones.wait_for(1)
-                assert payload["window_field"] == "createdAt"
-                assert new in in_window(emulator, payload)
+        async with Triggerer() as triggerer:
+            watcher, of_new_ones = triggerer.watch(trigger), triggerer.watch(created)
+            await polled(emulator, 4)
+            change(emulator, old)
+            (payload,) = await watcher.wait_for(1)
+            assert old in in_window(emulator, payload)
+            await polled(emulator, 4)
+            assert of_new_ones.events == []
+            (new,) = register(emulator)
+            (payload,) = await of_new_ones.wait_for(1)
+            assert payload["window_field"] == "createdAt"
+            assert new in in_window(emulator, payload)
 
-        run(scenario())
-
-    def test_a_filter_is_obeyed(self, emulator: Any, connect: Callable[[], None]) -> None:
+    async def test_a_filter_is_obeyed(self, emulator: Any, connect: Callable[[], None]) -> None:
         first, second = register(emulator, 2)
         book = emulator.state.events[emulator.event_id].registrations
         email = next(book.email(index) for index in range(book.size) if book.id(index) == second)
@@ -212,19 +206,16 @@ class TestChanges:
             emulator.event_id, poll_interval=INTERVAL, filter={"email": {"in": [email]}}
         )
 
-        async def scenario() -> None:
-            async with Triggerer() as triggerer:
-                watcher = triggerer.watch(filtered)
-                await known(emulator)
-                change(emulator, first)
-                await polled(emulator, 4)
-                assert watcher.events == []
-                change(emulator, second)
-                (payload,) = await watcher.wait_for(1)
-                assert payload["count"] == 1
-                assert email not in json.dumps(payload)
-
-        run(scenario())
+        async with Triggerer() as triggerer:
+            watcher = triggerer.watch(filtered)
+            await known(emulator)
+            change(emulator, first)
+            await polled(emulator, 4)
+            assert watcher.events == []
+            change(emulator, second)
+            (payload,) = await watcher.wait_for(1)
+            assert payload["count"] == 1
+            assert email not in json.dumps(payload)
 
     @pytest.mark.parametrize("kept_ties", [1000, 3])
     def test_ties_are_not_lost_and_do_not_fire_for_ever(self, monkeypatch: pytest.MonkeyPatch, kept_ties: int) -> None:
@@ -281,32 +272,26 @@ class TestChanges:
 
             run(scenario())
 
-    def test_the_past_is_taken_up_from_start(self, emulator: Any, connect: Callable[[], None]) -> None:
+    async def test_the_past_is_taken_up_from_start(self, emulator: Any, connect: Callable[[], None]) -> None:
         trigger = RingEventsRegistrationsTrigger(
             emulator.event_id, poll_interval=INTERVAL, start="2000-01-01T00:00:00+00:00"
         )
 
-        async def scenario() -> None:
-            async with Triggerer() as triggerer:
-                watcher = triggerer.watch(trigger)
-                (payload,) = await watcher.wait_for(1)
-                assert payload["count"] == emulator.settings.registrations == len(in_window(emulator, payload))
-                assert payload["from"] == "2000-01-01T00:00:00Z"
-                await polled(emulator, 4)
-                assert len(watcher.events) == 1
+        async with Triggerer() as triggerer:
+            watcher = triggerer.watch(trigger)
+            (payload,) = await watcher.wait_for(1)
+            assert payload["count"] == emulator.settings.registrations == len(in_window(emulator, payload))
+            assert payload["from"] == "2000-01-01T00:00:00Z"
+            await polled(emulator, 4)
+            assert len(watcher.events) == 1
 
-        run(scenario())
-
-    def test_lookback_takes_up_the_last_seconds(self, emulator: Any, connect: Callable[[], None]) -> None:
+    async def test_lookback_takes_up_the_last_seconds(self, emulator: Any, connect: Callable[[], None]) -> None:
         ids = register(emulator, 2)
         trigger = RingEventsRegistrationsTrigger(emulator.event_id, poll_interval=INTERVAL, lookback=60)
 
-        async def scenario() -> None:
-            async with Triggerer() as triggerer:
-                (payload,) = await triggerer.watch(trigger).wait_for(1)
-                assert in_window(emulator, payload) == set(ids)
-
-        run(scenario())
+        async with Triggerer() as triggerer:
+            (payload,) = await triggerer.watch(trigger).wait_for(1)
+            assert in_window(emulator, payload) == set(ids)
 
     def test_rows_that_move_from_page_to_page_are_in_the_window(
         self, emulator: Any, trigger: Any, connect: Callable[[], None]
@@ -344,27 +329,24 @@ class TestBadWeather:
         ],
         ids=lambda fault: "-".join(map(str, fault.values())),
     )
-    def test_an_outage_is_outlived_and_everything_comes_once(
+    async def test_an_outage_is_outlived_and_everything_comes_once(
         self, emulator: Any, trigger: Any, fault: dict[str, Any], caplog: pytest.LogCaptureFixture
     ) -> None:
-        async def scenario() -> None:
-            async with Triggerer() as triggerer:
-                watcher = triggerer.watch(trigger)
-                await known(emulator)
-                with caplog.at_level(logging.INFO):
-                    outage = emulator.fault(**fault, path="/registrations$", times=None)
-                    ids = register(emulator, 2)
-                    while outage.hit_count < 5:
-                        await asyncio.sleep(0.01)
-                    ids += register(emulator)
-                    emulator.faults.clear()
-                    (payload,) = await watcher.wait_for(1)
-                await polled(emulator)
-                assert len(watcher.events) == 1
-                assert payload["count"] == 3
-                assert set(ids) <= in_window(emulator, payload)
-
-        run(scenario())
+        async with Triggerer() as triggerer:
+            watcher = triggerer.watch(trigger)
+            await known(emulator)
+            with caplog.at_level(logging.INFO):
+                outage = emulator.fault(**fault, path="/registrations$", times=None)
+                ids = register(emulator, 2)
+                while outage.hit_count < 5:
+                    await asyncio.sleep(0.01)
+                ids += register(emulator)
+                emulator.faults.clear()
+                (payload,) = await watcher.wait_for(1)
+            await polled(emulator)
+            assert len(watcher.events) == 1
+            assert payload["count"] == 3
+            assert set(ids) <= in_window(emulator, payload)
         complaints = [record for record in caplog.records if "failed 1 times in a row" in record.message]
         assert len(complaints) == 1
         assert emulator.event_id in complaints[0].message
@@ -372,105 +354,87 @@ class TestBadWeather:
         assert sum("works again" in record.message for record in caplog.records) == 1
         assert emulator.api_key not in caplog.text
 
-    def test_a_server_that_is_gone_comes_back(self, emulator: Any, trigger: Any) -> None:
-        async def scenario() -> None:
-            async with Triggerer() as triggerer:
-                watcher = triggerer.watch(trigger)
-                await known(emulator)
-                await asyncio.to_thread(emulator.stop)
-                await asyncio.sleep(0.1)
-                ids = register(emulator, 2)
-                await asyncio.to_thread(emulator.start)
-                (payload,) = await watcher.wait_for(1)
-                assert set(ids) <= in_window(emulator, payload)
+    async def test_a_server_that_is_gone_comes_back(self, emulator: Any, trigger: Any) -> None:
+        async with Triggerer() as triggerer:
+            watcher = triggerer.watch(trigger)
+            await known(emulator)
+            await asyncio.to_thread(emulator.stop)
+            await asyncio.sleep(0.1)
+            ids = register(emulator, 2)
+            await asyncio.to_thread(emulator.start)
+            (payload,) = await watcher.wait_for(1)
+            assert set(ids) <= in_window(emulator, payload)
 
-        run(scenario())
-
-    def test_a_connection_that_is_not_there_yet_is_looked_up_again(
+    async def test_a_connection_that_is_not_there_yet_is_looked_up_again(
         self, emulator: Any, trigger: Any, connect: Callable[[], None], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT")
 
-        async def scenario() -> None:
-            async with Triggerer() as triggerer:
-                watcher = triggerer.watch(trigger)
-                await asyncio.sleep(0.1)
-                ids = register(emulator, 2)
-                connect()
-                (payload,) = await watcher.wait_for(1)
-                assert set(ids) <= in_window(emulator, payload)
+        async with Triggerer() as triggerer:
+            watcher = triggerer.watch(trigger)
+            await asyncio.sleep(0.1)
+            ids = register(emulator, 2)
+            connect()
+            (payload,) = await watcher.wait_for(1)
+            assert set(ids) <= in_window(emulator, payload)
 
-        run(scenario())
-
-    def test_a_wrong_host_in_the_connection_can_be_mended(
+    async def test_a_wrong_host_in_the_connection_can_be_mended(
         self, emulator: Any, trigger: Any, connect: Callable[[], None], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         connection = json.loads(emulator.connection_json()) | {"host": "http://127.0.0.1:1"}
         connection["extra"]["max_attempts"] = 1
         monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(connection))
 
-        async def scenario() -> None:
-            async with Triggerer() as triggerer:
-                watcher = triggerer.watch(trigger)
-                await asyncio.sleep(0.1)
-                connect()
-                await known(emulator)
-                register(emulator)
-                await watcher.wait_for(1)
+        async with Triggerer() as triggerer:
+            watcher = triggerer.watch(trigger)
+            await asyncio.sleep(0.1)
+            connect()
+            await known(emulator)
+            register(emulator)
+            await watcher.wait_for(1)
 
-        run(scenario())
-
-    def test_a_connection_that_is_changed_is_taken_over_in_its_place(
+    async def test_a_connection_that_is_changed_is_taken_over_in_its_place(
         self, emulator: Any, trigger: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The old service goes on working: nothing but the connection says that there is another one."""
         monkeypatch.setattr(defaults, "WATCH_CONNECTION_MAX_AGE", 0.1)
         monkeypatch.setattr(_client_registry.ConnectionReader.read, "__defaults__", (0.0,))
 
-        async def scenario() -> None:
-            with Emulator(seed=1) as other:
-                assert other.event_id == emulator.event_id
-                async with Triggerer() as triggerer:
-                    watcher = triggerer.watch(trigger)
-                    await known(emulator)
-                    register(emulator, 2)
-                    (payload,) = await watcher.wait_for(1)
-                    ids = register(other, 3)
-                    monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", other.connection_json())
-                    _, payload = await watcher.wait_for(2)
-                    assert set(ids) <= in_window(other, payload)
-                    before = emulator.count("GET", LIST)
-                    await polled(other)
-                    assert emulator.count("GET", LIST) == before
-
-        run(scenario())
-
-    def test_a_rotated_key_is_read_again(self, emulator: Any, trigger: Any, connect: Callable[[], None]) -> None:
-        async def scenario() -> None:
+        with Emulator(seed=1) as other:
+            assert other.event_id == emulator.event_id
             async with Triggerer() as triggerer:
                 watcher = triggerer.watch(trigger)
                 await known(emulator)
-                emulator.settings.change(api_key="the-next-key")
-                await polled(emulator, status=401)
-                connect()
-                register(emulator)
-                await watcher.wait_for(1)
-
-        run(scenario())
-
-    def test_a_page_that_fails_in_the_middle_is_read_again(self, emulator: Any, trigger: Any) -> None:
-        async def scenario() -> None:
-            async with Triggerer() as triggerer:
-                watcher = triggerer.watch(trigger)
-                await known(emulator)
-                emulator.settings.change(max_per_page=10)
-                emulator.fault("status", status=500, path="/registrations$", times=1, skip=3)
-                ids = register(emulator, 60)
+                register(emulator, 2)
                 (payload,) = await watcher.wait_for(1)
-                assert payload["count"] == 60
-                assert in_window(emulator, payload) == set(ids)
+                ids = register(other, 3)
+                monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", other.connection_json())
+                _, payload = await watcher.wait_for(2)
+                assert set(ids) <= in_window(other, payload)
+                before = emulator.count("GET", LIST)
+                await polled(other)
+                assert emulator.count("GET", LIST) == before
 
-        run(scenario())
+    async def test_a_rotated_key_is_read_again(self, emulator: Any, trigger: Any, connect: Callable[[], None]) -> None:
+        async with Triggerer() as triggerer:
+            watcher = triggerer.watch(trigger)
+            await known(emulator)
+            emulator.settings.change(api_key="the-next-key")
+            await polled(emulator, status=401)
+            connect()
+            register(emulator)
+            await watcher.wait_for(1)
+
+    async def test_a_page_that_fails_in_the_middle_is_read_again(self, emulator: Any, trigger: Any) -> None:
+        async with Triggerer() as triggerer:
+            watcher = triggerer.watch(trigger)
+            await known(emulator)
+            emulator.settings.change(max_per_page=10)
+            emulator.fault("status", status=500, path="/registrations$", times=1, skip=3)
+            ids = register(emulator, 60)
+            (payload,) = await watcher.wait_for(1)
+            assert payload["count"] == 60
+            assert in_window(emulator, payload) == set(ids)
 
     def test_times_that_cannot_be_read_are_said_and_the_others_noticed(
         self, emulator: Any, connect: Callable[[], None], caplog: pytest.LogCaptureFixture
@@ -495,209 +459,180 @@ class TestBadWeather:
         assert payload["to"] == "2026-05-01T00:00:01Z"
         assert caplog.text.count("1 rows without a readable updatedAt") == 1
 
-    def test_what_is_cancelled_leaves_nothing_behind(self, emulator: Any, trigger: Any) -> None:
-        async def scenario() -> None:
-            async with Triggerer() as triggerer:
-                triggerer.watch(trigger)
-                await known(emulator)
-                assert _client_registry._CLIENTS[asyncio.get_running_loop()]
-            assert not _client_registry._CLIENTS[asyncio.get_running_loop()]
-            assert not _registration_poller._POLLERS.get(asyncio.get_running_loop())
-            before = emulator.count()
-            await asyncio.sleep(5 * INTERVAL)
-            assert emulator.count() == before
-
-        run(scenario())
+    async def test_what_is_cancelled_leaves_nothing_behind(self, emulator: Any, trigger: Any) -> None:
+        async with Triggerer() as triggerer:
+            triggerer.watch(trigger)
+            await known(emulator)
+            assert _client_registry._CLIENTS[asyncio.get_running_loop()]
+        assert not _client_registry._CLIENTS[asyncio.get_running_loop()]
+        assert not _registration_poller._POLLERS.get(asyncio.get_running_loop())
+        before = emulator.count()
+        await asyncio.sleep(5 * INTERVAL)
+        assert emulator.count() == before
 
 
 @needs_store
 class TestPlace:
-    def test_a_restarted_triggerer_goes_on_where_it_was(self, emulator: Any, trigger: Any) -> None:
-        async def scenario() -> None:
-            state = AssetState()
-            async with Triggerer(state) as triggerer:
-                watcher = triggerer.watch(trigger)
-                await known(emulator)
-                register(emulator, 2)
-                await watcher.wait_for(1)
-                await polled(emulator)
-            ids = register(emulator, 3)
-            async with Triggerer(state) as triggerer:
-                watcher = triggerer.watch(trigger)
-                (payload,) = await watcher.wait_for(1)
-                assert payload["count"] == 3
-                assert set(ids) <= in_window(emulator, payload)
-                await polled(emulator, 4)
-                assert len(watcher.events) == 1
-            async with Triggerer(state) as triggerer:
-                watcher = triggerer.watch(trigger)
-                await polled(emulator, 4)
-                assert watcher.events == []
+    async def test_a_restarted_triggerer_goes_on_where_it_was(self, emulator: Any, trigger: Any) -> None:
+        state = AssetState()
+        async with Triggerer(state) as triggerer:
+            watcher = triggerer.watch(trigger)
+            await known(emulator)
+            register(emulator, 2)
+            await watcher.wait_for(1)
+            await polled(emulator)
+        ids = register(emulator, 3)
+        async with Triggerer(state) as triggerer:
+            watcher = triggerer.watch(trigger)
+            (payload,) = await watcher.wait_for(1)
+            assert payload["count"] == 3
+            assert set(ids) <= in_window(emulator, payload)
+            await polled(emulator, 4)
+            assert len(watcher.events) == 1
+        async with Triggerer(state) as triggerer:
+            watcher = triggerer.watch(trigger)
+            await polled(emulator, 4)
+            assert watcher.events == []
 
-        run(scenario())
+    async def test_the_first_start_is_kept_before_the_service_has_answered(self, emulator: Any, trigger: Any) -> None:
+        state = AssetState()
+        emulator.fault("status", status=503, times=None)
+        async with Triggerer(state) as triggerer:
+            triggerer.watch(trigger)
+            await polled(emulator, 2, status=503)
+        ids = register(emulator, 2)
+        await asyncio.sleep(0.01)
+        emulator.faults.clear()
+        async with Triggerer(state) as triggerer:
+            (payload,) = await triggerer.watch(trigger).wait_for(1)
+            assert set(ids) <= in_window(emulator, payload)
 
-    def test_the_first_start_is_kept_before_the_service_has_answered(self, emulator: Any, trigger: Any) -> None:
-        async def scenario() -> None:
-            state = AssetState()
-            emulator.fault("status", status=503, times=None)
-            async with Triggerer(state) as triggerer:
-                triggerer.watch(trigger)
-                await polled(emulator, 2, status=503)
-            ids = register(emulator, 2)
-            await asyncio.sleep(0.01)
-            emulator.faults.clear()
-            async with Triggerer(state) as triggerer:
-                (payload,) = await triggerer.watch(trigger).wait_for(1)
-                assert set(ids) <= in_window(emulator, payload)
-
-        run(scenario())
-
-    def test_a_crash_before_the_place_is_kept_repeats_the_event(
+    async def test_a_crash_before_the_place_is_kept_repeats_the_event(
         self, emulator: Any, trigger: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Airflow stores an event a second or two after it has fired."""
         monkeypatch.setattr(defaults, "WATCH_CHECKPOINT_DELAY", 30.0)
 
-        async def scenario() -> None:
-            state = AssetState()
-            for _crash in range(2):
-                async with Triggerer(state) as triggerer:
-                    watcher = triggerer.watch(trigger)
-                    await known(emulator)
-                    if not _crash:
-                        ids = register(emulator, 2)
-                    (payload,) = await watcher.wait_for(1)
-                    assert payload["count"] == 2
-                    assert set(ids) <= in_window(emulator, payload)
-
-        run(scenario())
-
-    def test_a_store_that_cannot_be_read_is_asked_again(
-        self, emulator: Any, trigger: Any, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        async def scenario() -> None:
-            state = AssetState()
-            async with Triggerer(state) as triggerer:
-                triggerer.watch(trigger)
-                await known(emulator)
-            ids = register(emulator, 2)
-            state.broken, reads = True, state.reads
+        state = AssetState()
+        for _crash in range(2):
             async with Triggerer(state) as triggerer:
                 watcher = triggerer.watch(trigger)
-                while state.reads < reads + 4:
-                    await asyncio.sleep(0.01)
-                assert watcher.events == []
-                state.broken = False
+                await known(emulator)
+                if not _crash:
+                    ids = register(emulator, 2)
                 (payload,) = await watcher.wait_for(1)
+                assert payload["count"] == 2
                 assert set(ids) <= in_window(emulator, payload)
 
-        run(scenario())
+    async def test_a_store_that_cannot_be_read_is_asked_again(
+        self, emulator: Any, trigger: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        state = AssetState()
+        async with Triggerer(state) as triggerer:
+            triggerer.watch(trigger)
+            await known(emulator)
+        ids = register(emulator, 2)
+        state.broken, reads = True, state.reads
+        async with Triggerer(state) as triggerer:
+            watcher = triggerer.watch(trigger)
+            while state.reads < reads + 4:
+                await asyncio.sleep(0.01)
+            assert watcher.events == []
+            state.broken = False
+            (payload,) = await watcher.wait_for(1)
+            assert set(ids) <= in_window(emulator, payload)
         assert caplog.text.count("reading the place from the asset's state: failed") == 1
 
-    def test_a_store_that_cannot_be_written_stops_nothing(self, emulator: Any, trigger: Any) -> None:
-        async def scenario() -> None:
-            state = AssetState()
-            async with Triggerer(state) as triggerer:
-                watcher = triggerer.watch(trigger)
-                await known(emulator)
-                before = dict(state.kept)
-                state.broken = True
-                register(emulator, 2)
-                await watcher.wait_for(1)
-                await polled(emulator, 4)
-                register(emulator, 1)
-                await watcher.wait_for(2)
-                await polled(emulator, 4)
-                assert [event["count"] for event in watcher.events] == [2, 1]
-                assert state.kept == before
-                state.broken = False
-                await polled(emulator, 4)
-                assert state.kept != before
-            async with Triggerer(state) as triggerer:
-                watcher = triggerer.watch(trigger)
-                await polled(emulator, 4)
-                assert watcher.events == []
+    async def test_a_store_that_cannot_be_written_stops_nothing(self, emulator: Any, trigger: Any) -> None:
+        state = AssetState()
+        async with Triggerer(state) as triggerer:
+            watcher = triggerer.watch(trigger)
+            await known(emulator)
+            before = dict(state.kept)
+            state.broken = True
+            register(emulator, 2)
+            await watcher.wait_for(1)
+            await polled(emulator, 4)
+            register(emulator, 1)
+            await watcher.wait_for(2)
+            await polled(emulator, 4)
+            assert [event["count"] for event in watcher.events] == [2, 1]
+            assert state.kept == before
+            state.broken = False
+            await polled(emulator, 4)
+            assert state.kept != before
+        async with Triggerer(state) as triggerer:
+            watcher = triggerer.watch(trigger)
+            await polled(emulator, 4)
+            assert watcher.events == []
 
-        run(scenario())
-
-    def test_a_state_that_is_no_place_begins_anew(
+    async def test_a_state_that_is_no_place_begins_anew(
         self, emulator: Any, trigger: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
-        async def scenario() -> None:
-            state = AssetState()
-            async with Triggerer(state) as triggerer:
-                triggerer.watch(trigger)
-                await known(emulator)
-            state.kept = dict.fromkeys(state.kept, '{"time": "yesterday"}')
-            async with Triggerer(state) as triggerer:
-                watcher = triggerer.watch(trigger)
-                await known(emulator)
-                register(emulator)
-                await watcher.wait_for(1)
-
-        run(scenario())
+        state = AssetState()
+        async with Triggerer(state) as triggerer:
+            triggerer.watch(trigger)
+            await known(emulator)
+        state.kept = dict.fromkeys(state.kept, '{"time": "yesterday"}')
+        async with Triggerer(state) as triggerer:
+            watcher = triggerer.watch(trigger)
+            await known(emulator)
+            register(emulator)
+            await watcher.wait_for(1)
         assert "has an unreadable value under" in caplog.text
 
-    def test_an_asset_that_comes_later_does_not_take_the_first_one_s_place(self, emulator: Any, trigger: Any) -> None:
-        async def scenario() -> None:
-            state = AssetState()
-            async with Triggerer(state) as triggerer:
-                triggerer.watch(trigger, ("one",))
-                await known(emulator)
-            ids = register(emulator, 2)
-            await asyncio.sleep(0.01)
-            async with Triggerer(state) as triggerer:
-                watcher = triggerer.watch(trigger, ("one", "two"))
-                (payload,) = await watcher.wait_for(1)
-                assert set(ids) <= in_window(emulator, payload)
-                await polled(emulator, 4)
-                assert len(watcher.events) == 1
-            assert {name for name, _key in state.kept} == {"one", "two"}
-            assert len(set(state.kept.values())) == 1
+    async def test_an_asset_that_comes_later_does_not_take_the_first_one_s_place(
+        self, emulator: Any, trigger: Any
+    ) -> None:
+        state = AssetState()
+        async with Triggerer(state) as triggerer:
+            triggerer.watch(trigger, ("one",))
+            await known(emulator)
+        ids = register(emulator, 2)
+        await asyncio.sleep(0.01)
+        async with Triggerer(state) as triggerer:
+            watcher = triggerer.watch(trigger, ("one", "two"))
+            (payload,) = await watcher.wait_for(1)
+            assert set(ids) <= in_window(emulator, payload)
+            await polled(emulator, 4)
+            assert len(watcher.events) == 1
+        assert {name for name, _key in state.kept} == {"one", "two"}
+        assert len(set(state.kept.values())) == 1
 
-        run(scenario())
+    async def test_an_asset_that_comes_later_gets_its_place_at_once(self, emulator: Any, trigger: Any) -> None:
+        state = AssetState()
+        async with Triggerer(state) as triggerer:
+            triggerer.watch(trigger, ("one",))
+            await known(emulator)
+        async with Triggerer(state) as triggerer:
+            triggerer.watch(trigger, ("one", "two"))
+            await known(emulator)
+        assert {name for name, _key in state.kept} == {"one", "two"}
+        assert len(set(state.kept.values())) == 1
 
-    def test_an_asset_that_comes_later_gets_its_place_at_once(self, emulator: Any, trigger: Any) -> None:
-        async def scenario() -> None:
-            state = AssetState()
-            async with Triggerer(state) as triggerer:
-                triggerer.watch(trigger, ("one",))
-                await known(emulator)
-            async with Triggerer(state) as triggerer:
-                triggerer.watch(trigger, ("one", "two"))
-                await known(emulator)
-            assert {name for name, _key in state.kept} == {"one", "two"}
-            assert len(set(state.kept.values())) == 1
+    async def test_watchers_of_one_asset_have_places_of_their_own(
+        self, emulator: Any, connect: Callable[[], None]
+    ) -> None:
+        state = AssetState()
+        other = next(event for event in emulator.state.events if event != emulator.event_id)
+        async with Triggerer(state) as triggerer:
+            for event_id in (emulator.event_id, other):
+                triggerer.watch(RingEventsRegistrationsTrigger(event_id, poll_interval=INTERVAL))
+            while len(state.kept) < 2:
+                await asyncio.sleep(0.01)
+        assert {name for name, _key in state.kept} == {ASSET}
 
-        run(scenario())
-
-    def test_watchers_of_one_asset_have_places_of_their_own(self, emulator: Any, connect: Callable[[], None]) -> None:
-        async def scenario() -> None:
-            state = AssetState()
-            other = next(event for event in emulator.state.events if event != emulator.event_id)
-            async with Triggerer(state) as triggerer:
-                for event_id in (emulator.event_id, other):
-                    triggerer.watch(RingEventsRegistrationsTrigger(event_id, poll_interval=INTERVAL))
-                while len(state.kept) < 2:
-                    await asyncio.sleep(0.01)
-            assert {name for name, _key in state.kept} == {ASSET}
-
-        run(scenario())
-
-    def test_the_state_holds_nothing_about_people(self, emulator: Any, connect: Callable[[], None]) -> None:
+    async def test_the_state_holds_nothing_about_people(self, emulator: Any, connect: Callable[[], None]) -> None:
         trigger = RingEventsRegistrationsTrigger(
             emulator.event_id, poll_interval=INTERVAL, filter={"email": "ada@example.org"}
         )
 
-        async def scenario() -> None:
-            state = AssetState()
-            async with Triggerer(state) as triggerer:
-                triggerer.watch(trigger)
-                await known(emulator)
-            assert "ada" not in repr(state.kept)
-            assert "ada" not in repr(trigger.shared_stream_key())
-
-        run(scenario())
+        state = AssetState()
+        async with Triggerer(state) as triggerer:
+            triggerer.watch(trigger)
+            await known(emulator)
+        assert "ada" not in repr(state.kept)
+        assert "ada" not in repr(trigger.shared_stream_key())
 
 
 @needs_store
@@ -708,23 +643,20 @@ class TestSiblings:
             for number in range(number)
         ]
 
-    def test_they_share_their_polls(self, emulator: Any, connect: Callable[[], None]) -> None:
-        async def scenario() -> None:
-            state = AssetState()
-            async with Triggerer(state) as triggerer:
-                watchers = [
-                    triggerer.watch(trigger, (f"asset-{number}",))
-                    for number, trigger in enumerate(self.siblings(emulator, 20))
-                ]
-                await known(emulator)
-                before = emulator.count()
-                register(emulator, 2)
-                for watcher in watchers:
-                    await watcher.wait_for(1)
-                assert emulator.count() - before <= 3
-                assert {json.dumps(watcher.events) for watcher in watchers} == {json.dumps(watchers[0].events)}
-
-        run(scenario())
+    async def test_they_share_their_polls(self, emulator: Any, connect: Callable[[], None]) -> None:
+        state = AssetState()
+        async with Triggerer(state) as triggerer:
+            watchers = [
+                triggerer.watch(trigger, (f"asset-{number}",))
+                for number, trigger in enumerate(self.siblings(emulator, 20))
+            ]
+            await known(emulator)
+            before = emulator.count()
+            register(emulator, 2)
+            for watcher in watchers:
+                await watcher.wait_for(1)
+            assert emulator.count() - before <= 3
+            assert {json.dumps(watcher.events) for watcher in watchers} == {json.dumps(watchers[0].events)}
 
     def test_other_events_fields_filters_and_connections_do_not_share(self) -> None:
         keys = {
@@ -739,74 +671,66 @@ class TestSiblings:
         }
         assert len(keys) == 5
 
-    def test_one_that_is_behind_catches_up_and_the_others_hear_nothing_twice(
+    async def test_one_that_is_behind_catches_up_and_the_others_hear_nothing_twice(
         self, emulator: Any, connect: Callable[[], None]
     ) -> None:
         first, second = self.siblings(emulator, 2)
 
-        async def scenario() -> None:
-            state = AssetState()
-            async with Triggerer(state) as triggerer:
-                ahead, behind = triggerer.watch(first, ("one",)), triggerer.watch(second, ("two",))
-                await known(emulator)
-                await triggerer.stop(behind)
-                ids = register(emulator, 2)
-                await ahead.wait_for(1)
-                ids += register(emulator)
-                await ahead.wait_for(2)
-                behind = triggerer.watch(second, ("two",))
-                (payload,) = await behind.wait_for(1)
-                assert payload["count"] == 3
-                assert set(ids) <= in_window(emulator, payload)
-                await polled(emulator)
-                assert len(ahead.events) == 2
+        state = AssetState()
+        async with Triggerer(state) as triggerer:
+            ahead, behind = triggerer.watch(first, ("one",)), triggerer.watch(second, ("two",))
+            await known(emulator)
+            await triggerer.stop(behind)
+            ids = register(emulator, 2)
+            await ahead.wait_for(1)
+            ids += register(emulator)
+            await ahead.wait_for(2)
+            behind = triggerer.watch(second, ("two",))
+            (payload,) = await behind.wait_for(1)
+            assert payload["count"] == 3
+            assert set(ids) <= in_window(emulator, payload)
+            await polled(emulator)
+            assert len(ahead.events) == 2
 
-        run(scenario())
-
-    def test_one_that_leaves_takes_nothing_from_the_others(self, emulator: Any, connect: Callable[[], None]) -> None:
-        async def scenario() -> None:
-            async with Triggerer() as triggerer:
-                watchers: list[Watcher] = [triggerer.watch(trigger) for trigger in self.siblings(emulator, 3)]
-                await known(emulator)
-                await triggerer.stop(watchers[0])
-                register(emulator)
-                for watcher in watchers[1:]:
-                    await watcher.wait_for(1)
-                await triggerer.stop(watchers[1])
-                await triggerer.stop(watchers[2])
-                watcher = triggerer.watch(self.siblings(emulator, 1)[0])
-                await known(emulator)
-                register(emulator)
-                await watcher.wait_for(1)
-
-        run(scenario())
-
-
-def test_without_a_store_it_says_what_is_lost(emulator: Any, trigger: Any, caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario() -> None:
+    async def test_one_that_leaves_takes_nothing_from_the_others(
+        self, emulator: Any, connect: Callable[[], None]
+    ) -> None:
         async with Triggerer() as triggerer:
-            watcher = triggerer.watch(trigger, keep=False)
+            watchers: list[Watcher] = [triggerer.watch(trigger) for trigger in self.siblings(emulator, 3)]
+            await known(emulator)
+            await triggerer.stop(watchers[0])
+            register(emulator)
+            for watcher in watchers[1:]:
+                await watcher.wait_for(1)
+            await triggerer.stop(watchers[1])
+            await triggerer.stop(watchers[2])
+            watcher = triggerer.watch(self.siblings(emulator, 1)[0])
             await known(emulator)
             register(emulator)
             await watcher.wait_for(1)
 
-    run(scenario())
+
+async def test_without_a_store_it_says_what_is_lost(
+    emulator: Any, trigger: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Triggerer() as triggerer:
+        watcher = triggerer.watch(trigger, keep=False)
+        await known(emulator)
+        register(emulator)
+        await watcher.wait_for(1)
     assert caplog.text.count("changes while the triggerer is down are not noticed") == 1
     assert "lookback" in caplog.text
 
 
-def test_alone_as_before_airflow_3_3(emulator: Any, trigger: Any) -> None:
-    async def scenario() -> Any:
-        stream = trigger.run()
-        first = asyncio.ensure_future(anext(stream))
-        await known(emulator)
-        ids = register(emulator, 2)
-        payload = (await first).payload
-        assert set(ids) <= in_window(emulator, payload)
-        await stream.aclose()
-        assert not _client_registry._CLIENTS[asyncio.get_running_loop()]
-
-    run(scenario())
+async def test_alone_as_before_airflow_3_3(emulator: Any, trigger: Any) -> None:
+    stream = trigger.run()
+    first = asyncio.ensure_future(anext(stream))
+    await known(emulator)
+    ids = register(emulator, 2)
+    payload = (await first).payload
+    assert set(ids) <= in_window(emulator, payload)
+    await stream.aclose()
+    assert not _client_registry._CLIENTS[asyncio.get_running_loop()]
 
 
 def test_the_window_holds_the_changes_at_any_resolution(emulator: Any, connect: Callable[[], None]) -> None:

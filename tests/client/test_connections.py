@@ -39,10 +39,10 @@ def test_one_after_the_other_takes_one_connection() -> None:
         assert server.wait_until_closed()
 
 
-def test_after_a_burst_the_connections_that_nobody_needs_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_after_a_burst_the_connections_that_nobody_needs_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(defaults, "KEEPALIVE_SECONDS", 0.2)
 
-    async def main(server: RawServer) -> None:
+    with RawServer(slow) as server:
         async with AsyncClient(server.url, KEY) as client:
             await asyncio.gather(*(client.send(POLL) for _ in range(8)))
             assert server.open_connections == 8
@@ -55,9 +55,6 @@ def test_after_a_burst_the_connections_that_nobody_needs_are_closed(monkeypatch:
             assert server.open_connections == 1
             await client.send(POLL)
         assert await asyncio.to_thread(server.wait_until_closed)
-
-    with RawServer(slow) as server:
-        asyncio.run(main(server))
 
 
 def test_a_poll_and_any_other_request_have_the_same_head(driver: type[SyncDriver]) -> None:

@@ -286,10 +286,11 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return move
 
 
-def test_a_wait_that_begins_reads_the_connection_whatever_other_waits_use(
+async def test_a_wait_that_begins_reads_the_connection_whatever_other_waits_use(
     connect: Connect, lookups: list[str], later: Callable[[float], None]
 ) -> None:
-    async def main(old: RawServer, new: RawServer) -> None:
+    with RawServer(lambda seen: IN_PROGRESS) as old, RawServer(lambda seen: IN_PROGRESS) as new:
+        connect("one", host=old.url)
         async with acquire_shared_client("one") as first:
             await first.fetch(POLL)
             connect("one", host=new.url, password=NEW_KEY)
@@ -300,10 +301,6 @@ def test_a_wait_that_begins_reads_the_connection_whatever_other_waits_use(
                 await first.fetch(POLL)
         assert (len(old.requests), len(new.requests)) == (2, 1)
         assert [seen.headers["authorization"] for seen in new.requests] == [f"Bearer {NEW_KEY}"]
-
-    with RawServer(lambda seen: IN_PROGRESS) as old, RawServer(lambda seen: IN_PROGRESS) as new:
-        connect("one", host=old.url)
-        asyncio.run(main(old, new))
         assert old.wait_until_closed()
         assert new.wait_until_closed()
     assert lookups == ["one", "one"]
@@ -360,8 +357,9 @@ def listing(seen: Request) -> Response:
     return json_response({"data": [{"id": "e", "attributes": {"name": "n"}}], "meta": {"count": 1}})
 
 
-def test_waits_of_one_organization_share_a_listing(connect: Connect) -> None:
-    async def main(server: RawServer) -> None:
+async def test_waits_of_one_organization_share_a_listing(connect: Connect) -> None:
+    with RawServer(listing) as server:
+        connect("one", host=server.url)
         async with acquire_shared_client("one") as client:
             found = await asyncio.gather(*(client.fetch(EventListing("o"), max_age=60) for _ in range(50)))
             assert found == [[{"id": "e", "name": "n"}]] * 50
@@ -373,17 +371,14 @@ def test_waits_of_one_organization_share_a_listing(connect: Connect) -> None:
             await client.fetch(EventListing("other"), max_age=60)
             assert len(server.requests) == 3
 
-    with RawServer(listing) as server:
-        connect("one", host=server.url)
-        asyncio.run(main(server))
 
-
-def test_a_listing_that_takes_longer_than_waits_pause_is_not_begun_again_beside_itself(connect: Connect) -> None:
+async def test_a_listing_that_takes_longer_than_waits_pause_is_not_begun_again_beside_itself(connect: Connect) -> None:
     def slow(seen: Request) -> Response:
         time.sleep(0.5)
         return listing(seen)
 
-    async def main(server: RawServer) -> None:
+    with RawServer(slow) as server:
+        connect("one", host=server.url)
         async with acquire_shared_client("one") as client:
             asked = []
             for _ in range(10):
@@ -391,10 +386,6 @@ def test_a_listing_that_takes_longer_than_waits_pause_is_not_begun_again_beside_
                 await asyncio.sleep(0.02)
             assert await asyncio.gather(*asked) == [[{"id": "e", "name": "n"}]] * 10
             assert len(server.requests) == 1
-
-    with RawServer(slow) as server:
-        connect("one", host=server.url)
-        asyncio.run(main(server))
 
 
 async def test_a_listing_that_failed_is_not_kept(connect: Connect) -> None:

@@ -47,8 +47,9 @@ async def refused(client: SharedClient) -> None:
         await client.fetch(POLL)
 
 
-def test_a_429_holds_all_waits_of_the_connection(connect: Connect, hands: SteppedClock) -> None:
-    async def main(server: RawServer) -> None:
+async def test_a_429_holds_all_waits_of_the_connection(connect: Connect, hands: SteppedClock) -> None:
+    with RawServer(Refusing()) as server:
+        connect("one", host=server.url)
         async with acquire_shared_client("one") as client, acquire_shared_client("one") as again:
             await refused(client)
             waiting = [asyncio.ensure_future(each.fetch(POLL)) for each in (client, again) for _ in range(10)]
@@ -60,26 +61,19 @@ def test_a_429_holds_all_waits_of_the_connection(connect: Connect, hands: Steppe
                 await hands.step(0.1)
             assert len(server.requests) == 21
 
+
+async def test_another_connection_is_not_held(connect: Connect, hands: SteppedClock) -> None:
     with RawServer(Refusing()) as server:
         connect("one", host=server.url)
-        asyncio.run(main(server))
-
-
-def test_another_connection_is_not_held(connect: Connect, hands: SteppedClock) -> None:
-    async def main(server: RawServer) -> None:
+        connect("two", host=server.url)
         async with acquire_shared_client("one") as client, acquire_shared_client("two") as other:
             await refused(client)
             for _ in range(5):
                 await other.fetch(POLL)
             assert len(server.requests) == 6
 
-    with RawServer(Refusing()) as server:
-        connect("one", host=server.url)
-        connect("two", host=server.url)
-        asyncio.run(main(server))
 
-
-def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: SteppedClock) -> None:
+async def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: SteppedClock) -> None:
     """The service counts an account's requests, not a key's."""
     limited = threading.Event()
 
@@ -93,7 +87,8 @@ def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: SteppedClock)
         limited.set()
         return error_response(429, Retry_After="30")
 
-    async def main(server: RawServer) -> None:
+    with RawServer(handler) as server:
+        connect("one", host=server.url)
         async with acquire_shared_client("one") as client:
             first = asyncio.ensure_future(client.fetch(POLL))
             while not server.requests:
@@ -107,13 +102,10 @@ def test_a_new_key_does_not_end_the_pause(connect: Connect, hands: SteppedClock)
             assert (await first).status == 202
             assert len(server.requests) == 3
 
-    with RawServer(handler) as server:
-        connect("one", host=server.url)
-        asyncio.run(main(server))
 
-
-def test_the_connection_s_rate_is_that_of_all_its_waits(connect: Connect, hands: SteppedClock) -> None:
-    async def main(server: RawServer) -> None:
+async def test_the_connection_s_rate_is_that_of_all_its_waits(connect: Connect, hands: SteppedClock) -> None:
+    with RawServer(lambda seen: IN_PROGRESS) as server:
+        connect("one", host=server.url, extra={"rate_limit": 0.5})
         async with acquire_shared_client("one") as client:
             waiting = [asyncio.ensure_future(client.fetch(POLL)) for _ in range(8)]
             for second in range(14):
@@ -122,10 +114,6 @@ def test_the_connection_s_rate_is_that_of_all_its_waits(connect: Connect, hands:
                 await hands.step(1.0)
             await asyncio.gather(*waiting)
             assert len(server.requests) == 8
-
-    with RawServer(lambda seen: IN_PROGRESS) as server:
-        connect("one", host=server.url, extra={"rate_limit": 0.5})
-        asyncio.run(main(server))
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ def names(collection: str) -> list[str]:
 
 def sql(language_line: str) -> str:
     """Return the block of the guide that begins with this line."""
-    (found,) = [block.text for block in blocks("sql") if block.page == PAGE and block.text.startswith(language_line)]
+    every = (*blocks("sql"), *blocks("text"))  # `psql` has commands that are not SQL
+    (found,) = [block.text for block in every if block.page == PAGE and block.text.startswith(language_line)]
     return found
 
 

@@ -227,6 +227,43 @@ def test_a_failed_download_keeps_no_link(problem: str, monkeypatch: pytest.Monke
             assert leaks(failed(download)) == []
 
 
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+def test_an_export_with_credentials_that_fails_records_none(format: str, tmp_path: Path) -> None:
+    from airflow_provider_ringevents.exports.catalog import COLLECTIONS
+    from airflow_provider_ringevents.exports.formats import FileFormat
+    from airflow_provider_ringevents.storage import Destination
+    from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, upload_collection
+
+    export = CollectionExport(COLLECTIONS["magic_links"], FileFormat(format), include_credentials=True)
+    target = Destination.resolve(f"{tmp_path}/links.{format}")
+    with RawServer(second_page_fails) as server, Client(server.url, KEY, policy=AT_ONCE) as client:
+        assert leaks(failed(lambda: upload_collection(client, export, "t", target))) == []
+
+
+def test_readings_of_existing_people_that_fail_record_no_credential() -> None:
+    from airflow_provider_ringevents.bulk.registrations import CreateRegistrationTarget, UpdateRegistrationTarget
+    from airflow_provider_ringevents.bulk.targets import MagicLinkTarget
+
+    with RawServer(second_page_fails) as server, Client(server.url, KEY, policy=AT_ONCE) as client:
+        for target in (MagicLinkTarget("t"), CreateRegistrationTarget("e", "t"), UpdateRegistrationTarget("e")):
+            assert leaks(failed(lambda target=target: list(target.existing(client, 1)))) == []
+
+
+@pytest.mark.parametrize("email", ["a@example.org", "b@example.org"])
+def test_a_lookup_of_a_registration_that_fails_records_no_credential(
+    email: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.operators._registration_creation import RegistrationCreation
+
+    with RawServer(second_page_fails) as server:
+        connection = {"conn_type": "ringevents", "host": server.url, "password": KEY}
+        monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", json.dumps(connection))
+        attributes = {"ticketId": None, "email": email, "firstName": "A", "lastName": "B"}
+        with RingEventsHook() as hook:
+            assert leaks(failed(RegistrationCreation(hook, "e", attributes, {}, False).run)) == []
+
+
 @pytest.mark.unit
 @pytest.mark.parametrize(
     "url",

@@ -9,6 +9,7 @@ from airflow_provider_ringevents.bulk.spool import ExistingRecord
 from airflow_provider_ringevents.bulk.targets import Decision, normalize_email, record_id
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, combine_errors, invalid_argument
+from airflow_provider_ringevents.client.secrets import conceal_credentials
 from airflow_provider_ringevents.client.transport.redaction import clean_text
 from airflow_provider_ringevents.client.types import closest_matches
 from airflow_provider_ringevents.client.validation.answers import collect_bounded
@@ -139,7 +140,7 @@ class CreateRegistrationTarget(_RegistrationTarget):
 
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
         """Yield the registrations of the event."""
-        for row in client.items(self.list_call(), concurrency=concurrency):
+        for row in map(conceal_credentials, client.items(self.list_call(), concurrency=concurrency)):
             yield ExistingRecord(normalize_email(row.get("email")), record_id(row), None)
 
     def decide(
@@ -196,7 +197,7 @@ class UpdateRegistrationTarget(_RegistrationTarget):
 
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
         """Yield the registrations of the event with the attributes that can be compared."""
-        for row in client.items(self.list_call(), concurrency=concurrency):
+        for row in map(conceal_credentials, client.items(self.list_call(), concurrency=concurrency)):
             identity = normalize_email(row.get("email")) if self.identity == "email" else record_id(row)
             shown = {name: row[name] for name in self.attributes - {self.identity} if name in row}
             yield ExistingRecord(identity, record_id(row), None, shown)

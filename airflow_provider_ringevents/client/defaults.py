@@ -110,6 +110,8 @@ MAX_LINK_REFRESHES: Final = 3
 SETTLE_TIMEOUT: Final = 600.0
 """Seconds within which the service is taken to show an event that it created, and to drop a request that it lost."""
 
+CONNECTION_TEST_TIMEOUT: Final = 30.0
+"""Seconds of the Test button, whose answer a person waits for and which occupies Airflow's web server."""
 LOOKUP_TIMEOUT: Final = 900.0
 """Seconds for reading the whole list of an organization's events, in which one is looked up."""
 LISTING_STALL: Final = 20.0

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_ringevents.client.client import Client
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
+from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.types import OnIncomplete
 
 
@@ -87,11 +88,14 @@ class CollectionReader:
             self._call, concurrency=self._concurrency, on_incomplete=self._on_incomplete, reading=self._reading
         )
         with closing(pages):
-            for page in pages:
-                for row in page.items:
-                    for name in self._hidden:
-                        row.pop(name, None)
-                yield list(page.items)
+            # No variable keeps a row, which may hold a magic link, while the next page is fetched.
+            yield from map(self._visible_rows, pages)
+
+    def _visible_rows(self, page: Page) -> list[dict[str, Any]]:
+        for row in page.items:
+            for name in self._hidden:
+                row.pop(name, None)
+        return list(page.items)
 
     def require_stable(self) -> None:
         """Refuse a list that changed, or may have changed, during the last reading.

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.connection import get_async_extra_dejson
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_ringevents._compat import get_connection_async, silence_request_log
-from airflow_provider_ringevents.client import AsyncClient, Client, endpoints
+from airflow_provider_ringevents.client import AsyncClient, Client, defaults, endpoints
 from airflow_provider_ringevents.client.errors import (
     RingEventsAuthError,
     RingEventsConfigError,
@@ -21,6 +21,7 @@ from airflow_provider_ringevents.client.errors import (
 from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.settings import ClientSettings
 from airflow_provider_ringevents.client.transport.redaction import clean_value
+from airflow_provider_ringevents.client.transport.time_budget import TimeBudget
 from airflow_provider_ringevents.hooks import connection_form
 from airflow_provider_ringevents.hooks.connection import (
     ConnectionFields,
@@ -199,7 +200,9 @@ class RingEventsHook(OperationsMixin, BaseHook):
         """
         try:
             with self.get_conn() as client:
-                page = next(client.pages(endpoints.list_organizations(), per_page=_SHOWN_ORGANIZATIONS))
+                budget = TimeBudget(defaults.CONNECTION_TEST_TIMEOUT)
+                pages = client.pages(endpoints.list_organizations(), per_page=_SHOWN_ORGANIZATIONS, budget=budget)
+                page = next(pages)
         except RingEventsAuthError as error:
             return False, f"The key was refused ({error.status}): {error}"
         except RingEventsTransportError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.secrets import conceal_credentials
 from airflow_provider_ringevents.client.transport.redaction import clean_value, list_texts
 from airflow_provider_ringevents.client.types import Registration
 from airflow_provider_ringevents.client.validation.answers import collect_bounded, resolve_answers
@@ -110,11 +111,13 @@ class RegistrationCreation:
     def _lookup(self) -> dict[str, Any] | None:
         """Return the oldest registration of the person; the whole list is read, since a filter may depend on case."""
         identity = _identity(self._attributes["email"])
-        found = [
-            row
-            for row in self._hook.list_registrations(self._event_id)
-            if row.get("ticketId") == self._attributes["ticketId"] and _identity(row.get("email")) == identity
-        ]
+
+        def is_same_person(row: Mapping[str, Any]) -> bool:
+            return row.get("ticketId") == self._attributes["ticketId"] and _identity(row.get("email")) == identity
+
+        # Secrets in rows are hidden before any variable holds one while the next page is fetched.
+        rows = map(conceal_credentials, self._hook.list_registrations(self._event_id))
+        found = list(filter(is_same_person, rows))
         if len(found) > 1:
             ids = list_texts(clean_value(row["id"]) for row in found)
             log.warning("%d registrations have this ticket and address: %s. The oldest counts", len(found), ids)

@@ -109,8 +109,9 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
                 allow_undocumented=self.allow_undocumented,
                 journal=SendJournal(store, context["ti"].try_number) if store is not None else None,
             )
-        shown = reveal_all(links) if self.include_links else links
-        return [xcom_resource(link, MagicLink, with_credentials=self.include_links) for link in shown]
+        if not self.include_links:
+            return [xcom_resource(link, MagicLink) for link in links]
+        return [xcom_resource(reveal_all(link), MagicLink, with_credentials=True) for link in links]
 
 
 class RingEventsDeleteMagicLinkOperator(RingEventsBaseOperator):

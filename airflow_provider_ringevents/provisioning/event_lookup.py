@@ -155,13 +155,19 @@ class EventLookup:
         return list_events_of(self._client, self.resolve_organization_id(), is_candidate=is_candidate)
 
     def _find_organization_of_source(self) -> str:
-        organizations = list(self._client.items(list_organizations()))
+        budget = TimeBudget(defaults.LOOKUP_TIMEOUT)
+        call = list_organizations()
+        listed = EventRows(call.operation)
+        for page in self._client.pages(call, budget=budget):
+            listed.add(page.items)
+        organizations = listed.rows
         if len(organizations) == 1:
             only: str = organizations[0]["id"]
             return only
         organizations.sort(key=lambda organization: organization["id"] != self._default_organization_id)
         for organization in organizations:
-            if any(event["id"] == self._source_id for event in list_events_of(self._client, organization["id"])):
+            events = list_events_of(self._client, organization["id"], budget=budget)
+            if any(event["id"] == self._source_id for event in events):
                 found: str = organization["id"]
                 return found
         visible = list_texts(f"{clean_value(item['id'])} ({clean_value(item.get('name'))})" for item in organizations)

@@ -90,8 +90,8 @@ def upload_collection(
             rows = open_row_writer(
                 export.kind, collection.name, writer.write, zone_of, escape_formulas=export.escape_formulas
             )
-            for page in reading:
-                rows.write(page)
+            # No variable keeps a page, which may hold magic links, while the next one is fetched.
+            for _ in map(rows.write, reading):
                 progress.update(writer.bytes)
             rows.finish()
             if export.strict:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import weakref
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.async_client import AsyncClient
 from airflow_provider_ringevents.client.endpoints import list_registrations
 from airflow_provider_ringevents.client.errors import RingEventsTransportError
+from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.polling.backoff import Backoff
 from airflow_provider_ringevents.state.watch_cursor import WatchCursor, min_cursor
 from airflow_provider_ringevents.triggers._change_detection import ChangeScan, ChangeSet
@@ -135,10 +136,7 @@ class RegistrationPoller:
                         sent=True,
                         retryable=False,
                     )
-                latest_credible = _latest_credible(page.date)
-                for row in page.items:
-                    for scan in scans.values():
-                        scan.add(row, latest_credible)
+                _add_rows(page, scans.values())
         return {subscriber: scan.changes() for subscriber, scan in scans.items()}
 
     def _log_unnoticed(self, found: Mapping[Subscriber, ChangeSet]) -> None:
@@ -166,6 +164,14 @@ class RegistrationPoller:
 
     def _poll_interval(self) -> float:
         return min((subscriber.poll_interval for subscriber in self._subscribers), default=0.0)
+
+
+def _add_rows(page: Page, scans: Iterable[ChangeScan]) -> None:
+    """Add the rows of a page to scans; no variable keeps one, which may hold credentials, beyond this call."""
+    latest_credible = _latest_credible(page.date)
+    for row in page.items:
+        for scan in scans:
+            scan.add(row, latest_credible)
 
 
 def _latest_credible(date: datetime | None) -> datetime:

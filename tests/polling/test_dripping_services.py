@@ -27,6 +27,7 @@ from airflow_provider_ringevents.polling.events import EventCondition, EventWait
 from airflow_provider_ringevents.polling.reports import ReportWaiter
 from airflow_provider_ringevents.polling.waiter import wait_until_done
 from airflow_provider_ringevents.provisioning.event_identity import MARKER_METADATA_KEY, ExpectedEvent
+from airflow_provider_ringevents.provisioning.event_lookup import EventLookup
 from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client
 from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger, RingEventsEventTrigger
 from airflow_provider_ringevents.triggers.registrations import RingEventsRegistrationsTrigger
@@ -321,3 +322,36 @@ def test_a_watcher_goes_on_after_a_list_that_drips(
         with caplog.at_level(logging.WARNING):
             assert [event["count"] for event in asyncio.run(asyncio.wait_for(watch(), 20))] == [1, 1]
     assert "failed 1 times in a row" in caplog.text
+
+
+# --- single looks
+
+
+@pytest.mark.parametrize("where", BYTE)
+def test_the_test_of_a_connection_ends_in_time(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow's web server waits for it."""
+    monkeypatch.setattr(defaults, "CONNECTION_TEST_TIMEOUT", TIMEOUT)
+    with RawServer(lambda seen: BYTE[where]) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", connection(server))
+        worked, said = ended(RingEventsHook().test_connection)
+    assert not worked
+    assert "no complete response arrived" in said
+
+
+@pytest.mark.parametrize("page", ["drips", "invented"])
+def test_looking_for_the_organization_of_an_event_ends_in_time(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(defaults, "LOOKUP_TIMEOUT", TIMEOUT)
+
+    def invented(seen: Request) -> Response:
+        number = int(seen.query["page"])
+        row = {"id": f"o{number}", "attributes": {"name": "x" * 1_000}}
+        return json_response({"data": [row], "links": {"next": f"?page={number + 1}"}})
+
+    with RawServer(invented if page == "invented" else lambda seen: BYTE["body"]) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", connection(server))
+
+        def look() -> None:
+            with RingEventsHook() as hook, pytest.raises(RingEventsTransportError):
+                EventLookup(hook.client, None, "source").resolve_organization_id()
+
+        ended(look)

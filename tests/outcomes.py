@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_harness import Result, Run
 
 
-def run_of(operator: Any, emulator: Any, *, retries: int = 0, **arguments: Any) -> Run:
-    """Return a run of an operator or sensor, connected to an emulator."""
-    return Run(
-        lambda: operator(**{"task_id": "task", **arguments}),
-        connections={"ringevents_default": emulator.connection()},
-        retries=retries,
-    )
+def run_of(
+    operator: Any, emulator: Any, *, retries: int = 0, run: Mapping[str, Any] | None = None, **arguments: Any
+) -> Run:
+    """Return a run of an operator or sensor, connected to an emulator.
+
+    :param run: further arguments of the run; its connections are added.
+    """
+    options = {"retries": retries, **(run or {})}
+    connections = {"ringevents_default": emulator.connection(), **options.pop("connections", {})}
+    return Run(lambda: operator(**{"task_id": "task", **arguments}), connections=connections, **options)
 
 
 def refused(result: Result) -> str:

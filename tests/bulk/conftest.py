@@ -10,6 +10,11 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run
+from outcomes import run_of
+
+from airflow_provider_ringevents.transfers.object_storage_to_magic_links import (
+    RingEventsObjectStorageToMagicLinksOperator,
+)
 
 GUEST_COLUMNS = ("email", "firstName", "lastName")
 
@@ -61,23 +66,15 @@ def ticket(emulator: Any) -> Any:
 def load(emulator: Any, ticket: Any, tmp_path: Path) -> Callable[..., Run]:
     """Make a run of the operator; arguments win over the test's defaults."""
 
-    def make(*, retries: int = 0, run: dict[str, Any] | None = None, **arguments: Any) -> Run:
-        def task() -> Any:
-            from airflow_provider_ringevents.transfers.object_storage_to_magic_links import (
-                RingEventsObjectStorageToMagicLinksOperator,
-            )
-
-            given = {
-                "ticket_id": ticket.id,
-                "source": f"file://{tmp_path}/guests.csv",
-                "results": f"file://{tmp_path}/results.csv",
-                **arguments,
-            }
-            return RingEventsObjectStorageToMagicLinksOperator(task_id="invite", **given)
-
-        options = dict(run or {})
-        connections = {"ringevents_default": emulator.connection_json(), **options.pop("connections", {})}
-        return Run(task, retries=retries, connections=connections, **options)
+    def make(**arguments: Any) -> Run:
+        given = {
+            "task_id": "invite",
+            "ticket_id": ticket.id,
+            "source": f"file://{tmp_path}/guests.csv",
+            "results": f"file://{tmp_path}/results.csv",
+            **arguments,
+        }
+        return run_of(RingEventsObjectStorageToMagicLinksOperator, emulator, **given)
 
     return make
 

@@ -11,7 +11,11 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_harness import Run
 from bulk.conftest import guests, read_results, statuses, write_csv
-from outcomes import failed, succeeded
+from outcomes import failed, run_of, succeeded
+
+from airflow_provider_ringevents.transfers.object_storage_to_registrations import (
+    RingEventsObjectStorageToRegistrationsOperator,
+)
 
 Load = Callable[..., Run]
 
@@ -26,21 +30,15 @@ def emulator() -> Iterator[Any]:
 
 @pytest.fixture
 def load(emulator: Any, tmp_path: Path) -> Load:
-    def make(*, retries: int = 0, **arguments: Any) -> Run:
-        def task() -> Any:
-            from airflow_provider_ringevents.transfers.object_storage_to_registrations import (
-                RingEventsObjectStorageToRegistrationsOperator,
-            )
-
-            given = {
-                "event_id": emulator.event_id,
-                "source": f"file://{tmp_path}/people.csv",
-                "results": f"file://{tmp_path}/results.csv",
-                **arguments,
-            }
-            return RingEventsObjectStorageToRegistrationsOperator(task_id="register", **given)
-
-        return Run(task, retries=retries, connections={"ringevents_default": emulator.connection_json()})
+    def make(**arguments: Any) -> Run:
+        given = {
+            "task_id": "register",
+            "event_id": emulator.event_id,
+            "source": f"file://{tmp_path}/people.csv",
+            "results": f"file://{tmp_path}/results.csv",
+            **arguments,
+        }
+        return run_of(RingEventsObjectStorageToRegistrationsOperator, emulator, **given)
 
     return make
 

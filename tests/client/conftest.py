@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from collections.abc import Iterator
 
 import pytest
 from certificates import Authority
 from client_drivers import AsyncDriver, SyncDriver
+from quiet_logs import quiet_logs
 
 
 @pytest.fixture(params=[SyncDriver, AsyncDriver], ids=lambda driver: driver.name)
@@ -20,14 +20,8 @@ def driver(request: pytest.FixtureRequest) -> type[SyncDriver]:
 
 @pytest.fixture(autouse=True)
 def _quiet_http() -> Iterator[None]:
-    """Thousands of requests with a dozen debug lines each would take most of the time."""
-    loggers = [logging.getLogger(name) for name in ("httpcore", "httpx", "asyncio")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    yield
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
+    with quiet_logs("httpcore", "httpx", "asyncio"):
+        yield
 
 
 @pytest.fixture(scope="module")

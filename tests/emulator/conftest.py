@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from contract import check_request, check_response, operations
+from quiet_logs import quiet_logs
 
 from airflow_provider_ringevents.emulator import Emulator, ManualClock
 
@@ -87,14 +87,8 @@ def operation_of(method: str, path: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """Fifteen lines of httpcore's log per request would take as long as the request."""
-    loggers = [logging.getLogger(name) for name in ("httpx", "httpcore")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    yield
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
+    with quiet_logs("httpx", "httpcore"):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from client_drivers import KEY
+from quiet_logs import quiet_logs
 
 Connect = Callable[..., str]
 
@@ -27,10 +27,5 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
 
 @pytest.fixture(autouse=True)
 def _quiet_http() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in ("httpcore", "httpx", "asyncio")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    yield
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
+    with quiet_logs("httpcore", "httpx", "asyncio"):
+        yield

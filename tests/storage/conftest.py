@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from azure_server import AzureServer
+from quiet_logs import quiet_logs
 from s3_server import S3Server
 from storage.stores import AZURE_CONN_ID, CONN_ID, AzureStore, LocalStore, MemoryStore, S3Store, Store
 
@@ -18,14 +18,8 @@ _TALKATIVE = ("adlfs", "aiobotocore", "asyncio", "azure", "botocore", "fsspec", 
 
 @pytest.fixture(autouse=True)
 def _quiet_libraries() -> Iterator[None]:
-    """Every block of an upload would log a hundred debug lines."""
-    loggers = [logging.getLogger(name) for name in _TALKATIVE]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    yield
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
+    with quiet_logs(*_TALKATIVE):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run
+from outcomes import run_of
+
+from airflow_provider_ringevents.transfers.report_to_object_storage import RingEventsReportToObjectStorageOperator
 
 
 @pytest.fixture
@@ -38,22 +41,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def export(emulator: Any, tmp_path: Path, deferrable: bool, quick: None) -> Callable[..., Run]:
     """Make a run of the export operator; arguments win over the test's defaults."""
 
-    def make(*, retries: int = 0, **arguments: Any) -> Run:
-        def task() -> Any:
-            from airflow_provider_ringevents.transfers.report_to_object_storage import (
-                RingEventsReportToObjectStorageOperator,
-            )
-
-            defaults: dict[str, Any] = {
-                "task_id": "export",
-                "event_id": emulator.event_id,
-                "report_type": "registrations",
-                "destination": f"file://{tmp_path}/out/report.csv",
-                "poll_interval": 0.05,
-                "deferrable": deferrable,
-            }
-            return RingEventsReportToObjectStorageOperator(**{**defaults, **arguments})
-
-        return Run(task, retries=retries, connections={"ringevents_default": emulator.connection_json()})
+    def make(**arguments: Any) -> Run:
+        defaults: dict[str, Any] = {
+            "task_id": "export",
+            "event_id": emulator.event_id,
+            "report_type": "registrations",
+            "destination": f"file://{tmp_path}/out/report.csv",
+            "poll_interval": 0.05,
+            "deferrable": deferrable,
+        }
+        return run_of(RingEventsReportToObjectStorageOperator, emulator, **{**defaults, **arguments})
 
     return make

@@ -13,7 +13,12 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run
+from outcomes import run_of
 from s3_server import S3Server
+
+from airflow_provider_ringevents.transfers.collection_to_object_storage import (
+    RingEventsCollectionToObjectStorageOperator,
+)
 
 Export = Callable[..., Run]
 
@@ -29,18 +34,15 @@ def emulator() -> Iterator[Any]:
 
 @pytest.fixture
 def export(emulator: Any, tmp_path: Path, quick: None) -> Export:
-    def make(*, retries: int = 0, **arguments: Any) -> Run:
-        def task() -> Any:
-            from airflow_provider_ringevents.transfers.collection_to_object_storage import (
-                RingEventsCollectionToObjectStorageOperator,
-            )
-
-            given = {"destination": f"file://{tmp_path}/rows.jsonl", **arguments}
-            return RingEventsCollectionToObjectStorageOperator(
-                task_id="export", collection="registrations", parent_id=emulator.event_id, **given
-            )
-
-        return Run(task, connections={"ringevents_default": emulator.connection_json()}, retries=retries)
+    def make(**arguments: Any) -> Run:
+        given = {
+            "task_id": "export",
+            "collection": "registrations",
+            "parent_id": emulator.event_id,
+            "destination": f"file://{tmp_path}/rows.jsonl",
+            **arguments,
+        }
+        return run_of(RingEventsCollectionToObjectStorageOperator, emulator, **given)
 
     return make
 

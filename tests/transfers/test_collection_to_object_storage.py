@@ -12,8 +12,12 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run
+from outcomes import run_of
 
 from airflow_provider_ringevents.exports.catalog import COLLECTIONS
+from airflow_provider_ringevents.transfers.collection_to_object_storage import (
+    RingEventsCollectionToObjectStorageOperator,
+)
 
 Export = Callable[..., Run]
 
@@ -22,24 +26,16 @@ Export = Callable[..., Run]
 def export(emulator: Any, tmp_path: Path, quick: None) -> Export:
     """Make a run of the operator; arguments win over the test's defaults, None leaves one out."""
 
-    def make(*, run: dict[str, Any] | None = None, **arguments: Any) -> Run:
-        def task() -> Any:
-            from airflow_provider_ringevents.transfers.collection_to_object_storage import (
-                RingEventsCollectionToObjectStorageOperator,
-            )
-
-            given = {
-                "task_id": "export",
-                "collection": "registrations",
-                "parent_id": emulator.event_id,
-                "destination": f"file://{tmp_path}/out/rows.jsonl",
-                **arguments,
-            }
-            return RingEventsCollectionToObjectStorageOperator(
-                **{name: value for name, value in given.items() if value is not None}
-            )
-
-        return Run(task, connections={"ringevents_default": emulator.connection_json()}, **(run or {}))
+    def make(**arguments: Any) -> Run:
+        given = {
+            "task_id": "export",
+            "collection": "registrations",
+            "parent_id": emulator.event_id,
+            "destination": f"file://{tmp_path}/out/rows.jsonl",
+            **arguments,
+        }
+        given = {name: value for name, value in given.items() if value is not None}
+        return run_of(RingEventsCollectionToObjectStorageOperator, emulator, **given)
 
     return make
 

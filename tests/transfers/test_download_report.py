@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run
+from outcomes import run_of
+
+from airflow_provider_ringevents.transfers.report_to_object_storage import RingEventsDownloadReportOperator
 
 
 @pytest.fixture
@@ -22,12 +25,7 @@ def report_id(emulator: Any) -> str:
 
 
 def run(emulator: Any, **arguments: Any) -> Run:
-    def task() -> Any:
-        from airflow_provider_ringevents.transfers.report_to_object_storage import RingEventsDownloadReportOperator
-
-        return RingEventsDownloadReportOperator(task_id="download", **arguments)
-
-    return Run(task, retries=2, connections={"ringevents_default": emulator.connection_json()})
+    return run_of(RingEventsDownloadReportOperator, emulator, retries=2, **arguments)
 
 
 def test_downloads_and_returns_the_manifest(emulator: Any, report_id: str, tmp_path: Path) -> None:

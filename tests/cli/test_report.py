@@ -164,6 +164,36 @@ def test_status_words_of_events_and_links(report: Any, emulator: Any) -> None:
     assert found["link-status"] == ("yes", "(not shown), declined, null")
 
 
+def test_fields_beside_the_id_are_read_as_the_client_reads_them(report: Any, emulator: Any) -> None:
+    before, _ = report()
+    emulator.settings.change(row_form="flat")
+    after, _ = report()
+    # The type of an event stands where the type of the resource does.
+    differing = {point: line for point, line in after.items() if line != before[point]}
+    assert differing == {"missing-fields": ("no", "event.type")}
+    emulator.settings.change(row_form="bare")
+    bare, _ = report()
+    assert bare["missing-fields"][0] == "no"
+    assert "registration.email" in bare["missing-fields"][1]
+
+
+@pytest.mark.parametrize("body", ['{"data": 5, "meta": 3, "links": []}', "[]", "<html>", '{"data": null}'])
+def test_nonsense_ends_in_lines_that_are_unknown(report: Any, emulator: Any, body: str) -> None:
+    emulator.fault("body", body=body, times=None)
+    found, ran = report()
+    assert ran.code == 0
+    assert found["page-size"] == ("unknown", "not seen")
+
+
+def test_a_status_that_is_no_word_is_not_shown(report: Any, emulator: Any) -> None:
+    rows = [
+        {"id": f"{number:025}", "attributes": {"status": status}} for number, status in enumerate(({"a": 1}, [], 7))
+    ]
+    emulator.fault("body", body=json.dumps({"data": rows}), path="/(events|magicLinks)$", times=None)
+    found, _ = report()
+    assert found["event-status"] == ("no", "(not shown); published is not true or false everywhere")
+
+
 def test_ids_and_fields_of_another_form(report: Any, emulator: Any, connect: Any) -> None:
     rows = [each.attributes() for each in emulator.state.events[emulator.event_id].tickets.values()]
     for number, row in enumerate(rows):

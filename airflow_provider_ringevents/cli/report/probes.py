@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urljoin
 
 from airflow_provider_ringevents.cli.report.session import Exchange
-from airflow_provider_ringevents.cli.report.survey import FILTER_SPELLINGS, Evidence
+from airflow_provider_ringevents.cli.report.survey import FILTER_SPELLINGS, Evidence, attributes_of
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.downloads.checksums import Checksum
 from airflow_provider_ringevents.client.pagination import url_origin
@@ -165,14 +165,9 @@ def _request_ids(evidence: Evidence) -> Finding:
     return Finding(", ".join(names) or "none", "x-request-id" in names) if evidence.exchanges else NOT_SEEN
 
 
-def _attributes(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    attributes = row.get("attributes")
-    return attributes if isinstance(attributes, Mapping) else {}
-
-
 def _words(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    words = {_attributes(row).get("status") for row in rows}
-    return sorted({"null" if word is None else _safe(word) for word in words if not isinstance(word, dict | list)})
+    words = [attributes_of(row).get("status") for row in rows]
+    return sorted({"null" if word is None else _safe(word) for word in words})
 
 
 def _safe(word: object) -> str:
@@ -191,7 +186,7 @@ def _report_status(evidence: Evidence) -> Finding:
 def _event_status(evidence: Evidence) -> Finding:
     if not evidence.events:
         return NOT_SEEN
-    flags = all(isinstance(_attributes(row).get("published"), bool) for row in evidence.events)
+    flags = all(isinstance(attributes_of(row).get("published"), bool) for row in evidence.events)
     suffix = "" if flags else "; published is not true or false everywhere"
     return Finding(f"{', '.join(_words(evidence.events))}{suffix}", flags)
 
@@ -269,7 +264,7 @@ def _times(rows: Iterable[Mapping[str, Any]], *names: str) -> Finding:
     forms, fits = set(), True
     for row in rows:
         for name in names:
-            value = _attributes(row).get(name)
+            value = attributes_of(row).get(name)
             if value is None:
                 continue
             found = _TIME.fullmatch(value) if isinstance(value, str) else None
@@ -312,7 +307,7 @@ def _fields(evidence: Evidence) -> Iterator[tuple[str, set[str], set[str]]]:
     """Yield the name of each resource that came, its documented fields, and those that came."""
     schemas = openapi.document()["components"]["schemas"]
     for operation, name in _RESOURCES.items():
-        rows = [_attributes(row) for row in evidence.rows(operation)]
+        rows = [attributes_of(row) for row in evidence.rows(operation)]
         if any(rows):
             documented = set(schemas[name]["properties"]["attributes"]["properties"])
             yield name, documented, {field for row in rows for field in row}

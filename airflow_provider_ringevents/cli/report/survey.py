@@ -13,6 +13,7 @@ from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.pagination import OTHER, flatten_resource
 from airflow_provider_ringevents.client.report_status import READY_WORDS
 from airflow_provider_ringevents.client.settings import ClientSettings
 
@@ -136,7 +137,7 @@ class Survey:
         with self._step():
             self._session.get(endpoints.list_templates(organization_id))
         ids = [str(row["id"]) for row in self.evidence.events if row.get("id")]
-        published = [str(row["id"]) for row in self.evidence.events if _attributes(row).get("published") is True]
+        published = [str(row["id"]) for row in self.evidence.events if attributes_of(row).get("published") is True]
         counts: dict[str, int] = {}
         for event_id in list(dict.fromkeys((*published, *ids)))[:EXAMINED_EVENTS]:
             page = self._session.get(endpoints.list_registrations(event_id), perPage=1)
@@ -174,7 +175,7 @@ class Survey:
         ids = [str(row["id"]) for row in self.evidence.events if row.get("id")]
         for each in list(dict.fromkeys((event_id, *ids)))[:EVENTS_WITH_REPORTS]:
             self.evidence.reports += self._session.get(endpoints.list_reports(each)).rows
-            ready = [row for row in self.evidence.reports if _is_ready(_attributes(row))]
+            ready = [row for row in self.evidence.reports if _is_ready(attributes_of(row))]
             if ready:
                 report_id = str(ready[0].get("id"))
                 self.evidence.report = self._session.get(endpoints.get_report(report_id))
@@ -196,9 +197,9 @@ class Survey:
             return
 
 
-def _attributes(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    attributes = row.get("attributes")
-    return attributes if isinstance(attributes, Mapping) else {}
+def attributes_of(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields of a resource as the client reads them, wherever the service puts them."""
+    return {name: value for name, value in flatten_resource(row).items() if name != OTHER}
 
 
 def _is_ready(attributes: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from airflow_harness import Run
 from clocks import FakeClock
 from outcomes import refused, run_of, succeeded
 
+from airflow_provider_ringevents.client import Client, endpoints
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.validation.answers import resolve_answers
 from airflow_provider_ringevents.operators.registrations import RingEventsCreateRegistrationOperator
@@ -95,12 +96,17 @@ def test_of_several_the_oldest_counts(emulator: Any, ticket: str) -> None:
     assert emulator.count("POST") == 0
 
 
-@pytest.mark.parametrize("fault", ["applied_then_cut", "applied_then_502"])
-def test_a_lost_response_makes_no_second_registration(emulator: Any, ticket: str, fault: str) -> None:
-    if fault == "applied_then_cut":
-        emulator.fault("applied_then_cut", **POST)
-    else:
-        emulator.fault("applied_then_status", status=502, **POST)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "applied_then_cut"},
+        {"kind": "truncated_json"},
+        *({"kind": "applied_then_status", "status": status} for status in (408, 500, 502, 503, 504)),
+    ],
+    ids=lambda fault: "_".join(map(str, fault.values())),
+)
+def test_a_lost_response_makes_no_second_registration(emulator: Any, ticket: str, fault: dict[str, Any]) -> None:
+    emulator.fault(**fault, **POST)
     result = task(emulator, ticket).to_end()
     assert succeeded(result)["id"] == registrations(emulator)[0]["id"]
     assert len(registrations(emulator)) == 1
@@ -130,6 +136,34 @@ def test_nothing_is_sent_where_the_list_cannot_be_read(emulator: Any, ticket: st
     emulator.fault("status", status=500, method="GET", path="/registrations", times=None)
     assert task(emulator, ticket).to_end().state == "failed"
     assert emulator.count("POST") == 0
+
+
+def test_a_seeded_person_in_another_case_is_found(emulator: Any, ticket: str) -> None:
+    book = emulator.state.events[emulator.event_id].registrations
+    there = next(row for index in range(101, 250) if (row := book.attributes(index))["ticketId"] == ticket)
+    result = task(emulator, ticket, email=there["email"].upper()).to_end()
+    assert succeeded(result)["id"] == there["id"]
+    assert emulator.count("POST") == 0
+
+
+def test_a_child_question_and_names_with_other_spaces_are_answered(emulator: Any, ticket: str) -> None:
+    answers = {"  COMPANY ": "ACME", "any  diet?": "Yes", "Which diet?": "vegan"}
+    succeeded(task(emulator, ticket, answers=answers).to_end())
+    company, diet = registrations(emulator)[0]["customRegistrationFields"]
+    assert (company["value"], diet["value"]) == ("ACME", "Yes")
+    assert [child["value"] for child in diet["childQuestions"]] == ["vegan"]
+
+
+@pytest.mark.parametrize("paged", [True, False])
+@pytest.mark.parametrize("links", ["string", "object", "missing", "null"])
+@pytest.mark.parametrize("count", ["exact", "missing"])
+def test_questions_come_in_every_form_of_a_list(
+    emulator: Any, ticket: str, paged: bool, links: str, count: str
+) -> None:
+    emulator.settings.change(bank_questions_paged=paged, links=links, count=count)
+    with Client(emulator.url, emulator.api_key, per_page=2) as client:
+        names = [question["name"] for question in client.items(endpoints.list_bank_questions(ticket))]
+    assert names == ["Company", "What brings you here?", "Date of birth", "Any diet?"]
 
 
 @pytest.mark.parametrize("paged", [True, False])

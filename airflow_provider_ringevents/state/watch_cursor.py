@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, parse_timestamp
+
+_AHEAD_KEY_LENGTH: Final = 12
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def ahead_key(row_id: str) -> str:
+    """Return the short digest under which a row with a time in the future is kept."""
+    return hashlib.sha256(row_id.encode("utf-8", "replace")).hexdigest()[:_AHEAD_KEY_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +27,8 @@ class WatchCursor:
 
     :ivar time: the latest time that a row was seen with, aware and in UTC; or the start of the watch.
     :ivar ids: the rows that were seen with exactly this time, which other rows may still get; None: too many to keep.
-    :ivar ahead: rows that were seen with a time so far in the future that it did not move the position.
+    :ivar ahead: rows that were seen with a time so far in the future that it did not move the position; each is the
+        :func:`ahead_key` of its id, and the time.
     :ivar baseline: a time, before the first scan, before which no change is new although none was seen.
     """
 
@@ -47,7 +58,7 @@ class WatchCursor:
 
     def has_seen(self, row_id: str, time: datetime) -> bool:
         """Return True when a row with that time is not new."""
-        if time < self.lower_bound or (row_id, time) in self.ahead:
+        if time < self.lower_bound or (self.ahead and (ahead_key(row_id), time) in self.ahead):
             return True
         return time == self.time and (self.ids is None or row_id in self.ids)
 
@@ -57,7 +68,8 @@ class WatchCursor:
             "time": format_timestamp(self.time),
             "ids": None if self.ids is None else sorted(self.ids),
             "baseline": format_timestamp(self.baseline) if self.baseline else None,
-            "ahead": sorted([row_id, format_timestamp(time)] for row_id, time in self.ahead),
+            # Compact: a thousand of them and a thousand ids fit into the 65,535 bytes of Airflow's column.
+            "ahead": sorted(f"{key}{(time - _EPOCH) // _MICROSECOND}" for key, time in self.ahead),
         }
 
     @classmethod
@@ -69,16 +81,15 @@ class WatchCursor:
         time, ids = parse_timestamp(value["time"], None), value["ids"]
         if time is None or not (ids is None or isinstance(ids, list)):
             raise ValueError(f"not a cursor: {value!r:.200}")
-        ahead = frozenset((str(row_id), _time(text)) for row_id, text in value.get("ahead", ()))
+        try:
+            ahead = frozenset(
+                (text[:_AHEAD_KEY_LENGTH], _EPOCH + int(text[_AHEAD_KEY_LENGTH:]) * _MICROSECOND)
+                for text in value.get("ahead", ())
+            )
+        except OverflowError as error:
+            raise ValueError(f"a time beyond the calendar: {error}") from None
         known = None if ids is None else frozenset(map(str, ids))
         return cls(time, known, parse_timestamp(value["baseline"], None), ahead)
-
-
-def _time(text: Any) -> datetime:
-    time = parse_timestamp(text, None)
-    if time is None:
-        raise ValueError(f"not a time: {text!r:.100}")
-    return time
 
 
 def min_cursor(cursors: Iterable[WatchCursor]) -> WatchCursor:

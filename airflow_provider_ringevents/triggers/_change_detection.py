@@ -11,9 +11,11 @@ from typing import Any
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, parse_timestamp
 from airflow_provider_ringevents.client.validation.identifiers import is_valid_identifier
-from airflow_provider_ringevents.state.watch_cursor import WatchCursor
+from airflow_provider_ringevents.state.watch_cursor import WatchCursor, ahead_key
 
 _SECOND = timedelta(seconds=1)
+_MAX_KEY_LENGTH = 25
+"""Characters of an id of this API."""
 _NO_ID = "None"
 """The key of rows without an id, of which there may be many."""
 
@@ -95,15 +97,16 @@ class ChangeScan:
 
     def _add_ahead(self, row_id: str, time: datetime) -> None:
         """Count a row with a time beyond both clocks, once."""
-        if (row_id, time) in self._ahead or self._since.has_seen(row_id, time):
+        key = ahead_key(row_id)
+        if (key, time) in self._ahead or self._since.has_seen(row_id, time):
             return
         if row_id != _NO_ID:
             # The time that the row had before will not come again, and only so many are kept.
-            self._ahead -= {(known, other) for known, other in self._ahead if known == row_id}
+            self._ahead -= {(known, other) for known, other in self._ahead if known == key}
         if len(self._ahead) >= defaults.WATCH_MAX_BOUNDARY_IDS:
             self._ignored += 1
             return
-        self._ahead.add((row_id, time))
+        self._ahead.add((key, time))
         self._furthest = max(self._furthest, time)
         self._count += 1
 
@@ -111,16 +114,18 @@ class ChangeScan:
         """Return the changes, once all rows were added."""
         ids = None if self._ids is None else frozenset(self._ids)
         # What the cursor has reached is known by its time.
-        ahead = frozenset((row_id, time) for row_id, time in self._ahead if time > self._latest)
+        ahead = frozenset((key, time) for key, time in self._ahead if time > self._latest)
         cursor = WatchCursor(self._latest, ids, ahead=ahead)
         latest = max(self._latest, self._furthest)
         return ChangeSet(self._since, cursor, self._count, self._unreadable, latest, self._ignored)
 
 
 def _row_key(row_id: Any) -> str:
-    """Return the id of a row, or a digest of what is none: up to a thousand are kept in the asset's state."""
+    """Return the id of a row, or a digest of one that is longer than the API's: the asset's state keeps a thousand."""
     text = str(row_id)
-    return text if is_valid_identifier(text) else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    if len(text) <= _MAX_KEY_LENGTH and is_valid_identifier(text):
+        return text
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_MAX_KEY_LENGTH]
 
 
 def _second_after(time: datetime) -> datetime:

@@ -17,7 +17,7 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsRateLimitError, RingEventsTransportError
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp
 from airflow_provider_ringevents.polling.backoff import Backoff
-from airflow_provider_ringevents.state.watch_cursor import WatchCursor, min_cursor
+from airflow_provider_ringevents.state.watch_cursor import WatchCursor, ahead_key, min_cursor
 from airflow_provider_ringevents.triggers._change_detection import ChangeScan, ChangeSet
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -167,7 +167,17 @@ class TestKeeping:
 
     @pytest.mark.parametrize(
         "value",
-        ["", 1, [], {}, {"time": "x", "ids": [], "baseline": None}, {"time": "2026-01-01T00:00:00Z", "ids": "a"}],
+        [
+            "",
+            1,
+            [],
+            {},
+            {"time": "x", "ids": [], "baseline": None},
+            {"time": "2026-01-01T00:00:00Z", "ids": "a"},
+            {"time": "2026-01-01T00:00:00Z", "ids": [], "baseline": None, "ahead": ["abcdefabcdef" + "9" * 30]},
+            {"time": "2026-01-01T00:00:00Z", "ids": [], "baseline": None, "ahead": ["abcdefabcdefx"]},
+            {"time": "2026-01-01T00:00:00Z", "ids": [], "baseline": None, "ahead": [["far", "2099-01-01T00:00:00Z"]]},
+        ],
     )
     def test_what_is_no_cursor_is_refused(self, value: Any) -> None:
         with pytest.raises((LookupError, TypeError, ValueError)):
@@ -303,7 +313,7 @@ class TestRowsAheadOfBothClocks:
             changes = self.scan(cursor, row("far", 1_000 + number))
             assert changes.count == 1
             cursor = changes.cursor
-        assert cursor.ahead == {("far", at(1_004))}
+        assert cursor.ahead == {(ahead_key("far"), at(1_004))}
 
     def test_rows_without_an_id_do_not_fire_for_ever(self) -> None:
         rows = [{"updatedAt": format_timestamp(at(seconds))} for seconds in (1_000, 2_000)]
@@ -332,6 +342,20 @@ class TestRowsAheadOfBothClocks:
     def test_ids_of_any_length_are_kept_short(self) -> None:
         changes = self.scan(WatchCursor(NOON), {"id": "x" * 1_000_000, "updatedAt": "2099-01-01T00:00:00Z"})
         assert len(json.dumps(changes.cursor.to_json())) < 1_000
+
+    @pytest.mark.parametrize("length", [25, 255])
+    def test_the_most_that_is_kept_fits_into_airflow_s_limit(self, length: int) -> None:
+        """A thousand rows of one time, and a thousand ahead; a place that does not fit would never be kept."""
+        number = defaults.WATCH_MAX_BOUNDARY_IDS
+        now = [{"id": f"{n:0{length}d}", "updatedAt": format_timestamp(at(10))} for n in range(number)]
+        far = [{"id": f"f{n:0{length - 1}d}", "updatedAt": "9999-12-31T23:59:58.123456Z"} for n in range(number)]
+        changes = self.scan(WatchCursor(NOON), *now, *far)
+        assert changes.count == 2 * number
+        stored = json.dumps(changes.cursor.to_json())
+        assert len(stored) < 65_535
+        again = WatchCursor.from_json(json.loads(stored))
+        assert again == changes.cursor
+        assert self.scan(again, *now, *far).count == 0
 
     def test_a_place_that_was_kept_without_them_is_read(self) -> None:
         kept = WatchCursor(NOON, frozenset({"a"})).to_json()

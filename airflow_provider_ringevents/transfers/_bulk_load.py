@@ -24,7 +24,7 @@ from airflow_provider_ringevents.client.errors import (
 )
 from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.observability.formatting import format_bytes, format_count, format_duration
-from airflow_provider_ringevents.storage import Destination, IfExists
+from airflow_provider_ringevents.storage import Destination, IfExists, ObjectExistsError
 from airflow_provider_ringevents.storage.readable import ReadableObject
 
 if TYPE_CHECKING:
@@ -196,7 +196,16 @@ def _publish_results(load: BulkLoad, results: Destination, spool: Spool) -> dict
     format, gzip = source_format(results.uri, None, parameter="results")
     content_type = FileFormat.from_destination(results.uri, None).content_type
     publishing = results.publish(content_type=content_type, if_exists=load.if_exists)
-    writer = write_results(publishing, spool, format=format, gzip=gzip, include_links=load.include_links)
+    try:
+        writer = write_results(publishing, spool, format=format, gzip=gzip, include_links=load.include_links)
+    except ObjectExistsError as error:
+        counts = ", ".join(f"{count:,} {status}" for status, count in sorted(spool.counts().items()))
+        raise invalid_argument(
+            "results",
+            f"a place at which nothing appears during the load while `if_exists` is {load.if_exists!r}",
+            results.uri,
+            hint=f"The object there is kept, and there are no results of this load ({counts}). Another one finds them.",
+        ) from error
     return {"uri": results.uri, "bytes": writer.bytes, "sha256": writer.sha256, "content_type": content_type}
 
 

@@ -349,6 +349,27 @@ def test_results_that_exist(load: Load, emulator: Any, tmp_path: Path, if_exists
     assert (tmp_path / "results.csv").read_text() == "yesterday's"
 
 
+@pytest.mark.parametrize("if_exists", ["skip", "fail"])
+def test_results_that_appear_during_the_load_are_kept(
+    load: Load, links: Callable[[], dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, if_exists: str
+) -> None:
+    from airflow_provider_ringevents.bulk import engine
+
+    write_csv(tmp_path / "guests.csv", guests(3))
+    record = engine.BulkRun._record
+
+    def recording(run: engine.BulkRun, number: int, outcome: Any) -> None:
+        (tmp_path / "results.csv").write_text("another's")
+        record(run, number, outcome)
+
+    monkeypatch.setattr(engine.BulkRun, "_record", recording)
+    result = load(if_exists=if_exists, retries=1).to_end()
+    failed(result, "`results` must be a place at which nothing appears", "The object there is kept", "3 created")
+    assert result.tries == 1
+    assert len(links()) == 3
+    assert (tmp_path / "results.csv").read_text() == "another's"
+
+
 # --- what is seen of it
 
 

@@ -93,7 +93,7 @@ class AsyncClient(BaseClient):
             timer = self._timer(call)
             try:
                 async with _limited_by(timer):
-                    response = await self._http.send(request, stream=True)
+                    response = await self._http.open(request)
                     try:
                         body = await self._read(call, response)
                     finally:
@@ -195,7 +195,7 @@ class AsyncClient(BaseClient):
         try:
             async with _limited_by(timer):
                 with paths_hidden(state.follows_link):
-                    response = await self._http.send(request, stream=True)
+                    response = await self._http.open(request)
                 if not response.is_error:
                     return response
                 try:

@@ -128,7 +128,7 @@ class Client(BaseClient):
         try:
             with timer.limiting():
                 started = self._acquire(timer, sleep)
-                response = self._http.send(request, stream=True)
+                response = self._http.open(request)
                 self._record_response(started, response)
                 try:
                     body = self._read(call, response, on_bytes)
@@ -142,7 +142,7 @@ class Client(BaseClient):
 
     def _open(self, request: HttpRequest, timer: RequestTimer) -> HttpResponse:
         self._acquire(timer, nap.sleep)
-        return self._http.send(request, stream=True)
+        return self._http.open(request)
 
     def _acquire(self, timer: RequestTimer, sleep: Callable[[float], None]) -> float:
         """Wait for the next start of a request; return the time."""

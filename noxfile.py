@@ -69,5 +69,6 @@ def tests(session: nox.Session, airflow: str) -> None:
 
 @nox.session(python=False)
 def support(session: nox.Session) -> None:
-    """The table of the documentation, from the runs before."""
-    session.run("python", "scripts/support_table.py", str(RESULTS), "docs/generated/support.md")
+    """The tables of the documentation, from the runs before."""
+    pages = ("docs/generated/support.md", "docs/generated/behaviour.md")
+    session.run("python", "scripts/support_table.py", str(RESULTS), *pages)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from version_support import FEATURES, SupportWriter
+from version_support import BEHAVIOUR, FEATURES, SHOWN_BY, SupportWriter
 
 from docs import ROOT
 
@@ -30,8 +30,8 @@ def supported(name: str = "SUPPORTED") -> dict[str, tuple[str, ...]]:
     return found
 
 
-def test_every_feature_has_its_test() -> None:
-    for test in FEATURES.values():
+def test_every_feature_and_behaviour_has_its_tests() -> None:
+    for test in [test for tests in SHOWN_BY.values() for test in tests]:
         path, _, name = test.partition("::")
         assert re.search(rf"def {name}\(", (ROOT / path).read_text()), test
 
@@ -44,8 +44,8 @@ def test_there_are_constraints_for_every_version_of_the_matrix() -> None:
             assert f"Programming Language :: Python :: {python}" in (ROOT / "pyproject.toml").read_text()
 
 
-def run(airflow: str, python: str, **features: list[str]) -> dict[str, Any]:
-    return {"airflow": airflow, "python": python, "features": features}
+def run(airflow: str, python: str, **outcomes: list[str]) -> dict[str, Any]:
+    return {"airflow": airflow, "python": python, "features": outcomes, "behaviour": outcomes}
 
 
 def test_the_table_is_of_all_runs_in_the_order_of_versions() -> None:
@@ -72,6 +72,13 @@ def test_what_was_not_shown_is_in_no_table(outcomes: list[str]) -> None:
 def test_pythons_that_do_not_agree_are_in_no_table() -> None:
     with pytest.raises(ValueError, match="'a'"):
         table([run("3.3.2", "3.11.7", a=["passed"]), run("3.3.2", "3.12.1", a=["skipped"])])
+
+
+def test_behaviour_may_have_cases_that_an_older_airflow_lacks() -> None:
+    runs = [run("3.9.1", "3.11.7", a=["passed", "skipped"], b=["skipped"])]
+    assert table(runs, "behaviour").splitlines()[3:] == ["| a | yes |", "| b | no |"]
+    with pytest.raises(ValueError, match="'a'"):
+        table([run("3.9.1", "3.11.7", a=["failed", "passed"])], "behaviour")
 
 
 def test_outcomes_are_written(tmp_path: Path) -> None:
@@ -103,6 +110,20 @@ def test_the_page_has_the_features_and_the_versions_of_today() -> None:
         for airflow, pythons in tested.items()
     }
     assert always == supported()
+
+
+def test_the_page_of_the_behaviour_has_every_line_on_every_airflow() -> None:
+    page = (ROOT / "docs" / "generated" / "behaviour.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in page]
+    (_, *versions), _, (_, *pythons), *lines = rows
+    assert [row[0] for row in lines] == list(BEHAVIOUR)
+    assert [version.rpartition(".")[0] for version in versions] == list(supported())
+    allowed = {airflow: {*pythons, *supported("OPTIONAL").get(airflow, ())} for airflow, pythons in supported().items()}
+    for version, each in zip(versions, pythons, strict=True):
+        assert {*each.split(", ")} <= allowed[version.rpartition(".")[0]]
+    assert {cell for row in lines for cell in row[1:]} <= {"yes", "no"}
+    # What the newest Airflow lacks is no feature of an older one.
+    assert {row[-1] for row in lines} == {"yes"}
 
 
 def test_every_python_of_the_matrix_may_install_the_package() -> None:

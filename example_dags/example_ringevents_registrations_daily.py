@@ -60,6 +60,7 @@ with DAG(
         task_id="export_registrations",
         collection="registrations",
         window_field="createdAt",
+        # Needs a data interval: on Airflow 3 a run by hand has one only if a logical date was given.
         destination="{{ params.destination }}/{{ data_interval_start | ds }}/{{ task.parent_id }}.csv.gz",
         ringevents_conn_id="{{ params.ringevents_conn_id }}",
         retries=3,

@@ -1,6 +1,7 @@
 """What each supported Airflow has, as tables: `python scripts/support_table.py RESULTS FEATURES BEHAVIOUR`.
 
-Writes the page of features and the page of the behaviour inside Airflow. RESULTS is a folder of what runs of all tests have written (see `tests/version_support.py`).
+Writes the page of features and the page of the behaviour inside Airflow. RESULTS is a folder of what runs of all tests
+have written (see `tests/version_support.py`).
 """
 
 from __future__ import annotations

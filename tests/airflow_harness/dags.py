@@ -65,6 +65,7 @@ def run_dag(
     connections: Mapping[str, str] | None = None,
     run_conf: Mapping[str, Any] | None = None,
     logical_date: datetime | None = None,
+    has_logical_date: bool = True,
 ) -> DagOutcome:
     """Parse a DAG file and run its DAG to the end.
 
@@ -73,6 +74,7 @@ def run_dag(
     :param connections: connection id to a URI or a JSON object as text.
     :param run_conf: the DAG run's conf, which also overrides params.
     :param logical_date: now, by default.
+    :param has_logical_date: False: a run without one, as an asset or, on Airflow 3, a person starts it.
     Raises whatever importing the file raises, and LookupError when it does not hold the DAG.
     """
     ensure_database()
@@ -80,7 +82,7 @@ def run_dag(
     environment = {f"AIRFLOW_CONN_{conn_id.upper()}": text for conn_id, text in (connections or {}).items()}
     with book.open(), patch.dict(os.environ, environment):
         dag = _load(file, dag_id)
-        when = logical_date or datetime.now(UTC)
+        when = (logical_date or datetime.now(UTC)) if has_logical_date else None
         date = {"logical_date": when} if HAS_TASK_SDK else {"execution_date": when}
         run = dag.test(run_conf=dict(run_conf or {}), **date)
         tasks = _outcomes(run)

@@ -25,18 +25,24 @@ def emulator() -> Iterator[Any]:
 
 @pytest.fixture
 def run_example(ringevents_conn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DagOutcome]:
-    """`run_example(name, logical_date=None, **params)`: a whole run that exports into `tmp_path`, without pauses."""
+    """`run_example(name, logical_date=None, **params)`: a whole run that exports into `tmp_path`, without pauses.
+
+    With `has_logical_date=False` the run has no logical date (Airflow 3).
+    """
     from airflow_provider_ringevents.polling.schedule import PollSchedule
 
     # The reports are ready at once, so that waiting would only take time. All else is as users have it.
     monkeypatch.setattr(PollSchedule, "next_delay", lambda self, now, concurrent_waits=0: 0.01)
 
-    def run(name: str, *, logical_date: datetime | None = None, **params: Any) -> DagOutcome:
+    def run(
+        name: str, *, logical_date: datetime | None = None, has_logical_date: bool = True, **params: Any
+    ) -> DagOutcome:
         return run_dag(
             EXAMPLES / f"{name}.py",
             connections={ringevents_conn: os.environ[f"AIRFLOW_CONN_{ringevents_conn.upper()}"]},
             run_conf={"destination": f"file://{tmp_path}", **params},
             logical_date=logical_date,
+            has_logical_date=has_logical_date,
         )
 
     return run

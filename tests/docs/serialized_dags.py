@@ -18,14 +18,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from airflow.providers.common.compat.sdk import DAG
-from airflow_harness.versions import HAS_STATE_STORE, HAS_TASK_SDK
+from airflow_harness.versions import AIRFLOW_VERSION, HAS_STATE_STORE, HAS_TASK_SDK
 
 from docs import ROOT, blocks
 from docs.test_code_blocks import names_of_the_package
 
 
 def serialize(dag: Any) -> Any:
-    if HAS_STATE_STORE:
+    if AIRFLOW_VERSION >= (3, 2):
         from airflow.serialization.serialized_objects import DagSerialization
 
         return DagSerialization.to_dict(dag)

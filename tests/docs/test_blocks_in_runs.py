@@ -77,10 +77,10 @@ def run_of(
 ) -> Run:
     ids = ids_of(emulator)
     (s3.data_dir / "crm" / "people.csv").write_text(CRM.format(**ids))
-    source = block.text.replace("file:///tmp", f"file://{folder}").replace(
-        "answers.Diet", "answers.What brings you here?"
-    )
-    code = compile(source.replace('"Diet"', '"Interests"'), str(block), "exec")
+    source = block.text.replace("file:///tmp", f"file://{folder}")
+    # The emulator asks other questions than the page.
+    source = source.replace("answers.Diet", "answers.What brings you here?").replace('"Diet"', '"Interests"')
+    code = compile(source, str(block.page), "exec")
     entered = list[DAG]()
     enter = DAG.__enter__
     monkeypatch.setattr(DAG, "__enter__", lambda dag: entered.append(dag) or enter(dag))
@@ -93,6 +93,9 @@ def run_of(
     named = re.search(r'\bDAG\(\s*"(\w+)"', block.text)
     row = {"parent_id": emulator.event_id, "window": ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]}
     storage = s3.airflow_connection()
+    xcoms: dict[str, Any] = {"create": {"id": ids["report_id"]}} if "xcom_pull('create'" in block.text else {}
+    if "changes()" in block.text:
+        xcoms["changes"] = [row]
     return Run(
         make,
         task_id=task_id,
@@ -100,7 +103,7 @@ def run_of(
         connections={"ringevents_default": emulator.connection(), "my_aws": storage, "my_s3": storage},
         variables={"webhook_secret_url": "https://example.org/hook"},
         conf={**ids, "folder": f"file://{folder}"},
-        xcoms={"create": {"id": ids["report_id"]}, "changes": [row]},
+        xcoms=xcoms,
         map_index=0 if f'.partial(\n        task_id="{task_id}"' in block.text else -1,
         data_interval=interval,
     )

@@ -116,6 +116,22 @@ def test_links_are_in_the_result_only_when_asked_for(emulator: Any, ticket: Any)
     assert all(row["magicLink"].endswith(f"secret-{row['id']}") for row in asked.xcom)
 
 
+@pytest.mark.parametrize("no", [False, "False", "false", "{{ params.no }}", "{{ params.word }}", "a param of the DAG"])
+def test_no_spelling_of_false_puts_links_into_xcom(emulator: Any, ticket: Any, no: Any) -> None:
+    def make() -> DAG:
+        with DAG("links", schedule=None, params={"no": False, "word": "False"}) as dag:
+            RingEventsCreateMagicLinkOperator(
+                task_id="links",
+                ticket_id=ticket.id,
+                attendees=attendee(1),
+                include_links=dag.param("no") if no == "a param of the DAG" else no,
+            )
+        return dag
+
+    run = Run(make, task_id="links", dag_id="links", connections={"ringevents_default": emulator.connection()})
+    assert succeeded(run.to_end()) == [{"id": links(emulator, ticket)["guest1@example.com"]}]
+
+
 @pytest.mark.parametrize("include_links", [True, False])
 def test_links_are_in_no_log_and_nothing_else_that_is_kept(emulator: Any, ticket: Any, include_links: bool) -> None:
     """Made, found again, and found after a lost answer."""

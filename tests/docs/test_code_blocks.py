@@ -75,6 +75,8 @@ def test_a_block_that_needs_a_logical_date_says_so(block: Block) -> None:
                 assert "needs a logical date" in line
             if "data_interval" in template:
                 assert "needs a data interval" in line
+            if "run_after" in template and not re.search("AssetWatcher|watermark=True", block.text):
+                assert line.endswith("# Airflow 3")
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)

@@ -69,6 +69,15 @@ def second_page_fails(seen: Request) -> Response:
     return echo(403)(seen)
 
 
+def unusable_id(seen: Request) -> Response:
+    return json_response({"data": {"id": f"a b {LINK}", "attributes": {"name": PASSWORD, "magicLink": MAGIC}}})
+
+
+def unusable_link(seen: Request) -> Response:
+    row = {"id": "m1", "attributes": {"email": "a@example.org", "magicLink": MAGIC}}
+    return json_response({"data": [row], "links": {"next": f"https://[::1/{LINK}?s={LINK}"}})
+
+
 SERVERS: dict[str, Callable[[Request], Response]] = {
     "401": echo(401),
     "422": echo(422),
@@ -76,6 +85,8 @@ SERVERS: dict[str, Callable[[Request], Response]] = {
     "malformed head": broken_head,
     "no JSON": not_json,
     "wrong shape": wrong_shape,
+    "unusable id": unusable_id,
+    "unusable link": unusable_link,
     "no answer": lambda seen: Response(cut=-1),
     "second page": second_page_fails,
 }

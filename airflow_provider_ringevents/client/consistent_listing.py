@@ -28,6 +28,9 @@ MAX_EXPECTED: Final = 1_000_000
 """Ids for which room is made at the start at most, whatever the service says it has."""
 
 
+_encode: Final = msgspec.json.Encoder().encode
+
+
 class ListReading:
     """The state of one list that is read whole.
 
@@ -126,7 +129,11 @@ class ListReading:
             return self._follow(page) if self._page_is_new or due or not self._count_holds() else None
         if due:
             return self.page_call(self._number + 1)
-        if self._linked or (self._count_holds() and not self._may_count_the_page(page)):
+        if self._linked:
+            # A full page without any links, after others that had them, says nothing of what follows.
+            is_silent = not page.has_links and len(page.items) >= self._full_page and not self._count_holds()
+            return self.page_call(self._number + 1) if is_silent and self._page_is_new else None
+        if self._count_holds() and not self._may_count_the_page(page):
             return None
         # Neither a count nor links: an empty page ends the list, and so does a short one that comes again.
         return self.page_call(self._number + 1) if self._page_is_new else None
@@ -263,7 +270,8 @@ class ListReading:
 
     def _new_rows(self, rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], int, tuple[int, int]]:
         """Return the rows that are new over all readings, their number in this one, and a digest of the page."""
-        ids = [_id_text(row["id"]) for row in rows if row["id"] is not None]
+        known = [_id_text(row["id"]) for row in rows]
+        ids = [id for id in known if id is not None]
         anonymous = len(rows) - len(ids)
         self._has_anonymous_rows = self._has_anonymous_rows or anonymous > 0
         new_now = self._seen_now.add(ids)
@@ -278,12 +286,14 @@ class ListReading:
         verdicts = iter(new_ever)
         new = [
             row
-            for row in rows
-            if (row["id"] is None and self.readings == 1) or (row["id"] is not None and next(verdicts))
+            for row, id in zip(rows, known, strict=True)
+            if (id is None and self.readings == 1) or (id is not None and next(verdicts))
         ]
         self.rows += len(new)
         self._new_now += len(new)
-        return new, fresh, (hash(tuple(ids)), len(rows))
+        # Rows without an id show by their content alone that a page is another one.
+        content = _encode([row for row, id in zip(rows, known, strict=True) if id is None]) if anonymous else b""
+        return new, fresh, (hash((tuple(ids), content)), len(rows))
 
     # --- verdicts
 
@@ -360,6 +370,11 @@ class ListReading:
         )
 
 
-def _id_text(id: Any) -> str:
+def _id_text(id: Any) -> str | None:
+    """Return the text of an id; None for what tells no row from another: null, nothing, or an unreadable character.
+
+    Halves of surrogate pairs have become U+FFFD, so that ids with it may be the same although they were not.
+    """
     # A number that keeps its digits has no text of its own.
-    return bytes(id).decode() if isinstance(id, msgspec.Raw) else str(id)
+    text = bytes(id).decode() if isinstance(id, msgspec.Raw) else str(id)
+    return text if id is not None and text and "\ufffd" not in text else None

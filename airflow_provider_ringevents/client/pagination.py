@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
+
+import msgspec
 
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsTransportError, strip_frames
 from airflow_provider_ringevents.client.transport.redaction import clean_text
@@ -18,6 +21,7 @@ _MAX_PAGE_DIGITS: Final = 10
 _MEMBERS: Final = frozenset({"id", "type", "attributes", "relationships", "meta", "links"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_DATA: Final = object()
+_COUNT: Final = re.compile(r"[0-9]{1,16}(?:\.0{1,16})?")
 _MAX_ROWS = 2**53
 """A larger ``meta.count`` is taken for garbage."""
 
@@ -65,6 +69,7 @@ class Page:
     :ivar next_link: ``links.next``, if there is one: a text, or the ``href`` of an object.
     :ivar date: the time of the service when it sent the page, if it says so.
     :ivar has_next_key: the page has ``links.next``, perhaps null.
+    :ivar has_links: the page has links of any kind, so that a missing ``next`` means that there is no next page.
     """
 
     number: int
@@ -73,6 +78,7 @@ class Page:
     next_link: str | None = field(repr=False)
     has_next_key: bool = False
     date: datetime | None = None
+    has_links: bool = False
 
     @classmethod
     def from_envelope(cls, envelope: Mapping[str, Any], number: int, *, operation: str) -> Page:
@@ -88,9 +94,7 @@ class Page:
                 f"{operation}: page {number} came without the list that the API documents under 'data'", sent=True
             )
         meta, links = envelope.get("meta"), envelope.get("links")
-        count = meta.get("count") if isinstance(meta, Mapping) else None
-        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MAX_ROWS:
-            count = None
+        count = _read_count(meta.get("count")) if isinstance(meta, Mapping) else None
         next_link = links.get("next") if isinstance(links, Mapping) else None
         if isinstance(next_link, Mapping):
             next_link = next_link.get("href")
@@ -106,7 +110,17 @@ class Page:
             next_link if isinstance(next_link, str) and next_link else None,
             isinstance(links, Mapping) and "next" in links,
             getattr(envelope, "date", None),
+            isinstance(links, Mapping) and bool(links),
         )
+
+
+def _read_count(count: Any) -> int | None:
+    """Return a count of rows, which services also write as text or with a fraction of zero; None if it is none."""
+    text = bytes(count).decode() if isinstance(count, msgspec.Raw) else str(count)
+    if isinstance(count, bool) or not _COUNT.fullmatch(text):
+        return None
+    number = int(text.partition(".")[0])
+    return number if number <= _MAX_ROWS else None
 
 
 def parse_page(envelope: Mapping[str, Any], number: int, *, operation: str) -> Page | RingEventsError:
@@ -124,17 +138,25 @@ def link_params(next_link: str, base_url: str, *, operation: str) -> tuple[dict[
 
     :raises RingEventsTransportError: the link cannot be read.
     """
-    try:
-        if len(next_link) > MAX_LINK_CHARACTERS:
-            raise ValueError
-        target = urljoin(base_url, next_link)
-        origin = url_origin(target)
-        params = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True, max_num_fields=100))
-        if len(params.get("page", "")) > _MAX_PAGE_DIGITS and params["page"].isdecimal():
-            raise ValueError
-    except ValueError:
+    parsed = _parse_link(next_link, base_url)
+    del next_link  # The frame of the error keeps no link, which may be signed.
+    if parsed is None:
         raise RingEventsTransportError(
             f"{operation}: links.next is not a usable address; not followed", sent=True, retryable=False
-        ) from None
+        )
+    params, origin = parsed
     scheme, host, port = origin
     return params, None if origin == url_origin(base_url) else clean_text(f"{scheme}://{host}:{port}")
+
+
+def _parse_link(link: str, base_url: str) -> tuple[dict[str, str], tuple[str, str, int | None]] | None:
+    """Return the query and the origin of a link; None if it cannot be read."""
+    if len(link) > MAX_LINK_CHARACTERS:
+        return None
+    try:
+        target = urljoin(base_url, link)
+        params = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True, max_num_fields=100))
+        page = params.get("page", "")
+        return None if len(page) > _MAX_PAGE_DIGITS and page.isdecimal() else (params, url_origin(target))
+    except ValueError:
+        return None

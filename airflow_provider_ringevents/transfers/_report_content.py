@@ -37,6 +37,8 @@ _NOT_CSV: Final = (
 )
 _BINARY: Final = {
     b"PK\x03\x04": ("a ZIP or Excel file", (".zip", ".xlsx")),
+    b"PK\x05\x06": ("an empty ZIP file", (".zip",)),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z file", ()),
     b"\xd0\xcf\x11\xe0": ("an Excel file", (".xls",)),
     b"%PDF": ("a PDF document", (".pdf",)),
     b"PAR1": ("a Parquet file", (".parquet",)),
@@ -57,8 +59,17 @@ _LINES_BYTES: Final = 64 * 1024
 _LONGEST_BLANK_LINE: Final = 3
 _BLANK_LINES: Final = frozenset(b"\r" * returns + b"\n" for returns in range(_LONGEST_BLANK_LINE))
 _DELIMITERS: Final = ",;\t"
-_MARKUP: Final = re.compile(rb"<(?:!|\?xml|[A-Za-z][\w:.-]*[\s/>])", re.IGNORECASE)
-_JSON: Final = re.compile(rb"\{\s*(?:\"|\}|$)|\[\s*(?:[\[{\"\]]|$)")
+_BLANK: Final = re.compile(
+    rb"(?:[\s\0\xff\xfe]|\xef\xbb\xbf|\xc2[\x85\xa0]|\xe2\x80[\x80-\x8f\xa8-\xaf]|\xe2\x81\xa0|\xe3\x80\x80)+"
+)
+"""Byte order marks and white space of any kind in UTF-8, and those of ASCII in UTF-16 and UTF-32."""
+_START_BYTES: Final = 1024
+"""Bytes after blanks by which an error document is told."""
+_MARKUP: Final = re.compile(rb"<(?:!|\?\w|%|[A-Za-z][\w:.-]*[\s/>])", re.IGNORECASE)
+_JSON: Final = re.compile(
+    rb"\{\s*(?:\"|\}|$)|\[\s*(?:[\[{\"\]]|$|(?:null|true|false)\b)|(?:null|true|false)\s*$|\)\]\}'"
+)
+"""JSON, also with the prefix by which services keep browsers from running it."""
 
 
 def validate_report_suffix(destination: str, parameter: str = "destination") -> None:
@@ -117,7 +128,7 @@ class ReportPipeline:
         self._required = tuple(required_columns)
         self._keeps_gzip = keeps_gzip
         self._is_named_csv = name.lower().removesuffix(".gz").endswith(_CSV_SUFFIXES)
-        self._checked_first_bytes = False
+        self._start: bytes | None = b""
         self._unpacker = _Gunzip() if is_gzip(head) else None
         self._packer: GzipStream | None = None
         self._write: Callable[[bytes], None]
@@ -163,6 +174,7 @@ class ReportPipeline:
         """
         if self._unpacker is not None:
             self._unpacker.finish()
+        self._check_start()
         self.inspector.finish()
         if self.inspector.is_empty:
             if not allow_empty:
@@ -176,19 +188,28 @@ class ReportPipeline:
             self._packer.finish()
 
     def _inspect(self, plain: bytes) -> None:
-        if not self._checked_first_bytes and plain:
-            self._checked_first_bytes = True
-            _refuse_error_document(plain)
-            if self._is_named_csv:
-                _refuse_binary(plain)
+        if self._start is not None:
+            self._start = _without_blanks(self._start + plain)
+            if len(self._start) >= _START_BYTES:
+                self._check_start()
         header_was_complete = self.inspector.has_header
         self.inspector.feed(plain)
         if self.inspector.has_header and not header_was_complete and not self.inspector.is_empty:
             self._require_columns()
 
+    def _check_start(self) -> None:
+        """Refuse an error document, once its beginning is complete: blocks and gzip members may be of any size."""
+        if self._start is None:
+            return
+        start, self._start = self._start, None
+        _refuse_error_document(start)
+        if self._is_named_csv:
+            _refuse_binary(start)
+
     def _require_columns(self) -> None:
         if not self._required:
             return
+        self._check_start()
         columns = self.inspector.columns
         if columns is None:
             raise RingEventsTransferError(
@@ -201,10 +222,13 @@ class ReportPipeline:
             )
 
 
-def _refuse_error_document(content: bytes) -> None:
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        content = content[:400].decode("utf-16", "ignore").encode()
-    start = content.removeprefix(codecs.BOM_UTF8).lstrip()[:200]
+def _without_blanks(content: bytes) -> bytes:
+    blank = _BLANK.match(content)
+    return content[blank.end() if blank else 0 :][:_START_BYTES]
+
+
+def _refuse_error_document(start: bytes) -> None:
+    start = start.replace(b"\0", b"")[:200]
     kind = "an HTML or XML document" if _MARKUP.match(start) else "a JSON document" if _JSON.match(start) else None
     if kind is not None:
         raise RingEventsTransferError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from airflow_provider_ringevents.client import defaults
@@ -19,6 +19,8 @@ from airflow_provider_ringevents.transfers._report_content import ReportPipeline
 log = logging.getLogger(__name__)
 
 _PROGRESS_INTERVAL = 10.0
+_HEAD_BYTES = 16
+"""Bytes that tell gzip and other formats."""
 
 
 def upload_report(
@@ -78,7 +80,7 @@ def _upload_once(
     with client.download(download_report(report_id), clock=clock) as download:
         state = download.state
         blocks = iter(download)
-        head = next(blocks, b"")
+        head = _read_head(blocks)
         if destination.is_prefix:
             name = safe_file_name(state.file_name, fallback_name)
             destination = destination.child(true_name(name, head))
@@ -120,6 +122,14 @@ def _upload_once(
         "columns": list(inspector.columns) if inspector.columns is not None else None,
         "rows": inspector.rows,
     }
+
+
+def _read_head(blocks: Iterator[bytes]) -> bytes:
+    """Return the beginning of a file: a connection that was cut leaves a first block of any size."""
+    head = b""
+    while len(head) < _HEAD_BYTES and (block := next(blocks, b"")):
+        head += block
+    return head
 
 
 class ProgressReporter:

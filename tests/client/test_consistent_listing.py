@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from airflow_provider_ringevents.client.consistent_listing import ListReading
@@ -210,6 +211,44 @@ def test_with_an_untrusted_count_an_empty_page_does_not_end_a_list_whose_links_l
     """The rows of a page may all be such that the key cannot see."""
     found, reading = read(PagedService(count_is=2000, link=text_link, empty=3), trust_count=False)
     assert (len(found), reading.readings) == (900, 2)
+
+
+@pytest.mark.parametrize("count", ["1000", 1000.0, msgspec.Raw(b"1000.0")], ids=["text", "float", "digits"])
+def test_a_count_in_another_spelling_says_that_rows_are_missing(count: Any) -> None:
+    for fault in ("short", "empty"):
+        with pytest.raises(RingEventsIncompleteListError, match="1000"):
+            read(PagedService(count_is=count, link=text_link, **{fault: 5}))
+
+
+@pytest.mark.parametrize("links", ["absent", None, {}, []], ids=repr)
+def test_a_full_page_that_lost_its_links_does_not_end_a_list_whose_links_led_on(links: Any) -> None:
+    service = PagedService(count=False, link=text_link)
+
+    def without_links_on_page_two(params: dict[str, str]) -> dict[str, Any]:
+        body = service(params)
+        if params["page"] == "2":
+            body["links"] = links
+            if links == "absent":
+                del body["links"]
+        return body
+
+    assert len(read(without_links_on_page_two)[0]) == 1000
+    short = PagedService(950, count=False, link=text_link)
+    assert len(read(lambda params: {**short(params), **({"links": links} if params["page"] == "10" else {})})[0]) == 950
+    assert len(short.requests) == 10
+
+
+@pytest.mark.parametrize("id", [None, "", "a\ufffd"], ids=ascii)
+@pytest.mark.parametrize("faults", [{}, {"count": False}, {"link": text_link}, {"count": False, "link": text_link}])
+def test_rows_without_a_readable_id_are_all_kept(faults: dict[str, Any], id: str | None) -> None:
+    service = PagedService(**faults)
+
+    def anonymous(params: dict[str, str]) -> dict[str, Any]:
+        body = service(params)
+        return {**body, "data": [{**row, "id": id} for row in body["data"]]}
+
+    found, reading = read(anonymous)
+    assert (len(found), reading.rows) == (1000, 1000)
 
 
 def test_null_is_an_empty_list_and_a_missing_list_an_error() -> None:

@@ -140,8 +140,17 @@ def test_what_is_packed_well_is_unpacked_in_pieces() -> None:
         (b'[\n {"a": 1}]', "JSON"),
         (b"[]", "JSON"),
         ("<html>".encode("utf-16"), "HTML or XML"),
+        ("<html>".encode("utf-16-le"), "HTML or XML"),
+        ((" " * 300 + "<html>").encode("utf-32"), "HTML or XML"),
+        ("\ufeff\ufeff\u00a0\u3000<html>".encode(), "HTML or XML"),
+        (b"<?php echo 1;", "HTML or XML"),
+        ('{"errors": []}'.encode("utf-16-be"), "JSON"),
+        (b')]}\',\n{"errors": []}', "JSON"),
+        (b"null\n", "JSON"),
+        (b"[true]", "JSON"),
         (b"%PDF-1.7", "PDF"),
         (b"PK\x03\x04 ", "ZIP or Excel"),
+        (b"PK\x05\x06" + bytes(18), "empty ZIP"),
         (b"PAR1,", "Parquet"),
         (packed(PLAIN) + bytes(9), "gzip within gzip"),
     ],
@@ -154,6 +163,16 @@ def test_an_error_document_is_no_report(document: bytes, kind: str, as_gzip: boo
     for name in ("r.csv", "r.csv.gz"):
         with pytest.raises(RingEventsTransferError, match=kind):
             piped(name, packed(document) if as_gzip else document)
+
+
+@pytest.mark.parametrize(("document", "kind"), [(b"\n<html>", "HTML"), (b"  {} ", "JSON"), (b"PK\x03\x04", "ZIP")])
+def test_an_error_document_in_small_pieces_is_no_report(document: bytes, kind: str) -> None:
+    with pytest.raises(RingEventsTransferError, match=kind):
+        piped("r.csv", document, 1)
+    with pytest.raises(RingEventsTransferError, match=kind):
+        piped("r.csv", document + b" " * 5000, 1, columns=("id",))
+    with pytest.raises(RingEventsTransferError, match=kind):
+        piped("r.csv", b"".join(packed(document[at : at + 1]) for at in range(len(document))))
 
 
 def test_under_a_name_of_the_users_own_any_file_passes() -> None:
@@ -173,7 +192,7 @@ def test_the_content_type(name: str, sent: str, kept: str) -> None:
     assert ReportPipeline(name, PLAIN).content_type(sent) == kept
 
 
-@pytest.mark.parametrize("content", [b"<1,2\n", b"{a},b\n", b"[x],y\n", b"a<b\n", b'"{""a"": 1}",b\n'])
+@pytest.mark.parametrize("content", [b"<1,2\n", b"{a},b\n", b"[x],y\n", b"a<b\n", b"null,b\n", b"truest\n", b'"{""a"": 1}",b\n'])
 def test_a_csv_file_may_begin_in_an_unusual_way(content: bytes) -> None:
     assert piped("r.csv", content)[0] == content
 

@@ -10,6 +10,13 @@ from typing import Any
 
 import pytest
 from airflow_harness import Run
+from raw_server import RawServer, Request, Response
+
+from airflow_provider_ringevents.client import Client
+from airflow_provider_ringevents.client.errors import RingEventsTransferError
+from airflow_provider_ringevents.client.transport.retry import RetryPolicy
+from airflow_provider_ringevents.storage import Destination
+from airflow_provider_ringevents.transfers.report_upload import upload_report
 
 Export = Callable[..., Run]
 
@@ -74,6 +81,35 @@ def test_what_is_no_report_is_not_published(
     assert result.state == "failed"
     assert message in str(result.exception)
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("cut", [1, 2])
+@pytest.mark.parametrize("name", ["r.csv", "r.csv.gz", ""])
+@pytest.mark.parametrize(
+    "sent", [CSV.encode(), gzip.compress(CSV.encode()), b"\n<html>", b"PK\x03\x04"], ids=["csv", "gzip", "html", "zip"]
+)
+def test_a_connection_cut_after_the_first_bytes_hides_no_format(
+    tmp_path: Path, sent: bytes, name: str, cut: int
+) -> None:
+    def handler(seen: Request) -> Response:
+        headers = {"ETag": '"1"', "Content-Disposition": "attachment; filename=r.csv.gz"}
+        if "range" not in seen.headers:
+            return Response(200, sent, headers, cut=cut)
+        return Response(206, sent[cut:], {**headers, "Content-Range": f"bytes {cut}-{len(sent) - 1}/{len(sent)}"})
+
+    destination = Destination.parse(f"file://{tmp_path}/{name}").connect()
+    with RawServer(handler) as server, Client(server.url, "key", policy=RetryPolicy(initial_delay=0.0)) as client:
+        if sent.startswith((b"\n", b"PK")):
+            with pytest.raises(RingEventsTransferError, match="Nothing was published"):
+                upload_report(client, "r", destination, if_exists="overwrite", fallback_name="f.csv")
+            assert files(tmp_path) == []
+            return
+        manifest = upload_report(client, "r", destination, if_exists="overwrite", fallback_name="f.csv")
+    (written,) = files(tmp_path)
+    assert written == (name or ("r.csv" if sent == CSV.encode() else "r.csv.gz"))
+    content = (tmp_path / written).read_bytes()
+    assert (gzip.decompress(content) if written.endswith(".gz") else content) == CSV.encode()
+    assert (manifest["columns"], manifest["rows"]) == (["id", "name"], 2)
 
 
 def test_an_empty_report_is_published_when_it_is_allowed(export: Export, emulator: Any, tmp_path: Path) -> None:

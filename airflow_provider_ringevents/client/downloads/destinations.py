@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,7 +21,8 @@ from airflow_provider_ringevents.client.settings import ClientSettings, is_loopb
 Resolver = Callable[[str], Iterable[str]]
 """A function that returns the IP addresses of a host name; it may block, and raises OSError where there are none."""
 
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_EMBEDDING: Final = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+"""IPv6 networks whose addresses end in an IPv4 address: NAT64, the local form of it, and IPv4-compatible."""
 _LOOPBACK: Final = "a loopback address"
 _LINK_LOCAL: Final = "a link-local address"
 _PRIVATE: Final = "a private address"
@@ -91,6 +93,8 @@ class LinkPolicy:
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    # As the HTTP library reads a name: digits in full width and ideographic full stops count.
+    host = unicodedata.normalize("NFKC", host).replace("\u3002", ".")
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -104,7 +108,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
             return address.ipv4_mapped
         if address.sixtofour is not None:
             return address.sixtofour
-        if address in _NAT64:
+        if int(address) > 1 and any(address in network for network in _EMBEDDING):
             return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
 
@@ -121,4 +125,6 @@ def _kind_of_host(host: str) -> str | None:
         return _LOOPBACK
     if address.is_link_local:
         return _LINK_LOCAL
+    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
+        return _PRIVATE
     return None if address.is_global and not address.is_multicast else _PRIVATE

@@ -32,7 +32,7 @@ from airflow_provider_ringevents.client.transport.redaction import clean_text, h
 
 _NOT_A_FILE = ("text/html", "application/json", "application/vnd.api+json", "application/problem+json")
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,20})-([0-9]{1,20})/([0-9]{1,20}|\*)")
 
 
 @dataclass(frozen=True, slots=True)

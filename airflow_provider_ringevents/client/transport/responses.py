@@ -225,19 +225,20 @@ def parse_resource(call: Call, envelope: Envelope) -> dict[str, Any]:
     if isinstance(data, Mapping) and isinstance(data.get("attributes") or {}, Mapping):
         resource = flatten_resource(data)
         is_pending = envelope.status == HTTPStatus.ACCEPTED and resource["id"] is None
-        if not call.idempotent and not is_pending and not is_valid_identifier(resource["id"]):
-            raise RingEventsTransportError(
-                f"{describe_call(call)}: the response ({envelope.status}) has an unusable id. The request was applied"
-                " nevertheless.",
-                sent=True,
-                ambiguous=True,
-                retryable=False,
-            )
-        return resource
+        if call.idempotent or is_pending or is_valid_identifier(resource["id"]):
+            return resource
+        status = envelope.status
+        # The frame of the error keeps nothing that the service said, such as a password that it repeats.
+        del envelope, data, resource
+        raise RingEventsTransportError(
+            f"{describe_call(call)}: the response ({status}) has an unusable id. The request was applied nevertheless.",
+            sent=True,
+            ambiguous=True,
+            retryable=False,
+        )
     if envelope.status in (202, 204) and not data:
         return {}
     status = envelope.status
-    # The frame of the error keeps nothing that the service said.
     del envelope, data
     raise RingEventsTransportError(
         f"{describe_call(call)}: the response ({status}) lacks the resource that the API documents under 'data'",

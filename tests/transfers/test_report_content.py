@@ -192,7 +192,9 @@ def test_the_content_type(name: str, sent: str, kept: str) -> None:
     assert ReportPipeline(name, PLAIN).content_type(sent) == kept
 
 
-@pytest.mark.parametrize("content", [b"<1,2\n", b"{a},b\n", b"[x],y\n", b"a<b\n", b"null,b\n", b"truest\n", b'"{""a"": 1}",b\n'])
+@pytest.mark.parametrize(
+    "content", [b"<1,2\n", b"{a},b\n", b"[x],y\n", b"a<b\n", b"null,b\n", b"truest\n", b'"{""a"": 1}",b\n']
+)
 def test_a_csv_file_may_begin_in_an_unusual_way(content: bytes) -> None:
     assert piped("r.csv", content)[0] == content
 

@@ -25,7 +25,7 @@ from airflow_provider_ringevents.exports.catalog import Collection, collection_n
 from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.polling.reports import ReportWaiter
 from airflow_provider_ringevents.polling.waiter import wait_until_done
-from airflow_provider_ringevents.storage import Destination
+from airflow_provider_ringevents.storage import Destination, identifier_file_name
 from airflow_provider_ringevents.transfers._report_content import validate_report_suffix
 from airflow_provider_ringevents.transfers.base import manifest
 from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, upload_collection
@@ -67,7 +67,7 @@ def export_report(args: argparse.Namespace) -> ExitCode:
             report_id,
             destination,
             if_exists=args.if_exists,
-            fallback_name=f"{args.report_type}-{args.event_id}.csv",
+            fallback_name=f"{args.report_type}-{identifier_file_name(args.event_id)}.csv",
             required_columns=required_columns,
             allow_empty=args.allow_empty,
         )

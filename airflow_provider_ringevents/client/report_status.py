@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_provider_ringevents.client.transport.redaction import clean_text
+from airflow_provider_ringevents.client.pagination import flatten_resource
+from airflow_provider_ringevents.client.transport.redaction import clean_value
 from airflow_provider_ringevents.client.transport.responses import Envelope
 
 FAILED_WORDS: Final = frozenset(
@@ -49,10 +50,10 @@ class ReportStatus:
 def report_status(envelope: Envelope) -> ReportStatus:
     """Read ``GET /v1/reports/{reportId}``; an unknown word is taken neither for success nor for failure."""
     data = envelope.get("data")
-    attributes = data.get("attributes") if isinstance(data, Mapping) else None
-    attributes = attributes if isinstance(attributes, Mapping) else {}
-    value = attributes.get("status")
-    word = clean_text(value.strip()) if isinstance(value, str) and value.strip() else None
+    report = flatten_resource(data) if isinstance(data, Mapping) else {}
+    value = report.get("status")
+    text = clean_value(value.strip() if isinstance(value, str) else value) if value is not None else ""
+    word = text or None
     plain = word.strip().lower().replace("-", "_").replace(" ", "_") if word else ""
     known = not plain or plain in FAILED_WORDS | IN_PROGRESS_WORDS | READY_WORDS
 
@@ -60,7 +61,7 @@ def report_status(envelope: Envelope) -> ReportStatus:
         state = ReportState.FAILED
     elif envelope.status == 202:
         state = ReportState.IN_PROGRESS
-    elif attributes.get("url") or not plain or plain in READY_WORDS:
+    elif report.get("url") or not plain or plain in READY_WORDS:
         state = ReportState.READY
     else:
         state = ReportState.IN_PROGRESS

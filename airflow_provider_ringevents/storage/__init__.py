@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from airflow_provider_ringevents.storage.destination import Destination as Destination
     from airflow_provider_ringevents.storage.destination import ObjectExistsError as ObjectExistsError
+    from airflow_provider_ringevents.storage.file_names import identifier_file_name as identifier_file_name
     from airflow_provider_ringevents.storage.file_names import safe_file_name as safe_file_name
     from airflow_provider_ringevents.storage.writer import ObjectWriter as ObjectWriter
 
@@ -27,10 +28,11 @@ IfExists = Literal["overwrite", "skip", "fail"]
 _MODULES = {
     "Destination": "destination",
     "ObjectExistsError": "destination",
+    "identifier_file_name": "file_names",
     "safe_file_name": "file_names",
     "ObjectWriter": "writer",
 }
-__all__ = ["Destination", "IfExists", "ObjectExistsError", "ObjectWriter", "safe_file_name"]
+__all__ = ["Destination", "IfExists", "ObjectExistsError", "ObjectWriter", "identifier_file_name", "safe_file_name"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,8 @@ import unicodedata
 MAX_NAME_BYTES = 200
 """Bytes of UTF-8 of the longest safe name: file systems take 255, and the name of a part file is longer."""
 
+_MAX_IDENTIFIER_BYTES = 100
+"""Bytes of an id that stands in a name as it is: much longer than those of the API, and short enough to be one part."""
 _FILE_SYSTEM_LIMIT = 255
 _PART_SUFFIX = ".ringevents-part"
 _SUFFIX = re.compile(r"(?:\.[A-Za-z0-9]{1,10}){1,2}$")
@@ -32,6 +34,15 @@ def safe_file_name(name: str, fallback: str) -> str:
     :returns: a name that is never empty.
     """
     return _clean(name) or _clean(fallback) or "download"
+
+
+def identifier_file_name(identifier: str) -> str:
+    """Return a safe name that no other id has: the id itself, or what is left of it and a digest."""
+    name = safe_file_name(identifier, "id")
+    if name == identifier and len(name.encode()) <= _MAX_IDENTIFIER_BYTES:
+        return name
+    digest = hashlib.sha256(identifier.encode()).hexdigest()[:16]
+    return f"{name.encode()[: _MAX_IDENTIFIER_BYTES - 17].decode(errors='ignore')}-{digest}"
 
 
 def _clean(name: str) -> str:

@@ -11,7 +11,7 @@ from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.exports.window import Window, data_interval_window, parse_window
 from airflow_provider_ringevents.state.export_watermark import ExportWatermark
 from airflow_provider_ringevents.state.report_checkpoint import fingerprint
-from airflow_provider_ringevents.storage import safe_file_name
+from airflow_provider_ringevents.storage import identifier_file_name
 from airflow_provider_ringevents.transfers import _export_log
 from airflow_provider_ringevents.transfers._collection_validation import PARENT_ID_PLACEHOLDER
 from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, upload_collection
@@ -77,7 +77,7 @@ def _export(
     export: CollectionExport,
     parent_id: str | None,
 ) -> dict[str, Any]:
-    name = safe_file_name(parent_id or "", operator.collection)
+    name = identifier_file_name(parent_id) if parent_id else operator.collection
     destination = operator.connect_destination(operator.destination.replace(PARENT_ID_PLACEHOLDER, name))
     published = upload_collection(hook.client, export, parent_id, destination)
     operator.record_lineage(hook, export.collection.call(parent_id).path, published, destination)

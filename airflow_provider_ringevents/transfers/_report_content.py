@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from airflow_provider_ringevents.client.errors import RingEventsTransferError, invalid_argument
+from airflow_provider_ringevents.client.transport.redaction import hide_secrets
 from airflow_provider_ringevents.exports.formats.compression import GzipStream
 
 MAX_HEADER_BYTES: Final = 1024 * 1024
@@ -218,7 +219,7 @@ class ReportPipeline:
         if missing := [name for name in self._required if name not in columns]:
             raise RingEventsTransferError(
                 f"`required_columns` must be in the header of the report, which lacks {', '.join(map(repr, missing))};"
-                f" its columns are {', '.join(map(repr, columns))[:1000]}. Nothing was published."
+                f" its columns are {hide_secrets(', '.join(map(repr, columns)))[:1000]}. Nothing was published."
             )
 
 

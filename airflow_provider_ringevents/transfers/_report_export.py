@@ -14,6 +14,7 @@ from airflow_provider_ringevents.operators._xcom import within_limit
 from airflow_provider_ringevents.polling.reports import ReportWaiter
 from airflow_provider_ringevents.polling.waiter import wait_until_done
 from airflow_provider_ringevents.state.report_checkpoint import ReportCheckpoint, fingerprint
+from airflow_provider_ringevents.storage import identifier_file_name
 from airflow_provider_ringevents.transfers.base import manifest
 from airflow_provider_ringevents.transfers.report_upload import upload_report
 from airflow_provider_ringevents.triggers._payload import parse_payload
@@ -145,7 +146,7 @@ def _publish(
     call = create_report(operator.event_id, operator.report_type, operator.report_version, allow_undocumented=True)
     with checkpoint.clear_on(RingEventsNotFoundError):
         title = hook.get_report(report_id).get("title")
-        fallback_name = f"{operator.report_type}-{operator.event_id}.csv"
+        fallback_name = f"{operator.report_type}-{identifier_file_name(operator.event_id)}.csv"
         published = _upload(operator, hook, report_id, destination, fallback_name)
     operator.record_lineage(hook, call.path, published, destination)
     checkpoint.clear()

@@ -22,7 +22,7 @@ from airflow_provider_ringevents.exports.formats import open_row_writer
 from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.exports.reader import CollectionReader
 from airflow_provider_ringevents.observability.formatting import format_bytes, format_count, format_duration
-from airflow_provider_ringevents.storage import Destination, IfExists, ObjectExistsError, safe_file_name
+from airflow_provider_ringevents.storage import Destination, IfExists, ObjectExistsError, identifier_file_name, safe_file_name
 from airflow_provider_ringevents.transfers.report_upload import ProgressReporter
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def upload_collection(
     collection = export.collection
     call = collection.call(parent_id, export.filter)
     if destination.is_prefix:
-        name = f"{collection.name}-{parent_id}" if parent_id else collection.name
+        name = f"{collection.name}-{identifier_file_name(parent_id)}" if parent_id else collection.name
         destination = destination.child(safe_file_name(name + export.kind.suffix, collection.name))
     if destination.must_skip(export.if_exists):
         return {"uri": destination.uri, "skipped": True}

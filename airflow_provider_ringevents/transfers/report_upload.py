@@ -12,6 +12,7 @@ from airflow_provider_ringevents.client.client import Client
 from airflow_provider_ringevents.client.downloads.state import DownloadRestartRequired
 from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock
 from airflow_provider_ringevents.client.endpoints import download_report
+from airflow_provider_ringevents.client.transport.redaction import hide_in
 from airflow_provider_ringevents.observability.formatting import format_bytes, format_duration
 from airflow_provider_ringevents.storage import Destination, IfExists, ObjectExistsError, safe_file_name
 from airflow_provider_ringevents.transfers._report_content import ReportPipeline, true_name
@@ -119,7 +120,7 @@ def _upload_once(
         "sha256": writer.sha256,
         "content_type": content_type,
         "verified": state.verified,
-        "columns": list(inspector.columns) if inspector.columns is not None else None,
+        "columns": hide_in(inspector.columns) if inspector.columns is not None else None,
         "rows": inspector.rows,
     }
 

@@ -305,26 +305,30 @@ def envelope(status: int, word: Any = None, url: str | None = None) -> Envelope:
 @pytest.mark.parametrize("url", [None, "https://example.org/f?sig"])
 @pytest.mark.parametrize("status", [200, 202])
 @pytest.mark.parametrize(
-    "word", [None, "", "  ", 5, UNKNOWN, *sorted(FAILED_WORDS), *sorted(IN_PROGRESS_WORDS), *sorted(READY_WORDS)]
+    "word", [None, "", "  ", 5, False, [UNKNOWN], UNKNOWN, *sorted(FAILED_WORDS), *sorted(IN_PROGRESS_WORDS), *sorted(READY_WORDS)]
 )
 def test_what_a_report_says_of_itself(word: Any, status: int, url: str | None) -> None:
     """The order of the documented table: failed word; 202; url; in-progress word; ready word or none; unknown word."""
-    if word in FAILED_WORDS:
+    is_text = isinstance(word, str)
+    says_nothing = word is None or (is_text and not word.strip())
+    if is_text and word in FAILED_WORDS:
         state = ReportState.FAILED
     elif status == 202:
         state = ReportState.IN_PROGRESS
     elif url:
         state = ReportState.READY
-    elif word in IN_PROGRESS_WORDS:
+    elif is_text and word in IN_PROGRESS_WORDS:
         state = ReportState.IN_PROGRESS
-    elif word in READY_WORDS or not isinstance(word, str) or not word.strip():
+    elif says_nothing or (is_text and word in READY_WORDS):
         state = ReportState.READY
     else:
         state = ReportState.IN_PROGRESS
     read = report_status(envelope(status, word, url))
     assert read.state is state
-    assert read.known == (word != UNKNOWN)
-    assert read.word == (word if isinstance(word, str) and word.strip() else None)
+    assert read.known == (says_nothing or (is_text and word != UNKNOWN))
+    assert read.word == (None if says_nothing else str(word))
+    flat = {"id": "r", "type": "report", "status": word, "url": url}
+    assert report_status(Envelope({"data": flat}, status=status)) == read
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_ringevents.storage import safe_file_name
+from airflow_provider_ringevents.storage import identifier_file_name, safe_file_name
 from airflow_provider_ringevents.storage.file_names import temporary_name
 
 
@@ -78,6 +78,16 @@ def test_a_safe_name_is_always_safe(name: str, fallback: str) -> None:
     assert not any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in safe)
     assert safe_file_name(safe, "other") == safe
     assert len(temporary_name(safe).encode()) <= 255
+
+
+def test_each_id_has_a_name_of_its_own() -> None:
+    ids = ["AbUeb7iAoLBFoz1Hg6riljvcg", "a:b", "a_b", "a|b", ".a", "a", "a.", "a#", "con", "_con", "é" * 255, "é" * 254]
+    names = [identifier_file_name(id) for id in ids]
+    assert len(set(names)) == len(ids)
+    assert names[0] == ids[0]
+    for name in names:
+        assert safe_file_name(f"registrations-{name}.parquet", "") == f"registrations-{name}.parquet"
+        assert safe_file_name(name, "") == name
 
 
 def test_part_names_are_hidden_and_always_the_same() -> None:

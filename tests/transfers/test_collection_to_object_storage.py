@@ -162,6 +162,16 @@ def test_several_parents_get_an_object_each(export: Export, emulator: Any, tmp_p
     assert export(parent_id=None, parent_ids=[], destination=f"file://{tmp_path}/x/").to_end().xcom == []
 
 
+@pytest.mark.parametrize("folder", ["", "{parent_id}.jsonl"])
+def test_parents_whose_ids_are_not_file_names_get_an_object_each(
+    export: Export, emulator: Any, tmp_path: Path, folder: str
+) -> None:
+    emulator.fault("body", path="/registrations$", body='{"data": []}', times=None)
+    parents = ["a:b", "a_b", "a|b", "a", "a."]
+    result = export(parent_id=None, parent_ids=parents, destination=f"file://{tmp_path}/out/{folder}").to_end()
+    assert len({manifest["uri"] for manifest in result.xcom}) == len(files(tmp_path)) == len(parents)
+
+
 def test_arguments_may_come_from_jinja(export: Export, emulator: Any, tmp_path: Path) -> None:
     result = export(
         collection="{{ params.list }}",

@@ -118,6 +118,14 @@ def test_an_empty_report_is_published_when_it_is_allowed(export: Export, emulato
     assert (result.state, result.xcom["bytes"], result.xcom["columns"]) == ("success", 0, None)
 
 
+def test_a_key_in_the_header_of_a_report_is_not_shown(export: Export, emulator: Any) -> None:
+    serve(emulator, f"id,{emulator.api_key}\n1,2\n")
+    assert export().to_end().xcom["columns"] == ["id", "***"]
+    message = str(export(required_columns=["email"]).to_end().exception)
+    assert "lacks 'email'" in message
+    assert emulator.api_key not in message
+
+
 def test_a_report_that_lost_a_column_fails_the_task(export: Export, emulator: Any, tmp_path: Path) -> None:
     serve(emulator, CSV)
     result = export(required_columns=["id", "email"]).to_end()

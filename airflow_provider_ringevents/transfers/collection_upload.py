@@ -22,7 +22,13 @@ from airflow_provider_ringevents.exports.formats import open_row_writer
 from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.exports.reader import CollectionReader
 from airflow_provider_ringevents.observability.formatting import format_bytes, format_count, format_duration
-from airflow_provider_ringevents.storage import Destination, IfExists, ObjectExistsError, identifier_file_name, safe_file_name
+from airflow_provider_ringevents.storage import (
+    Destination,
+    IfExists,
+    ObjectExistsError,
+    identifier_file_name,
+    safe_file_name,
+)
 from airflow_provider_ringevents.transfers.report_upload import ProgressReporter
 
 log = logging.getLogger(__name__)

@@ -305,7 +305,19 @@ def envelope(status: int, word: Any = None, url: str | None = None) -> Envelope:
 @pytest.mark.parametrize("url", [None, "https://example.org/f?sig"])
 @pytest.mark.parametrize("status", [200, 202])
 @pytest.mark.parametrize(
-    "word", [None, "", "  ", 5, False, [UNKNOWN], UNKNOWN, *sorted(FAILED_WORDS), *sorted(IN_PROGRESS_WORDS), *sorted(READY_WORDS)]
+    "word",
+    [
+        None,
+        "",
+        "  ",
+        5,
+        False,
+        [UNKNOWN],
+        UNKNOWN,
+        *sorted(FAILED_WORDS),
+        *sorted(IN_PROGRESS_WORDS),
+        *sorted(READY_WORDS),
+    ],
 )
 def test_what_a_report_says_of_itself(word: Any, status: int, url: str | None) -> None:
     """The order of the documented table: failed word; 202; url; in-progress word; ready word or none; unknown word."""

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import random
+import resource
 
 import pytest
 from hypothesis import given
@@ -242,6 +243,13 @@ def test_a_servers_name_tells_the_truth_about_the_format() -> None:
     assert true_name("r.xlsx.gz", PLAIN) == "r.xlsx.csv"
     assert true_name("r.xlsx", b"PK\x03\x04") == "r.xlsx"
     assert true_name("r.dat", PLAIN) == "r.dat"
+
+
+def test_a_file_that_begins_with_many_blanks_costs_little_memory() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(RingEventsTransferError, match="HTML"):
+        piped("r.csv", b" \0" * (1 << 20) + b"<html>")
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 32 * 1024 * 1024
 
 
 def test_counting_costs_little_memory() -> None:

@@ -39,14 +39,16 @@ def url_origin(url: str) -> tuple[str, str, int | None]:
 def flatten_resource(data: Mapping[str, Any]) -> dict[str, Any]:
     """Flatten one ``{"id", "type", "attributes"}`` into its attributes, with the id first.
 
-    Without ``attributes`` the other members count as such. What would be lost (``relationships``, ``meta``, an id among
-    the attributes that is another one) is kept under ``_other``.
+    Without ``attributes`` the other members count as such. What would be lost (``relationships``, ``meta``,
+    ``attributes`` that are no object, an id among the attributes that is another one) is kept under ``_other``.
     """
     attributes = data.get("attributes")
     if not isinstance(attributes, dict):
         attributes = {name: value for name, value in data.items() if name not in _MEMBERS}
     flat = {"id": None, **attributes}
     other = {name: data[name] for name in ("relationships", "meta") if data.get(name)}
+    if data.get("attributes") and not isinstance(data["attributes"], dict):
+        other["attributes"] = data["attributes"]
     id = data.get("id")
     if id is not None:
         if flat["id"] is not None and flat["id"] != id:

@@ -260,6 +260,8 @@ def test_null_is_an_empty_list_and_a_missing_list_an_error() -> None:
 def test_flat_members_count_as_attributes_and_a_bare_id_is_an_error() -> None:
     page = Page.from_envelope({"data": [{"id": "1", "type": "t", "name": "x", "meta": {"a": 1}}]}, 1, operation="o")
     assert page.items == [{"id": "1", "name": "x", "_other": {"meta": {"a": 1}}}]
+    page = Page.from_envelope({"data": [{"id": "1", "attributes": [{"name": "x"}], "a": 1}]}, 1, operation="o")
+    assert page.items == [{"id": "1", "a": 1, "_other": {"attributes": [{"name": "x"}]}}]
     with pytest.raises(RingEventsTransportError):
         Page.from_envelope({"data": [{"id": "1", "type": "t"}]}, 1, operation="o")
 

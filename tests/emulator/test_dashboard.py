@@ -128,7 +128,7 @@ def test_a_fault_does_not_hit_the_dashboard(emulator: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/_emulator/state", "/_emulator/overview", "/_emulator/settings"])
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "127.0.0.2", "a@evil.example"])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "127.0.0.2", "a@evil.example", "[::1", "["])
 def test_a_foreign_host_is_refused(emulator: Any, path: str, host: str) -> None:
     response = httpx.get(f"{emulator.url}{path}", headers={"Host": host})
     assert response.status_code == 403
@@ -179,6 +179,21 @@ def test_a_control_body_is_limited(emulator: Any) -> None:
     assert refused.status_code == 400
     assert "At most 10000 faults" in refused.json()["error"]
     assert not list(emulator.faults)
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "NaN", "Infinity"])
+def test_numbers_are_finite(emulator: Any, number: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    for path, name in (("faults", "times"), ("faults", "value"), ("settings", "latency")):
+        body = f'{{"kind": "delay", "{name}": {number}}}'
+        refused = httpx.request(
+            "PATCH" if path == "settings" else "POST",
+            f"{emulator.url}/_emulator/{path}",
+            content=body,
+            headers=headers,
+        )
+        assert (refused.status_code, refused.json()["error"]) == (400, f"Numbers must be finite, got {number}.")
+    assert httpx.get(f"{emulator.url}/_emulator/faults").json() == []
 
 
 @pytest.mark.parametrize(

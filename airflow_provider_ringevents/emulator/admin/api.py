@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -92,13 +93,31 @@ def _same_origin(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable
 
     async def run(request: Request) -> Response:
         host, origin = request.headers.get("host", ""), request.headers.get("origin")
-        if urlsplit(f"//{host}").hostname not in _HOSTS:
+        if _host_name(host) not in _HOSTS:
             return _error(403, f"`Host` must be {' or '.join(_HOSTS)}, got {host!r}.")
         if origin is not None and origin != f"http://{host}":
             return _error(403, f"`Origin` must be http://{host}, got {origin!r}.")
         return await endpoint(request)
 
     return run
+
+
+def _host_name(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def _finite(digits: str) -> float:
+    """Return a number of a body; the standard library reads ``1e400`` and ``NaN``, which no response can hold.
+
+    :raises ValueError: it is not finite.
+    """
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"Numbers must be finite, got {digits}.")
+    return number
 
 
 def _endpoint(handler: _Handler, status: int) -> Callable[[Request], Awaitable[Response]]:
@@ -112,7 +131,7 @@ def _endpoint(handler: _Handler, status: int) -> Callable[[Request], Awaitable[R
         if body and content_type.partition(";")[0].strip().lower() != "application/json":
             return _error(415, f"`Content-Type` must be application/json, got {content_type!r}.")
         try:
-            result = handler(json.loads(body) if body else None)
+            result = handler(json.loads(body, parse_float=_finite, parse_constant=_finite) if body else None)
         except (ValueError, TypeError, RecursionError) as error:
             return _error(400, str(error))
         return Response(status_code=204) if result is None else JSONResponse(result, status)

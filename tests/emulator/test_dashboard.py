@@ -128,7 +128,9 @@ def test_a_fault_does_not_hit_the_dashboard(emulator: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/_emulator/state", "/_emulator/overview", "/_emulator/settings"])
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "127.0.0.2", "a@evil.example", "[::1", "["])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "", "127.0.0.2", "a@evil.example", "[::1", "["]
+)
 def test_a_foreign_host_is_refused(emulator: Any, path: str, host: str) -> None:
     response = httpx.get(f"{emulator.url}{path}", headers={"Host": host})
     assert response.status_code == 403

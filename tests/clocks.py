@@ -12,6 +12,7 @@ from unittest.mock import patch
 import tenacity.nap
 
 from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client import client
 
 _Result = TypeVar("_Result")
 _yield_to_loop = asyncio.sleep
@@ -57,10 +58,11 @@ class FakeClock:
 
     @contextmanager
     def installed(self) -> Iterator[Self]:
-        """Replace the clock of the package and the pauses between its attempts."""
+        """Replace the clock of the package, that of the client's throttle, and the pauses between attempts."""
         with (
             patch.multiple(clock, now=self.now, monotonic=self.now, sleep=self.sleep, async_sleep=self.async_sleep),
             patch.object(tenacity.nap, "time", SimpleNamespace(sleep=self.sleep)),
+            patch.object(client, "time", SimpleNamespace(monotonic=self.now)),
         ):
             yield self
 

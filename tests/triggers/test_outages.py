@@ -226,7 +226,7 @@ def test_a_watcher_of_registrations_costs_one_request_a_look_in_an_outage(
         data = [{"id": updated, "attributes": {"updatedAt": updated}} for updated in rows]
         return json_response({"data": data, "meta": {"count": len(data)}})
 
-    answers = [listed(), *[error_response(503)] * 7, listed("2026-01-01T00:00:00Z")]
+    answers = [listed(), *[error_response(503)] * 7, listed("2026-09-21T14:15:00Z")]
     with RawServer(lambda seen: answers.pop(0) if answers else listed()) as server:
         connect(server.url)
         assert asyncio.run(first_event())["count"] == 1

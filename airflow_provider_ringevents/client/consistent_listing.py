@@ -157,6 +157,13 @@ class ListReading:
                 sent=True,
                 retryable=False,
             )
+        if number.isdecimal() and int(number) > self._number + 1 and not (self._trust_count and self._counts):
+            # Nothing else would show that the rows of a page are missing.
+            raise RingEventsTransportError(
+                f"{self.call.operation}: links.next of page {self._number} leads past the next page, to page {number}",
+                sent=True,
+                retryable=False,
+            )
         self._followed.add(asked)
         return replace(self.call, params={**self.call.params, **theirs, "perPage": str(self._per_page)})
 

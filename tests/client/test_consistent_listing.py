@@ -238,6 +238,17 @@ def test_a_full_page_that_lost_its_links_does_not_end_a_list_whose_links_led_on(
     assert len(short.requests) == 10
 
 
+def test_a_link_past_the_next_page_is_an_error_unless_a_count_shows_what_is_missing() -> None:
+    def link(number: int, size: int) -> str:
+        return text_link(number + 1 if number == 4 else number, size)
+
+    with pytest.raises(RingEventsTransportError, match="links.next of page 3 leads past the next page, to page 5"):
+        read(PagedService(count=False, link=link))
+    with pytest.raises(RingEventsTransportError, match="leads past the next page"):
+        read(PagedService(link=link), trust_count=False)
+    assert len(read(PagedService(link=link))[0]) == 1000
+
+
 @pytest.mark.parametrize("id", [None, "", "a\ufffd"], ids=ascii)
 @pytest.mark.parametrize("faults", [{}, {"count": False}, {"link": text_link}, {"count": False, "link": text_link}])
 def test_rows_without_a_readable_id_are_all_kept(faults: dict[str, Any], id: str | None) -> None:

@@ -242,7 +242,7 @@ def test_a_link_past_the_next_page_is_an_error_unless_a_count_shows_what_is_miss
     def link(number: int, size: int) -> str:
         return text_link(number + 1 if number == 4 else number, size)
 
-    with pytest.raises(RingEventsTransportError, match="links.next of page 3 leads past the next page, to page 5"):
+    with pytest.raises(RingEventsTransportError, match=r"links\.next of page 3 leads past the next page, to page 5"):
         read(PagedService(count=False, link=link))
     with pytest.raises(RingEventsTransportError, match="leads past the next page"):
         read(PagedService(link=link), trust_count=False)

@@ -67,7 +67,7 @@ _BLANK: Final = re.compile(
 
 Possessive, since a place to go back to for each of a million blanks is 120 MiB."""
 _START_BYTES: Final = 1024
-"""Bytes after blanks by which an error document is told."""
+"""Bytes after blanks that are examined for an error document."""
 _MARKUP: Final = re.compile(rb"<(?:!|\?\w|%|[A-Za-z][\w:.-]*[\s/>])", re.IGNORECASE)
 _JSON: Final = re.compile(
     rb"\{\s*(?:\"|\}|$)|\[\s*(?:[\[{\"\]]|$|(?:null|true|false)\b)|(?:null|true|false)\s*$|\)\]\}'"

@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+import urllib3.util.connection  # noqa: F401 - tries IPv6 when it is imported: not within a unit test
 
 _ANYWHERE_LOCAL = {None, "", b"", "localhost", "localhost.localdomain", "0.0.0.0", "::"}
 

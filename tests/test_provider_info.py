@@ -208,7 +208,6 @@ def test_the_entry_point_leads_to_the_function() -> None:
     assert version(DISTRIBUTION) == airflow_provider_ringevents.__version__
 
 
-@pytest.mark.integration  # Imports the hooks of all providers, of which some try IPv6.
 def test_airflow_finds_the_provider_its_connection_type_and_its_hook() -> None:
     if not any(entry.dist.name == DISTRIBUTION for entry in entry_points(group="apache_airflow_provider")):
         pytest.skip(f"{DISTRIBUTION} is not installed in this environment")

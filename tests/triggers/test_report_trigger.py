@@ -109,6 +109,8 @@ def test_two_hundred_waits_share_one_client_and_leave_nothing(emulator: Any, rep
 
     async def many() -> tuple[list[dict[str, Any]], int]:
         waits = [asyncio.ensure_future(first(trigger(report_id=report_id, poll_interval=0.2))) for _ in range(200)]
+        while asyncio.get_running_loop() not in _client_registry._CLIENTS:
+            await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         clients = len(_client_registry._CLIENTS[asyncio.get_running_loop()])
         return await asyncio.gather(*waits), clients

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.operators._provisioning import RingEventsBaseProvisioningOperator, Time
 from airflow_provider_ringevents.operators.arguments import Arguments
-from airflow_provider_ringevents.operators.base import DeferrableWaitMixin, translate_errors
+from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, DeferrableWaitMixin, translate_errors
 from airflow_provider_ringevents.triggers._payload import parse_payload
 
 
@@ -50,9 +50,21 @@ class RingEventsCreateEventOperator(RingEventsBaseProvisioningOperator):
         time_end: Time,
         timezone: str,
         currency: str,
+        organization_id: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, time_start=time_start, time_end=time_end, timezone=timezone, **kwargs)
+        super().__init__(
+            name=name,
+            time_start=time_start,
+            time_end=time_end,
+            timezone=timezone,
+            organization_id=organization_id,
+            attributes=attributes,
+            idempotency_key=idempotency_key,
+            **kwargs,
+        )
         self.currency = currency
         self.validate_literals()
 
@@ -109,10 +121,24 @@ class RingEventsCreateEventFromTemplateOperator(DeferrableWaitMixin, RingEventsB
         time_start: Time,
         time_end: Time,
         timezone: str,
+        organization_id: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         wait_for: str | None = None,
+        deferrable: bool = DEFAULT_DEFERRABLE,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, time_start=time_start, time_end=time_end, timezone=timezone, **kwargs)
+        super().__init__(
+            name=name,
+            time_start=time_start,
+            time_end=time_end,
+            timezone=timezone,
+            organization_id=organization_id,
+            attributes=attributes,
+            idempotency_key=idempotency_key,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.template_id = template_id
         self.wait_for = wait_for
         self.validate_literals()
@@ -187,8 +213,31 @@ class RingEventsDuplicateEventOperator(DeferrableWaitMixin, RingEventsBaseProvis
     operation = "duplicate_event"
     template_fields: Sequence[str] = ("event_id", *RingEventsBaseProvisioningOperator.template_fields)
 
-    def __init__(self, *, event_id: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        event_id: str,
+        name: str | None = None,
+        time_start: Time | None = None,
+        time_end: Time | None = None,
+        timezone: str | None = None,
+        organization_id: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        deferrable: bool = DEFAULT_DEFERRABLE,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            name=name,
+            time_start=time_start,
+            time_end=time_end,
+            timezone=timezone,
+            organization_id=organization_id,
+            attributes=attributes,
+            idempotency_key=idempotency_key,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.event_id = event_id
         self.validate_literals()
 

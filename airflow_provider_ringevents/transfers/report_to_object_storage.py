@@ -8,7 +8,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents.operators.arguments import Arguments
-from airflow_provider_ringevents.operators.base import DeferrableWaitMixin, translate_errors
+from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, DeferrableWaitMixin, translate_errors
 from airflow_provider_ringevents.operators.reports import check_report_arguments
 from airflow_provider_ringevents.transfers.base import RingEventsBaseExportOperator, check_destination
 
@@ -144,10 +144,11 @@ class RingEventsReportToObjectStorageOperator(DeferrableWaitMixin, RingEventsBas
         report_type: str,
         report_version: str | None = None,
         attributes: Mapping[str, Any] | None = None,
+        deferrable: bool = DEFAULT_DEFERRABLE,
         allow_undocumented: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(deferrable=deferrable, **kwargs)
         self.event_id = event_id
         self.report_type = report_type
         self.report_version = report_version

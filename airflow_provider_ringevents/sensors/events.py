@@ -12,7 +12,7 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsNotFoundError
 from airflow_provider_ringevents.observability.links import EventLink, LinkStateMixin
 from airflow_provider_ringevents.operators.arguments import Arguments
-from airflow_provider_ringevents.operators.base import translate_errors
+from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, translate_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
 from airflow_provider_ringevents.triggers._payload import parse_payload
 
@@ -48,9 +48,10 @@ class RingEventsEventSensor(LinkStateMixin, RingEventsBaseSensor):
         condition: str = "exists",
         status: str | None = None,
         offset: timedelta = timedelta(0),
+        deferrable: bool = DEFAULT_DEFERRABLE,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(deferrable=deferrable, **kwargs)
         self.event_id = event_id
         self.condition = condition
         self.status = status

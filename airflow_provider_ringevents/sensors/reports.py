@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import Context, PokeReturnValue
 from airflow_provider_ringevents import _compat, clock
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.operators.arguments import Arguments
-from airflow_provider_ringevents.operators.base import translate_errors
+from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, translate_errors
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
 from airflow_provider_ringevents.triggers._payload import parse_payload
 
@@ -42,10 +42,11 @@ class RingEventsReportSensor(RingEventsBaseSensor):
         self,
         *,
         report_id: str,
+        deferrable: bool = DEFAULT_DEFERRABLE,
         start_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(deferrable=deferrable, **kwargs)
         self.report_id = report_id
         self.start_from_trigger = start_from_trigger
         self.validate_literals()

@@ -14,6 +14,7 @@ from airflow_provider_ringevents.transfers.base import RingEventsBaseExportOpera
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.types import OnIncomplete
+    from airflow_provider_ringevents.storage import IfExists
 
 
 class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
@@ -84,6 +85,7 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         self,
         *,
         collection: str,
+        destination: str,
         parent_id: str | None = None,
         parent_ids: Sequence[str] | None = None,
         filter: Mapping[str, Any] | None = None,
@@ -98,9 +100,18 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
         include_credentials: bool = False,
         escape_formulas: bool = False,
         partition_key: str | None = None,
+        object_storage_conn_id: str | None = None,
+        if_exists: IfExists = "overwrite",
+        object_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            destination=destination,
+            object_storage_conn_id=object_storage_conn_id,
+            if_exists=if_exists,
+            object_options=object_options,
+            **kwargs,
+        )
         self.collection = collection
         self.parent_id = parent_id
         self.parent_ids = parent_ids

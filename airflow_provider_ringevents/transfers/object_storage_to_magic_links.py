@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.transfers._bulk_operator import RingEventsBaseBulkLoadOperator
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.bulk.targets import Target
+    from airflow_provider_ringevents.storage import IfExists
 
 
 class RingEventsObjectStorageToMagicLinksOperator(RingEventsBaseBulkLoadOperator):
@@ -77,12 +78,50 @@ class RingEventsObjectStorageToMagicLinksOperator(RingEventsBaseBulkLoadOperator
         self,
         *,
         ticket_id: str,
+        source: str,
+        results: str,
+        columns: Mapping[str, str] | None = None,
+        identity: Literal["email", "registrationId"] = "email",
+        format: str | None = None,
+        delimiter: str = ",",
+        encoding: str = "utf-8",
+        on_invalid: Literal["fail", "skip"] = "fail",
+        max_failures: int = 0,
+        failed_rows: str | None = None,
         delete_missing: bool = False,
         max_deletions: int = 0,
+        concurrency: int | None = None,
+        dry_run: bool = False,
         include_links: bool = True,
+        settle_timeout: float = 60,
+        if_exists: IfExists = "overwrite",
+        allow_undocumented: bool = False,
+        source_conn_id: str | None = None,
+        results_conn_id: str | None = None,
+        object_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            source=source,
+            results=results,
+            columns=columns,
+            identity=identity,
+            format=format,
+            delimiter=delimiter,
+            encoding=encoding,
+            on_invalid=on_invalid,
+            max_failures=max_failures,
+            failed_rows=failed_rows,
+            concurrency=concurrency,
+            dry_run=dry_run,
+            settle_timeout=settle_timeout,
+            if_exists=if_exists,
+            allow_undocumented=allow_undocumented,
+            source_conn_id=source_conn_id,
+            results_conn_id=results_conn_id,
+            object_options=object_options,
+            **kwargs,
+        )
         self.ticket_id = ticket_id
         self.delete_missing = delete_missing
         self.max_deletions = max_deletions

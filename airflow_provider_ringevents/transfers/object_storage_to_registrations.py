@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_ringevents.operators.arguments import Arguments
@@ -10,6 +10,7 @@ from airflow_provider_ringevents.transfers._bulk_operator import RingEventsBaseB
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.bulk.targets import Target
+    from airflow_provider_ringevents.storage import IfExists
 
 
 class RingEventsObjectStorageToRegistrationsOperator(RingEventsBaseBulkLoadOperator):
@@ -74,12 +75,50 @@ class RingEventsObjectStorageToRegistrationsOperator(RingEventsBaseBulkLoadOpera
         self,
         *,
         event_id: str,
+        source: str,
+        results: str,
         mode: Literal["create", "update"] = "create",
         ticket_id: str | None = None,
         merge: bool = True,
+        columns: Mapping[str, str] | None = None,
+        identity: Literal["email", "registrationId"] = "email",
+        format: str | None = None,
+        delimiter: str = ",",
+        encoding: str = "utf-8",
+        on_invalid: Literal["fail", "skip"] = "fail",
+        max_failures: int = 0,
+        failed_rows: str | None = None,
+        concurrency: int | None = None,
+        dry_run: bool = False,
+        settle_timeout: float = 60,
+        if_exists: IfExists = "overwrite",
+        allow_undocumented: bool = False,
+        source_conn_id: str | None = None,
+        results_conn_id: str | None = None,
+        object_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            source=source,
+            results=results,
+            columns=columns,
+            identity=identity,
+            format=format,
+            delimiter=delimiter,
+            encoding=encoding,
+            on_invalid=on_invalid,
+            max_failures=max_failures,
+            failed_rows=failed_rows,
+            concurrency=concurrency,
+            dry_run=dry_run,
+            settle_timeout=settle_timeout,
+            if_exists=if_exists,
+            allow_undocumented=allow_undocumented,
+            source_conn_id=source_conn_id,
+            results_conn_id=results_conn_id,
+            object_options=object_options,
+            **kwargs,
+        )
         self.event_id = event_id
         self.mode = mode
         self.ticket_id = ticket_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
@@ -11,6 +11,9 @@ from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, DeferrableWaitMixin, translate_errors
 from airflow_provider_ringevents.operators.reports import check_report_arguments
 from airflow_provider_ringevents.transfers.base import RingEventsBaseExportOperator, check_destination
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.storage import IfExists
 
 
 class RingEventsBaseReportOperator(RingEventsBaseExportOperator):
@@ -71,8 +74,27 @@ class RingEventsDownloadReportOperator(RingEventsBaseReportOperator):
 
     template_fields: Sequence[str] = ("report_id", *RingEventsBaseReportOperator.template_fields)
 
-    def __init__(self, *, report_id: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        report_id: str,
+        destination: str,
+        required_columns: Sequence[str] | None = None,
+        allow_empty: bool = False,
+        object_storage_conn_id: str | None = None,
+        if_exists: IfExists = "overwrite",
+        object_options: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            destination=destination,
+            object_storage_conn_id=object_storage_conn_id,
+            if_exists=if_exists,
+            object_options=object_options,
+            required_columns=required_columns,
+            allow_empty=allow_empty,
+            **kwargs,
+        )
         self.report_id = report_id
         self.validate_literals()
 
@@ -142,13 +164,28 @@ class RingEventsReportToObjectStorageOperator(DeferrableWaitMixin, RingEventsBas
         *,
         event_id: str,
         report_type: str,
+        destination: str,
         report_version: str | None = None,
         attributes: Mapping[str, Any] | None = None,
         deferrable: bool = DEFAULT_DEFERRABLE,
         allow_undocumented: bool = False,
+        required_columns: Sequence[str] | None = None,
+        allow_empty: bool = False,
+        object_storage_conn_id: str | None = None,
+        if_exists: IfExists = "overwrite",
+        object_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(deferrable=deferrable, **kwargs)
+        super().__init__(
+            destination=destination,
+            object_storage_conn_id=object_storage_conn_id,
+            if_exists=if_exists,
+            object_options=object_options,
+            required_columns=required_columns,
+            allow_empty=allow_empty,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.event_id = event_id
         self.report_type = report_type
         self.report_version = report_version

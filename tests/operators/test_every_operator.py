@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
+import re
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,17 @@ def test_every_template_field_is_an_argument(operator: type[Any]) -> None:
     assert len(set(operator.template_fields)) == len(operator.template_fields)
     arguments = {operator.renamed_arguments.get(field, field) for field in operator.template_fields}
     assert arguments <= own_parameters(operator).keys()
+
+
+OF_BASES = {"ringevents_conn_id", "allow_undocumented", "settle_timeout", "poll_interval", "wait_timeout"}
+"""Arguments of all operators, of all that create events, or of all that wait."""
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda cls: cls.__name__)
+def test_the_signature_has_every_argument_that_the_docstring_describes(operator: type[Any]) -> None:
+    described = re.findall(r":param (\w+):", operator.__doc__)
+    assert described
+    assert set(described) - OF_BASES <= inspect.signature(operator.__init__).parameters.keys()
 
 
 OF_AIRFLOW = {"start_from_trigger", "start_trigger_args"}

@@ -65,8 +65,8 @@ types: venv ## mypy, strict
 docs: venv ## the documentation, as HTML in docs/_build/html
 	@$(PYTHON_IN_VENV) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
 
-dist: venv ## sdist and wheel in dist/, checked, and tried in an empty environment
-	@$(PYTHON_IN_VENV) scripts/check_dist.py $(CONSTRAINTS)
+dist: venv ## sdist and wheel in dist/, checked, and tried in an empty environment; ARGS=--tests for the unit tests of the sdist, too
+	@$(PYTHON_IN_VENV) scripts/check_dist.py $(CONSTRAINTS) $(ARGS)
 
 # Chromium and Node.js come from the system: apt-get install chromium nodejs npm.
 .PHONY: browser screenshots

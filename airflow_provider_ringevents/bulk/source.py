@@ -280,7 +280,7 @@ class _JsonLines:
             number += 1
             try:
                 row = self._decode(line if self._is_utf8 else line.decode(self._encoding))
-            except (msgspec.DecodeError, UnicodeError):
+            except (msgspec.DecodeError, UnicodeError, RecursionError):  # the last for deep nesting
                 yield SourceRow(number, line, {}, "the line is not valid JSON")
                 continue
             if not isinstance(row, dict):

@@ -25,5 +25,5 @@ def validate_encoding(value: Any) -> None:
     try:
         codecs.getincrementalencoder(value)
         "".encode(value)
-    except (LookupError, TypeError):
+    except (LookupError, TypeError, ValueError):  # the last for NUL in a name, and for the codec `undefined`
         raise invalid_argument("encoding", "the name of an encoding of text", value) from None

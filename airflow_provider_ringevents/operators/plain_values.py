@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from numbers import Integral, Real
@@ -30,14 +31,17 @@ def to_plain(value: Any) -> Any:
     if value is None or type(value) in (str, bool, int, float) or _is_resolved_later(value):
         return value
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)  # `str()` of a member of an enumeration is its name
     if isinstance(value, Mapping):
-        return {to_plain(key): to_plain(item) for key, item in value.items()}
+        # A tuple as a key stays one: lists cannot be keys.
+        return {key if isinstance(key, tuple) else to_plain(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
         return [to_plain(item) for item in _items(value)]
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         return to_plain(value.tolist())
     if isinstance(value, Decimal):
+        if value.is_snan():
+            return math.nan  # `float()` refuses it
         return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
     if isinstance(value, Integral):
         return int(value)

@@ -98,9 +98,12 @@ class RingEventsCreateRegistrationOperator(RingEventsBaseOperator):
         if not answers:
             return
         # 30 ms, and few registrations have answers.
-        from airflow_provider_ringevents.client.validation.answers import check_answer_type
+        from airflow_provider_ringevents.client.validation.answers import check_answer_type, check_question_key
 
         for key, answer in answers.items():
+            if arguments.is_known(key):
+                with arguments.gather("answers"):
+                    check_question_key(f"answers[{key!r}]", key)
             if arguments.is_known(answer):
                 with arguments.gather("answers"):
                     check_answer_type(f"answers[{key!r}]", answer)

@@ -55,6 +55,10 @@ BAD_LINES = {
         b'{"email": "ada@people.example", "firstName": "\xff", "lastName": "B"}',
         "the line is not valid JSON",
     ),
+    "arrays nested too deeply": (
+        f'{{"email": "ada@people.example", "firstName": {"[" * 100_000}{"]" * 100_000}, "lastName": "B"}}',
+        "the line is not valid JSON",
+    ),
     "an array": ('["ada@people.example"]', "the line must be a JSON object, got an array"),
     "a string": ('"ada@people.example"', "the line must be a JSON object, got a string"),
     "a number with a point": (
@@ -274,6 +278,12 @@ BAD_ARGUMENTS = {
     "columns": ({"email": "E-Mail", "colour": "Colour"}, "`columns` must be made of attributes among"),
     "object_options": ({"ACL": "private"}, "object_options"),
 }
+
+
+@pytest.mark.parametrize("encoding", ["utf-99", "utf\0", "undefined", "rot13", "", None, 8])
+def test_what_is_no_encoding_of_text_is_named(load: Load, encoding: Any) -> None:
+    with pytest.raises(AirflowFailException, match="`encoding` must be the name of an encoding of text"):
+        load(encoding=encoding)
 
 
 @pytest.mark.parametrize("name", BAD_ARGUMENTS)

@@ -194,6 +194,23 @@ def test_a_status_that_is_no_word_is_not_shown(report: Any, emulator: Any) -> No
     assert found["event-status"] == ("no", "(not shown); published is not true or false everywhere")
 
 
+def test_ids_names_and_the_key_are_not_shown_as_words(report: Any, emulator: Any) -> None:
+    event = emulator.state.events[emulator.event_id]
+    person = event.registrations.attributes(0)
+    words = ["Grand Summit", emulator.event_id, emulator.api_key, person["firstName"], "sold out", "phase2"]
+    words += [f"{person['firstName']} {person['lastName']}", "token7f3a9c0d2e4b"]
+    rows = [
+        {"id": f"e{number}", "attributes": {"name": "Grand Summit", "published": True, "status": word, word: 1}}
+        for number, word in enumerate(words)
+    ]
+    rows[0]["id"] = emulator.event_id
+    emulator.fault("body", body=json.dumps({"data": rows}), path="/organizations/[^/]+/events$", times=None)
+    found, ran = report()
+    assert found["event-status"] == ("yes", "(not shown), phase2, sold out")
+    assert found["new-fields"] == ("no", "event.(not shown), event.phase2")
+    assert not [word for word in words if word not in ("sold out", "phase2") and word in ran.out]
+
+
 def test_ids_and_fields_of_another_form(report: Any, emulator: Any, connect: Any) -> None:
     rows = [each.attributes() for each in emulator.state.events[emulator.event_id].tickets.values()]
     for number, row in enumerate(rows):

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import Enum
 from fractions import Fraction
 from typing import Any
 
@@ -121,6 +122,10 @@ def test_other_delimiters_of_the_dag_are_not_taken_for_literals() -> None:
 # --- plain values
 
 
+class Kind(str, Enum):  # noqa: UP042 # the form in which `str()` is the name of the member
+    CHAT = "chat"
+
+
 @pytest.mark.parametrize(
     ("given", "plain"),
     [
@@ -130,6 +135,8 @@ def test_other_delimiters_of_the_dag_are_not_taken_for_literals() -> None:
         (Decimal("49.90"), 49.9),
         (Decimal("50.00"), 50),
         (Fraction(1, 2), 0.5),
+        (Kind.CHAT, "chat"),
+        ({("a", 1): (2,)}, {("a", 1): [2]}),
         (True, True),
         (None, None),
         (b"raw", b"raw"),
@@ -139,6 +146,12 @@ def test_values_are_made_plain(given: Any, plain: Any) -> None:
     made = to_plain(given)
     assert made == plain
     assert type(made) is type(plain)
+
+
+def test_a_signaling_nan_is_no_number() -> None:
+    made = to_plain(Decimal("sNaN"))
+    assert isinstance(made, float)
+    assert made != made
 
 
 def test_numpy_values_are_made_plain() -> None:

@@ -203,6 +203,15 @@ def test_answers_that_do_not_fit_are_refused_together_before_anything_is_sent(em
         ({"event_id": "a/b"}, "`event_id` must be"),
         ({"ticket_id": ""}, "`ticket_id` must be"),
         ({"answers": ["x"]}, "`answers` must be a mapping"),
+        ({"answers": {42: "x"}}, "`answers[42]` must be named by the name or the id of a question, not by int"),
+        (
+            {"answers": {("a",): "x"}},
+            "`answers[('a',)]` must be named by the name or the id of a question, not by tuple",
+        ),
+        (
+            {"answers": {" ": "x"}},
+            "`answers[' ']` must be named by the name or the id of a question, not by blank text",
+        ),
         ({"answers": {"Age": 42}}, "`answers['Age']` must be a string or a list of strings, not int"),
         ({"answers": {"Age": "4"}, "attributes": {"answers": []}}, "`attributes['answers']` must be left out"),
         ({"attributes": {"email": "b@example.org"}}, "attributes['email']"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -14,6 +14,7 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.downloads.checksums import Checksum
 from airflow_provider_ringevents.client.pagination import url_origin
 from airflow_provider_ringevents.client.report_status import FAILED_WORDS, IN_PROGRESS_WORDS, READY_WORDS
+from airflow_provider_ringevents.client.secrets import conceal
 from airflow_provider_ringevents.contract import openapi
 
 _RATE_LIMIT_HEADER: Final = re.compile(r"rate-?limit|retry-after|throttl|quota")
@@ -21,6 +22,8 @@ _REQUEST_ID_HEADER: Final = re.compile(r"(request|correlation|trace)-?id|^tracep
 _CHECKSUM_HEADER: Final = re.compile(r"digest|md5|goog-hash|checksum|crc32|sha\d")
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,39}")
 """A status or the name of a field; anything else could be personal data and is not shown."""
+_LONGEST_WITH_DIGITS: Final = 15
+"""Characters of a word with digits; a longer one could be an id or a key."""
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?P<s>:\d\d)?(?P<f>[.,]\d+)?(?P<o>Z|[+-]\d\d:?\d\d)?")
 _KNOWN_WORDS: Final = FAILED_WORDS | IN_PROGRESS_WORDS | READY_WORDS
 
@@ -37,6 +40,7 @@ class Finding:
     fits: bool | None
 
 
+_NOT_SHOWN: Final = "(not shown)"
 NOT_SEEN: Final = Finding("not seen", None)
 
 
@@ -165,20 +169,26 @@ def _request_ids(evidence: Evidence) -> Finding:
     return Finding(", ".join(names) or "none", "x-request-id" in names) if evidence.exchanges else NOT_SEEN
 
 
-def _words(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def _words(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> list[str]:
     words = [attributes_of(row).get("status") for row in rows]
-    return sorted({"null" if word is None else _safe(word) for word in words})
+    personal = evidence.personal_texts()
+    return sorted({"null" if word is None else _shown(evidence, word, personal) for word in words})
 
 
-def _safe(word: object) -> str:
-    return word if isinstance(word, str) and _WORD.fullmatch(word) else "(not shown)"
+def _shown(evidence: Evidence, word: object, personal: Collection[str]) -> str:
+    """Return a word that the service has sent, unless it is, or could be, an id, the name of somebody, or the key."""
+    key = conceal(evidence.settings.api_key).reveal().lower()
+    if not isinstance(word, str) or not _WORD.fullmatch(word):
+        return _NOT_SHOWN
+    is_code = len(word) > _LONGEST_WITH_DIGITS and any(letter.isdigit() for letter in word)
+    return _NOT_SHOWN if is_code or word.strip().lower() in personal or key in word.lower() else word
 
 
 def _report_status(evidence: Evidence) -> Finding:
     rows = [*evidence.reports, *evidence.rows("get_report")]
     if not rows:
         return NOT_SEEN
-    words = _words(rows)
+    words = _words(evidence, rows)
     plain = {word.lower().replace("-", "_").replace(" ", "_") for word in words}
     return Finding(", ".join(words), plain <= _KNOWN_WORDS | {"null"})
 
@@ -188,12 +198,12 @@ def _event_status(evidence: Evidence) -> Finding:
         return NOT_SEEN
     flags = all(isinstance(attributes_of(row).get("published"), bool) for row in evidence.events)
     suffix = "" if flags else "; published is not true or false everywhere"
-    return Finding(f"{', '.join(_words(evidence.events))}{suffix}", flags)
+    return Finding(f"{', '.join(_words(evidence, evidence.events))}{suffix}", flags)
 
 
 def _link_status(evidence: Evidence) -> Finding:
     rows = list(evidence.rows("list_magic_links"))
-    return Finding(", ".join(_words(rows)), True) if rows else NOT_SEEN
+    return Finding(", ".join(_words(evidence, rows)), True) if rows else NOT_SEEN
 
 
 def _file(evidence: Evidence) -> Exchange | None:
@@ -222,8 +232,8 @@ def _download_type(evidence: Evidence) -> Finding:
     if file is None:
         return NOT_SEEN
     kind, encoding = _media_type(file) or "no type", file.headers.get("content-encoding", "")
-    shown = kind if re.fullmatch(r"[\w.+-]+/[\w.+-]+|no type", kind) else "(not shown)"
-    packing = _safe(encoding) if encoding and encoding != "identity" else "not compressed"
+    shown = kind if re.fullmatch(r"[\w.+-]+/[\w.+-]+|no type", kind) else _NOT_SHOWN
+    packing = _shown(evidence, encoding, ()) if encoding and encoding != "identity" else "not compressed"
     return Finding(f"{shown}, {packing}", kind == "text/csv" and packing == "not compressed")
 
 
@@ -315,7 +325,14 @@ def _fields(evidence: Evidence) -> Iterator[tuple[str, set[str], set[str]]]:
 
 def _new_fields(evidence: Evidence) -> Finding:
     found = [(name, there - documented) for name, documented, there in _fields(evidence)]
-    new = [f"{name}.{_safe(field)}" for name, fields in found for field in sorted(fields)]
+    personal = evidence.personal_texts()
+    new = sorted(
+        {
+            f"{name}.{_shown(evidence, field, personal) if ' ' not in field else _NOT_SHOWN}"
+            for name, fields in found
+            for field in fields
+        }
+    )
     return Finding(", ".join(new) or "none", not new) if found else NOT_SEEN
 
 

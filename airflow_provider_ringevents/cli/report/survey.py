@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,8 @@ EXAMINED_EVENTS: Final = 4
 """Events whose registrations are counted."""
 EVENTS_WITH_REPORTS: Final = 10
 """Events whose reports are listed, until one is ready."""
+_PERSONAL_FIELD: Final = re.compile(r"(id|name|email|slug)$", re.IGNORECASE)
+"""Names of fields that hold what the report does not show."""
 _MANY_ROWS: Final = 200
 """An event with so many registrations is examined, without a look at further ones."""
 
@@ -66,6 +69,21 @@ class Evidence:
             if exchange.operation == operation and exchange.status < 300:
                 data = exchange.body.get("data")
                 yield from exchange.rows or ([data] if isinstance(data, Mapping) else [])
+
+    def personal_texts(self) -> frozenset[str]:
+        """Return the ids, names and addresses that have come, in lower case."""
+        texts = set()
+        for exchange in self.exchanges:
+            data = exchange.body.get("data")
+            for row in exchange.rows or ([data] if isinstance(data, Mapping) else []):
+                fields = {**attributes_of(row), "id": row.get("id")}
+                fields["fullName"] = f"{fields.get('firstName')} {fields.get('lastName')}"
+                texts |= {
+                    value.strip().lower()
+                    for name, value in fields.items()
+                    if isinstance(value, str) and _PERSONAL_FIELD.search(name)
+                }
+        return frozenset(texts)
 
     @property
     def registrations(self) -> int | None:

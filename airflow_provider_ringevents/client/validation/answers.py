@@ -52,6 +52,7 @@ def resolve_answers(
     for key, answer in answers.items():
         place = f"{parameter}[{key!r}]"
         try:
+            check_question_key(place, key)
             identifier, options = _find_question(place, key, known)
             _check_answer(place, answer, options)
             if identifier in resolved:
@@ -64,6 +65,16 @@ def resolve_answers(
     if problems:
         raise combine_errors(f"{parameter}: {len(problems)} answers do not fit the questions of the ticket", problems)
     return list(resolved.values())
+
+
+def check_question_key(parameter: str, key: Any) -> None:
+    """Require the name or the id of a question.
+
+    :raises RingEventsConfigError: it is not a string, or blank.
+    """
+    if not isinstance(key, str) or not key.strip():
+        kind = "blank text" if isinstance(key, str) else type(key).__name__
+        raise invalid_argument(parameter, f"named by the name or the id of a question, not by {kind}")
 
 
 def check_answer_type(parameter: str, answer: Any) -> None:

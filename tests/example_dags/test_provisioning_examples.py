@@ -261,7 +261,7 @@ def test_a_plan_without_links_and_a_member_without_rights_are_named(
     outcome = sell()
     assert outcome.task(task).state == "failed"
     assert words in outcome.log_text
-    assert re.search(r"403.*role.*plan", outcome.log_text)
+    assert re.search(r"403.*check the role.*plan", outcome.log_text, re.DOTALL)
 
 
 # --- after the event

@@ -280,6 +280,14 @@ class ListReading:
         known = [_id_text(row["id"]) for row in rows]
         ids = [id for id in known if id is not None]
         anonymous = len(rows) - len(ids)
+        # Rows without an id show by their content alone that a page is another one.
+        content = _encode([row for row, id in zip(rows, known, strict=True) if id is None]) if anonymous else b""
+        digest = (hash((tuple(ids), content)), len(rows))
+        if anonymous and digest == self._page_digest and not self._counts:
+            # The service ignores the number of the page, and no count says otherwise.
+            self._duplicates_now += len(rows)
+            self.duplicates_dropped += len(rows)
+            return [], 0, digest
         self._has_anonymous_rows = self._has_anonymous_rows or anonymous > 0
         new_now = self._seen_now.add(ids)
         new_ever = new_now if self.readings == 1 else self._seen.add(ids)
@@ -298,9 +306,7 @@ class ListReading:
         ]
         self.rows += len(new)
         self._new_now += len(new)
-        # Rows without an id show by their content alone that a page is another one.
-        content = _encode([row for row, id in zip(rows, known, strict=True) if id is None]) if anonymous else b""
-        return new, fresh, (hash((tuple(ids), content)), len(rows))
+        return new, fresh, digest
 
     # --- verdicts
 

@@ -12,6 +12,7 @@ from airflow_provider_ringevents.client.secrets import conceal_credentials
 from airflow_provider_ringevents.client.transport.redaction import clean_value, list_texts
 from airflow_provider_ringevents.client.types import Registration
 from airflow_provider_ringevents.client.validation.answers import collect_bounded, resolve_answers
+from airflow_provider_ringevents.client.validation.identifiers import is_valid_identifier
 from airflow_provider_ringevents.operators._xcom import xcom_resource
 from airflow_provider_ringevents.provisioning.idempotent_create import LOOKUP_DELAYS, MAX_CREATE_REQUESTS
 
@@ -70,6 +71,7 @@ class RegistrationCreation:
                 created = self._hook.create_registration(
                     self._event_id, self._attributes, allow_undocumented=self._allow_undocumented
                 )
+                self._check_created(created)
             except RingEventsError as error:
                 if not error.ambiguous:
                     raise
@@ -85,6 +87,17 @@ class RegistrationCreation:
                 log.info("Created registration %s of event %s", created["id"], self._event_id)
                 return created
         raise AssertionError("the loop returns or raises")
+
+    def _check_created(self, created: Mapping[str, Any]) -> None:
+        """Refuse a response that describes another person or another ticket.
+
+        :raises RingEventsError: it does; ambiguous, since the registration may exist.
+        """
+        email, ticket = created.get("email"), created.get("ticketId")
+        if (email and _identity(email) != _identity(self._attributes["email"])) or (
+            ticket and ticket != self._attributes["ticketId"]
+        ):
+            raise RingEventsError("create_registration: the response describes another registration.", ambiguous=True)
 
     def _lookup_repeatedly(self) -> dict[str, Any] | None:
         failure: RingEventsError | None = None
@@ -121,7 +134,13 @@ class RegistrationCreation:
         if len(found) > 1:
             ids = list_texts(clean_value(row["id"]) for row in found)
             log.warning("%d registrations have this ticket and address: %s. The oldest counts", len(found), ids)
-        return min(found, key=lambda row: (str(row.get("createdAt") or ""), str(row["id"])), default=None)
+        oldest = min(found, key=lambda row: (str(row.get("createdAt") or ""), str(row["id"])), default=None)
+        if oldest is not None and not is_valid_identifier(oldest["id"]):
+            raise RingEventsError(
+                f"list_registrations: the registration has an unusable id ({clean_value(oldest['id'])!r})",
+                ambiguous=True,
+            )
+        return oldest
 
     def _log_existing(self, registration: Mapping[str, Any]) -> None:
         differing: list[str] = [

@@ -378,3 +378,10 @@ def churn(seed: int) -> tuple[str, Churn, set[int]]:
 def test_no_list_under_churn_is_green_and_short(seed: int) -> None:
     outcome, service, missing = churn(seed)
     assert not missing or service.cancelled, outcome
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_page_without_ids_that_comes_again_ends_the_list(size: int) -> None:
+    page = {"data": [{"attributes": {"name": f"Diet {number}"}} for number in range(size)]}
+    found, reading = read(lambda params: page, per_page=100, most=20)
+    assert len(found) == reading.rows == size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_harness import Run
 from clocks import FakeClock
 from outcomes import refused, run_of, succeeded
+from raw_server import RawServer, Request, Response, json_response
 
 from airflow_provider_ringevents.client import Client, endpoints
-from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
 from airflow_provider_ringevents.client.validation.answers import resolve_answers
+from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+from airflow_provider_ringevents.operators._registration_creation import RegistrationCreation
 from airflow_provider_ringevents.operators.registrations import RingEventsCreateRegistrationOperator
 
 POST = {"method": "POST"}
@@ -272,3 +276,32 @@ def test_answers_that_fit_no_question(answers: dict[str, Any], words: str) -> No
 def test_a_ticket_without_questions_says_so() -> None:
     with pytest.raises(RingEventsConfigError, match="The ticket asks nothing"):
         resolve_answers({"Diet": "x"}, [])
+
+
+@pytest.mark.parametrize("status", [202, 204])
+def test_a_response_without_the_registration_is_ambiguous(emulator: Any, ticket: str, status: int) -> None:
+    emulator.fault("status", status=status, times=1, **POST)
+    made = succeeded(task(emulator, ticket).to_end())
+    assert [row["id"] for row in registrations(emulator)] == [made["id"]]
+    assert emulator.count("POST") == 2
+
+
+@pytest.mark.parametrize("attributes", [{"email": "bob@example.org"}, {"ticketId": "another"}])
+def test_a_response_that_describes_another_registration_is_ambiguous(
+    monkeypatch: pytest.MonkeyPatch, attributes: dict[str, str]
+) -> None:
+    sent = {"email": PERSON["email"], "firstName": "Ada", "lastName": "Lovelace", "ticketId": "t"}
+    other = {"data": {"id": "r", "attributes": {**sent, **attributes}}}
+
+    def respond(seen: Request) -> Response:
+        return json_response(other, 201) if seen.method == "POST" else json_response({"data": [], "meta": {"count": 0}})
+
+    with RawServer(respond) as server:
+        connection = {"conn_type": "ringevents", "host": server.url, "password": "k"}
+        monkeypatch.setenv("AIRFLOW_CONN_OTHERS", json.dumps(connection))
+        with (
+            RingEventsHook("others") as hook,
+            pytest.raises(RingEventsError, match="describes another registration"),
+        ):
+            RegistrationCreation(hook, "e", sent, {}, allow_undocumented=False).run()
+        assert [request.method for request in server.requests].count("POST") == 2

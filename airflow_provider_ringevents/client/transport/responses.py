@@ -216,7 +216,9 @@ def validate_response(call: Call, status: int, headers: Mapping[str, str], body:
 
 
 def parse_resource(call: Call, envelope: Envelope) -> dict[str, Any]:
-    """Return the one resource of an envelope, a flat dict with ``id``; empty for a 202 or 204 without one.
+    """Return the one resource of an envelope, a flat dict with ``id``.
+
+    Empty for a 202 or 204 without one, in response to anything but a request that creates a resource at once.
 
     :raises RingEventsTransportError: there is none where the API documents one; or a creating request was answered with
         an id that no later request can use, which is ambiguous: the resource exists.
@@ -236,7 +238,7 @@ def parse_resource(call: Call, envelope: Envelope) -> dict[str, Any]:
             ambiguous=True,
             retryable=False,
         )
-    if envelope.status in (202, 204) and not data:
+    if envelope.status in (202, 204) and not data and (call.idempotent or call.operation == "duplicate_event"):
         return {}
     status = envelope.status
     del envelope, data

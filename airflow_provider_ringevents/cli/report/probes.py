@@ -176,7 +176,7 @@ def _words(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _shown(evidence: Evidence, word: object, personal: Collection[str]) -> str:
-    """Return a word that the service has sent, unless it is, or could be, an id, the name of somebody, or the key."""
+    """Return a word that the service has sent, unless it is, or could be, an id, a name, or the key."""
     key = conceal(evidence.settings.api_key).reveal().lower()
     if not isinstance(word, str) or not _WORD.fullmatch(word):
         return _NOT_SHOWN

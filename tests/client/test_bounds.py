@@ -81,14 +81,17 @@ def test_all_pages_that_are_held_are_bounded() -> None:
         rows = [{"id": f"{number}-{n}", "attributes": {"x": text}} for n in range(MIB // 1_000 if number > 1 else 1)]
         return json_response({"data": rows, "meta": {"count": 100}})
 
+    def read_slowly(client: Client) -> None:
+        for page in client.pages(LIST):
+            # Those that are read ahead have to be kept meanwhile.
+            time.sleep(2.0 if len(page.items) == 1 else 0.1)
+
     with (
         RawServer(handler) as server,
         Client(server.url, KEY, policy=AT_ONCE, concurrency=16) as client,
         pytest.raises(RingEventsTransportError, match="lower 'per_page' or 'concurrency'"),
     ):
-        for page in client.pages(LIST):
-            # Whoever takes the pages is slow, so that those read ahead have to be kept.
-            time.sleep(2.0 if len(page.items) == 1 else 0.1)
+        read_slowly(client)
 
 
 def test_large_pages_are_not_read_far_ahead() -> None:

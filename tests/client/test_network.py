@@ -133,3 +133,17 @@ def test_files_beyond_the_limit_wait_for_a_connection(monkeypatch: pytest.Monkey
     with RawServer(lambda seen: Response(200, b"x" * 100_000, {"Content-Type": "text/csv"})) as server:
         assert asyncio.run(main(server.url)) == [100_000] * 6
         assert server.connections == 2
+
+
+async def test_a_request_that_is_cancelled_while_it_connects_leaves_no_connection() -> None:
+    with RawServer(lambda seen: json_response({"data": {"id": "r", "attributes": {}}})) as server:
+        for rounds in range(40):
+            async with AsyncClient(server.url, "k") as client:
+                request = asyncio.create_task(client.send_once(endpoints.get_report("r")))
+                while not (server.open_connections or request.done()):
+                    await asyncio.sleep(0)
+                for _ in range(rounds % 10):
+                    await asyncio.sleep(0)
+                request.cancel()
+                await asyncio.wait([request])
+            assert await asyncio.to_thread(server.wait_until_closed)

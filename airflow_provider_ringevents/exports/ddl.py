@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal, cast, get_args
 
 from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.types import validate_choice
@@ -30,7 +30,7 @@ class _Grammar:
     column_name: Callable[[str], str] = str
 
     def identifier(self, name: str) -> str:
-        # GoogleSQL escapes by a backslash; validate_table_name lets no such name pass.
+        # GoogleSQL escapes with a backslash instead; _table_parts refuses the names that would need it.
         return f"{self.quote}{name.replace(self.quote, self.quote * 2)}{self.quote}"
 
 
@@ -104,7 +104,7 @@ def create_table(collection: str, dialect: str, table: str | None = None) -> str
         a control character, a backslash or a backquote.
     """
     columns = columns_for(collection)
-    grammar = _GRAMMARS[validate_choice("dialect", dialect, DIALECTS, closed=True)]  # type: ignore[index]
+    grammar = _GRAMMARS[cast("Dialect", validate_choice("dialect", dialect, DIALECTS, closed=True))]
     parts = _table_parts(collection if table is None else table)
     lines = [
         f"{grammar.identifier(grammar.column_name(column.name))} {grammar.types[column.kind]}"

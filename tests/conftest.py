@@ -6,6 +6,7 @@ Airflow reads its configuration when it is first imported, so it is set here bef
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import logging
 import os
@@ -38,6 +39,9 @@ def _clean_environment() -> None:
     for name in [name for name in os.environ if name.upper().startswith(_FOREIGN)]:
         del os.environ[name]
     os.environ.update(_CONFIG)
+    # Each of the test processes, and each that a test starts, would compile every module again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 _clean_environment()
@@ -60,6 +64,12 @@ def pytest_configure(config: pytest.Config) -> None:
         from version_support import SupportWriter
 
         config.pluginmanager.register(SupportWriter(Path(file)))
+
+
+def pytest_collection_finish() -> None:
+    """Keep what lives to the end of the session out of every garbage collection: modules, tests, parameters."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

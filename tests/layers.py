@@ -5,6 +5,7 @@ The layer follows from what the test, its fixtures and the helpers of its module
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections import Counter
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def layer_of(item: pytest.Item) -> str:
         raise pytest.UsageError(f"{item.nodeid} must have one layer, got {', '.join(sorted(explicit))}.")
     if explicit:
         return explicit.pop()
-    referred = {name for function in _functions(item) for name in _references(function, set())}
+    referred = frozenset().union(*map(_all_references, _functions(item)))
     if _any_of(referred, SYSTEM):
         return "system"
     return "integration" if _any_of(referred, INTEGRATION) else "unit"
@@ -119,6 +120,17 @@ class _StoreProcess:
 _StoreProcess.__module__ = "s3_server"
 
 
+_KNOWN: dict[int, tuple[Any, frozenset[str]]] = {}
+
+
+def _all_references(subject: Any) -> frozenset[str]:
+    """Return what `_references` yields, once for each object: the tests of one function share it and its fixtures."""
+    if id(subject) not in _KNOWN:
+        # The object is kept, so that no other one gets its id.
+        _KNOWN[id(subject)] = subject, frozenset(_references(subject, set()))
+    return _KNOWN[id(subject)][1]
+
+
 def _references(subject: Any, visited: set[int]) -> Iterator[str]:
     """Yield the qualified names to which a function refers, also through the helpers of test modules."""
     subject = inspect.unwrap(getattr(subject, "func", subject)) if callable(subject) else subject
@@ -159,6 +171,7 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
+@functools.cache
 def _is_test_code(owner: Any) -> bool:
     try:
         return (inspect.getsourcefile(owner) or "").startswith(_TESTS)
@@ -166,5 +179,6 @@ def _is_test_code(owner: Any) -> bool:
         return False
 
 
-def _any_of(names: set[str], prefixes: tuple[str, ...]) -> bool:
+@functools.cache
+def _any_of(names: frozenset[str], prefixes: tuple[str, ...]) -> bool:
     return any(name == prefix or name.startswith(f"{prefix}.") for name in names for prefix in prefixes)

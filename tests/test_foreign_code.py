@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,16 +13,21 @@ import airflow_provider_ringevents
 from airflow_provider_ringevents._compat import AIRFLOW_V_3_3_PLUS
 
 PACKAGE = Path(airflow_provider_ringevents.__file__).parent
-TREES = {
-    str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8"))
-    for path in sorted(PACKAGE.rglob("*.py"))
-}
 HTTP_MODULE = "client/transport/http.py"
 NETWORK_MODULE = "client/transport/network.py"
 HTTP_LIBRARIES = {"httpx", "httpcore", "h11", "aiohttp", "requests", "urllib3"}
 DOCUMENTED = {"_replace", "_asdict", "_fields"}
 """Public names of :func:`collections.namedtuple`, in spite of their underscores."""
 ALLOWED = {("_compat.py", "_by_name"), ("_compat.py", "_by_uri")}
+
+
+@functools.cache
+def package_trees() -> dict[str, ast.Module]:
+    """Return the syntax tree of each module of the package, by its path."""
+    return {
+        str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
 
 
 def imported_modules(tree: ast.AST) -> Iterator[str]:
@@ -77,7 +83,7 @@ def foreign_private_names(trees: dict[str, ast.Module]) -> set[tuple[str, str]]:
 def test_one_module_imports_the_http_library() -> None:
     importing = {
         (place, module.partition(".")[0])
-        for place, tree in TREES.items()
+        for place, tree in package_trees().items()
         for module in imported_modules(tree)
         if module.partition(".")[0] in HTTP_LIBRARIES
     }
@@ -87,7 +93,7 @@ def test_one_module_imports_the_http_library() -> None:
 def test_no_private_module_or_name_of_another_library_is_imported() -> None:
     foreign = [
         (place, module)
-        for place, tree in TREES.items()
+        for place, tree in package_trees().items()
         for module in imported_modules(tree)
         if not module.startswith("airflow_provider_ringevents") and any(map(is_private, module.split(".")))
     ]
@@ -95,7 +101,7 @@ def test_no_private_module_or_name_of_another_library_is_imported() -> None:
 
 
 def test_no_private_attribute_of_another_library_is_used() -> None:
-    assert foreign_private_names(TREES) == ALLOWED
+    assert foreign_private_names(package_trees()) == ALLOWED
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _chosen() -> list[Scenario]:
-    everything = [*scenarios(range(1)), *storms(range(45))]
+    everything = [*scenarios(range(1)), *storms(range(15))]
     # A run on Airflow 2 takes three times as long, since it goes through a database.
     return everything if HAS_TASK_SDK else random.Random(1).sample(everything, 60)
 

@@ -35,11 +35,14 @@ from airflow_provider_ringevents.client.transport.http import (
     HttpRequest,
     HttpResponse,
     build_request,
-    describe_os_error,
-    is_certificate_error,
     merge_headers,
 )
-from airflow_provider_ringevents.client.transport.response_errors import api_error, transport_error
+from airflow_provider_ringevents.client.transport.response_errors import (
+    api_error,
+    describe_os_error,
+    is_certificate_error,
+    transport_error,
+)
 from airflow_provider_ringevents.client.transport.responses import (
     Envelope,
     parse_response,

@@ -1,7 +1,8 @@
-"""The errors for responses: what the service said, cleaned, and what to do about it."""
+"""The errors for responses, and for requests without one: what the service said, cleaned, and what to do about it."""
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -120,6 +121,27 @@ def _reason(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "(no standard status)"
+
+
+def is_certificate_error(error: BaseException | None) -> bool:
+    """Return whether a certificate that could not be verified caused an error."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def describe_os_error(error: BaseException | None) -> str:
+    """Return the operating system's or the TLS library's own description of an error, empty without one.
+
+    The messages of the HTTP library are left out: they may quote a URL or a response.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def read_request_id(headers: Mapping[str, str], call: Call, secret: Secret) -> str | None:

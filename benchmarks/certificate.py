@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")
 
 
 def make(folder: Path) -> Path:

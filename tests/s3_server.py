@@ -36,19 +36,21 @@ def rclone_program() -> str:
 class S3Server(ServerProcess):
     """``rclone serve s3`` as a context manager.
 
+    :param certificate: a file with a private key and its certificate, to serve HTTPS; HTTP without one.
     :ivar key: the access key id.
     :ivar secret: the secret access key.
     :ivar data_dir: the folder it serves: a folder in it is a bucket, a file in that is an object.
     """
 
-    LISTENING = re.compile(r"Starting s3 server on \[(http://[^/\]]+)")
+    LISTENING = re.compile(r"Starting s3 server on \[(https?://[^/\]]+)")
 
-    def __init__(self, directory: Path, *, port: int = 0) -> None:
+    def __init__(self, directory: Path, *, port: int = 0, certificate: Path | None = None) -> None:
         super().__init__(port)
         self.data_dir = directory / "s3-data"
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self.key = "test" + secrets.token_hex(8)
         self.secret = secrets.token_hex(16)
+        self._certificate = certificate
         self._directory = directory
         self._client: Any = None
 
@@ -61,6 +63,7 @@ class S3Server(ServerProcess):
         return [
             *(rclone_program(), "serve", "s3", str(self.data_dir)),
             *("--addr", f"127.0.0.1:{self.port}", "--auth-key", f"{self.key},{self.secret}"),
+            *(("--cert", str(self._certificate), "--key", str(self._certificate)) if self._certificate else ()),
             *("--config", str(self._directory / "rclone.conf"), "--cache-dir", str(self._directory / "cache")),
             # A test may put or read files in data_dir at any moment. With 0s the server never rests: after the
             # first upload it looks through its cache without a pause, on a core of its own.

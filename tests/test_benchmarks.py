@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 # Benchmarks are run from the root of the repository, and belong to no package that is installed.
 sys.path.append(str(Path(__file__).parents[1]))
+cold = importlib.import_module("benchmarks.cold")
 collections = importlib.import_module("benchmarks.collections")
 list_server = importlib.import_module("benchmarks.list_server")
 download = importlib.import_module("benchmarks.download")
@@ -72,6 +74,14 @@ def test_a_report_over_tls_arrives_whole(tmp_path: Path) -> None:
             assert (tmp_path / "ours.csv").read_bytes().startswith(mark + b"0000")
     with pytest.raises(subprocess.CalledProcessError):
         download.export({**connection, "host": "https://127.0.0.1:1"}, "1", tmp_path / "none.csv")
+
+
+@pytest.mark.system
+def test_the_memory_of_a_task_is_measured_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cold, "interpreter", lambda module: None)
+    ours, http = cold.memory((1_500_001,)).splitlines()[2:]
+    assert re.fullmatch(r"\| \*\*ours\*\*: .* \| 1 \| \d+ \| \d+ \|", ours)
+    assert "skipped: not installed" in http
 
 
 def test_what_is_not_installed_is_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ if "AIRFLOW_HOME" not in os.environ:
 
 
 def main() -> int:
-    from benchmarks import bulk, cold, collections, download, fleet, imports, lookup
+    from benchmarks import bulk, cold, collections, download, fleet, imports, lookup, scale
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", default=["all"], help=f"which of {', '.join(NAMES)}; default: all")
@@ -50,6 +50,8 @@ def main() -> int:
         print(found.text, flush=True)
         if arguments.write:
             write(name, found, load, " ".join(sys.argv[1:]))
+    if arguments.write:
+        scale.PAGE.write_text(scale.text(), encoding="utf-8")
     return 0
 
 

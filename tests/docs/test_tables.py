@@ -98,7 +98,7 @@ def test_every_attribute_of_events_is_listed() -> None:
     listed = {
         operator: set(code(names))
         for operator, names in rows(
-            "guides/provision-events.md", "Everything that is wrong is said at once, and nothing is sent then."
+            "guides/provision-events.md", "If arguments are invalid, one error lists all of them, and nothing is sent."
         )
     }
     own = {"name", "timeStart", "timeEnd", "timezone", "currency"}

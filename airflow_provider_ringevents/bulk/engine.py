@@ -99,7 +99,7 @@ class BulkRun:
         self._refuse_invalid(source)
         if to_do and not self._options.dry_run and (pause := self._settle_delay()) > 0:
             log.info(
-                "An earlier try was still sending shortly before; looking again in %s, when its requests have settled",
+                "An earlier try sent requests a short time ago, which the service may still apply; looking again in %s",
                 format_duration(pause),
             )
             clock.sleep(pause)
@@ -151,13 +151,13 @@ class BulkRun:
         known = self._spool.replace_existing(identified())
         if anonymous and not known and identity == "email":
             raise RingEventsTransportError(
-                f"None of the {format_count(anonymous, noun)} that the service shows has `{identity}`, so that nobody"
-                " of the source can be looked for. Nothing was sent.",
+                f"None of the {format_count(anonymous, noun)} that the service shows has `{identity}`, so that the"
+                " people of the source cannot be looked up. Nothing was sent.",
                 sent=True,
                 retryable=False,
             )
         if anonymous:
-            log.warning("%s without `%s` are compared with nobody", format_count(anonymous, noun), identity)
+            log.warning("%s have no `%s` and are not compared with the source", format_count(anonymous, noun), identity)
         return known
 
     def _classify(self) -> int:

@@ -136,7 +136,7 @@ _LOAD = (
         ("--results",),
         required=True,
         metavar="FILE",
-        help="Path or URI of the file that takes the outcome of each row, in one of these formats",
+        help="Path or URI of the file for the result of each row, in one of these formats",
     ),
     Arg(
         ("--columns",),
@@ -151,10 +151,16 @@ _LOAD = (
     Arg(("--delimiter",), default=",", help="Character between the cells of CSV (default: ,)"),
     Arg(("--encoding",), default="utf-8", help="Encoding of CSV and JSON Lines (default: utf-8)"),
     _choice(
-        "--on-invalid", ("fail", "skip"), "Action if rows are invalid: send nothing, or send the others (default: fail)"
+        "--on-invalid",
+        ("fail", "skip"),
+        "Action if rows are invalid: fail and send nothing, or skip them and send the others (default: fail)",
     ),
     _count("--max-failures", 0, "Failed rows that are tolerated (default: 0)"),
-    Arg(("--failed-rows",), metavar="FILE", help="Path or URI of a file that takes the failed rows, to be fed again"),
+    Arg(
+        ("--failed-rows",),
+        metavar="FILE",
+        help="Path or URI of a file for the failed rows, which can be imported again",
+    ),
     Arg(("--concurrency",), type=positive_int(allow_zero=False), help="Requests in flight (default: the connection's)"),
     _switch("--dry-run", "Send nothing, and write what would happen to each row"),
     _switch("--allow-undocumented", "Accept attributes that the API does not document"),
@@ -183,7 +189,7 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
                 "--allow-undocumented", "Accept report types, versions and attributes that the API does not document"
             ),
             _repeatable("--required-column", "NAME", "Fail, and write nothing, if the report lacks this column"),
-            _switch("--allow-empty", "Write a report without a single byte, too"),
+            _switch("--allow-empty", "Also write an empty report"),
             Arg(
                 ("--poll-interval",),
                 type=_seconds,
@@ -228,7 +234,7 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
             _choice(
                 "--on-incomplete",
                 ("fail", "warn"),
-                "If rows are missing after three readings: fail and write nothing, or warn and write what came"
+                "If rows are missing after three readings: fail and write nothing, or warn and write the rows that came"
                 " (default: fail)",
             ),
             _switch("--strict", "Fail, and write nothing, if the list changed while it was read"),
@@ -256,7 +262,7 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
                 "--mode", ("create", "update"), "Register people, or update registrations that exist (default: create)"
             ),
             Arg(("--ticket-id",), help="Id of the ticket (default: the column ticketId)"),
-            _switch("--no-merge", "Replace metadata that the file does not name"),
+            _switch("--no-merge", "Do not keep metadata that the file does not name"),
         ),
     ]
     others = [

@@ -168,7 +168,7 @@ class BaseClient(ABC):
         if is_certificate_error(error):
             return RingEventsTransportError(
                 f"{call.operation}: the server's certificate is not trusted; if it is your own, set 'verify' in the"
-                " connection's extra to the path of the CA bundle that vouches for it",
+                " connection's extra to the path of its CA bundle",
                 sent=False,
                 retryable=False,
                 reason=describe_os_error(error),

@@ -375,8 +375,9 @@ class ListReading:
                 f" service counts {expected}"
             )
         return RingEventsIncompleteListError(
-            message + ". Try again when the list is quiet; on_incomplete='warn' takes what came, and the connection's"
-            " extra trust_count=false holds where the count includes rows that the key cannot see.",
+            message
+            + ". Try again later, or set on_incomplete='warn' to accept the rows that came. If the service counts"
+            " rows that the key cannot see, set 'trust_count' to false in the connection's extra.",
             rows=self.rows,
             count=self.count,
             readings=self.readings,

@@ -14,7 +14,7 @@ from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, t
 class RingEventsCreateDataSubscriptionOperator(RingEventsBaseOperator):
     """Subscribe to signals of an event, with ``POST /v1/events/{eventId}/dataSubscriptions``.
 
-    At least once: the API does not list subscriptions, so that an interrupted try may leave one that is not known.
+    At least once: the API does not list subscriptions, so an interrupted try may leave one whose id is unknown.
 
     :param event_id: the id of the event (templated).
     :param configuration: ``url``, ``type`` and ``expiresAt`` (ISO 8601 with an offset) (templated).

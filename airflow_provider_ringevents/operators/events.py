@@ -27,16 +27,16 @@ class RingEventsCreateEventOperator(RingEventsBaseProvisioningOperator):
     :param organization_id: the id of the organization; default: the connection's (templated).
     :param attributes: further documented attributes, under the API's own names, such as ``{"eventType":
         "hidden_event"}`` (templated).
-    :param idempotency_key: two requests with the same key are one. A key of your own, such as the id of a row, is
-        looked up before anything is sent, and so holds across runs and backfills; None: this task in this run
-        (templated).
+    :param idempotency_key: requests with the same key create one event. A key of your own, such as the id of a row,
+        is looked up before anything is sent, and is valid across runs and backfills; None: a key of this task in
+        this run (templated).
     :param settle_timeout: seconds within which the service shows an event that it has created.
     :param allow_undocumented: accept attributes and values that the API does not document (templated).
     :param ringevents_conn_id: the Airflow connection (templated).
     :returns: the event, a dict with ``id``.
     :raises InvalidArgumentError: an argument is invalid; nothing was sent, and the task is not retried.
     :raises RingEventsConfigError: the key or the slug is used by another event.
-    :raises RingEventsError: the request failed; a retry finds the event if it was created all the same.
+    :raises RingEventsError: the request failed; a retry finds the event if it was created.
     """
 
     operation = "create_event"
@@ -93,9 +93,9 @@ class RingEventsCreateEventFromTemplateOperator(DeferrableWaitMixin, RingEventsB
     :param timezone: one of the 746 names that the API documents (templated).
     :param organization_id: the id of the organization; default: the connection's (templated).
     :param attributes: ``auto_publish``, ``metadata``, ``password`` or ``type`` (templated).
-    :param idempotency_key: two requests with the same key are one. A key of your own, such as the id of a row, is
-        looked up before anything is sent, and so holds across runs and backfills; None: this task in this run
-        (templated).
+    :param idempotency_key: requests with the same key create one event. A key of your own, such as the id of a row,
+        is looked up before anything is sent, and is valid across runs and backfills; None: a key of this task in
+        this run (templated).
     :param wait_for: ``published``, or a status word to wait for; None: do not wait (templated).
     :param settle_timeout: seconds within which the service shows an event that it has created.
     :param poll_interval: the longest delay between two polls, in seconds.
@@ -107,7 +107,7 @@ class RingEventsCreateEventFromTemplateOperator(DeferrableWaitMixin, RingEventsB
     :raises InvalidArgumentError: an argument is invalid; nothing was sent, and the task is not retried.
     :raises RingEventsConfigError: the key is used by another event.
     :raises RingEventsWaitTimeoutError: the event did not reach the state in time.
-    :raises RingEventsError: the request failed; a retry finds the event if it was created all the same.
+    :raises RingEventsError: the request failed; a retry finds the event if it was created.
     """
 
     operation = "create_event_from_template"
@@ -194,9 +194,9 @@ class RingEventsDuplicateEventOperator(DeferrableWaitMixin, RingEventsBaseProvis
     :param organization_id: the id of the organization that the copy goes to, sent only if given; None: that of the
         source (templated).
     :param attributes: ``auto_publish``, ``metadata``, ``password`` or ``type`` (templated).
-    :param idempotency_key: two requests with the same key are one. A key of your own, such as the id of a row, is
-        looked up before anything is sent, and so holds across runs and backfills; None: this task in this run
-        (templated).
+    :param idempotency_key: requests with the same key create one event. A key of your own, such as the id of a row,
+        is looked up before anything is sent, and is valid across runs and backfills; None: a key of this task in
+        this run (templated).
     :param settle_timeout: seconds within which the service shows an event that it has created.
     :param poll_interval: the longest delay between two polls, in seconds.
     :param wait_timeout: seconds from the start of the wait to its deadline, the same in both modes.
@@ -207,7 +207,7 @@ class RingEventsDuplicateEventOperator(DeferrableWaitMixin, RingEventsBaseProvis
     :raises InvalidArgumentError: an argument is invalid; nothing was sent, and the task is not retried.
     :raises RingEventsConfigError: the key is used by another event, or the organization cannot be determined.
     :raises RingEventsWaitTimeoutError: the copy did not appear in time; a retry does not request another one.
-    :raises RingEventsError: the request failed; a retry finds the copy if it was made all the same.
+    :raises RingEventsError: the request failed; a retry finds the copy if it was created.
     """
 
     operation = "duplicate_event"

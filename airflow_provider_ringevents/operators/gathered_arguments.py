@@ -20,7 +20,7 @@ _START_STRINGS: Final = ("variable_start_string", "block_start_string", "comment
 
 
 class InvalidArgumentError(RingEventsConfigError, AirflowFailException):
-    """An invalid argument. Airflow does not retry the task, nor one that fails so while it is unmapped."""
+    """An invalid argument. Airflow does not retry the task, even if it fails while a mapped task is expanded."""
 
 
 class GatheredArguments:

@@ -17,18 +17,19 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
     """Create magic links of a ticket, one for each attendee, with ``POST /v1/tickets/{ticketId}/magicLinks``.
 
     The identity of a link is its ticket and its e-mail address without case, whichever run created it: attendees who
-    have a link keep it. When one attendee fails the others are still tried, unless all of them would fail alike: the
-    key is rejected, the rate limit is reached, or ten in a row failed in a way that may pass.
+    have a link keep it. If one attendee fails, the others are still tried, unless all of them would fail in the same
+    way: the key is rejected, the rate limit is reached, or ten in a row failed with a temporary error.
 
-    By the vendor's help pages an event must be published before people can be invited by magic link, publishing needs
-    a ticket, and magic links depend on the plan. The service rejects the request otherwise (403 or 422).
+    According to the vendor's help pages, an event must be published before people can be invited by magic link,
+    publishing needs a ticket, and magic links depend on the plan. Otherwise the service may reject the request (403 or
+    422).
 
     :param ticket_id: the id of the ticket (templated).
     :param attendees: one attendee or many, each a mapping under the API's own names: ``email``, ``firstName`` and
-        ``lastName``, possibly ``headline``, ``registrationId``, ``extraFields``, ``metadata`` (templated).
-        ``registrationId`` is a key of yours, such as the id in a CRM, not the id of a registration.
-    :param include_links: put the links themselves into the result, too. Whoever has a link can enter, and XCom can be
-        read by everybody who sees the DAG (templated).
+        ``lastName``, optionally ``headline``, ``registrationId``, ``extraFields``, ``metadata`` (templated).
+        ``registrationId`` is a key of your own, such as the id in a CRM, not the id of a registration.
+    :param include_links: also put the links into the result. Anyone who has a link can enter the event, and everyone
+        who sees the DAG can read XCom (templated).
     :param allow_undocumented: accept attributes that the API does not document (templated).
     :param ringevents_conn_id: the Airflow connection (templated).
     :returns: for each attendee, in order, a dict with ``id``, and ``magicLink`` if requested.

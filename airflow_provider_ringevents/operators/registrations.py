@@ -14,13 +14,13 @@ from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, t
 class RingEventsCreateRegistrationOperator(RingEventsBaseOperator):
     """Register a person for an event, once, with ``POST /v1/events/{eventId}/registrations``.
 
-    The operation is not in the API's reference; it is from the vendor's own Postman collection. The service mails the
-    person, and each registration takes one seat of the licence.
+    The operation is not in the API's reference; its source is the vendor's own Postman collection. The service mails
+    the person, and each registration takes one seat of the licence.
 
     The identity of a registration is its event, its ticket and its e-mail address without case. The whole list of the
-    event is read before anything is sent, and again after an ambiguous failure. A registration that exists is returned
-    as it is, with a line in the log that names what differs. For many people load a file instead: each task reads the
-    whole list.
+    event is read before anything is sent, and again after an ambiguous failure. An existing registration is returned
+    unchanged, and the log names the fields that differ. For many people, load a file instead: each task reads the whole
+    list.
 
     :param event_id: the id of the event (templated).
     :param ticket_id: the id of the ticket (templated).
@@ -32,7 +32,7 @@ class RingEventsCreateRegistrationOperator(RingEventsBaseOperator):
     :param attributes: ``externalBarcode`` or ``metadata``, under the API's own names (templated).
     :param allow_undocumented: accept attributes that are in none of the sources (templated).
     :param ringevents_conn_id: the Airflow connection (templated).
-    :returns: the registration, a dict with ``id``, without the fields that admit their holder to the event.
+    :returns: the registration, a dict with ``id``, without the fields that give access to the event.
     :raises InvalidArgumentError: an argument is invalid; nothing was sent, and the task is not retried.
     :raises RingEventsConfigError: an answer does not fit the questions of the ticket; nothing was sent.
     :raises RingEventsError: the request failed.

@@ -38,7 +38,7 @@ class RingEventsCreateReportOperator(RingEventsBaseOperator):
 
     :param event_id: the id of the event (templated).
     :param report_type: one of the 28 types that the API documents, such as ``registrations`` (templated).
-    :param report_version: the version of the report; None: the service takes ``2`` (templated).
+    :param report_version: the version of the report; None: the service uses ``2`` (templated).
     :param attributes: conditions of some reports: ``segmentType``, ``virtualSpaceId``, ``participationReportType``,
         ``participationTypeId`` (templated).
     :param allow_undocumented: accept report types, versions and attributes that the API does not document (templated).

@@ -26,7 +26,7 @@ if AIRFLOW_V_3_3_PLUS:
     from airflow.providers.common.compat.sdk import RetryDecision, RetryPolicy
 
     class RingEventsRetryPolicy(RetryPolicy):
-        """A policy that waits as long as the service asked; it leaves all else to the settings of the task."""
+        """A policy that delays a retry as long as the service requested; all else follows the settings of the task."""
 
         def evaluate(
             self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None

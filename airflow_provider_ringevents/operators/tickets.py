@@ -15,7 +15,7 @@ from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, t
 class RingEventsCreateTicketOperator(RingEventsBaseOperator):
     """Create a virtual ticket of an event (beta in the API), with ``POST /v1/events/{eventId}/tickets``.
 
-    At least once: the API gives a ticket no identity of ours, so that an interrupted try may leave one.
+    At least once: a ticket has no attribute by which it could be found again, so an interrupted try may leave one.
 
     :param event_id: the id of the event (templated).
     :param name: the ticket's name (templated).

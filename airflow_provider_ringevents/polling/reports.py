@@ -46,7 +46,7 @@ class ReportWaiter:
     def on_response(self, response: Envelope) -> bool:
         """Take a response; return True when the report is ready.
 
-        :raises RingEventsReportFailedError: the service could not make the report.
+        :raises RingEventsReportFailedError: the service could not generate the report.
         :raises RingEventsWaitTimeoutError: the deadline has passed.
         """
         status = report_status(response)

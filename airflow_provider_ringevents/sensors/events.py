@@ -25,9 +25,9 @@ class RingEventsEventSensor(LinkStateMixin, RingEventsBaseSensor):
 
     ``GET /v1/events/{eventId}``
 
-    Takes Airflow's own arguments: ``timeout``, ``poke_interval``, ``mode``, ``soft_fail``, ``never_fail``. Deferred, a
-    known start or end is slept towards, then confirmed, since events get moved. The task has a link to the event's
-    page: from the first poke on or, deferred, when the wait has ended.
+    Takes Airflow's own arguments: ``timeout``, ``poke_interval``, ``mode``, ``soft_fail``, ``never_fail``. A deferred
+    wait for a known start or end sleeps until that time and then reads the event again, in case it was rescheduled.
+    The task has a link to the event's page after the first poke or, if deferred, when the wait has ended.
 
     :param event_id: the event (templated).
     :param condition: ``exists``, ``published``, ``status``, ``started`` or ``ended`` (templated).

@@ -22,7 +22,7 @@ class RingEventsReportSensor(RingEventsBaseSensor):
     """A sensor that waits until a report is ready, with ``GET /v1/reports/{reportId}``.
 
     Takes Airflow's own arguments: ``timeout``, ``poke_interval`` (deferred: the longest delay between polls), ``mode``,
-    ``soft_fail``, ``never_fail``; the timeout is :class:`AirflowSensorTimeout` deferred, too.
+    ``soft_fail``, ``never_fail``. A timeout raises :class:`AirflowSensorTimeout`, also if the sensor is deferred.
 
     :param report_id: the report (templated).
     :param deferrable: wait in the triggerer; default: Airflow's ``[operators] default_deferrable``.
@@ -31,7 +31,7 @@ class RingEventsReportSensor(RingEventsBaseSensor):
         do not limit such tasks.
     :param ringevents_conn_id: the Airflow connection (templated).
     :returns: the report's id.
-    :raises RingEventsReportFailedError: the service could not make the report (fails the task without retries).
+    :raises RingEventsReportFailedError: the service could not generate the report (fails the task without retries).
     """
 
     template_fields: Sequence[str] = ("report_id", *RingEventsBaseSensor.template_fields)

@@ -241,7 +241,7 @@ class Destination:
         thread.join(DISCARD_TIMEOUT)
         if thread.is_alive():
             log.warning(
-                "The cleanup after the failed write to %s still goes on; the next attempt does the rest", self.uri
+                "The cleanup after the failed write to %s is still running; the next attempt completes it", self.uri
             )
 
     def _verify(self, sink: Sink, written: int) -> None:

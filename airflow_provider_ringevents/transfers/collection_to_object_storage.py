@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
-    """Read a whole list and publish it in object storage as one file: all of it, or nothing.
+    """Read a whole list and publish it in object storage as one file, complete or not at all.
 
     Any list of the API: ``GET /v1/organizations``, ``GET /v1/events/{eventId}/registrations``, ... Pages are read
     several at a time and written in order, in constant memory; a row that comes twice is written once.
@@ -43,8 +43,8 @@ class RingEventsCollectionToObjectStorageOperator(RingEventsBaseExportOperator):
     :param watermark_delay: seconds before now at which such a window ends: for clocks that differ.
     :param concurrency: pages in flight, 1 to 16; default: the connection's, 4.
     :param on_incomplete: the list is read again, twice at most, while rows are missing. If some are missing still,
-        ``fail`` publishes nothing, and ``warn`` publishes what came, with ``complete: false`` in the manifest; a
-        watermark then stays where it was (templated).
+        ``fail`` publishes nothing, and ``warn`` publishes the rows that came, with ``complete: false`` in the manifest;
+        a watermark then does not move (templated).
     :param strict: fail, and publish nothing, when the list has changed during the last reading (templated).
     :param include_credentials: export the fields that admit their holder to the event: magic links, QR codes
         (templated).

@@ -17,7 +17,7 @@ class RingEventsObjectStorageToMagicLinksOperator(RingEventsBaseBulkLoadOperator
     """Create a magic link of a ticket for each person in a file.
 
     The request is ``POST /v1/tickets/{ticketId}/magicLinks``. Each row is checked before anything is sent; people who
-    have a link keep it, and each of the others gets one. The results name the outcome of each row. Rows are data and
+    have a link keep it, and each of the others gets one. The results have the status of each row. Rows are data and
     are never rendered as templates.
 
     :param ticket_id: the id of the ticket (templated).
@@ -34,7 +34,7 @@ class RingEventsObjectStorageToMagicLinksOperator(RingEventsBaseBulkLoadOperator
     :param encoding: the encoding of CSV and JSON Lines (templated).
     :param on_invalid: ``fail``: send nothing if any row is invalid; ``skip``: send the others (templated).
     :param max_failures: the number of failed rows above which the task fails (templated).
-    :param failed_rows: the URI of a file that takes the failed rows in the form of the source, to be fed again
+    :param failed_rows: the URI of a file for the failed rows, in the form of the source, to be loaded again
         (templated).
     :param delete_missing: delete the links of people who are not in the source (templated).
     :param max_deletions: the most links that may be deleted; if there are more, the task fails before it sends
@@ -42,8 +42,8 @@ class RingEventsObjectStorageToMagicLinksOperator(RingEventsBaseBulkLoadOperator
     :param concurrency: requests in flight, 1 to 16; default: the connection's (templated).
     :param dry_run: send nothing, and write into the results what would happen to each row (templated).
     :param include_links: write the links into the results (templated).
-    :param settle_timeout: seconds after the last request of an earlier try before this one takes a person without a
-        link for missing (templated).
+    :param settle_timeout: seconds after the last request of an earlier try before this one treats a person without a
+        link as missing (templated).
     :param if_exists: ``overwrite``, ``skip`` (send nothing, ``skipped`` in the result) or ``fail``, if there are
         results already (templated).
     :param allow_undocumented: accept attributes that the API does not document (templated).

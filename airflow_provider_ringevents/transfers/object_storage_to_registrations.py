@@ -18,7 +18,7 @@ class RingEventsObjectStorageToRegistrationsOperator(RingEventsBaseBulkLoadOpera
 
     The request is ``POST /v1/events/{eventId}/registrations`` or ``PATCH /v1/registrations/{registrationId}``. Each row
     is checked before anything is sent; people who are registered are not registered again, and registrations that have
-    the attributes of their row already are not updated. The results name the outcome of each row. Rows are data and are
+    the attributes of their row already are not updated. The results have the status of each row. Rows are data and are
     never rendered as templates.
 
     :param event_id: the id of the event (templated).
@@ -40,12 +40,12 @@ class RingEventsObjectStorageToRegistrationsOperator(RingEventsBaseBulkLoadOpera
     :param encoding: the encoding of CSV and JSON Lines (templated).
     :param on_invalid: ``fail``: send nothing if any row is invalid; ``skip``: send the others (templated).
     :param max_failures: the number of failed rows above which the task fails (templated).
-    :param failed_rows: the URI of a file that takes the failed rows in the form of the source, to be fed again
+    :param failed_rows: the URI of a file for the failed rows, in the form of the source, to be loaded again
         (templated).
     :param concurrency: requests in flight, 1 to 16; default: the connection's (templated).
     :param dry_run: send nothing, and write into the results what would happen to each row (templated).
-    :param settle_timeout: seconds after the last request of an earlier try before this one takes a person without a
-        registration for missing (templated).
+    :param settle_timeout: seconds after the last request of an earlier try before this one treats a person without a
+        registration as missing (templated).
     :param if_exists: ``overwrite``, ``skip`` (send nothing, ``skipped`` in the result) or ``fail``, if there are
         results already (templated).
     :param allow_undocumented: accept attributes that the API does not document (templated).

@@ -54,19 +54,19 @@ class RingEventsBaseReportOperator(RingEventsBaseExportOperator):
 
 
 class RingEventsDownloadReportOperator(RingEventsBaseReportOperator):
-    """Download a report that is ready to object storage: the whole file, or nothing.
+    """Download a report that is ready to object storage, complete or not at all.
 
     ``GET /v1/reports/{reportId}/download``, or the signed link of the report where that fails.
 
     :param report_id: the id of the report (templated).
     :param destination: the URI of the object (``s3://``, ``gs://``, ``abfs://``, ``file://``, ...), with
         ``conn@`` before the bucket if it needs a connection; ending in ``/``, it takes the server's file name
-        (templated). With ``.gz`` at its end the file is compressed, without it is not.
+        (templated). A suffix ``.gz`` compresses the file.
     :param object_storage_conn_id: the connection of the storage, instead of ``conn@`` (templated).
     :param if_exists: ``overwrite``, ``skip`` (success, ``skipped`` in the result) or ``fail`` (templated).
     :param object_options: headers of the object, such as ``{"StorageClass": "STANDARD_IA"}`` on S3 (templated).
     :param required_columns: names of columns; the task fails when the report lacks one of them (templated).
-    :param allow_empty: publish a report without a single byte, too (templated).
+    :param allow_empty: also publish an empty report (templated).
     :param ringevents_conn_id: the Airflow connection (templated).
     :returns: the manifest: ``uri``, ``bytes``, ``sha256``, ``content_type``, ``verified``, ``columns``, ``rows``,
         ``report_id``, ``title``.
@@ -113,19 +113,19 @@ class RingEventsDownloadReportOperator(RingEventsBaseReportOperator):
 
 
 class RingEventsReportToObjectStorageOperator(DeferrableWaitMixin, RingEventsBaseReportOperator):
-    """Request a report, wait until it is ready, and publish it in object storage: the whole file, or nothing.
+    """Request a report, wait until it is ready, and publish it in object storage, complete or not at all.
 
     ``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``, ``GET /v1/reports/{reportId}``,
     ``GET /v1/reports/{reportId}/download``
 
     A retry resumes the report that an earlier try requested (Airflow 3.3 and later; before, it requests a new one).
-    Clearing a task that has ended makes a fresh report.
+    Clearing a finished task requests a new report.
 
     :param event_id: the id of the event (templated).
     :param report_type: one of the 28 that the API documents, for example ``registrations`` (templated).
     :param destination: the URI of the object (``s3://``, ``gs://``, ``abfs://``, ``file://``, ...), with
         ``conn@`` before the bucket if it needs a connection; ending in ``/``, it takes the server's file name, else
-        ``<report_type>-<event_id>.csv`` (templated). With ``.gz`` at its end the file is compressed, without it is not.
+        ``<report_type>-<event_id>.csv`` (templated). A suffix ``.gz`` compresses the file.
     :param report_version: the version of the report; left out when None (templated).
     :param attributes: further attributes that narrow some reports, for example ``segmentType`` (templated).
     :param object_storage_conn_id: the connection of the storage, instead of ``conn@`` (templated).
@@ -134,7 +134,7 @@ class RingEventsReportToObjectStorageOperator(DeferrableWaitMixin, RingEventsBas
         (templated).
     :param object_options: headers of the object, such as ``{"StorageClass": "STANDARD_IA"}`` on S3 (templated).
     :param required_columns: names of columns; the task fails when the report lacks one of them (templated).
-    :param allow_empty: publish a report without a single byte, too (templated).
+    :param allow_empty: also publish an empty report (templated).
     :param poll_interval: the longest delay between polls, in seconds.
     :param wait_timeout: seconds from the start of the wait to its deadline, the same in both modes.
     :param deferrable: wait in the triggerer; default: Airflow's ``[operators] default_deferrable``.
@@ -144,7 +144,7 @@ class RingEventsReportToObjectStorageOperator(DeferrableWaitMixin, RingEventsBas
     :returns: the manifest: ``uri`` (without ``conn@``), ``bytes``, ``sha256``, ``content_type``, ``verified``,
         ``columns`` and ``rows`` (of the CSV; None where they cannot be read), ``report_id``, ``event_id``,
         ``report_type``, ``title``.
-    :raises RingEventsReportFailedError: the service could not make the report (fails the task without retries).
+    :raises RingEventsReportFailedError: the service could not generate the report (fails the task without retries).
     :raises RingEventsWaitTimeoutError: it was not ready in time.
     :raises RingEventsTransferError: the file could not be read, or written, whole, or it is not a report.
     """

@@ -39,7 +39,7 @@ def upload_report(
     :param destination: an object, or a folder, which then takes the server's file name.
     :param fallback_name: the name in a folder where the server gives none.
     :param required_columns: names of columns that the report must have.
-    :param allow_empty: publish a report without a single byte, too.
+    :param allow_empty: also publish an empty report.
     :returns: ``uri``, ``bytes``, ``sha256``, ``content_type``, ``verified``, ``columns``, ``rows``; or ``uri`` and
         ``skipped``.
     :raises RingEventsError: nothing was published, unless the message says so.

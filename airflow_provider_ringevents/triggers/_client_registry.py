@@ -124,8 +124,8 @@ class SharedClient:
                 return conceal_response(await self.with_reauthentication(lambda client: client.send_once(request)))
         except TimeoutError:
             raise RingEventsTransportError(
-                "no answer came in time: the service is slow, or the request stood in line because more is asked of"
-                " this connection than 'rate_limit' or the service lets through",
+                "no response came in time: the service is slow, or the request was queued, because this connection has"
+                " more requests than 'rate_limit' or the service allows",
                 sent=True,
                 timed_out=True,
             ) from None

@@ -101,7 +101,10 @@ class RegistrationPoller:
                         await self._has_subscribers.wait()
                         if clock.monotonic() + self._poll_interval() > read_at + defaults.WATCH_CONNECTION_MAX_AGE:
                             if await read_connection(self.key.conn_id) != client.settings:
-                                log.info("Connection %s has changed: the watch goes on with it", self.key.conn_id)
+                                log.info(
+                                    "Connection %s has changed: the watcher continues with its new settings",
+                                    self.key.conn_id,
+                                )
                                 break
                             read_at = clock.monotonic()
                         found = await client.with_reauthentication(self._scan)

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class RingEventsEventTrigger(BaseTrigger):
     """A trigger that fires once an event meets a condition, or does not in time.
 
-    It only reads, and carries nothing but ids, words and numbers. The payload of its one event holds ``status``
+    It only reads. Its arguments are ids, words and numbers. The payload of its only event has ``status``
     (``ready`` or ``error``), ``event_id``, the URL of the event's page under ``page`` if the event was read, and, after
     an error, the error in plain values under ``error``.
 

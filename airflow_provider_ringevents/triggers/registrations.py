@@ -42,7 +42,7 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
     """A trigger that fires when registrations of an event are new or have changed; it never ends, and never fails.
 
     Each poll that finds something fires once, with ``event_id``, ``window_field``, ``from`` and ``to`` (the half-open
-    window that holds all changes, ISO 8601 in UTC) and ``count``; nothing about people.
+    window that holds all changes, ISO 8601 in UTC) and ``count``; no personal data.
 
     On Airflow 3.3 and later the cursor is kept in the state of the watched asset, so that nothing is missed while the
     triggerer is down, and watchers of the same event, connection, field and filter share their polls. Before that it is
@@ -55,7 +55,7 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         ones).
     :param filter: more conditions on the list, such as ``{"refunded": True}``.
     :param start: the start of the watch when no cursor is kept, ISO 8601 with an offset or an aware datetime. Default:
-        the first start of the trigger; earlier changes are taken for known.
+        the first start of the trigger; earlier changes are not reported.
     :param lookback: the same, as seconds before the start of the trigger.
     :raises RingEventsConfigError: an argument is invalid.
     """
@@ -141,8 +141,8 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         log.info("%s by %s from %s on", name, self.window_field, format_timestamp(subscriber.cursor.lower_bound))
         if not stores:
             log.warning(
-                "%s: this Airflow keeps no state of assets (3.3 and later do), so the place is in memory alone: changes"
-                " while the triggerer is down are not noticed, but for those of the last %g s (lookback)",
+                "%s: this Airflow has no asset state store (3.3 and later have one), so the cursor is kept in memory:"
+                " changes while the triggerer is down are missed, except those of the last %g s (lookback)",
                 name,
                 self.lookback,
             )

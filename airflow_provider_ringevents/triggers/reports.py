@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 class RingEventsReportTrigger(BaseTrigger):
     """A trigger that fires once a report is ready, has failed or was not ready in time.
 
-    It only reads, and carries nothing but ids and numbers. The payload of its one event holds ``status`` (``ready`` or
+    It only reads. Its arguments are ids and numbers. The payload of its only event has ``status`` (``ready`` or
     ``error``), ``report_id`` and, after an error, the error in plain values under ``error``.
 
     :param report_id: the report.

@@ -137,9 +137,9 @@ def test_every_fault_of_the_emulator_is_listed() -> None:
     from airflow_provider_ringevents.emulator.faults.registry import KINDS
 
     headings = (
-        "Instead of an answer, and nothing is applied:",
-        "The request is applied, and its answer is lost:",
-        "The answer comes, but:",
+        "These faults replace the response. The request is not applied:",
+        "These faults lose the response. The request is applied:",
+        "These faults change the response:",
     )
     table = [row for heading in headings for row in rows("emulator.md", heading)]
     assert sorted(name for row in table for name in code(row[0])) == sorted(KINDS)

@@ -718,7 +718,7 @@ async def test_without_a_store_it_says_what_is_lost(
         await known(emulator)
         register(emulator)
         await watcher.wait_for(1)
-    assert caplog.text.count("changes while the triggerer is down are not noticed") == 1
+    assert caplog.text.count("changes while the triggerer is down are missed") == 1
     assert "lookback" in caplog.text
 
 

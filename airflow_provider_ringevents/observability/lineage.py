@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -19,8 +18,7 @@ API_ROOT: Final = "/v1/"
 _AZURE_ENDPOINT = "dfs.core.windows.net"
 
 
-@dataclass(frozen=True, slots=True)
-class ExportRecord:
+class ExportRecord(NamedTuple):
     """One object that a task has written.
 
     :ivar base_url: of the API that it was read from.
@@ -39,8 +37,7 @@ class ExportRecord:
     rows: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class LoadRecord:
+class LoadRecord(NamedTuple):
     """One file whose rows a task has written to the API.
 
     :ivar base_url: the base URL of the API.
@@ -65,8 +62,7 @@ class LoadRecord:
     results_rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetName:
+class DatasetName(NamedTuple):
     """A dataset, as OpenLineage tells it from others."""
 
     namespace: str

@@ -105,29 +105,30 @@ class RingEventsEventSensor(LinkStateMixin, RingEventsBaseSensor):
         from airflow_provider_ringevents.client.endpoints import get_event
         from airflow_provider_ringevents.client.pagination import flatten_resource
 
-        if self.is_paused(context):
+        pokes = self.pokes(context)
+        if pokes.are_paused:
             return False
         condition = self._condition()
         with translate_errors():
             try:
                 with self.hook as hook:
                     event = flatten_resource(
-                        hook.client.send(get_event(self.event_id), budget=self.poke_budget()).get("data") or {}
+                        hook.client.send(get_event(self.event_id), budget=pokes.budget()).get("data") or {}
                     )
                     if not self.has_event_link:
                         EventLink.persist(context, event, hook.base_url)
             except RingEventsError as error:
                 if condition.name == "exists" and isinstance(error, RingEventsNotFoundError):
-                    self.on_poke_success(context)
-                    self.progress_log.log_pending("there is no such event yet")
+                    pokes.on_success()
+                    pokes.progress_log.log_pending("there is no such event yet")
                 else:
-                    self.on_poke_error(error, context)
+                    pokes.on_error(error)
                 return False
-        self.on_poke_success(context)
+        pokes.on_success()
         if not condition.is_met(event, clock.now()):
-            self.progress_log.log_pending(condition.describe_progress(event))
+            pokes.progress_log.log_pending(condition.describe_progress(event))
             return False
-        self.progress_log.log_done(f"Event {self.event_id}: condition {self.condition!r} is met")
+        pokes.progress_log.log_done(f"Event {self.event_id}: condition {self.condition!r} is met")
         return True
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:

@@ -125,22 +125,23 @@ class RingEventsReportSensor(RingEventsBaseSensor):
         from airflow_provider_ringevents.client.report_status import ReportState, report_status
         from airflow_provider_ringevents.polling.reports import describe_status, report_failed_error
 
-        if self.is_paused(context):
+        pokes = self.pokes(context)
+        if pokes.are_paused:
             return False
         with translate_errors():
             try:
                 with self.hook as hook:
-                    status = report_status(hook.client.send(get_report(self.report_id), budget=self.poke_budget()))
+                    status = report_status(hook.client.send(get_report(self.report_id), budget=pokes.budget()))
             except RingEventsError as error:
-                self.on_poke_error(error, context)
+                pokes.on_error(error)
                 return False
-            self.on_poke_success(context)
+            pokes.on_success()
             if status.state is ReportState.FAILED:
                 raise report_failed_error(self.report_id, status)
         if status.state is not ReportState.READY:
-            self.progress_log.log_pending(describe_status(status))
+            pokes.progress_log.log_pending(describe_status(status))
             return False
-        self.progress_log.log_done(f"Report {self.report_id} is ready")
+        pokes.progress_log.log_done(f"Report {self.report_id} is ready")
         return True
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:

@@ -114,17 +114,17 @@ def test_rescheduled_pokes_that_fail_are_counted_over_their_processes(emulator: 
 def test_ten_failed_pokes_in_a_row_end_it_and_a_429_is_none(emulator: Any, report_id: str) -> None:
     from airflow_provider_ringevents.client.errors import RingEventsRateLimitError, RingEventsServerError
 
-    sensor = RingEventsReportSensor(task_id="wait", report_id=report_id, poke_interval=0.01)
+    pokes = RingEventsReportSensor(task_id="wait", report_id=report_id, poke_interval=0.01).pokes({})
     broken = RingEventsServerError("oops", status=500)
     for _ in range(20):
-        sensor.on_poke_error(RingEventsRateLimitError("slowly", status=429), {})
+        pokes.on_error(RingEventsRateLimitError("slowly", status=429))
     for _ in range(9):
-        sensor.on_poke_error(broken, {})
-    sensor.on_poke_success({})
+        pokes.on_error(broken)
+    pokes.on_success()
     for _ in range(9):
-        sensor.on_poke_error(broken, {})
+        pokes.on_error(broken)
     with pytest.raises(RingEventsServerError):
-        sensor.on_poke_error(broken, {})
+        pokes.on_error(broken)
 
 
 MODES = ["poke", pytest.param("reschedule", marks=pytest.mark.skipif(not HAS_STATE_STORE, reason="kept from 3.3 on"))]

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow import __version__ as _airflow_version
+from airflow.providers.common.compat.sdk import Asset
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -72,8 +73,6 @@ def asset_state_store(context: Mapping[str, Any], asset: Any) -> Any | None:
 
 def is_asset(outlet: Any) -> bool:
     """Return True for an outlet that is one asset or, on Airflow 3, a reference to one."""
-    from airflow.providers.common.compat.sdk import Asset
-
     if isinstance(outlet, Asset):
         return True
     if AIRFLOW_VERSION < (3, 0):
@@ -85,8 +84,6 @@ def is_asset(outlet: Any) -> bool:
 
 def outlet_event(context: Mapping[str, Any], outlet: Any) -> Any | None:
     """Return the accessor of an outlet's asset event; None for a reference to an asset that no DAG declares."""
-    from airflow.providers.common.compat.sdk import Asset
-
     if isinstance(outlet, Asset):
         return context["outlet_events"][outlet]
     from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType

@@ -28,6 +28,7 @@ from airflow_provider_ringevents.provisioning.event_identity import (
 from airflow_provider_ringevents.provisioning.event_lookup import EventLookup
 from airflow_provider_ringevents.provisioning.idempotent_create import IdempotentCreation
 from airflow_provider_ringevents.provisioning.request_journal import RequestJournal, is_usable_id
+from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger, RingEventsEventTrigger
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.client.endpoints import Call
@@ -190,8 +191,6 @@ def _condition(wait_for: str | None) -> EventCondition | None:
 def _defer_event_wait(
     operator: RingEventsCreateEventFromTemplateOperator, event_id: str, condition: EventCondition
 ) -> None:
-    from airflow_provider_ringevents.triggers.events import RingEventsEventTrigger
-
     operator.defer(
         trigger=RingEventsEventTrigger(
             event_id,
@@ -208,8 +207,6 @@ def _defer_event_wait(
 def _defer_duplication_wait(
     operator: RingEventsDuplicateEventOperator, creation: IdempotentCreation, requested_at: float
 ) -> None:
-    from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger
-
     expected = creation.expected
     operator.defer(
         trigger=RingEventsDuplicationTrigger(

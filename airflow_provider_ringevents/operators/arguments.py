@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
+from airflow_provider_ringevents.client.secrets import conceal_attributes
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.operators.gathered_arguments import GatheredArguments
 from airflow_provider_ringevents.operators.plain_values import JINJA_STARTS, to_plain
@@ -228,7 +229,6 @@ class Arguments(GatheredArguments):
         :returns: the attributes; empty if they are invalid or not known yet.
         """
         # 30 ms, more than all of the operators, and a DAG may have none of those that need it.
-        from airflow_provider_ringevents.client.secrets import conceal_attributes
         from airflow_provider_ringevents.client.validation.requests import validate_request
 
         given = to_plain(own)

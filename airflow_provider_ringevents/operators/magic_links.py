@@ -7,7 +7,6 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
-from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client.errors import RingEventsNotFoundError
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, translate_errors
@@ -93,26 +92,10 @@ class RingEventsCreateMagicLinkOperator(RingEventsBaseOperator):
     @translate_errors()
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Look up which links exist, create the others, and return the ids of all."""
-        from airflow_provider_ringevents.client.secrets import reveal_all
-        from airflow_provider_ringevents.client.types import MagicLink
         from airflow_provider_ringevents.operators._magic_link_creation import create_magic_links
-        from airflow_provider_ringevents.operators._xcom import xcom_resource
-        from airflow_provider_ringevents.state.send_journal import SendJournal
 
         self.validate_rendered()
-        attendees = [self.attendees] if isinstance(self.attendees, Mapping) else self.attendees
-        store = task_state_store(context)
-        with self.hook as hook:
-            links = create_magic_links(
-                hook.client,
-                self.ticket_id,
-                attendees,
-                allow_undocumented=self.allow_undocumented,
-                journal=SendJournal(store, context["ti"].try_number) if store is not None else None,
-            )
-        if not self.include_links:
-            return [xcom_resource(link, MagicLink) for link in links]
-        return [xcom_resource(reveal_all(link), MagicLink, with_credentials=True) for link in links]
+        return create_magic_links(self, context)
 
 
 class RingEventsDeleteMagicLinkOperator(RingEventsBaseOperator):

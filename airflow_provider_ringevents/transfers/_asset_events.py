@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow.providers.common.compat.sdk import Asset, AssetAlias
+
 from airflow_provider_ringevents import _compat
 
 log = logging.getLogger(__name__)
@@ -29,8 +31,6 @@ def emit_asset_events(
     :param partition_key: the partition of the asset, for DAGs that are scheduled by partitions; Airflow 3.3 and later,
         left out before.
     """
-    from airflow.providers.common.compat.sdk import Asset, AssetAlias
-
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
             for manifest in manifests:

@@ -26,7 +26,7 @@ from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.polling.reports import ReportWaiter
 from airflow_provider_ringevents.polling.waiter import wait_until_done
 from airflow_provider_ringevents.storage import Destination, identifier_file_name
-from airflow_provider_ringevents.transfers._report_content import validate_report_suffix
+from airflow_provider_ringevents.transfers._report_name import validate_report_suffix
 from airflow_provider_ringevents.transfers.base import manifest
 from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, upload_collection
 from airflow_provider_ringevents.transfers.report_upload import upload_report

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.storage.uri import AZURE_SCHEMES, GCS_SCHEMES, S3_SCHEMES
@@ -13,8 +12,7 @@ from airflow_provider_ringevents.storage.uri import AZURE_SCHEMES, GCS_SCHEMES, 
 _CREDENTIALS: Final = ("key", "secret", "token", "password", "credential", "sas", "customer")
 
 
-@dataclass(frozen=True, slots=True)
-class _StoreOptions:
+class _StoreOptions(NamedTuple):
     """The options of one kind of store.
 
     :ivar allowed: the type of the value of each option.

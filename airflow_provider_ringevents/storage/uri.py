@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
+from typing import NamedTuple
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 
@@ -24,8 +25,7 @@ _ALLOWED = (
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class _Packages:
+class _Packages(NamedTuple):
     """The packages that a scheme needs.
 
     :ivar extra: the extra of this package that installs them.

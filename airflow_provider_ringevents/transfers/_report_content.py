@@ -12,45 +12,16 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from airflow_provider_ringevents.client.errors import RingEventsTransferError, invalid_argument
+from airflow_provider_ringevents.client.errors import RingEventsTransferError
 from airflow_provider_ringevents.client.transport.redaction import hide_secrets
 from airflow_provider_ringevents.exports.formats.compression import GzipStream
+from airflow_provider_ringevents.transfers._report_name import is_gzip, matching_formats
 
 MAX_HEADER_BYTES: Final = 1024 * 1024
 """Bytes of the longest header of a CSV file that is read."""
 
 _PIECE_BYTES: Final = 1024 * 1024
-_GZIP_MAGIC: Final = b"\x1f\x8b\x08"
 _GZIP_SUFFIXES: Final = (".gz", ".tgz")
-_NOT_CSV: Final = (
-    ".parquet",
-    ".json",
-    ".jsonl",
-    ".avro",
-    ".orc",
-    ".xlsx",
-    ".xls",
-    ".zip",
-    ".bz2",
-    ".xz",
-    ".zst",
-    ".pdf",
-)
-_BINARY: Final = {
-    b"PK\x03\x04": ("a ZIP or Excel file", (".zip", ".xlsx")),
-    b"PK\x05\x06": ("an empty ZIP file", (".zip",)),
-    b"7z\xbc\xaf\x27\x1c": ("a 7z file", ()),
-    b"\xd0\xcf\x11\xe0": ("an Excel file", (".xls",)),
-    b"%PDF": ("a PDF document", (".pdf",)),
-    b"PAR1": ("a Parquet file", (".parquet",)),
-    b"Obj\x01": ("an Avro file", (".avro",)),
-    b"ORC": ("an ORC file", (".orc",)),
-    b"BZh": ("a bzip2 file", (".bz2",)),
-    b"\xfd7zXZ": ("an xz file", (".xz",)),
-    b"\x28\xb5\x2f\xfd": ("a zstd file", (".zst",)),
-    _GZIP_MAGIC: ("gzip within gzip", ()),
-}
-"""First bytes -> the kind of file that has them, and its suffixes."""
 _CSV_SUFFIXES: Final = (".csv", ".tsv", ".txt")
 _LONE_CARRIAGE_RETURN: Final = re.compile(rb"\r(?!\n|$)")
 _QUOTED: Final = re.compile(rb'"[^"]*(?:"|$)')
@@ -73,44 +44,6 @@ _JSON: Final = re.compile(
     rb"\{\s*(?:\"|\}|$)|\[\s*(?:[\[{\"\]]|$|(?:null|true|false)\b)|(?:null|true|false)\s*$|\)\]\}'"
 )
 """JSON, also with the prefix by which services keep browsers from running it."""
-
-
-def validate_report_suffix(destination: str, parameter: str = "destination") -> None:
-    """Refuse a destination whose suffix promises what a report in CSV is not.
-
-    :raises RingEventsConfigError: the suffix is that of another format.
-    """
-    name = destination.rpartition("/")[2].lower()
-    name = name.removesuffix(".gz")
-    if suffix := next((suffix for suffix in _NOT_CSV if name.endswith(suffix)), None):
-        raise invalid_argument(
-            parameter,
-            f"a name that fits a report, which is CSV, and not one in {suffix}",
-            destination,
-            hint="End it in .csv, or in .csv.gz to compress it.",
-        )
-
-
-def is_gzip(content: bytes) -> bool:
-    """Return True if the content of a file begins as gzip does."""
-    return content.startswith(_GZIP_MAGIC)
-
-
-def true_name(name: str, content: bytes) -> str:
-    """Return the server's name for a file, without a ``.gz`` and beside a suffix that its content does not justify.
-
-    :param content: the beginning of the file.
-    """
-    if name.lower().endswith(".gz") and not is_gzip(content) and len(name) > len(".gz"):
-        name = name[: -len(".gz")]
-    claimed = next((suffix for suffix in _NOT_CSV if name.lower().endswith(suffix)), None)
-    if claimed is None or any(claimed in suffixes for _, suffixes in _matching(content)):
-        return name
-    return f"{name}.csv"
-
-
-def _matching(content: bytes) -> list[tuple[str, tuple[str, ...]]]:
-    return [found for magic, found in _BINARY.items() if content.startswith(magic)]
 
 
 class ReportPipeline:
@@ -240,7 +173,7 @@ def _refuse_error_document(start: bytes) -> None:
 
 
 def _refuse_binary(content: bytes) -> None:
-    for kind, _ in _matching(content):
+    for kind, _ in matching_formats(content):
         raise RingEventsTransferError(
             f"The server sent {kind} in place of the report, which is CSV as its destination. Nothing was published."
         )

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import Context
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, DeferrableWaitMixin, translate_errors
 from airflow_provider_ringevents.operators.reports import check_report_arguments
+from airflow_provider_ringevents.transfers._report_name import validate_report_suffix
 from airflow_provider_ringevents.transfers.base import RingEventsBaseExportOperator, check_destination
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ class RingEventsBaseReportOperator(RingEventsBaseExportOperator):
 
     def check_arguments(self, arguments: Arguments) -> None:
         """Check the destination and the demands on the content of the file, as far as they are known."""
-        from airflow_provider_ringevents.transfers._report_content import validate_report_suffix
-
         if check_destination(arguments):
             with arguments.gather():
                 validate_report_suffix(arguments["destination"])

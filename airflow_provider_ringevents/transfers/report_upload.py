@@ -15,7 +15,8 @@ from airflow_provider_ringevents.client.endpoints import download_report
 from airflow_provider_ringevents.client.transport.redaction import hide_in
 from airflow_provider_ringevents.observability.formatting import format_bytes, format_duration
 from airflow_provider_ringevents.storage import Destination, IfExists, ObjectExistsError, safe_file_name
-from airflow_provider_ringevents.transfers._report_content import ReportPipeline, true_name
+from airflow_provider_ringevents.transfers._report_content import ReportPipeline
+from airflow_provider_ringevents.transfers._report_name import true_name
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,8 @@ from airflow_provider_ringevents.transfers._report_content import (
     MAX_HEADER_BYTES,
     CsvInspector,
     ReportPipeline,
-    true_name,
-    validate_report_suffix,
 )
+from airflow_provider_ringevents.transfers._report_name import true_name, validate_report_suffix
 
 PLAIN = b'id,"name"\r\n1,"a ""b""\n,c"\r\n2,d\r\n'
 

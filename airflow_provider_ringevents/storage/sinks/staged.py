@@ -19,9 +19,8 @@ import logging
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_provider_ringevents.client.errors import RingEventsTransferError
 from airflow_provider_ringevents.storage.errors import format_error
@@ -38,8 +37,7 @@ MAX_BLOCK_BYTES = 64 * 2**20
 _MIB = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class StagedStore:
+class StagedStore(NamedTuple):
     """The differences between the stores.
 
     :ivar max_blocks: the largest number of blocks of one object, if there is a limit.

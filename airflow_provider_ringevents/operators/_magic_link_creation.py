@@ -29,7 +29,7 @@ _SHOWN_FAILURES: Final = 20
 
 
 def create_magic_links(operator: RingEventsCreateMagicLinkOperator, context: Context) -> list[dict[str, Any]]:
-    """Create the magic links that do not exist yet, and return the ids of all, with the links if they are wanted."""
+    """Create the magic links that do not exist yet; return the ids of all, and the links with `include_links`."""
     attendees = [operator.attendees] if isinstance(operator.attendees, Mapping) else operator.attendees
     store = task_state_store(context)
     journal = SendJournal(store, context["ti"].try_number) if store is not None else None

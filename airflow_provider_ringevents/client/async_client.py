@@ -26,7 +26,7 @@ from airflow_provider_ringevents.client.transport.http import (
 )
 from airflow_provider_ringevents.client.transport.rate_limiter import AsyncRateLimiter
 from airflow_provider_ringevents.client.transport.redaction import paths_hidden
-from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
+from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope, parse_response_in_slices
 from airflow_provider_ringevents.client.transport.time_budget import RequestTimer
 from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
 
@@ -104,7 +104,7 @@ class AsyncClient(BaseClient):
                 self.rate_limiter.record_response(started, response.status_code, response.headers)
         if failure is not None:
             raise failure
-        slices = self._parse_in_slices(call, response, body)
+        slices = parse_response_in_slices(call, response.status_code, response.headers, body, secret=self._api_key)
         while True:
             try:
                 next(slices)

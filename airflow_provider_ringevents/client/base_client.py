@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
 
@@ -43,12 +43,7 @@ from airflow_provider_ringevents.client.transport.response_errors import (
     is_certificate_error,
     transport_error,
 )
-from airflow_provider_ringevents.client.transport.responses import (
-    Envelope,
-    parse_response,
-    parse_response_in_slices,
-    validate_response,
-)
+from airflow_provider_ringevents.client.transport.responses import Envelope, parse_response
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 from airflow_provider_ringevents.client.transport.time_budget import RequestTimer, TimeBudget
 from airflow_provider_ringevents.client.types import OnIncomplete
@@ -185,12 +180,6 @@ class BaseClient(ABC):
 
     def _parse(self, call: Call, response: HttpResponse, body: bytes) -> Envelope:
         return parse_response(call, response.status_code, response.headers, body, secret=self._api_key)
-
-    def _parse_in_slices(self, call: Call, response: HttpResponse, body: bytes) -> Generator[None, None, Envelope]:
-        return parse_response_in_slices(call, response.status_code, response.headers, body, secret=self._api_key)
-
-    def _validate(self, call: Call, response: HttpResponse, body: bytes) -> None:
-        validate_response(call, response.status_code, response.headers, body, secret=self._api_key)
 
     def _file_error(self, call: Call, response: HttpResponse, body: bytes) -> RingEventsError:
         return api_error(call, response.status_code, response.headers, body, secret=self._api_key)

@@ -41,7 +41,7 @@ from airflow_provider_ringevents.client.transport.http import (
 from airflow_provider_ringevents.client.transport.rate_limiter import AdaptiveThrottle
 from airflow_provider_ringevents.client.transport.redaction import paths_hidden
 from airflow_provider_ringevents.client.transport.response_errors import too_many_bytes_held_error
-from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope
+from airflow_provider_ringevents.client.transport.responses import BoundedBodyReader, Envelope, validate_response
 from airflow_provider_ringevents.client.transport.retry import parse_retry_after
 from airflow_provider_ringevents.client.transport.time_budget import QueueTimeoutError, RequestTimer, TimeBudget
 from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
@@ -274,7 +274,7 @@ class Client(BaseClient):
                     response, body = self._exchange(numbered, request, budget, add, sleep)
                     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
                         limit.width = 1
-                    self._validate(numbered, response, body)
+                    validate_response(numbered, response.status_code, response.headers, body, secret=self._api_key)
             return numbered, response, body
 
         def sleep(seconds: float) -> None:

@@ -20,7 +20,10 @@ TIMESTAMP_FIELDS: Final = frozenset({"createdAt", "firstCheckIn", "timeEnd", "ti
 DEPRECATED_ATTRIBUTES: Final[Mapping[str, str]] = {"attendeesVisiblity": "attendeesVisibility"}
 """Deprecated request attribute -> its replacement."""
 
-ATTRIBUTE_PATTERNS: Final[Mapping[str, str]] = {"email": r"[^@\s]+@[^@\s]+\.[^@\s]+"}
+ATTRIBUTE_PATTERNS: Final[Mapping[str, str]] = {
+    # Neither control characters nor halves of surrogate pairs, besides white space.
+    "email": r"(?!.*[\x00-\x1f\x7f-\x9f\ud800-\udfff])[^@\s]+@[^@\s]+\.[^@\s]+"
+}
 """Request attribute -> a pattern that the reference does not state and the client checks."""
 
 PATTERN_DESCRIPTIONS: Final[Mapping[str, str]] = {

@@ -242,10 +242,29 @@ def test_any_finite_number_is_a_price(value: Any) -> None:
     assert validate_request("create_ticket", {"price": value}) == {"price": value}
 
 
-@pytest.mark.parametrize("email", ["ada", "ada@", "@example.org", "ada@example", "a b@example.org", "a@b@c.org", 5, ""])
+@pytest.mark.parametrize(
+    "email",
+    [
+        *["ada", "ada@", "@example.org", "ada@example", "a b@example.org", "a@b@c.org", 5, ""],
+        *[
+            "ada\0@example.org",
+            "ada@exam\x07ple.org",
+            "ada@example.org\x7f",
+            "ada@example.o\x9brg",
+            "\ud800@example.org",
+        ],
+    ],
+)
 @pytest.mark.parametrize("name", ["create_magic_link", "create_redeem_code"])
 def test_email_looks_like_an_address(name: str, email: Any) -> None:
     assert problems(name, {**full(name), "email": email})[0].startswith("`email` must be an e-mail address, got")
+
+
+@pytest.mark.parametrize(
+    "email", ["\u00e4da@\u043f\u0440\u0438\u043c\u0435\u0440.example", "o'hara+tag@a-b.example.org"]
+)
+def test_addresses_of_any_script_are_sent(email: str) -> None:
+    assert validate_request("create_magic_link", {**full("create_magic_link"), "email": email})["email"] == email
 
 
 def test_metadata_of_links_and_registrations_holds_strings() -> None:

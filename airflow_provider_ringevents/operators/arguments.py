@@ -14,8 +14,9 @@ from airflow_provider_ringevents.operators.gathered_arguments import GatheredArg
 from airflow_provider_ringevents.operators.plain_values import JINJA_STARTS, to_plain
 
 _LEFT_OVER: Final = (*JINJA_STARTS, "}}", "%}", "#}")
-# None by itself, or between the signs by which names of files are put together: `day=None`, `report-None.csv`.
-_NONE_IN_A_NAME: Final = re.compile(r"(?:^|[=_.-])None(?:$|[=_.-])")
+# None as a word, between anything but letters: `day=None`, `report-None.csv`, `None2026`, `NoneNone`, `a None b`.
+# Not `Nonesuch`, nor the English "None of".
+_NONE_IN_A_NAME: Final = re.compile(r"(?<![^\W\d_])(?:None)+(?![^\W\d_]| of )")
 _SWITCH_WORDS: Final = {"true": True, "false": False}
 
 

@@ -204,9 +204,22 @@ def test_a_part_of_a_path_that_a_template_has_spoilt(emulator: Emulator, make: A
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["NoneNone.csv", "a None b.csv", "x_None_y.csv", "None2026-01-01.csv", "2026None.csv", "a,None.csv", "(None).csv"],
+)
+@pytest.mark.parametrize("make", [export, report])
+def test_none_as_a_word_of_a_path_is_refused_while_the_dag_is_parsed(make: Any, name: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="`destination` must be a path without a part None") as caught:
+        make(destination=f"file:///tmp/{name}")
+    assert caught.value.parameter == "destination"
+
+
+@pytest.mark.parametrize(
     "destination",
     [
         "file:///tmp/Nonesuch/x.csv",
+        "file:///tmp/AndThenThereWereNone.csv",
+        "/tmp/Nonetheless None\u00e9/none.csv",
         "/tmp/None of the above/x.csv",
         "file:///tmp/day=2026-01-01/x.csv",
         "/tmp/a/",

@@ -99,20 +99,26 @@ class ColumnMapping:
         """Return the attributes of a row, and its problems."""
         attributes: dict[str, Any] = {}
         problems: list[str] = []
+        whole: dict[str, str] = {}
+        parts: dict[str, str] = {}
         for column, value in values.items():
             targets = [column] if self._columns is None else self._by_column.get(column, ())
             for target in targets:
                 head, dot, member = target.partition(".")
+                (parts if dot else whole).setdefault(head, target)
                 if not dot and head in self._maps:
                     self._take_map(head, value, attributes, problems)
                     continue
                 text = value if head == _ANSWERS and _is_texts(value) else _as_text(value)
                 if text is None:
                     problems.append(f"`{target}` must be a text, a whole number or a time, got {type(value).__name__}")
-                elif dot:
+                elif dot and head not in whole:
                     attributes.setdefault(head, {})[member] = text
-                else:
+                elif not dot:
                     attributes[target] = text.strip() if isinstance(text, str) else text
+        # Together one of two values would be lost, and which one depends on the order of the columns.
+        for name in whole.keys() & parts.keys():
+            problems.append(f"`{name}` must be left out beside `{parts[name]}`, or have it as a member")
         return attributes, problems
 
     @staticmethod

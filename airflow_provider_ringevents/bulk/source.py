@@ -6,7 +6,9 @@ import codecs
 import csv
 import gzip
 import io
+import json
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ from airflow_provider_ringevents.storage.readable import ReadableObject
 MAX_LINE_BYTES: Final = 2**20
 """Bytes in one line of JSON Lines."""
 _PARQUET_ROWS: Final = 1_000
+_SHOWN_CHARACTERS: Final = 60
+"""Characters of a name of the file in a message."""
 _BINARY: Final = {
     b"\x1f\x8b": "gzip (its name must end in .gz)",
     b"PK\x03\x04": "a ZIP or Excel file",
@@ -231,6 +235,11 @@ def source_format(uri: str, format: str | None, *, parameter: str = "source") ->
     return chosen, compressed
 
 
+def _require_distinct_columns(names: Sequence[str]) -> None:
+    if repeated := sorted(name for name, times in Counter(names).items() if name and times > 1):
+        raise invalid_argument("source", "a file that names each column once", repeated)
+
+
 class _Csv:
     """Rows of CSV after its header."""
 
@@ -241,8 +250,7 @@ class _Csv:
             raise invalid_argument("source", "a file with a header, not an empty one")
         names = [name.strip() for name in header]
         require_header(names)
-        if repeated := sorted({name for name in names if name and names.count(name) > 1}):
-            raise invalid_argument("source", "a file that names each column once", repeated)
+        _require_distinct_columns(names)
         self.header = header
         self.columns: Sequence[str] = names
 
@@ -279,9 +287,15 @@ class _JsonLines:
                 continue
             number += 1
             try:
-                row = self._decode(line if self._is_utf8 else line.decode(self._encoding))
-            except (msgspec.DecodeError, UnicodeError, RecursionError):  # the last for deep nesting
+                text = line if self._is_utf8 else line.decode(self._encoding)
+                row = self._decode(text)
+                repeated = _repeated_key(text, row)
+            except (msgspec.DecodeError, ValueError, RecursionError):  # the last for deep nesting
                 yield SourceRow(number, line, {}, "the line is not valid JSON")
+                continue
+            if repeated is not None:
+                shown = "a key" if "@" in repeated else f"the key {repeated[:_SHOWN_CHARACTERS]!r}"
+                yield SourceRow(number, line, {}, f"the line has {shown} more than once")
                 continue
             if not isinstance(row, dict):
                 yield SourceRow(number, line, {}, f"the line must be a JSON object, got {_json_type(row)}")
@@ -313,6 +327,7 @@ class _Parquet:
         self._file = pq.ParquetFile(raw)
         self.schema = self._file.schema_arrow
         self.columns: Sequence[str] = list(self.schema.names)
+        _require_distinct_columns(self.columns)
 
     def rows(self) -> Iterator[SourceRow]:
         number = 0
@@ -332,6 +347,42 @@ class _Parquet:
             if chosen:
                 yield batch.take(chosen)
             first += batch.num_rows
+
+
+def _repeated_key(text: str | bytes, decoded: Any) -> str | None:
+    """Return a key that an object of a JSON text has twice, of which decoders keep the last."""
+    colons = text.count(b":") if isinstance(text, bytes) else text.count(":")
+    # Most texts have no more colons than keys, which proves at little cost that each key came once.
+    if colons == _count_keys(decoded):
+        return None
+    try:
+        json.loads(text, object_pairs_hook=_require_distinct_keys, parse_int=float)
+    except _RepeatedKeyError as error:
+        return error.key
+    return None
+
+
+class _RepeatedKeyError(Exception):
+    """A JSON object has a key twice."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+
+def _require_distinct_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _RepeatedKeyError(key)
+        found[key] = value
+    return found
+
+
+def _count_keys(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(map(_count_keys, value.values()))
+    return sum(map(_count_keys, value)) if isinstance(value, list) else 0
 
 
 def _json_type(value: Any) -> str:

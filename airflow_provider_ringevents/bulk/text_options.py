@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import codecs
-from typing import Any
+from typing import Any, Final
 
 from airflow_provider_ringevents.client.errors import invalid_argument
+
+_NO_CHARACTER_SETS: Final = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape"})
+"""Codecs from text to bytes that encode host names or source code, and read plain text as something else."""
 
 
 def validate_delimiter(value: Any) -> None:
@@ -20,10 +23,13 @@ def validate_delimiter(value: Any) -> None:
 def validate_encoding(value: Any) -> None:
     """Refuse what is not an encoding of text.
 
-    :raises RingEventsConfigError: Python does not know it, or it is one of bytes.
+    :raises RingEventsConfigError: Python does not know it, or it encodes bytes, host names or source code.
     """
     try:
         codecs.getincrementalencoder(value)
         "".encode(value)
+        is_character_set = codecs.lookup(value).name not in _NO_CHARACTER_SETS
     except (LookupError, TypeError, ValueError):  # the last for NUL in a name, and for the codec `undefined`
-        raise invalid_argument("encoding", "the name of an encoding of text", value) from None
+        is_character_set = False
+    if not is_character_set:
+        raise invalid_argument("encoding", "the name of an encoding of text", value)

@@ -52,7 +52,10 @@ def parse_filters(parameter: str, given: Sequence[str] | None) -> dict[str, dict
         field, dot, operator = name.partition(".")
         if not field or (dot and not operator):
             raise invalid_argument(parameter, _FILTER, f"{name}={value}")
-        conditions.setdefault(field, {})[operator or "eq"] = value
+        operators = conditions.setdefault(field, {})
+        if (operator or "eq") in operators:
+            raise invalid_argument(parameter, f"given once for each condition, here for {field}.eq", f"{name}={value}")
+        operators[operator or "eq"] = value
     return conditions
 
 

@@ -77,6 +77,26 @@ BAD_LINES = {
         '{"email": "ada@people.example", "firstName": "A", "lastName": "B", "metadata": {"x": {}}}',
         "`metadata.x` must be a text, a whole number or a time, got dict",
     ),
+    "a key twice": (
+        '{"email": "ada@people.example", "firstName": "A", "lastName": "B", "email": "bob@people.example"}',
+        "the line has the key 'email' more than once",
+    ),
+    "a key twice, spelt in two ways, beside a colon in a text": (
+        '{"email": "ada@people.example", "firstName": "A", "lastName": "B: C", "\\u0065mail": "bob@people.example"}',
+        "the line has the key 'email' more than once",
+    ),
+    "a member twice": (
+        '{"email": "ada@people.example", "firstName": "A", "lastName": "B", "metadata": {"x": "1", "x": "2"}}',
+        "the line has the key 'x' more than once",
+    ),
+    "a member by itself and in its object": (
+        '{"email": "ada@people.example", "firstName": "A", "lastName": "B", "metadata.x": "1", "metadata": {"x": "2"}}',
+        "`metadata` must be left out beside `metadata.x`, or have it as a member",
+    ),
+    "a member by itself and an empty object": (
+        '{"email": "ada@people.example", "firstName": "A", "lastName": "B", "metadata": {}, "metadata.x": "1"}',
+        "`metadata` must be left out beside `metadata.x`, or have it as a member",
+    ),
     "null for a required attribute": (
         '{"email": "ada@people.example", "firstName": null, "lastName": "B"}',
         "`firstName` must be given",
@@ -106,6 +126,23 @@ def test_failed_lines_are_fed_again_byte_for_byte(load: Load, emulator: Any, tmp
     source = f"file://{tmp_path}/guests.jsonl"
     assert load(source=source, failed_rows=f"file://{tmp_path}/failed.jsonl").to_end().state == "failed"
     assert (tmp_path / "failed.jsonl").read_bytes() == lines[0] + b"\n"
+
+
+def test_colons_in_values_repeat_no_key(load: Load, tmp_path: Path) -> None:
+    line = {**dict(zip(GUEST_COLUMNS, next(iter(guests(1))), strict=True)), "metadata": {"at": "10:30", "e": "a:b"}}
+    (tmp_path / "guests.jsonl").write_text(json.dumps(line) + "\n")
+    assert succeeded(load(source=f"file://{tmp_path}/guests.jsonl").to_end())["counts"] == {"created": 1}
+
+
+def test_a_parquet_file_names_each_column_once(load: Load, emulator: Any, tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    names = [*GUEST_COLUMNS, "email"]
+    pq.write_table(pa.table([["a@people.example"]] * len(names), names=names), tmp_path / "guests.parquet")
+    result = load(source=f"file://{tmp_path}/guests.parquet").to_end()
+    failed(result, "`source` must be a file that names each column once, got ['email']")
+    assert emulator.count("POST") == 0
 
 
 def test_failed_rows_of_parquet_keep_their_types(load: Load, emulator: Any, tmp_path: Path) -> None:
@@ -280,7 +317,9 @@ BAD_ARGUMENTS = {
 }
 
 
-@pytest.mark.parametrize("encoding", ["utf-99", "utf\0", "undefined", "rot13", "", None, 8])
+@pytest.mark.parametrize(
+    "encoding", ["utf-99", "utf\0", "undefined", "rot13", "idna", "punycode", "unicode_escape", "", None, 8]
+)
 def test_what_is_no_encoding_of_text_is_named(load: Load, encoding: Any) -> None:
     with pytest.raises(AirflowFailException, match="`encoding` must be the name of an encoding of text"):
         load(encoding=encoding)

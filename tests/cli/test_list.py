@@ -183,3 +183,5 @@ def test_an_invalid_filter_is_refused(given: str, quoted: str, emulator: Any, ru
 def test_a_filter_given_twice(emulator: Any, run: Any) -> None:
     ran = run("registrations", emulator.event_id, "--filter", "email=a", "--filter", "email=b")
     assert (ran.code, "--filter must be given once for each name, here for 'email'" in ran.err) == (2, True)
+    ran = run("registrations", emulator.event_id, "--filter", "email=a", "--filter", "email.eq=b")
+    assert (ran.code, "--filter must be given once for each condition, here for email.eq" in ran.err) == (2, True)

@@ -161,7 +161,7 @@ class Client(BaseClient):
     def _record_response(self, started: float, response: HttpResponse) -> None:
         """Slow all requests down after a 429, unless its pause is so long that the caller gets the error at once."""
         if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
-            self._throttle.on_accepted()
+            self._throttle.on_accepted(time.monotonic())
             return
         retry_after = parse_retry_after(response.headers.get("retry-after"))
         if retry_after is None or retry_after <= self.policy.retry_after_max:

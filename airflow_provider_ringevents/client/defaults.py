@@ -75,8 +75,10 @@ THROTTLE_MIN_INTERVAL: Final = 0.05
 """Seconds between the starts of two requests after the first 429: 20 per second, fewer with each that follows."""
 THROTTLE_MAX_INTERVAL: Final = 1.0
 """And at most, so that a crowd of waits still moves."""
-THROTTLE_DECAY: Final = 0.99
-"""What each request that is let through makes of the spacing: 70 of them double the rate again."""
+THROTTLE_HALF_LIFE: Final = 6.0
+"""Seconds in which requests that are let through double the rate: the slowest pace is forgotten after a minute."""
+THROTTLE_MAX_STEP: Final = 3.0
+"""Seconds for which one of them counts at most: a long silence says nothing of what the service bears."""
 THROTTLE_RESET_BELOW: Final = 0.001
 """Seconds of spacing that are none: more requests per second than one client sends."""
 

@@ -66,6 +66,14 @@ def spacing(pacer: AdaptiveThrottle, now: float) -> float:
     return second - first
 
 
+def accept(pacer: AdaptiveThrottle, now: float, seconds: float) -> float:
+    """Let ten requests a second through, and return the time at the end."""
+    for _ in range(round(10 * seconds)):
+        now += 0.1
+        pacer.on_accepted(now)
+    return now
+
+
 def test_each_refusal_doubles_the_spacing_up_to_a_second() -> None:
     pacer = AdaptiveThrottle(None)
     found = []
@@ -85,20 +93,45 @@ def test_those_that_were_on_their_way_together_count_once() -> None:
 def test_what_is_let_through_makes_it_quicker_until_nothing_is_left() -> None:
     pacer = AdaptiveThrottle(None)
     pacer.on_rejected(started=0, now=1, retry_after=None)
-    for _ in range(69):
-        pacer.on_accepted()
-    assert spacing(pacer, 500) == pytest.approx(0.025, rel=0.01)
-    for _ in range(400):
-        pacer.on_accepted()
+    now = accept(pacer, 1, defaults.THROTTLE_HALF_LIFE)
+    assert spacing(pacer, now) == pytest.approx(0.025, rel=0.02)
+    accept(pacer, now, 30)
     assert starts(pacer, 5, now=1000) == [1000] * 5
+
+
+@pytest.mark.parametrize("latency", [0.0, 1.5])
+def test_the_old_pace_is_back_a_minute_after_a_storm(latency: float) -> None:
+    pacer = AdaptiveThrottle(None)
+    for now in range(10):
+        pacer.on_rejected(started=now, now=now, retry_after=2)
+    assert spacing(pacer, 50) == defaults.THROTTLE_MAX_INTERVAL
+    now = 52.0
+    while now < 52 + 62:
+        now += pacer.reserve(now) + latency + 0.01
+        pacer.on_accepted(now)
+    assert starts(pacer, 5, now=now) == [now] * 5
+
+
+def test_responses_from_before_the_pause_do_not_shorten_it() -> None:
+    pacer = AdaptiveThrottle(None)
+    pacer.on_rejected(started=0, now=1, retry_after=30)
+    for _ in range(1000):
+        pacer.on_accepted(20)
+    assert spacing(pacer, 500) == pytest.approx(defaults.THROTTLE_MIN_INTERVAL)
+
+
+def test_a_long_silence_is_no_recovery() -> None:
+    pacer = AdaptiveThrottle(None)
+    pacer.on_rejected(started=0, now=1, retry_after=None)
+    pacer.on_accepted(100_000)
+    assert spacing(pacer, 100_001) > 0.5 * defaults.THROTTLE_MIN_INTERVAL
 
 
 def test_a_refusal_slows_down_what_was_limited_already() -> None:
     pacer = AdaptiveThrottle(5)
     pacer.on_rejected(started=0, now=1, retry_after=None)
     assert spacing(pacer, 500) == pytest.approx(0.4)
-    for _ in range(1000):
-        pacer.on_accepted()
+    accept(pacer, 501, 60)
     assert spacing(pacer, 1000) == pytest.approx(0.2)
 
 

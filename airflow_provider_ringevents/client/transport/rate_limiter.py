@@ -14,8 +14,8 @@ from airflow_provider_ringevents.client.transport.retry import parse_retry_after
 class AdaptiveThrottle:
     """An evenly spaced schedule of request starts that slows down after rejections (429). It does not wait itself.
 
-    After a rejection requests start one after the other, each further one doubles their interval, and each accepted
-    request makes it a little shorter.
+    After a rejection requests start one after the other, and each further one doubles their interval. Accepted requests
+    halve it every six seconds, however many they are, so that the old pace is reached within about a minute.
 
     :ivar rejection_count: the number of rejections so far; a change invalidates reservations made before.
     :param rate: requests per second; None: no limit.
@@ -29,6 +29,7 @@ class AdaptiveThrottle:
         self._next_start = 0.0
         self._held_until = float("-inf")
         self._last_rejection = float("-inf")
+        self._last_change = float("-inf")
         self.set_rate(rate)
 
     def set_rate(self, rate: float | None) -> None:
@@ -64,15 +65,22 @@ class AdaptiveThrottle:
             self._last_rejection = now
             pause = max(min(retry_after or 0.0, defaults.RETRY_AFTER_MAX), self._throttled_interval, self._min_interval)
             self._held_until = max(self._held_until, now + pause)
-            self._next_start = self._held_until
+            self._next_start = self._last_change = self._held_until
             self.rejection_count += 1
 
-    def on_accepted(self) -> None:
-        """Shorten the interval a little after a request that was not rejected."""
+    def on_accepted(self, now: float) -> None:
+        """Shorten the interval after a request that was not rejected, by the time since the last one.
+
+        :param now: seconds of the same monotonic clock.
+        """
         if not self._throttled_interval:
             return
         with self._lock:
-            self._throttled_interval *= defaults.THROTTLE_DECAY
+            elapsed = min(now - self._last_change, defaults.THROTTLE_MAX_STEP)
+            if elapsed <= 0:
+                return  # sent before the pause
+            self._last_change = now
+            self._throttled_interval *= 0.5 ** (elapsed / defaults.THROTTLE_HALF_LIFE)
             if self._throttled_interval < defaults.THROTTLE_RESET_BELOW:
                 self._throttled_interval = 0.0
 
@@ -125,4 +133,4 @@ class AsyncRateLimiter:
         if status == 429:
             self._throttle.on_rejected(started, self._now(), parse_retry_after(headers.get("retry-after")))
         else:
-            self._throttle.on_accepted()
+            self._throttle.on_accepted(self._now())

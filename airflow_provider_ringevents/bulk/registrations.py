@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from airflow_provider_ringevents.bulk.spool import ExistingRecord
 from airflow_provider_ringevents.bulk.targets import Decision, normalize_email, record_id
 from airflow_provider_ringevents.client import endpoints
-from airflow_provider_ringevents.client.errors import RingEventsConfigError, combine_errors, invalid_argument
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.secrets import conceal_credentials
-from airflow_provider_ringevents.client.transport.redaction import clean_text
-from airflow_provider_ringevents.client.types import closest_matches
-from airflow_provider_ringevents.client.validation.answers import collect_bounded
-from airflow_provider_ringevents.client.validation.identifiers import is_valid_identifier
+from airflow_provider_ringevents.client.validation.answers import QuestionIndex, collect_bounded
 from airflow_provider_ringevents.client.validation.requests import REQUEST_SCHEMAS, validate_request
 
 if TYPE_CHECKING:
@@ -33,50 +30,29 @@ class _Questions:
         self._client = client
         self._event_id = event_id
         self._ticket_id = ticket_id
-        self._by_ticket: dict[str | None, dict[str, set[str]]] = {}
+        self._by_ticket: dict[str | None, QuestionIndex] = {}
 
     def resolve(self, answers: Mapping[str, Any], ticket_id: str | None) -> list[dict[str, Any]]:
         """Return answers by the name or the id of their question in the form in which they are sent.
 
-        :raises RingEventsConfigError: a question does not exist, or several have its name.
+        :raises RingEventsConfigError: an answer fits no question, or is not among the question's options.
         """
         ticket_id = ticket_id or self._ticket_id
         if ticket_id not in self._by_ticket:
             self._by_ticket[ticket_id] = self._read(ticket_id)
-        known = self._by_ticket[ticket_id]
-        problems: list[RingEventsConfigError] = []
-        resolved: list[dict[str, Any]] = []
-        for name, answer in answers.items():
-            found = known.get(name, set())
-            if len(found) == 1:
-                resolved.append({"questionId": next(iter(found)), "answer": answer})
-            elif found:
-                problems.append(
-                    invalid_argument(f"answers.{name}", f"the id of a question, since {len(found)} have this name")
-                )
-            else:
-                near = closest_matches(name, known)
-                hint = f"Did you mean {clean_text(near[0])!r}?" if near else None
-                problems.append(invalid_argument(f"answers.{name}", "the name or the id of a question", hint=hint))
-        if problems:
-            raise combine_errors("The answers are invalid", problems)
-        return resolved
+        return self._by_ticket[ticket_id].resolve(answers, "answers.{}")
 
-    def _read(self, ticket_id: str | None) -> dict[str, set[str]]:
+    def _read(self, ticket_id: str | None) -> QuestionIndex:
         if ticket_id is not None:
             tickets = [ticket_id]
         else:
             rows = collect_bounded("list_tickets", self._client.items(endpoints.list_tickets(self._event_id)))
             tickets = [ticket["id"] for ticket in rows]
-        names: dict[str, set[str]] = {}
+        questions: list[Mapping[str, Any]] = []
         for ticket in tickets:
-            rows = collect_bounded("list_bank_questions", self._client.items(endpoints.list_bank_questions(ticket)))
-            for question in rows:
-                if not is_valid_identifier(question["id"]):
-                    continue  # no answer can name it
-                for name in (question["id"], str(question.get("name") or "")):
-                    names.setdefault(name, set()).add(question["id"])
-        return names
+            asked = self._client.items(endpoints.list_bank_questions(ticket))
+            questions += collect_bounded("list_bank_questions", asked)
+        return QuestionIndex(questions)
 
 
 class _RegistrationTarget:

@@ -11,7 +11,7 @@ from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.secrets import conceal_credentials
 from airflow_provider_ringevents.client.transport.redaction import clean_value, list_texts
 from airflow_provider_ringevents.client.types import Registration
-from airflow_provider_ringevents.client.validation.answers import collect_bounded, resolve_answers
+from airflow_provider_ringevents.client.validation.answers import QuestionIndex, collect_bounded
 from airflow_provider_ringevents.client.validation.identifiers import is_valid_identifier
 from airflow_provider_ringevents.operators._xcom import xcom_resource
 from airflow_provider_ringevents.provisioning.idempotent_create import LOOKUP_DELAYS, MAX_CREATE_REQUESTS
@@ -57,7 +57,7 @@ class RegistrationCreation:
         if self._answers:
             rows = self._hook.list_bank_questions(self._attributes["ticketId"])
             questions = collect_bounded("list_bank_questions", rows)
-            self._attributes["answers"] = resolve_answers(self._answers, questions)
+            self._attributes["answers"] = QuestionIndex(questions).resolve(self._answers)
         registration = self._lookup()
         if registration is None:
             registration = self._create()

@@ -157,7 +157,7 @@ class RingEventsCreateEventFromTemplateOperator(DeferrableWaitMixin, RingEventsB
         own = {**super().request_arguments(), "organizationId": self.organization_id}
         further = self.attributes if isinstance(self.attributes, Mapping) else {}
         if self.organization_id is None and "organizationId" not in further:
-            own["organizationId"] = "the connection's"  # required by the API, and known when the connection is read
+            own["organizationId"] = "connection"  # required by the API, and known when the connection is read
         return own
 
     @translate_errors()

@@ -13,6 +13,7 @@ from airflow_harness import Run
 from bulk.conftest import guests, read_results, statuses, write_csv
 from outcomes import failed, run_of, succeeded
 
+from airflow_provider_ringevents.client import Client, endpoints
 from airflow_provider_ringevents.transfers.object_storage_to_registrations import (
     RingEventsObjectStorageToRegistrationsOperator,
 )
@@ -44,8 +45,6 @@ def load(emulator: Any, tmp_path: Path) -> Load:
 
 
 def registrations(emulator: Any) -> list[dict[str, Any]]:
-    from airflow_provider_ringevents.client import Client, endpoints
-
     with Client(emulator.url, emulator.api_key) as client:
         return list(client.items(endpoints.list_registrations(emulator.event_id)))
 
@@ -115,6 +114,25 @@ def test_answers_are_always_sent_by_the_names_of_their_questions(load: Load, emu
     write_csv(tmp_path / "people.csv", [(people[0]["email"], "x")], ("email", "answers.Compnay"))
     failed(load(mode="update").to_end(), "1 row of")
     assert "Did you mean 'Company'?" in read_results(tmp_path / "results.csv")[0]["reason"]
+
+
+def test_a_child_question_is_answered_in_bulk_as_by_itself(load: Load, emulator: Any, tmp_path: Path) -> None:
+    people = registrations(emulator)
+    with Client(emulator.url, emulator.api_key) as client:
+        questions = list(client.items(endpoints.list_bank_questions(ticket_of(emulator))))
+    (parent,) = [question for question in questions if question["childQuestions"]]
+    (child,) = parent["childQuestions"]
+    answers = {parent["name"].upper(): parent["options"][0]["name"], str(child["id"]): child["options"][0]["name"]}
+    (tmp_path / "people.jsonl").write_text(json.dumps({"email": people[0]["email"], "answers": answers}) + "\n")
+    source = f"file://{tmp_path}/people.jsonl"
+    assert succeeded(load(mode="update", source=source).to_end())["counts"] == {"updated": 1}
+    shown = {field["id"]: field for field in registrations(emulator)[0]["customRegistrationFields"]}
+    assert shown[parent["id"]]["childQuestions"][0]["value"] == child["options"][0]["name"]
+
+    answers[str(child["id"])] = "something else"
+    (tmp_path / "people.jsonl").write_text(json.dumps({"email": people[0]["email"], "answers": answers}) + "\n")
+    failed(load(mode="update", source=source).to_end(), "1 row of")
+    assert "must be among the options of the question" in read_results(tmp_path / "results.csv")[0]["reason"]
 
 
 def test_updates_that_are_cut_are_sent_again(load: Load, emulator: Any, tmp_path: Path) -> None:

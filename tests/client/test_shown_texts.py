@@ -17,7 +17,7 @@ from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.client.report_status import report_status
 from airflow_provider_ringevents.client.transport import redaction
 from airflow_provider_ringevents.client.transport.responses import Envelope
-from airflow_provider_ringevents.client.validation.answers import MAX_QUESTIONS, collect_bounded, resolve_answers
+from airflow_provider_ringevents.client.validation.answers import MAX_QUESTIONS, QuestionIndex, collect_bounded
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 from airflow_provider_ringevents.observability.links import event_url
 from airflow_provider_ringevents.polling.duplications import DuplicationWaiter
@@ -96,10 +96,11 @@ def test_the_title_of_a_report() -> None:
 
 def test_questions_and_their_options() -> None:
     options = [{"name": HOSTILE}] * 50
-    named = [{"id": HOSTILE, "name": "Diet", "options": options}]
-    check(message(lambda: resolve_answers({"Diet": "none"}, named)), times=10)
-    check(message(lambda: resolve_answers({"Diets": "none"}, [{"id": "q", "name": HOSTILE}] * 50)), times=10)
-    check(message(lambda: resolve_answers({"Diet": "none"}, named * 50)), times=10)
+    named = [{"id": f"{LETTER * 200}{number}", "name": "Diet", "options": options} for number in range(50)]
+    hostile = [{"id": f"q{number}", "name": HOSTILE} for number in range(50)]
+    check(message(lambda: QuestionIndex(named[:1]).resolve({"Diet": "none"})), times=10)
+    check(message(lambda: QuestionIndex(hostile).resolve({"Diets": "none"})), times=10)
+    check(message(lambda: QuestionIndex(named).resolve({"Diet": "none"})), times=10)
 
 
 def test_a_list_of_questions_has_an_end() -> None:

@@ -14,7 +14,8 @@ from raw_server import RawServer, Request, Response, json_response
 
 from airflow_provider_ringevents.client import Client, endpoints
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError
-from airflow_provider_ringevents.client.validation.answers import resolve_answers
+from airflow_provider_ringevents.client.validation.answers import QuestionIndex
+from airflow_provider_ringevents.client.validation.requests import validate_request
 from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 from airflow_provider_ringevents.operators._registration_creation import RegistrationCreation
 from airflow_provider_ringevents.operators.registrations import RingEventsCreateRegistrationOperator
@@ -248,11 +249,14 @@ QUESTIONS = [
     {"id": "q2", "name": "Twice", "options": [{"name": "A"}, {"name": "B"}], "childQuestions": None},
     {"id": "q3", "name": "Twice", "childQuestions": "garbage", "options": "garbage"},
     {"name": "no id"},
+    {"id": "a/b", "name": "Slash"},
+    {"id": "a b", "name": "Blank"},
+    {"id": "9", "name": "Alike", "childQuestions": [{"id": 9, "name": "Alike"}]},
 ]
 
 
 def test_a_child_question_is_answered_under_its_own_id() -> None:
-    assert resolve_answers({"Which?": "vegan", "DIET": ("a", "b")}, QUESTIONS) == [
+    assert QuestionIndex(QUESTIONS).resolve({"Which?": "vegan", "DIET": ("a", "b")}) == [
         {"questionId": "7", "answer": "vegan"},
         {"questionId": "q1", "answer": ["a", "b"]},
     ]
@@ -264,18 +268,35 @@ def test_a_child_question_is_answered_under_its_own_id() -> None:
         ({"Twice": "A"}, "`answers['Twice']` must be the id of a question, since several have this name: q2, q3."),
         ({"q2": "C"}, "`answers['q2']` must be among the options of the question, 'A', 'B'."),
         ({"q1": "x", "diet": "y"}, "`answers['diet']` must be the only answer to its question, which is given twice."),
-        ({"Weather": "x"}, "The ticket asks: 'Diet', 'Which?', 'Twice', 'Twice'."),
+        ({"Weather": "x"}, "The ticket asks: 'Diet', 'Which?', 'Twice', 'Twice', 'Alike', 'Alike'."),
+        ({"a/b": "x"}, "`answers['a/b']` must be the name or the id of a question of the ticket."),
+        ({"Blank": "x"}, "`answers['Blank']` must be the name or the id of a question of the ticket."),
+        ({"9": "x"}, "`answers['9']` must be the id of one question"),
+        ({"Alike": "x"}, "`answers['Alike']` must be the id of a question, since several have this name: 9, 9."),
     ],
 )
 def test_answers_that_fit_no_question(answers: dict[str, Any], words: str) -> None:
     with pytest.raises(RingEventsConfigError) as caught:
-        resolve_answers(answers, QUESTIONS)
+        QuestionIndex(QUESTIONS).resolve(answers)
     assert words in str(caught.value)
 
 
 def test_a_ticket_without_questions_says_so() -> None:
     with pytest.raises(RingEventsConfigError, match="The ticket asks nothing"):
-        resolve_answers({"Diet": "x"}, [])
+        QuestionIndex([]).resolve({"Diet": "x"})
+
+
+def test_a_question_of_several_tickets_is_one() -> None:
+    assert QuestionIndex([*QUESTIONS, *QUESTIONS]).resolve({"Diet": "x"}) == [{"questionId": "q1", "answer": "x"}]
+
+
+@pytest.mark.parametrize("identifier", ["a/b", "a b", ""])
+def test_ids_in_attributes_are_checked_before_anything_is_sent(identifier: str) -> None:
+    answers = [{"questionId": identifier, "answer": "x"}]
+    with pytest.raises(RingEventsConfigError, match=r"`answers\[0\].questionId` must be an id of 1 to 255"):
+        validate_request("update_registration", {"answers": answers})
+    with pytest.raises(RingEventsConfigError, match=r"`ticketId` must be an id of 1 to 255"):
+        validate_request("update_registration", {"ticketId": identifier})
 
 
 @pytest.mark.parametrize("status", [202, 204])

@@ -19,6 +19,7 @@ from airflow_provider_ringevents.client.validation.schema import (
     BooleanType,
     EnumListType,
     EnumType,
+    IdentifierType,
     IntegerType,
     MapType,
     NumberType,
@@ -44,6 +45,8 @@ from airflow_provider_ringevents.contract.overlay import (
 def _attribute_type(name: str, kind: str, required: bool, detail: Any) -> AttributeType:
     if name in SECRET_ATTRIBUTES:
         return SecretType(required=required)
+    if kind == "string" and name.endswith(("Id", "_id")):
+        return IdentifierType(required=required)
     if kind == "pattern":
         return PatternType(re.compile(detail), PATTERN_DESCRIPTIONS[name], required=required)
     if kind == "enumeration":

@@ -16,6 +16,7 @@ from airflow_provider_ringevents.client.errors import RingEventsConfigError, inv
 from airflow_provider_ringevents.client.secrets import Secret, conceal
 from airflow_provider_ringevents.client.types import closest_matches, validate_choice
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.client.validation.timezones import check_timezone
 
 
@@ -63,6 +64,14 @@ class StringType(AttributeType, frozen=True):
             raise invalid_argument(parameter, "a string", value)
         if self.required and not value.strip():
             raise invalid_argument(parameter, "a non-empty string", value)
+        return value
+
+
+class IdentifierType(AttributeType, frozen=True):
+    """An id of this API."""
+
+    def _convert(self, parameter: str, value: Any, context: ValidationContext) -> Any:
+        validate_identifier(parameter, value)
         return value
 
 

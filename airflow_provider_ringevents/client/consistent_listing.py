@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.compact_id_set import CompactIdSet
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsIncompleteListError, RingEventsTransportError
@@ -27,6 +28,9 @@ MAX_STALLED_PAGES: Final = 3
 MAX_EXPECTED: Final = 1_000_000
 """Ids for which room is made at the start at most, whatever the service says it has."""
 
+
+_ROUND_COUNT: Final = 1_000
+"""Services that stop counting somewhere stop at a multiple of this."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -79,6 +83,7 @@ class ListReading:
         self._rows_now = self._new_now = self._duplicates_now = 0
         self._digest = 0
         self._counts: list[int] = []
+        self._first_count_now: int | None = None
         self._pages_without_count = False
         self._number = 0
         self._per_page = self._asked
@@ -182,6 +187,7 @@ class ListReading:
         if self.misfit is None and self._filter_check:
             self.misfit = next(filter(None, map(self._filter_check.violated_field, page.items)), None)
         new, new_now, digest = self._new_rows(page.items)
+        self._refuse_endless_list()
         self._same_pages = self._same_pages + 1 if page.items and digest == self._page_digest else 0
         if first:
             self._full_page = len(page.items) or self._asked
@@ -195,6 +201,28 @@ class ListReading:
             # Rows that arrive meanwhile make a list longer.
             self._last_planned = max(self._last_planned, math.ceil(self._counts[-1] / self._per_page))
         return new
+
+    def _refuse_endless_list(self) -> None:
+        """Refuse a reading with so many rows that they are invented: links may lead on for ever.
+
+        :raises RingEventsTransportError: it has.
+        """
+        limit, reason = defaults.MAX_LIST_ROWS, "a list may have"
+        first = self._first_count_now
+        if first is not None and self._trust_count and not self._is_partial_count(first):
+            limit = min(limit, 2 * first + defaults.LIST_GROWTH_ROWS)
+            reason = f"a list may grow to that has {first} rows by its first page"
+        if self._rows_now > limit:
+            raise RingEventsTransportError(
+                f"{self.call.operation}: the list has more than {limit} rows, the most that {reason}; not read further."
+                " If the count is not that of all rows, set the connection's extra trust_count=false",
+                sent=True,
+                retryable=False,
+            )
+
+    def _is_partial_count(self, count: int) -> bool:
+        """Tell whether the count of the first page may be that of this page, or the limit of a service that counts."""
+        return count <= self._full_page or count % _ROUND_COUNT == 0
 
     def take_filter_probe(self) -> Call | None:
         """Return, once, the request for the unfiltered list where a row does not fit the filter."""
@@ -232,11 +260,20 @@ class ListReading:
         return page.count is None and page.next_link is None and len(page.items) > self._asked
 
     def _track_count(self, page: Page) -> None:
+        if page.has_unreadable_count and self._trust_count:
+            raise RingEventsTransportError(
+                f"{self.call.operation}: meta.count of page {self._number} is not a number, so that missing rows would"
+                " not be noticed; the connection's extra trust_count=false reads the list without it",
+                sent=True,
+                retryable=False,
+            )
         if page.count is None:
             self._pages_without_count = True
             return
         if self.count is None:
             self._first_count = page.count
+        if self._number == 1:
+            self._first_count_now = page.count
         self.count = page.count
         self._counts.append(page.count)
 

@@ -70,6 +70,11 @@ CONCURRENCY: Final = 4
 MAX_CONCURRENCY: Final = 16
 """The most that may be asked for: as many as a client has connections."""
 
+LIST_GROWTH_ROWS: Final = 10_000
+"""Rows by which a list may outgrow twice its first count while it is read; beyond that its pages are invented."""
+MAX_LIST_ROWS: Final = 10_000_000
+"""Rows of one reading of a list, whatever its count: a hundred times the largest event."""
+
 # --- requests that share a pace, after a 429
 THROTTLE_MIN_INTERVAL: Final = 0.05
 """Seconds between the starts of two requests after the first 429: 20 per second, fewer with each that follows."""

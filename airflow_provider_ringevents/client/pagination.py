@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -21,7 +22,8 @@ _MAX_PAGE_DIGITS: Final = 10
 _MEMBERS: Final = frozenset({"id", "type", "attributes", "relationships", "meta", "links"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_DATA: Final = object()
-_COUNT: Final = re.compile(r"[0-9]{1,16}(?:\.0{1,16})?")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_MAX_NUMBER_CHARACTERS: Final = 100
 _MAX_ROWS = 2**53
 """A larger ``meta.count`` is taken for garbage."""
 
@@ -71,6 +73,7 @@ class Page:
     :ivar next_link: ``links.next``, if there is one: a text, or the ``href`` of an object.
     :ivar date: the time of the service when it sent the page, if it says so.
     :ivar has_next_key: the page has ``links.next``, perhaps null.
+    :ivar has_unreadable_count: ``meta.count`` is a text with digits that is no number, such as ``"1,000"``.
     :ivar has_links: the page has links of any kind, so that a missing ``next`` means that there is no next page.
     """
 
@@ -81,6 +84,7 @@ class Page:
     has_next_key: bool = False
     date: datetime | None = None
     has_links: bool = False
+    has_unreadable_count: bool = False
 
     @classmethod
     def from_envelope(cls, envelope: Mapping[str, Any], number: int, *, operation: str) -> Page:
@@ -96,7 +100,7 @@ class Page:
                 f"{operation}: page {number} came without the list that the API documents under 'data'", sent=True
             )
         meta, links = envelope.get("meta"), envelope.get("links")
-        count = _read_count(meta.get("count")) if isinstance(meta, Mapping) else None
+        told = meta.get("count") if isinstance(meta, Mapping) else None
         next_link = links.get("next") if isinstance(links, Mapping) else None
         if isinstance(next_link, Mapping):
             next_link = next_link.get("href")
@@ -108,21 +112,28 @@ class Page:
         return cls(
             number,
             items,
-            count,
+            _read_count(told),
             next_link if isinstance(next_link, str) and next_link else None,
             isinstance(links, Mapping) and "next" in links,
             getattr(envelope, "date", None),
             isinstance(links, Mapping) and bool(links),
+            isinstance(told, str) and any(map(str.isdecimal, told)) and not _NUMBER.fullmatch(told.strip()),
         )
 
 
 def _read_count(count: Any) -> int | None:
-    """Return a count of rows, which services also write as text or with a fraction of zero; None if it is none."""
-    text = bytes(count).decode() if isinstance(count, msgspec.Raw) else str(count)
-    if isinstance(count, bool) or not _COUNT.fullmatch(text):
+    """Return a count of rows, which services also write as text, with a fraction of zero or an exponent.
+
+    None if no list can have as many.
+    """
+    text = bytes(count).decode() if isinstance(count, msgspec.Raw) else str(count).strip()
+    if isinstance(count, bool) or len(text) > _MAX_NUMBER_CHARACTERS or not _NUMBER.fullmatch(text):
         return None
-    number = int(text.partition(".")[0])
-    return number if number <= _MAX_ROWS else None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent beyond those of decimals
+        return None
+    return int(number) if 0 <= number <= _MAX_ROWS and number == number.to_integral_value() else None
 
 
 def parse_page(envelope: Mapping[str, Any], number: int, *, operation: str) -> Page | RingEventsError:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.consistent_listing import ListReading
 from airflow_provider_ringevents.client.endpoints import Call, list_registrations
 from airflow_provider_ringevents.client.errors import (
@@ -79,6 +80,53 @@ class PagedService:
 
 def text_link(number: int, size: int) -> str:
     return f"{BASE}/v1/events/e/registrations?page={number}&perPage={size}"
+
+
+class EndlessService:
+    """Pages of new rows for ever, each with a link to the next.
+
+    :param count: ``meta.count`` by the number of the page.
+    """
+
+    def __init__(self, count: Callable[[int], Any]) -> None:
+        self.count = count
+        self.rows = 0
+
+    def __call__(self, params: dict[str, str]) -> dict[str, Any]:
+        number = int(params["page"])
+        self.rows += 1000
+        body = {"data": rows((number - 1) * 1000, number * 1000), "links": {"next": text_link(number + 1, 1000)}}
+        return body if self.count(number) is None else {**body, "meta": {"count": self.count(number)}}
+
+
+@pytest.mark.parametrize("count", [lambda number: 2500, lambda number: number * 1000 + 1500], ids=["fixed", "growing"])
+def test_pages_without_an_end_are_refused_far_beyond_the_first_count(count: Callable[[int], Any]) -> None:
+    service = EndlessService(count)
+    with pytest.raises(RingEventsTransportError, match="the list has more than 15000 rows") as caught:
+        read(service, per_page=1000)
+    assert not caught.value.retryable
+    assert service.rows <= 17_000
+
+
+@pytest.mark.parametrize("count", [1000, 20_000, None], ids=["of the page", "a limit", "none"])
+def test_pages_without_an_end_are_refused_at_last(monkeypatch: pytest.MonkeyPatch, count: int | None) -> None:
+    monkeypatch.setattr(defaults, "MAX_LIST_ROWS", 60_000)
+    service = EndlessService(lambda number: count)
+    with pytest.raises(RingEventsTransportError, match="the list has more than 60000 rows"):
+        read(service, per_page=1000)
+    assert service.rows <= 62_000
+
+
+def test_a_count_that_is_not_trusted_bounds_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(defaults, "MAX_LIST_ROWS", 60_000)
+    with pytest.raises(RingEventsTransportError, match="the list has more than 60000 rows"):
+        read(EndlessService(lambda number: 2500), per_page=1000, trust_count=False)
+
+
+def test_a_list_that_doubles_while_it_is_read_is_whole() -> None:
+    service = PagedService(total=24_900, count_is=12_345, link=text_link)
+    found, _ = read(service, per_page=1000)
+    assert len(found) == 24_900
 
 
 ALL = [str(number) for number in range(1000)]

@@ -178,7 +178,9 @@ def test_of_names_that_come_twice_the_last_counts(driver: type[SyncDriver]) -> N
         assert driver(server.url).send(GET)["data"] == {"id": "e", "attributes": {"a": 2}}
 
 
-@pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 30, "9" * 400, "9" * 5_000, "1.5", "-1", "true"])
+@pytest.mark.parametrize(
+    "number", ["1e400", "-1e400", "1e9999999999999999999", "9" * 30, "9" * 400, "9" * 5_000, "1.5", "-1", "true"]
+)
 def test_a_count_that_no_list_has_loses_no_row(driver: type[SyncDriver], number: str) -> None:
     """Found raising OverflowError: some counts are too large for a division."""
 
@@ -194,6 +196,28 @@ def test_a_count_that_no_list_has_loses_no_row(driver: type[SyncDriver], number:
         assert [row["id"] for row in rows] == ["1", "2", "3"]
     else:
         assert "not valid JSON" in str(error)
+
+
+@pytest.mark.parametrize("count", ["1.0e3", "1E+3", " 1000 ", "1000.00", "+1000", 1e3])
+def test_a_count_in_any_spelling_shows_that_rows_are_missing(driver: type[SyncDriver], count: Any) -> None:
+    body = {"data": [{"id": "1", "name": "x"}], "links": {"next": None}, "meta": {"count": count}}
+    with (
+        RawServer(lambda seen: json_response(body)) as server,
+        pytest.raises(RingEventsError, match=r"999 rows are missing|the same page again"),
+    ):
+        driver(server.url, max_attempts=1).items(LIST)
+
+
+@pytest.mark.parametrize("count", ["1,000", "1 000", "1000 rows", "1.000.000", "~5"])
+def test_a_count_that_cannot_be_read_is_an_error_unless_it_is_not_trusted(driver: type[SyncDriver], count: str) -> None:
+    def handler(seen: Request) -> Response:
+        rows = [{"id": "1", "name": "x"}] if seen.query["page"] == "1" else []
+        return json_response({"data": rows, "links": {"next": None}, "meta": {"count": count}})
+
+    with RawServer(handler) as server:
+        with pytest.raises(RingEventsTransportError, match=r"meta\.count of page 1 is not a number"):
+            driver(server.url, max_attempts=1).items(LIST)
+        assert len(driver(server.url, max_attempts=1, trust_count=False).items(LIST)) == 1
 
 
 @given(rows=st.lists(VALUES, max_size=4), meta=VALUES, links=VALUES)

@@ -7,7 +7,7 @@ path.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -18,7 +18,10 @@ from airflow_provider_ringevents.client.transport.retry import IDEMPOTENT_METHOD
 from airflow_provider_ringevents.client.types import REPORT_TYPES, REPORT_VERSIONS, validate_choice
 from airflow_provider_ringevents.client.validation.identifiers import quote_segment
 from airflow_provider_ringevents.contract._generated import OPERATIONS, REGISTRATION_TYPES
+from airflow_provider_ringevents.contract.overlay import PERSONAL_ATTRIBUTES
 
+MIN_PERSONAL_LENGTH: Final = 2
+"""Characters of a text that is taken out of errors as personal: a single letter tells nobody from another."""
 _PLACEHOLDER: Final = re.compile(r"\{\w+\}")
 
 
@@ -65,6 +68,17 @@ class Call:
         password = attributes.get("password") if isinstance(attributes, Mapping) else None
         return (password,) if isinstance(password, Secret) and password else ()
 
+    @property
+    def personal_values(self) -> tuple[str, ...]:
+        """Return the texts of a person that the request holds, the longest first: no error repeats them."""
+        body = self.body or {}
+        data = body.get("data")
+        attributes = data.get("attributes") if isinstance(data, Mapping) else body
+        named = [attributes.get(name) for name in PERSONAL_ATTRIBUTES] if isinstance(attributes, Mapping) else []
+        filtered = [value.split(",") for name, value in self.params.items() if name.startswith("filter[email]")]
+        found = {text.strip() for text in _texts([named, filtered])}
+        return tuple(sorted((text for text in found if len(text) >= MIN_PERSONAL_LENGTH), key=len, reverse=True))
+
     def with_params(self, **params: str | int) -> Call:
         """Return a copy with more query parameters."""
         return replace(self, params={**self.params, **{name: str(value) for name, value in params.items()}})
@@ -72,6 +86,19 @@ class Call:
 
 def _body(type_: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {"data": {"type": type_, "attributes": conceal_attributes(attributes)}}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts of a JSON value, without names of members and ids of questions."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            if name != "questionId":
+                yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 def _call(

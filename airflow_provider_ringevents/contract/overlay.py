@@ -8,6 +8,12 @@ from typing import Final
 SECRET_ATTRIBUTES: Final = frozenset({"password"})
 """Request attributes whose values no message and no log shows."""
 
+PERSONAL_ATTRIBUTES: Final = (
+    *("email", "firstName", "lastName", "first_name", "last_name", "headline", "externalBarcode"),
+    *("answers", "extraFields", "metadata"),
+)
+"""Request attributes that say something of a person, and that no error repeats although the service quotes them."""
+
 CREDENTIAL_FIELDS: Final = frozenset({"magicLink", "password", "qrCodeData", "qrCodeImageUrl"})
 """Response fields that admit their holder to an event; exported only on request."""
 

@@ -182,6 +182,48 @@ def test_an_event_s_password_is_not_repeated_even_if_the_server_echoes_it(
     assert "'***' is too easy to guess" in str(error)
 
 
+PERSON = {"email": "Ada.L@example.org", "firstName": "Ada", "lastName": "Li", "externalBarcode": "4711-x"}
+PERSONAL = {
+    **PERSON,
+    "ticketId": "t1",
+    "answers": [{"questionId": "q1", "answer": ["vegan", "no nuts"]}],
+    "metadata": {"crm": "C-99"},
+}
+
+
+@pytest.mark.parametrize("status", [409, 422, 500, 200])
+@pytest.mark.parametrize(
+    "call",
+    [
+        endpoints.create_registration("e1", PERSONAL),
+        endpoints.update_registration("r1", attributes=PERSONAL),
+        endpoints.create_magic_link("t1", {**PERSON, "metadata": {"crm": "C-99"}, "extraFields": {"Diet": "vegan"}}),
+        endpoints.create_redeem_code(ticket_id="t1", first_name="Ada", last_name="Li", email=PERSON["email"]),
+    ],
+    ids=lambda call: call.operation,
+)
+def test_what_was_sent_of_a_person_is_not_repeated(driver: type[SyncDriver], call: endpoints.Call, status: int) -> None:
+    entry = {
+        "title": "Ada Li is here already",
+        "detail": "ADA.L@example.org or ada.l%40example.org of Ada LI, 'vegan', C-99 is taken; Li is no Limit",
+        "source": {"pointer": "/data/attributes/email", "parameter": "Ada.L@example.org"},
+    }
+    answer = json_response({"errors": [entry]}, status)
+    error = failure(driver, answer, call)
+    shown = str(error) + repr(error.__dict__) + json.dumps(error.to_payload())
+    sent = json.dumps(call.body)
+    for text in ("da.l@", "DA.L@", "da.l%40", "Ada", "LI", "vegan", "C-99"):
+        assert text not in shown or text not in sent, text
+    assert "is no Limit" in shown
+    assert "/data/attributes/email" in shown
+
+
+def test_the_address_of_a_filter_is_not_repeated_even_if_the_server_echoes_it(driver: type[SyncDriver]) -> None:
+    call = endpoints.list_registrations("e", {"email": {"in": ["ada@example.org", "bob@example.org"]}})
+    error = failure(driver, error_response(400, {"detail": "no rows for bob@example.org"}), call)
+    assert "no rows for ***" in str(error)
+
+
 def test_lines_and_control_characters_in_a_detail_cannot_forge_log_lines(driver: type[SyncDriver]) -> None:
     error = failure(driver, error_response(400, {"detail": "a\r\nINFO - all is well\x1b[2J\x00\u2028b"}))
     assert str(error).isprintable()
@@ -216,6 +258,39 @@ def test_a_success_that_is_no_json_object_is_an_error(driver: type[SyncDriver], 
         assert call.operation in str(error)
         assert "hunter2" not in str(error)
         assert len(str(error)) < 500
+
+
+CONTRADICTORY = {
+    "data": {"id": "r1", "attributes": {"name": "n"}},
+    "errors": [{"code": "partial", "detail": "not saved for ada@example.org"}],
+}
+
+
+@pytest.mark.parametrize("call", [GET, POST, endpoints.list_registrations("e1")], ids=lambda call: call.operation)
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_success_that_lists_errors_is_none(driver: type[SyncDriver], call: endpoints.Call, status: int) -> None:
+    body = {**CONTRADICTORY, "data": [CONTRADICTORY["data"]]} if call.is_list else CONTRADICTORY
+    error = failure(driver, json_response(body, status), call)
+    assert isinstance(error, RingEventsTransportError)
+    assert f"the response ({status}) lists errors although its status is a success: " in str(error)
+    assert "not saved for" in str(error)
+    assert error.ambiguous is (call is POST)
+
+
+def test_a_large_page_that_lists_errors_is_none(driver: type[SyncDriver]) -> None:
+    rows = [{"id": str(number), "attributes": {"name": "x" * 1000}} for number in range(2000)]
+    answer = json_response({"data": rows, "errors": [{"title": "rows are left out"}], "meta": {"count": 2000}})
+    with (
+        RawServer(lambda seen: answer) as server,
+        pytest.raises(RingEventsTransportError, match="lists errors although its status is a success"),
+    ):
+        driver(server.url, max_attempts=1).items(endpoints.list_registrations("e1"))
+
+
+@pytest.mark.parametrize("errors", [[], None, {}])
+def test_no_errors_beside_data_are_a_success(driver: type[SyncDriver], errors: Any) -> None:
+    with RawServer(lambda seen: json_response({**CONTRADICTORY, "errors": errors})) as server:
+        assert driver(server.url).send(GET)["data"]["id"] == "r1"
 
 
 @pytest.mark.parametrize("answer", NOT_JSON.values(), ids=NOT_JSON)

@@ -100,6 +100,22 @@ def hide_secrets(text: str, secrets: Sequence[Secret] = ()) -> str:
     return text
 
 
+def hide_values(text: str, values: Sequence[str]) -> str:
+    """Replace values that were sent in a text of the service, such as the address of a person.
+
+    Addresses are found in any case and however they are spelt, other values as whole words, so that a name of two
+    letters does not take other words apart.
+    """
+    if len(text) > _MAX_READ_CHARACTERS:
+        text = text[:_MAX_READ_CHARACTERS]
+    for value in values:
+        if "@" in value:
+            text = re.sub(_spellings(Secret(value)).pattern, "***", text, flags=re.IGNORECASE)
+        else:
+            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "***", text, flags=re.IGNORECASE)
+    return text
+
+
 def clean_text(text: str, secrets: Sequence[Secret] = ()) -> str:
     """Return a text of the service as it may be shown.
 

@@ -19,7 +19,7 @@ from airflow_provider_ringevents.client.errors import (
 from airflow_provider_ringevents.client.secrets import Secret
 from airflow_provider_ringevents.client.transport.decompression import DecompressionError
 from airflow_provider_ringevents.client.transport.json_decoding import decode_json
-from airflow_provider_ringevents.client.transport.redaction import clean_text
+from airflow_provider_ringevents.client.transport.redaction import clean_text, hide_values
 from airflow_provider_ringevents.client.transport.retry import parse_retry_after
 from airflow_provider_ringevents.client.transport.time_budget import RequestTimeoutError
 
@@ -41,7 +41,7 @@ def api_error(
 ) -> RingEventsApiError:
     """Return the error for a status that is not a success."""
     secrets = (secret, *call.secrets)
-    details = tuple(_details(body, secrets))
+    details = tuple(_details(_listed_errors(body), secrets, call.personal_values))
     listing = "; ".join(str(detail) for detail in details)
     sentences = [
         f"{describe_call(call)}: the service responded {status} {_reason(status)}{f': {listing}' if listing else ''}."
@@ -64,6 +64,20 @@ def api_error(
         request_id=read_request_id(headers, call, secret),
         retry_after=retry_after,
         ambiguous=ambiguous,
+    )
+
+
+def contradictory_error(call: Call, status: int, listed: Any, *, secret: Secret) -> RingEventsTransportError:
+    """Return the error of a success whose body lists errors, which the API documents for failures alone.
+
+    :param listed: the member ``errors``.
+    """
+    listing = "; ".join(map(str, _details(listed, (secret, *call.secrets), call.personal_values)))
+    return RingEventsTransportError(
+        f"{describe_call(call)}: the response ({status}) lists errors although its status is a success"
+        f"{f': {listing}' if listing else ''}.{'' if call.idempotent else ' The request may have been applied.'}",
+        sent=True,
+        ambiguous=not call.idempotent,
     )
 
 
@@ -157,18 +171,22 @@ def _host(url: str) -> str:
         return ""
 
 
-def _details(body: bytes, secrets: Sequence[Secret]) -> list[ErrorDetail]:
-    """Return the documented list of errors; anything else, such as a page of HTML, gives none."""
+def _listed_errors(body: bytes) -> Any:
+    """Return the member ``errors`` of a body; None for anything that has none, such as a page of HTML."""
     try:
         decoded = decode_json(body)
     except (ValueError, RecursionError):
-        return []
-    listed = decoded.get("errors") if isinstance(decoded, dict) else None
+        return None
+    return decoded.get("errors") if isinstance(decoded, dict) else None
+
+
+def _details(listed: Any, secrets: Sequence[Secret], personal_values: Sequence[str]) -> list[ErrorDetail]:
+    """Return the documented list of errors, without what was sent of a person; anything else gives none."""
     if not isinstance(listed, list):
         return []
 
     def text(value: Any) -> str:
-        return clean_text(value if isinstance(value, str) else "", secrets)
+        return clean_text(hide_values(value, personal_values) if isinstance(value, str) else "", secrets)
 
     details = []
     for entry in listed[:_MAX_DETAILS]:

@@ -20,6 +20,7 @@ from airflow_provider_ringevents.client.transport.json_decoding import decode_js
 from airflow_provider_ringevents.client.transport.redaction import clean_text
 from airflow_provider_ringevents.client.transport.response_errors import (
     api_error,
+    contradictory_error,
     describe_call,
     read_request_id,
     too_large_error,
@@ -166,6 +167,8 @@ def parse_response_in_slices(
             sent=True,
             ambiguous=not call.idempotent,
         )
+    if decoded.get("errors"):
+        raise contradictory_error(call, status, decoded["errors"], secret=secret)
     rows = decoded.get("data")
     if isinstance(rows, list) and len(rows) > defaults.MAX_PAGE_ROWS:
         raise too_large_error(call, f"{defaults.MAX_PAGE_ROWS} rows")

@@ -16,6 +16,7 @@ EMULATOR_OPTIONS = (
     ("port", "Port of the API, 0 for a free one (default: 8765)"),
     ("seed", "Seed of all ids and content (default: 1)"),
     ("api-key", "API key that is accepted (default: emulator-api-key)"),
+    ("allowed-host", "Name by which it is reached besides localhost, such as a container's (default: none)"),
     ("registrations", "Number of registrations of each published event (default: 250)"),
     ("events", "Number of events of the first organization, at least 8 (default: 12)"),
     ("report-seconds", "Seconds until a report is ready (default: 2)"),

@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
 
     setting("seed", int, "same seed, same ids and content")
     setting("api_key", str, "the key that is accepted")
+    setting("allowed_host", str, "name by which it is reached besides localhost, such as a container's")
     setting("registrations", int, "registrations of each published event; a million is fine")
     setting("events", int, "events of the first organization, at least 8")
     setting("report_seconds", float, "seconds until a report is ready")

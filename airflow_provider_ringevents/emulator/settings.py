@@ -46,6 +46,10 @@ class Settings:
     auth: AuthForm = "both"
     """Which ``Authorization`` is accepted: ``Bearer KEY``, the bare key, or both."""
 
+    allowed_host: str | None = None
+    """A name in ``Host`` under which the emulator is reached besides ``localhost`` and ``127.0.0.1``, such as that
+    of a container that forwards its port."""
+
     registrations: int = 250
     """Registrations of each seeded event that is published. Any number: none is held in memory."""
     events: int = 12

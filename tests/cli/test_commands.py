@@ -91,9 +91,11 @@ def test_the_emulators_options_are_the_emulators() -> None:
     assert list(told) == list(there)
     for option, default in there.items():
         said = told[option]["help"].rpartition("(default: ")[2].rstrip(")")
-        assert said == {"--report-bytes": "as their rows make them", "--rate-limit": "none"}.get(option) or (
-            float(said) == default if isinstance(default, float) else said == str(default)
-        )
+        assert said == {
+            "--allowed-host": "none",
+            "--report-bytes": "as their rows make them",
+            "--rate-limit": "none",
+        }.get(option) or (float(said) == default if isinstance(default, float) else said == str(default))
 
 
 def test_the_emulators_options_reach_it(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,10 @@ def test_a_fault_does_not_hit_the_dashboard(emulator: Any) -> None:
     assert (fault["times"], fault["hit_count"]) == (None, 0)
 
 
-@pytest.mark.parametrize("path", ["/", "/_emulator/state", "/_emulator/overview", "/_emulator/settings"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/_emulator/state", "/_emulator/overview", "/_emulator/settings", "/v1/organizations", "/openapi.json"],
+)
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "", "127.0.0.2", "a@evil.example", "[::1", "["]
 )
@@ -136,6 +139,25 @@ def test_a_foreign_host_is_refused(emulator: Any, path: str, host: str) -> None:
     assert response.status_code == 403
     assert "`Host` must be" in response.json()["error"]
     assert emulator.api_key not in response.text
+
+
+def test_a_foreign_host_reaches_no_signed_link_and_applies_nothing(emulator: Any) -> None:
+    headers = {"Host": "evil.example", "Authorization": f"Bearer {emulator.api_key}"}
+    assert httpx.get(f"{emulator.links_url}/reports/x/y.csv", headers=headers).status_code == 403
+    url = f"{emulator.url}/v1/events/{emulator.event_id}/reports/registrations"
+    response = httpx.post(url, headers=headers, json={"data": {"type": "report"}})
+    assert response.status_code == 403
+    assert response.json()["errors"][0]["detail"].startswith("`Host` must be 127.0.0.1, localhost,")
+    assert list(emulator.reports) == []
+
+
+def test_the_name_of_a_container_is_taken_where_it_is_allowed() -> None:
+    from airflow_provider_ringevents.emulator import Emulator
+
+    with Emulator(allowed_host="Emulator.internal") as running:
+        for path in ("/_emulator/state", "/openapi.json"):
+            for host, status in (("emulator.internal:8765", 200), ("localhost", 200), ("other.internal", 403)):
+                assert httpx.get(f"{running.url}{path}", headers={"Host": host}).status_code == status
 
 
 def test_another_name_of_this_machine_is_taken(emulator: Any) -> None:

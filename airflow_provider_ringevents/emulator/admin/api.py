@@ -10,7 +10,6 @@ from dataclasses import asdict
 from importlib.resources import files
 from itertools import islice
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -31,7 +30,6 @@ MADE_UP: Final = (
     "the codes and texts of errors",
 )
 """Details of the emulated service that no public source describes; the dashboard names them."""
-_HOSTS: Final = ("127.0.0.1", "localhost")
 _MAX_BODY: Final = 1024 * 1024
 """Bytes of a control request's body."""
 _SHOWN_REQUESTS: Final = 20
@@ -44,7 +42,7 @@ _Handler = Callable[[Any], Any]
 def control_application(backend: Backend, reset: Callable[..., None]) -> Starlette:
     """Return the application of the dashboard and the control API.
 
-    Errors are JSON objects with a message: 403 for a foreign ``Host`` or ``Origin``, 415 for a body that is not
+    Errors are JSON objects with a message: 403 for a foreign ``Origin``, 415 for a body that is not
     declared as JSON, 413 for a large one, 400 for a value that is not allowed.
 
     :param reset: starts over, with settings as keyword arguments.
@@ -89,24 +87,15 @@ def control_application(backend: Backend, reset: Callable[..., None]) -> Starlet
 
 
 def _same_origin(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """Refuse requests that a web page of another site may have caused, by its scripts or by DNS rebinding."""
+    """Refuse requests that the scripts of a web page of another site may have caused."""
 
     async def run(request: Request) -> Response:
         host, origin = request.headers.get("host", ""), request.headers.get("origin")
-        if _host_name(host) not in _HOSTS:
-            return _error(403, f"`Host` must be {' or '.join(_HOSTS)}, got {host!r}.")
         if origin is not None and origin != f"http://{host}":
             return _error(403, f"`Origin` must be http://{host}, got {origin!r}.")
         return await endpoint(request)
 
     return run
-
-
-def _host_name(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
 
 
 def _finite(digits: str) -> float:

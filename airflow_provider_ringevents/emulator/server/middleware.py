@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from email.utils import formatdate
 from itertools import count
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from starlette.responses import JSONResponse
 
 from airflow_provider_ringevents.emulator.api.errors import ApiError
 from airflow_provider_ringevents.emulator.api.responses import error_response
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 ACTIONS: Final = {**stream.ACTIONS, **concurrent_writes.ACTIONS, **no_response.ACTIONS, **response_rewrite.ACTIONS}
 CONTROL: Final = "/_emulator"
+_HOSTS: Final = ("127.0.0.1", "localhost")
 
 
 class TokenBucket:
@@ -66,6 +70,12 @@ class EmulatorMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         origin = origin_of(scope)
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        if not self._is_own_host(host):
+            text = f"`Host` must be 127.0.0.1, localhost, or the setting `allowed_host`, got {host!r}."
+            response = JSONResponse({"error": text, "errors": [{"status": "403", "detail": text}]}, 403)
+            await response(scope, receive, send)
+            return
         if origin == "api" and (scope["path"] == "/" or scope["path"].startswith(CONTROL)):
             await self._control(scope, receive, send)
             return
@@ -75,6 +85,14 @@ class EmulatorMiddleware:
             await self._respond(self._record(scope, origin), scope, receive, send)
         finally:
             self._log.in_flight -= 1
+
+    def _is_own_host(self, host: str) -> bool:
+        """Tell whether a request names this machine: by DNS rebinding the pages of other sites reach it by theirs."""
+        try:
+            name = urlsplit(f"//{host}").hostname
+        except ValueError:
+            return False
+        return name is not None and name in (*_HOSTS, (self._settings.allowed_host or "").lower())
 
     async def _respond(self, seen: RequestRecord, scope: Scope, receive: Receive, send: Send) -> None:
         origin = seen.origin

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import itertools
+import json
 import operator
 import re
 import zlib
@@ -44,6 +45,18 @@ _JSON: Final = re.compile(
     rb"\{\s*(?:\"|\}|$)|\[\s*(?:[\[{\"\]]|$|(?:null|true|false)\b)|(?:null|true|false)\s*$|\)\]\}'"
 )
 """JSON, also with the prefix by which services keep browsers from running it."""
+_NUMBERS: Final = re.compile(
+    rb"\[(?:\s*+(?:-?\d[\d.eE+-]*+|null|true|false)\s*+,)++(?:\s*+(?:[-\d.eE+]*+|[ntf][a-z]*+)\s*+|\s*+\{\s*\".*)",
+    re.DOTALL,
+)
+"""The beginning of a JSON array that begins with numbers. A header such as ``[1] Name,[2] Age`` is another thing."""
+_JSONP: Final = re.compile(
+    rb"(?:/\*.*?\*/\s*)?(?:typeof [\w.$]+ *===? *.function. *&& *)?[A-Za-z_$][\w.$]*\(\s*(?:\{\s*[\"}]|\[\s*[\[{\"])",
+    re.DOTALL,
+)
+"""A call with JSON: in CSV a quote does not stand within a cell that has none around it."""
+_UTF7: Final = re.compile(rb"\+(?:/v[89+/]|A(?:Dw|Hs|Fs))")
+"""``<``, ``{``, ``[`` or a byte order mark in UTF-7, in which browsers once ran scripts."""
 
 
 class ReportPipeline:
@@ -110,7 +123,7 @@ class ReportPipeline:
         """
         if self._unpacker is not None:
             self._unpacker.finish()
-        self._check_start()
+        self._check_start(at_end=True)
         self.inspector.finish()
         if self.inspector.is_empty:
             if not allow_empty:
@@ -133,12 +146,12 @@ class ReportPipeline:
         if self.inspector.has_header and not header_was_complete and not self.inspector.is_empty:
             self._require_columns()
 
-    def _check_start(self) -> None:
+    def _check_start(self, *, at_end: bool = False) -> None:
         """Refuse an error document, once its beginning is complete: blocks and gzip members may be of any size."""
         if self._start is None:
             return
         start, self._start = self._start, None
-        _refuse_error_document(start)
+        _refuse_error_document(start, is_whole=at_end and len(start) < _START_BYTES)
         if self._is_named_csv:
             _refuse_binary(start)
 
@@ -163,13 +176,35 @@ def _without_blanks(content: bytes) -> bytes:
     return content[blank.end() if blank else 0 :][:_START_BYTES]
 
 
-def _refuse_error_document(start: bytes) -> None:
-    start = start.replace(b"\0", b"")[:200]
-    kind = "an HTML or XML document" if _MARKUP.match(start) else "a JSON document" if _JSON.match(start) else None
+def _refuse_error_document(start: bytes, *, is_whole: bool) -> None:
+    start = start.replace(b"\0", b"")
+    if _UTF7.match(start):
+        start = start.decode("utf-7", "ignore").lstrip("\ufeff").encode()
+    is_cut = len(start) >= _START_BYTES // 2  # half, after the zeros of UTF-16
+    kind = None
+    if _MARKUP.match(start[:200]):
+        kind = "an HTML or XML document"
+    elif (
+        _JSON.match(start[:200])
+        or _JSONP.match(start)
+        or (is_whole and _is_json(start))
+        or (is_cut and _NUMBERS.fullmatch(start))
+    ):
+        kind = "a JSON document"
     if kind is not None:
         raise RingEventsTransferError(
             f"The server sent {kind} in place of the report, which is CSV. Nothing was published.", retryable=True
         )
+
+
+def _is_json(content: bytes) -> bool:
+    """Tell whether a whole file is JSON and cannot be CSV: one number or one plain string is a header, too."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    # CSV doubles the quotes within a text; JSON escapes them.
+    return isinstance(value, list | dict) or (isinstance(value, str) and b'\\"' in content)
 
 
 def _refuse_binary(content: bytes) -> None:

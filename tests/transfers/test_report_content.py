@@ -148,6 +148,21 @@ def test_what_is_packed_well_is_unpacked_in_pieces() -> None:
         (b')]}\',\n{"errors": []}', "JSON"),
         (b"null\n", "JSON"),
         (b"[true]", "JSON"),
+        (b"[1, 2, 3]\n", "JSON"),
+        (b"[42]", "JSON"),
+        (b"[\n  1,\n  -2.5e3\n]", "JSON"),
+        (b"[" + b"1, " * 2000 + b"1]", "JSON"),
+        (b"[" + b"12345,\n" * 2000, "JSON"),
+        (b'[1, {"error": "' + b"x" * 2000 + b'"}]', "JSON"),
+        (b'[1, "a", {"b": 2}]', "JSON"),
+        ('{"a": 1}'.encode("utf-16"), "JSON"),
+        (rb'"{\"error\": \"expired\"}"', "JSON"),
+        (b'callback({"error": "expired"});', "JSON"),
+        (b'/**/ jQuery.cb_1([{"error": 1}])', "JSON"),
+        (b"cb({})", "JSON"),
+        (b"+ADw-html+AD4-expired", "HTML or XML"),
+        (b"+/v8-+ADwAIQ-DOCTYPE html+AD4-", "HTML or XML"),
+        (b'+AHs-"errors": []}', "JSON"),
         (b"%PDF-1.7", "PDF"),
         (b"PK\x03\x04 ", "ZIP or Excel"),
         (b"PK\x05\x06" + bytes(18), "empty ZIP"),
@@ -193,7 +208,13 @@ def test_the_content_type(name: str, sent: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"<1,2\n", b"{a},b\n", b"[x],y\n", b"a<b\n", b"null,b\n", b"truest\n", b'"{""a"": 1}",b\n']
+    "content",
+    [
+        *[b"<1,2\n", b"{a},b\n", b"[x],y\n", b"a<b\n", b"null,b\n", b"truest\n", b'"{""a"": 1}",b\n'],
+        *[b'"name"\n', b'"name"', b"42\n", b"-1.5", b'"name"\n"Ada"\n', b"[1] Name,[2] Age\n", b"[1],[2]\n3,4\n"],
+        *[b"[1,2,3\n4,5,6\n", b"[1] " + b"Name,[2] " * 300, b'"a \\n b"\n', b"Rating(1-5),Name\n", b"f(x),g([y])\n"],
+        *[b"+1 555 0100,Ada\n", b"+ADa,b\n", b'"cb({""a"": 1})",b\n'],
+    ],
 )
 def test_a_csv_file_may_begin_in_an_unusual_way(content: bytes) -> None:
     assert piped("r.csv", content)[0] == content

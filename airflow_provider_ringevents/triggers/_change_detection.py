@@ -17,7 +17,9 @@ _SECOND = timedelta(seconds=1)
 _MAX_KEY_LENGTH = 25
 """Characters of an id of this API."""
 _NO_ID = "None"
-"""The key of rows without an id, of which there may be many."""
+"""The key of rows with nothing that tells one from another."""
+_IDENTITY = ("email", "ticketId", "userId", "createdAt", "firstName", "lastName")
+"""Fields that tell rows without an id apart. Others change without a new time, such as links that are signed anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class ChangeScan:
         :param latest_credible: a row with a later time counts once, and does not move the cursor; None: there is no
             such limit.
         """
-        row_id, time = _row_key(row.get("id")), parse_timestamp(row.get(self._field), None)
+        row_id, time = _row_key(row), parse_timestamp(row.get(self._field), None)
         if time is None:
             self._unreadable += 1
             return
@@ -120,9 +122,17 @@ class ChangeScan:
         return ChangeSet(self._since, cursor, self._count, self._unreadable, latest, self._ignored)
 
 
-def _row_key(row_id: Any) -> str:
-    """Return the id of a row, or a digest of one that is longer than the API's: the asset's state keeps a thousand."""
-    text = str(row_id)
+def _row_key(row: Mapping[str, Any]) -> str:
+    """Return the id of a row, or a digest of it or, where there is none, of the person.
+
+    An id that is longer than the API's becomes a digest, since the asset's state keeps a thousand.
+    """
+    text = str(row.get("id"))
+    if row.get("id") in (None, ""):
+        identity = [str(row.get(name) or "") for name in _IDENTITY]
+        if not any(identity):
+            return _NO_ID
+        text = "\n".join(["", *identity])
     if len(text) <= _MAX_KEY_LENGTH and is_valid_identifier(text):
         return text
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_MAX_KEY_LENGTH]

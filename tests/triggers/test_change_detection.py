@@ -54,6 +54,23 @@ class TestLook:
         assert changes.count == 1
         assert changes.cursor == WatchCursor(NOON, frozenset({"a", "b"}))
 
+    def test_rows_without_an_id_at_the_watermark_are_new_once_each(self) -> None:
+        ada, bob = ({**row("", 0), "id": None, "email": f"{name}@example.org"} for name in ("ada", "bob"))
+        first = look(WatchCursor(NOON), ada)
+        assert first.count == 1
+        again = look(first.cursor, ada, bob)
+        assert again.count == 1, "not Ada again, and not no Bob"
+        signed_anew = {**bob, "qrCodeImageUrl": "https://files.example.org/q?signature=2", "id": ""}
+        assert look(again.cursor, ada, signed_anew).count == 0
+        assert "ada" not in json.dumps(again.cursor.to_json())
+
+    def test_rows_without_an_id_that_are_ahead_are_new_once_each(self) -> None:
+        ada, bob = ({**row("", 9999), "id": None, "email": f"{name}@example.org"} for name in ("ada", "bob"))
+        reading = ChangeScan(WatchCursor(NOON), "updatedAt")
+        for each in (ada, bob, ada):
+            reading.add(each, at(300))
+        assert reading.changes().count == 2
+
     def test_a_row_that_is_missed_once_stays_known(self) -> None:
         since = WatchCursor(NOON, frozenset({"a", "b"}))
         assert look(since, row("a", 0)).cursor == since

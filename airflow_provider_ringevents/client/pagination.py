@@ -100,7 +100,7 @@ class Page:
                 f"{operation}: page {number} came without the list that the API documents under 'data'", sent=True
             )
         meta, links = envelope.get("meta"), envelope.get("links")
-        told = meta.get("count") if isinstance(meta, Mapping) else None
+        given = meta.get("count") if isinstance(meta, Mapping) else None
         next_link = links.get("next") if isinstance(links, Mapping) else None
         if isinstance(next_link, Mapping):
             next_link = next_link.get("href")
@@ -112,12 +112,12 @@ class Page:
         return cls(
             number,
             items,
-            _read_count(told),
+            _read_count(given),
             next_link if isinstance(next_link, str) and next_link else None,
             isinstance(links, Mapping) and "next" in links,
             getattr(envelope, "date", None),
             isinstance(links, Mapping) and bool(links),
-            isinstance(told, str) and any(map(str.isdecimal, told)) and not _NUMBER.fullmatch(told.strip()),
+            isinstance(given, str) and any(map(str.isdecimal, given)) and not _NUMBER.fullmatch(given.strip()),
         )
 
 

@@ -74,7 +74,7 @@ with DAG(
         name="{{ params.copy_name }}",
         time_start="{{ params.starts }}",
         time_end="{{ params.ends }}",
-        attributes={"auto_publish": dag.param("publish", False)},
+        attributes={"auto_publish": "{{ params.publish }}"},
         idempotency_key="edition/{{ params.edition }}",
         ringevents_conn_id="{{ params.ringevents_conn_id }}",
         deferrable=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
@@ -189,11 +189,11 @@ class Arguments(GatheredArguments):
         value = self[name]
         if isinstance(value, bool) or not self.is_known(value):
             return
-        word = value.strip().lower() if isinstance(value, str) else None
-        if word in _SWITCH_WORDS:
-            self._replace(name, _SWITCH_WORDS[word])
-        else:
+        switch = _read_switch(value)
+        if switch is None:
             self.refuse(name, 'True or False, or a template of "true" or "false"', value)
+        else:
+            self._replace(name, switch)
 
     def literal_switch(self, name: str) -> None:
         """Refuse what is not True or False, templates included: it is read before anything is rendered."""
@@ -230,14 +230,14 @@ class Arguments(GatheredArguments):
         :returns: the attributes; empty if they are invalid or not known yet.
         """
         # 30 ms, more than all of the operators, and a DAG may have none of those that need it.
-        from airflow_provider_ringevents.client.validation.requests import validate_request
+        from airflow_provider_ringevents.client.validation.requests import boolean_attributes, validate_request
 
         given = to_plain(own)
         if attributes:
             if not isinstance(self[attributes], Mapping) and not self.is_known(self[attributes]):
                 return {}
             # A traceback from below holds no password in a variable.
-            further = conceal_attributes(self.mapping(attributes))
+            further = conceal_attributes(self._read_switches(attributes, boolean_attributes(operation)))
             given = {name: value for name, value in given.items() if value is not None}
             for name in sorted(given.keys() & further.keys()):
                 self.refuse(f"{attributes}[{name!r}]", "left out where the argument of this attribute is given")
@@ -253,6 +253,15 @@ class Arguments(GatheredArguments):
             for problem in error.problems or (error,):
                 self._problems.append(_prefixed(problem, prefix) if prefix else problem)
             return {}
+
+    def _read_switches(self, name: str, switches: Collection[str]) -> dict[str, Any]:
+        """Return a mapping argument with booleans for the words that templates have rendered for its switches."""
+        given = self.mapping(name)
+        words = {key: switch for key in switches if (switch := _read_switch(given.get(key))) is not None}
+        if words:
+            given |= words
+            self._replace(name, given)
+        return given
 
     def _check_ids(self, attributes: Mapping[str, Any], place: str) -> None:
         for name, value in attributes.items():
@@ -295,6 +304,11 @@ class ArgumentsMixin:
                 arguments.literal_switch(name)
             arguments.connection("ringevents_conn_id")
             self.check_arguments(arguments)
+
+
+def _read_switch(value: Any) -> bool | None:
+    """Return the boolean that a word stands for; None: it is no such word."""
+    return _SWITCH_WORDS.get(value.strip().lower()) if isinstance(value, str) else None
 
 
 def _prefixed(problem: RingEventsConfigError, prefix: str) -> RingEventsConfigError:

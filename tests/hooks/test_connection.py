@@ -298,6 +298,7 @@ def test_a_ca_bundle_is_a_path(connect: Connect) -> None:
         RingEventsHook().get_conn()
 
 
+@pytest.mark.integration  # Airflow 3.0 looks for the connection in its database then
 @pytest.mark.parametrize("extra", ["[1]", '"x"', "5"])
 def test_an_extra_that_is_no_object_is_an_error(connect: Connect, extra: str) -> None:
     connect(extra=extra)

@@ -56,6 +56,22 @@ def refused_at_run(run: Run, harness: Harness) -> str:
 # --- what is sent
 
 
+SWITCHES = {"create": "hidePeopleArea", "template": "auto_publish", "duplicate": "auto_publish"}
+
+
+@every_kind
+@pytest.mark.parametrize(("value", "sent"), [("True", True), ("{{ params.switch }}", False)])
+def test_switches_among_the_attributes_may_be_templated(harness: Harness, kind: str, value: str, sent: bool) -> None:
+    succeeded(harness.run(kind, attributes={SWITCHES[kind]: value}, params={"switch": False}).to_end())
+    (made,) = harness.made()
+    assert made.request[SWITCHES[kind]] is sent
+
+
+@every_kind
+def test_another_word_is_no_switch(harness: Harness, kind: str) -> None:
+    assert "must be true or false, got 'yes'" in refused_at_parse(kind, harness, attributes={SWITCHES[kind]: "yes"})
+
+
 @every_kind
 def test_what_is_sent(harness: Harness, kind: str) -> None:
     attributes = KNOWN_ATTRIBUTES[kind] | ({} if kind == "create" else {"metadata": {"campaign": "spring"}})

@@ -82,6 +82,11 @@ REQUEST_SCHEMAS: Mapping[str, Mapping[str, AttributeType]] = {
 """Operation -> attributes under the API's own names."""
 
 
+def boolean_attributes(operation: str) -> list[str]:
+    """Return the names of the boolean attributes of an operation."""
+    return [name for name, kind in REQUEST_SCHEMAS[operation].items() if isinstance(kind, BooleanType)]
+
+
 def validate_request(
     operation: str,
     attributes: Mapping[str, Any],

@@ -366,7 +366,7 @@ class _RepeatedKeyError(Exception):
     """A JSON object has a key twice."""
 
     def __init__(self, key: str) -> None:
-        super().__init__()
+        super().__init__(key)
         self.key = key
 
 

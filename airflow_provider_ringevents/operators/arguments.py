@@ -250,8 +250,12 @@ class Arguments(GatheredArguments):
                 operation, given, allow_undocumented=bool(allow_undocumented), is_resolved=self.is_known
             )
         except RingEventsConfigError as error:
+            refused = {problem.parameter for problem in self._problems}
             for problem in error.problems or (error,):
-                self._problems.append(_prefixed(problem, prefix) if prefix else problem)
+                if prefix:
+                    self._problems.append(_prefixed(problem, prefix))
+                elif _argument_name(problem.parameter or "") not in refused:
+                    self._problems.append(problem)
             return {}
 
     def _read_switches(self, name: str, switches: Collection[str]) -> dict[str, Any]:
@@ -304,6 +308,11 @@ class ArgumentsMixin:
                 arguments.literal_switch(name)
             arguments.connection("ringevents_conn_id")
             self.check_arguments(arguments)
+
+
+def _argument_name(attribute: str) -> str:
+    """Return the name of the argument for an attribute of the API: ``organization_id`` for ``organizationId``."""
+    return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", attribute)
 
 
 def _read_switch(value: Any) -> bool | None:

@@ -251,8 +251,10 @@ def test_command_line_ends_cleanly(number: signal.Signals, started: tuple[subpro
     process, connection = started
     port = int(connection["host"].rpartition(":")[2])
     idle, waiting = (socket.create_connection(("127.0.0.1", port)) for _ in range(2))
-    waiting.sendall(b"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n")
+    waiting.sendall(b"GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    deadline = time.monotonic() + 20
     while fetch(f"{connection['host']}/_emulator/state").json()["requests_in_flight"] == 0:
+        assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(number)
     assert process.wait(20) == 0

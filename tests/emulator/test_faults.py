@@ -41,7 +41,7 @@ class Raw:
 
     def ask(self, path: str, method: str = "GET", body: str = "") -> None:
         length = f"Content-Length: {len(body)}\r\n" if body else ""
-        self.socket.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\n{self._key}{length}\r\n{body}".encode())
+        self.socket.sendall(f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{self._key}{length}\r\n{body}".encode())
 
     def answer(self) -> int:
         """Read one answer with a Content-Length; returns its status."""

@@ -281,8 +281,18 @@ class IdempotentCreation:
         log.info(
             "Event %s (%s) exists already; it is adopted and nothing is sent", found["id"], self._shown_name(found)
         )
+        if self._publishes() and found.get("published") is False:
+            log.warning(
+                "Event %s is a draft. `auto_publish` takes effect only when an event is created: unless an earlier try"
+                " created it just now, publish it in the web application",
+                found["id"],
+            )
         self.journal.record_accepted(found["id"])
         return dict(found)
+
+    def _publishes(self) -> bool:
+        body = self.call.body or {}
+        return body.get("data", {}).get("attributes", {}).get("auto_publish") is True
 
 
 def _created_event(envelope: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,16 @@ def test_a_given_key_holds_across_runs_and_dags(harness: Harness, kind: str) -> 
     assert harness.posts() == 1
 
 
+@pytest.mark.parametrize("kind", ["template", "duplicate"])
+@pytest.mark.parametrize("publish", [True, False])
+def test_a_draft_that_is_adopted_is_not_published(harness: Harness, kind: str, publish: bool) -> None:
+    succeeded(harness.run(kind, idempotency_key="row-1").to_end())
+    harness.later(60)
+    again = harness.run(kind, day=2, idempotency_key="row-1", attributes={"auto_publish": publish}).to_end()
+    succeeded(again)
+    assert ("is a draft. `auto_publish` takes effect only when" in again.log_text) is publish
+
+
 @every_kind
 def test_without_a_key_another_run_makes_another_event(harness: Harness, kind: str) -> None:
     ids = {succeeded(harness.run(kind, day=day).to_end())["id"] for day in (1, 2)}

@@ -16,7 +16,7 @@ venv: $(VENV)/.installed ## the virtual environment of all other targets, in $(V
 
 # Only when what is installed has changed; an editable install follows the source by itself.
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) .ci/venv
-	@echo "Installing into $(VENV) ..."
+	@echo "Installing into $(VENV): one to four minutes ..."
 	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev
 	@touch $@
 

@@ -213,12 +213,17 @@ def _advise(screen: Screen) -> None:
         (
             ("Look at the runs in Airflow's web pages:", ("make demo ARGS=--keep",)),
             ("Read the two DAGs:", (f"example_dags/{EXPORT}.py", f"example_dags/{MAPPED}.py")),
-            ("Try DAGs of your own on the emulator:", ("python -m airflow_provider_ringevents.emulator --port 8765",)),
+            (
+                "Try DAGs of your own on the emulator:",
+                (".venv/bin/python -m airflow_provider_ringevents.emulator --port 8765",),
+            ),
             (
                 "Run the same DAG on your own events, without an edit:",
                 (
                     """export AIRFLOW_CONN_RINGEVENTS_DEFAULT='{"conn_type": "ringevents", "password": "<API key>"}'""",
-                    f"""airflow dags test {EXPORT} --conf '{{"event_id": "<event id>"}}'""",
+                    "export AIRFLOW_HOME=~/airflow-ringevents AIRFLOW__CORE__DAGS_FOLDER=$PWD/example_dags",
+                    ".venv/bin/airflow db migrate",
+                    f""".venv/bin/airflow dags test {EXPORT} --conf '{{"event_id": "<event id>"}}'""",
                 ),
             ),
         ),

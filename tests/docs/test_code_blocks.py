@@ -54,6 +54,13 @@ def test_python_runs(block: Block, emulator: Any, ringevents_conn: str, monkeypa
     assert sorted(made) == sorted(re.findall(r'\btask_id="(\w+)"', block.text))
 
 
+@pytest.mark.parametrize("block", [block for block in PYTHON if "with DAG(" in block.text], ids=str)
+def test_a_whole_dag_has_the_params_that_it_uses(block: Block) -> None:
+    params = re.search(r"params=\{(.*?)\}", block.text, re.DOTALL)
+    defined = re.findall(r'"(\w+)":', params[1]) if params else []
+    assert set(re.findall(r"params\.(\w+)", block.text)) <= set(defined)
+
+
 # What needs a fixture is run in a project of its own, by the tests of the fixtures.
 @pytest.mark.integration
 @pytest.mark.parametrize("block", [block for block in PYTHON if re.search(r"def test_\w+\(\)", block.text)], ids=str)

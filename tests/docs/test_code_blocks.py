@@ -8,6 +8,7 @@ import json
 import os
 import pkgutil
 import re
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
@@ -17,7 +18,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_harness.versions import HAS_STATE_STORE
 
 import airflow_provider_ringevents
-from docs import DOCS, ROOT, Block, blocks
+from docs import DOCS, ROOT, Block, blocks, quoted_blocks
 
 PYTHON = blocks("python")
 # The address that the pages show; a test's emulator has a port of its own.
@@ -52,6 +53,30 @@ def test_python_runs(block: Block, emulator: Any, ringevents_conn: str, monkeypa
         exec(source, namespace)
     made = [task.task_id for dag in dags for task in dag.tasks]
     assert sorted(made) == sorted(re.findall(r'\btask_id="(\w+)"', block.text))
+
+
+@pytest.mark.parametrize("block", quoted_blocks(), ids=str)
+def test_a_part_of_an_example_is_shown_as_it_is(block: Block) -> None:
+    assert block.quoted is not None
+    file, section = block.quoted
+    code = (ROOT / file).read_text(encoding="utf-8")
+    part = re.search(rf"^ *# \[START {section}\]\n(.*?)^ *# \[END {section}\]$", code, re.DOTALL | re.MULTILINE)
+    assert part, f"{file} has no section {section}"
+    assert _code_lines(block.text) == _code_lines(textwrap.dedent(part[1]))
+
+
+def _code_lines(code: str) -> list[str]:
+    # ruff formats the pages as well, with other empty lines.
+    return [line for line in code.splitlines() if line]
+
+
+def test_every_part_of_an_example_is_shown() -> None:
+    sections = {
+        (f"example_dags/{file.name}", section)
+        for file in (ROOT / "example_dags").glob("*.py")
+        for section in re.findall(r"\[START (\w+)\]", file.read_text(encoding="utf-8"))
+    }
+    assert {block.quoted for block in quoted_blocks()} == sections
 
 
 @pytest.mark.parametrize("block", [block for block in PYTHON if "with DAG(" in block.text], ids=str)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_ringevents._compat import AIRFLOW_VERSION
-from docs import ROOT
+from docs import ROOT, blocks, quoted_blocks
 
 SCRIPT = Path(__file__).with_name("serialized_dags.py")
 
@@ -42,7 +42,8 @@ def test_two_processes_serialize_every_dag_alike(tmp_path: Path) -> None:
 
 
 def test_params_of_a_dag_are_not_given_to_partial() -> None:
-    for file in [*(ROOT / "example_dags").glob("*.py"), *ROOT.glob("docs/**/*.md"), ROOT / "README.md"]:
-        text = file.read_text(encoding="utf-8")
-        for partial in text.split(".partial(")[1:]:
-            assert "dag.param(" not in partial.partition(".expand")[0], file
+    shown = {str(block): block.text for block in [*blocks("python"), *quoted_blocks()]}
+    written = {file.name: file.read_text(encoding="utf-8") for file in (ROOT / "example_dags").glob("*.py")}
+    for place, code in (shown | written).items():
+        for partial in code.split(".partial(")[1:]:
+            assert "dag.param(" not in partial.partition(".expand")[0], place

@@ -94,9 +94,9 @@ def check(args: argparse.Namespace) -> ExitCode:
 
 
 def _report(conn_id: str, output: Output) -> ExitCode:
-    from airflow_provider_ringevents.cli.report.probes import lines
-    from airflow_provider_ringevents.cli.report.session import Session
-    from airflow_provider_ringevents.cli.report.survey import Survey
+    from airflow_provider_ringevents.cli.check_report.probes import lines
+    from airflow_provider_ringevents.cli.check_report.session import Session
+    from airflow_provider_ringevents.cli.check_report.survey import Survey
 
     with CliHook(conn_id) as hook, Session(hook.client.settings, print_hint) as session:
         survey = Survey(session, hook.default_organization_id, lambda reason: print_hint(f"not seen: {reason}"))
@@ -106,7 +106,7 @@ def _report(conn_id: str, output: Output) -> ExitCode:
 
 def _check_filters(report: _CheckReport, hook: CliHook, organization_id: str) -> None:
     """Ask once with a filter that nothing can match."""
-    from airflow_provider_ringevents.cli.report.survey import NOBODY
+    from airflow_provider_ringevents.cli.check_report.survey import NOBODY
 
     def attempt() -> str:
         events = _first_page(hook, endpoints.list_events(organization_id)).items

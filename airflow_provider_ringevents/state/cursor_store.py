@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.polling.backoff import Backoff
+from airflow_provider_ringevents.polling.watch_backoff import Backoff
 from airflow_provider_ringevents.state.entry import StateEntry
 from airflow_provider_ringevents.state.watch_cursor import WatchCursor, min_cursor
 

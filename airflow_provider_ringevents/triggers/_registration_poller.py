@@ -18,7 +18,7 @@ from airflow_provider_ringevents.client.async_client import AsyncClient
 from airflow_provider_ringevents.client.endpoints import list_registrations
 from airflow_provider_ringevents.client.errors import RingEventsTransportError
 from airflow_provider_ringevents.client.pagination import Page
-from airflow_provider_ringevents.polling.backoff import Backoff
+from airflow_provider_ringevents.polling.watch_backoff import Backoff
 from airflow_provider_ringevents.state.watch_cursor import WatchCursor, min_cursor
 from airflow_provider_ringevents.triggers._change_detection import ChangeScan, ChangeSet
 from airflow_provider_ringevents.triggers._client_registry import (

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ringevents.cli.report.probes import PROBES
-from airflow_provider_ringevents.cli.report.session import MAX_REQUESTS
+from airflow_provider_ringevents.cli.check_report.probes import PROBES
+from airflow_provider_ringevents.cli.check_report.session import MAX_REQUESTS
 from airflow_provider_ringevents.contract import openapi
 
 REQUEST = re.compile(
@@ -249,7 +249,7 @@ def test_a_429_is_waited_for_and_counts(report: Any, emulator: Any) -> None:
 
 
 def test_no_more_requests_than_are_allowed(report: Any, emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_ringevents.cli.report.session.MAX_REQUESTS", 7)
+    monkeypatch.setattr("airflow_provider_ringevents.cli.check_report.session.MAX_REQUESTS", 7)
     found, ran = report()
     assert emulator.count("GET") == 7
     assert found["page-size"] == ("unknown", "not seen")

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from airflow_provider_ringevents.cli.report import session, survey
+from airflow_provider_ringevents.cli.check_report import session, survey
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.provisioning import idempotent_create
 from docs import ROOT, code, rows

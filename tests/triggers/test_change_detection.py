@@ -16,7 +16,7 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsRateLimitError, RingEventsTransportError
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp
-from airflow_provider_ringevents.polling.backoff import Backoff
+from airflow_provider_ringevents.polling.watch_backoff import Backoff
 from airflow_provider_ringevents.state.watch_cursor import WatchCursor, ahead_key, min_cursor
 from airflow_provider_ringevents.triggers._change_detection import ChangeScan, ChangeSet
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from airflow_provider_ringevents.cli.report.session import Exchange, Session
+from airflow_provider_ringevents.cli.check_report.session import Exchange, Session
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.downloads.state import DownloadState
 from airflow_provider_ringevents.client.downloads.transfer_clock import TransferClock

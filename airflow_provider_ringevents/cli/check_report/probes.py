@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from airflow_provider_ringevents.cli.report.session import Exchange
-from airflow_provider_ringevents.cli.report.survey import FILTER_SPELLINGS, Evidence, attributes_of
+from airflow_provider_ringevents.cli.check_report.session import Exchange
+from airflow_provider_ringevents.cli.check_report.survey import FILTER_SPELLINGS, Evidence, attributes_of
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.downloads.checksums import Checksum
 from airflow_provider_ringevents.client.pagination import url_origin

@@ -56,7 +56,7 @@ found = runpy.run_path(sys.argv[1])
 parsed, used = time.perf_counter() - started, time.process_time() - cpu
 cpu = time.process_time()
 DagSerialization.to_dict(found["dag"])
-print(json.dumps([parsed, used, time.process_time() - cpu]))
+print("result", json.dumps([parsed, used, time.process_time() - cpu]))
 """
 _TASK = """
 import json, os, re, sys
@@ -87,7 +87,7 @@ def export(connection, name):
 export("small", "small")  # what is imported and opened once is not counted
 before = memory("VmRSS")
 export("large", "large")
-print(json.dumps([memory("VmHWM") - before, memory("VmHWM")]))
+print("result", json.dumps([memory("VmHWM") - before, memory("VmHWM")]))
 """
 
 
@@ -95,7 +95,9 @@ def _printed(command: list[str], more: dict[str, str]) -> Any:
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=ROOT, env={**environment(), **more})
     if done.returncode:
         raise RuntimeError(" ".join(done.stderr.strip().splitlines()[-1:]))
-    return json.loads(next(line for line in reversed(done.stdout.splitlines()) if line.startswith("[")))
+    # Airflow 2 logs to the standard output.
+    (result,) = (line for line in done.stdout.splitlines() if line.startswith("result "))
+    return json.loads(result.removeprefix("result "))
 
 
 def parsing(runs: int) -> str:

@@ -78,8 +78,6 @@ def run_of(
     ids = ids_of(emulator)
     (s3.data_dir / "crm" / "people.csv").write_text(CRM.format(**ids))
     source = block.text.replace("file:///tmp", f"file://{folder}")
-    # The emulator asks other questions than the page.
-    source = source.replace("answers.Diet", "answers.What brings you here?").replace('"Diet"', '"Interests"')
     code = compile(source, str(block.page), "exec")
     entered = list[DAG]()
     enter = DAG.__enter__

@@ -164,7 +164,7 @@ def memory(sizes: tuple[int, ...]) -> str:
 
 def wheel() -> str:
     """How large the package is."""
-    uv = shutil.which("uv")
+    uv = shutil.which("uv", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
     if uv is None:
         return "The wheel was not built: there is no uv on this machine."
     with tempfile.TemporaryDirectory() as folder:

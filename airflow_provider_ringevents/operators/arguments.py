@@ -252,10 +252,11 @@ class Arguments(GatheredArguments):
         except RingEventsConfigError as error:
             refused = {problem.parameter for problem in self._problems}
             for problem in error.problems or (error,):
-                if prefix:
-                    self._problems.append(_prefixed(problem, prefix))
-                elif _argument_name(problem.parameter or "") not in refused:
-                    self._problems.append(problem)
+                attribute = problem.parameter or ""
+                placed = _prefixed(problem, prefix) if prefix else problem
+                names = {placed.parameter, _argument_name(attribute), f"{attributes}[{attribute!r}]"}
+                if refused.isdisjoint(names):
+                    self._problems.append(placed)
             return {}
 
     def _read_switches(self, name: str, switches: Collection[str]) -> dict[str, Any]:

@@ -218,6 +218,15 @@ def test_what_was_sent_of_a_person_is_not_repeated(driver: type[SyncDriver], cal
     assert "/data/attributes/email" in shown
 
 
+def test_the_place_of_an_error_is_kept_where_a_value_is_called_like_it(driver: type[SyncDriver]) -> None:
+    call = endpoints.create_registration(
+        "e1", {"email": "ada@example.org", "ticketId": "t1", "metadata": {"by": "email"}}
+    )
+    entry = {"code": "email", "source": {"pointer": "/data/attributes/email", "parameter": "email"}}
+    (detail,) = failure(driver, json_response({"errors": [entry]}, 422), call).errors  # type: ignore[attr-defined]
+    assert (detail.code, detail.pointer, detail.parameter) == ("email", "/data/attributes/email", "email")
+
+
 def test_the_address_of_a_filter_is_not_repeated_even_if_the_server_echoes_it(driver: type[SyncDriver]) -> None:
     call = endpoints.list_registrations("e", {"email": {"in": ["ada@example.org", "bob@example.org"]}})
     error = failure(driver, error_response(400, {"detail": "no rows for bob@example.org"}), call)

@@ -239,6 +239,21 @@ def test_none_blanks_and_left_over_jinja_are_no_ids_and_no_keys(emulator: Emulat
     assert emulator.count() == 0
 
 
+@pytest.mark.parametrize(
+    ("given", "parameter"),
+    [
+        ({"organization_id": "{{ ds }}"}, "organization_id"),
+        ({"attributes": {"organizationId": "{{ ds }}"}}, "attributes['organizationId']"),
+    ],
+    ids=["an argument", "among the attributes"],
+)
+def test_an_id_that_is_refused_is_refused_once(given: dict[str, Any], parameter: str) -> None:
+    copy = events.RingEventsDuplicateEventOperator(task_id="copy", event_id="e1", **given)
+    with pytest.raises(InvalidArgumentError) as caught:
+        copy.validate_rendered()
+    assert caught.value.parameter == parameter
+
+
 def test_people_and_events_may_be_called_none() -> None:
     with Arguments(ticket(name="None"), rendered=True) as arguments:
         assert arguments.text("name") == "None"

@@ -185,8 +185,12 @@ def _details(listed: Any, secrets: Sequence[Secret], personal_values: Sequence[s
     if not isinstance(listed, list):
         return []
 
-    def text(value: Any) -> str:
-        return clean_text(hide_values(value, personal_values) if isinstance(value, str) else "", secrets)
+    # Names of attributes may be values elsewhere, as "email" in metadata, and callers read them: of a person they can
+    # only hold an address.
+    addresses = [value for value in personal_values if "@" in value]
+
+    def text(value: Any, hidden: Sequence[str] = personal_values) -> str:
+        return clean_text(hide_values(value, hidden) if isinstance(value, str) else "", secrets)
 
     details = []
     for entry in listed[:_MAX_DETAILS]:
@@ -195,11 +199,11 @@ def _details(listed: Any, secrets: Sequence[Secret], personal_values: Sequence[s
             source = source if isinstance(source, dict) else {}
             details.append(
                 ErrorDetail(
-                    code=text(entry.get("code")),
+                    code=text(entry.get("code"), addresses),
                     title=text(entry.get("title")),
                     detail=text(entry.get("detail")),
-                    pointer=text(source.get("pointer")),
-                    parameter=text(source.get("parameter")),
+                    pointer=text(source.get("pointer"), addresses),
+                    parameter=text(source.get("parameter"), addresses),
                 )
             )
     return details

@@ -32,7 +32,10 @@ def _quiet() -> Iterator[None]:
 
 def _chosen() -> list[Scenario]:
     # One task or several in turn: `make chaos` plays every trouble with both.
-    half = [one if number % 2 else several for number, (one, several) in enumerate(zip(*[scenarios(range(1))] * 2))]
+    half = [
+        one if number % 2 else several
+        for number, (one, several) in enumerate(zip(*[scenarios(range(1))] * 2, strict=True))
+    ]
     everything = [*half, *storms(range(15))]
     # A run on Airflow 2 takes three times as long, since it goes through a database.
     return everything if HAS_TASK_SDK else random.Random(1).sample(everything, 60)

@@ -54,10 +54,10 @@ class _CheckReport:
         """Record a result."""
         self.rows.append({"check": check, "result": result, "found": found})
 
-    def run(self, check: str, attempt: Callable[[], str]) -> bool:
+    def run(self, check: str, perform: Callable[[], str]) -> bool:
         """Run a check and record its result; return False if it failed."""
         try:
-            found = attempt()
+            found = perform()
         except RingEventsError as error:
             self.add(check, "failed", describe_error(error))
             self.code = self.code or exit_code(error)
@@ -108,7 +108,7 @@ def _check_filters(report: _CheckReport, hook: CliHook, organization_id: str) ->
     """Ask once with a filter that nothing can match."""
     from airflow_provider_ringevents.cli.check_report.survey import NOBODY
 
-    def attempt() -> str:
+    def look() -> str:
         events = _first_page(hook, endpoints.list_events(organization_id)).items
         published = [event for event in events if event.get("published")]
         for event in (published or list(events))[:_MAX_FILTERED_EVENTS]:
@@ -121,7 +121,7 @@ def _check_filters(report: _CheckReport, hook: CliHook, organization_id: str) ->
             return "the service filters"
         return "not tested: no event with registrations was found"
 
-    report.run("filters", attempt)
+    report.run("filters", look)
 
 
 def _check_connection(hook: CliHook) -> str:

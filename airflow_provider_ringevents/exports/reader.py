@@ -100,7 +100,7 @@ class CollectionReader:
     def require_stable(self) -> None:
         """Refuse a list that changed, or may have changed, during the last reading.
 
-        :raises RingEventsTransferError: another attempt may see it unchanged.
+        :raises RingEventsTransferError: another try may see it unchanged.
         """
         reading = self._reading
         if reading.count_stable or (reading.count_stable is None and not self._call.paged):

@@ -31,18 +31,18 @@ class Backoff:
     _throttle: LogThrottle = field(default_factory=lambda: LogThrottle(_LOG_SECONDS), repr=False)
 
     def initial_delay(self, interval: float) -> float:
-        """Return the delay before the first attempt, in seconds, which spreads loops that start together."""
+        """Return the delay before the first poll, in seconds, which spreads loops that start together."""
         return self.uniform(0.0, min(interval, defaults.WATCH_INITIAL_JITTER))
 
     def on_success(self, interval: float) -> float:
-        """Record a success; return the delay before the next attempt, in seconds."""
+        """Record a success; return the delay before the next poll, in seconds."""
         if self.failures:
             self.log.info("%s: works again after %d failures in a row", self.subject, self.failures)
         self.failures = 0
         return self._jittered(interval)
 
     def on_failure(self, error: Exception, interval: float) -> float:
-        """Record a failure; return the delay before the next attempt, in seconds, longer after each failure.
+        """Record a failure; return the delay before the next poll, in seconds, longer after each failure.
 
         The first failure in a row is logged, then every tenth, and one at least every ten minutes.
         """

@@ -38,7 +38,7 @@ from airflow_provider_ringevents.storage.writer import ObjectWriter, Sink
 log = logging.getLogger(__name__)
 
 DISCARD_TIMEOUT = 20.0
-"""Seconds that a failed transfer spends on its cleanup at most; the next attempt does the rest."""
+"""Seconds that a failed transfer spends on its cleanup at most; the next try does the rest."""
 
 SIZE_DELAYS = (0.5, 1.0, 2.0)
 """Seconds before an object that was just published is looked for again in an eventually consistent store."""
@@ -162,7 +162,7 @@ class Destination:
     ) -> AbstractContextManager[ObjectWriter]:
         """Write the object: a clean exit of the ``with`` block publishes it, any exception leaves the earlier object.
 
-        Of two overlapping attempts at one destination the newer wins on a local file and on S3; elsewhere either may.
+        Of two overlapping tries at one destination the newer wins on a local file and on S3; elsewhere either may.
         The other one fails, or its whole object is replaced; the result is never a mixture.
 
         :param expected_size: bytes that must come; with another number nothing is published.
@@ -241,7 +241,7 @@ class Destination:
         thread.join(DISCARD_TIMEOUT)
         if thread.is_alive():
             log.warning(
-                "The cleanup after the failed write to %s is still running; the next attempt completes it", self.uri
+                "The cleanup after the failed write to %s is still running; the next try completes it", self.uri
             )
 
     def _verify(self, sink: Sink, written: int) -> None:

@@ -68,7 +68,7 @@ def _shortened(name: str) -> str:
 def temporary_name(name: str) -> str:
     """Return the hidden name of the unpublished part of an object.
 
-    The same name gives the same part name, so that an attempt finds the remains of a killed one.
+    The same name gives the same part name, so that a try finds the remains of a killed one.
     """
     part = f".{name}{_PART_SUFFIX}"
     if len(part.encode()) <= _FILE_SYSTEM_LIMIT:

@@ -33,7 +33,7 @@ class Sink(Protocol):
     queue_bytes: int
 
     def open(self) -> None:
-        """Remove the remains of a killed attempt and prepare for writing."""
+        """Remove the remains of a killed try and prepare for writing."""
 
     def write(self, data: bytes | bytearray) -> None:
         """Write all of ``data``."""

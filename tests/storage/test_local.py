@@ -1,4 +1,4 @@
-"""Local files: modes, links, folders, a killed attempt, overlapping attempts, a full disk."""
+"""Local files: modes, links, folders, a killed try, overlapping tries, a full disk."""
 
 # ruff: noqa: PT012, SIM117 - what happens before the error is what these tests are about
 
@@ -153,7 +153,7 @@ def test_a_block_that_is_never_left_does_not_hold_the_process(local_store: Local
 def test_of_two_attempts_that_overlap_the_newer_wins(local_store: LocalStore) -> None:
     local_store.put("report.csv", b"before")
     newer = destination(local_store).publish()
-    with pytest.raises(RingEventsTransferError, match="A newer attempt is writing"):
+    with pytest.raises(RingEventsTransferError, match="A newer try is writing"):
         with destination(local_store).publish() as older_writer:
             older_writer.write(payload(MIB))
             newer_writer = newer.__enter__()
@@ -177,7 +177,7 @@ def test_an_older_attempt_that_fails_leaves_the_newer_its_part(local_store: Loca
 
 
 def test_a_newer_attempt_that_ends_first_is_not_overwritten(local_store: LocalStore) -> None:
-    with pytest.raises(RingEventsTransferError, match="A newer attempt"):
+    with pytest.raises(RingEventsTransferError, match="A newer try"):
         with destination(local_store).publish() as older_writer:
             older_writer.write(b"older")
             publish(destination(local_store), b"newer")
@@ -197,7 +197,7 @@ def test_a_full_disk_leaves_what_was_there(local_store: LocalStore) -> None:
 
 
 def test_a_part_file_that_vanished_is_not_published(local_store: LocalStore) -> None:
-    with pytest.raises(RingEventsTransferError, match="A newer attempt"):
+    with pytest.raises(RingEventsTransferError, match="A newer try"):
         with destination(local_store).publish() as writer:
             writer.write(b"x")
             (local_store.folder / PART).unlink()

@@ -31,7 +31,7 @@ _NO_CHMOD = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSU
 class LocalSink:
     """A sink for one file: hidden part file in the same folder, fsync, rename, fsync of the folder.
 
-    Of two overlapping attempts the newer wins: it takes over the name of the part file, and the older one, finding
+    Of two overlapping tries the newer wins: it takes over the name of the part file, and the older one, finding
     another file under that name, publishes nothing.
     """
 
@@ -65,7 +65,7 @@ class LocalSink:
                     raise
 
     def _remove_earlier_part(self) -> None:
-        """Remove what an earlier attempt has left; where that is another user's, take another name."""
+        """Remove what an earlier try has left; where that is another user's, take another name."""
         try:
             os.unlink(self._part)
         except FileNotFoundError:
@@ -76,7 +76,7 @@ class LocalSink:
             # A shared folder with the sticky bit, where anybody can put a file under this name and only they remove it.
             taken, self._part = self._part, f"{self._part}-{secrets.token_hex(8)}"
             log.warning(
-                "%s belongs to another user and cannot be removed (%s); writing to %s instead, which no later attempt"
+                "%s belongs to another user and cannot be removed (%s); writing to %s instead, which no later try"
                 " removes if this one is killed",
                 taken,
                 e.strerror,
@@ -114,9 +114,7 @@ class LocalSink:
         _sync(file.fileno())
         with self._folder_locked():
             if not self._part_is_ours():
-                raise RingEventsTransferError(
-                    f"A newer attempt is writing {self._target} now. This attempt publishes nothing."
-                )
+                raise RingEventsTransferError(f"A newer try is writing {self._target} now. This try publishes nothing.")
             os.replace(self._part, self._target)
         file.close()
         with contextlib.suppress(OSError):  # the file is whole either way: this is for power cuts
@@ -154,7 +152,7 @@ class LocalSink:
 
     @contextlib.contextmanager
     def _folder_locked(self) -> Iterator[None]:
-        """Lock out other attempts while the name of the part file is checked and changed, where the file system can."""
+        """Lock out other tries while the name of the part file is checked and changed, where the file system can."""
         try:
             folder = os.open(self._folder, os.O_RDONLY)
         except OSError:  # a folder that may be written but not read

@@ -1,7 +1,7 @@
 """Publication on any other fsspec filesystem: written to a temporary key beside the final one, checked, and moved.
 
-The temporary key lies in a hidden folder whose name follows from the final name. Every attempt has a name of its own in
-it, so that overlapping attempts never write into one file; the newer one empties the folder first, and the older then
+The temporary key lies in a hidden folder whose name follows from the final name. Every try has a name of its own in
+it, so that overlapping tries never write into one file; the newer one empties the folder first, and the older then
 has nothing to move. The final key appears as atomically as the filesystem's own move or copy.
 """
 
@@ -90,9 +90,9 @@ class RenameSink:
         with contextlib.suppress(FileNotFoundError):
             for left in self._fs.ls(self._folder, detail=False):
                 self._fs.rm_file(left)
-                log.info("Removed %s, left by an earlier attempt", left)
+                log.info("Removed %s, left by an earlier try", left)
 
     def _remove_folder(self) -> None:
-        # It is not empty while another attempt uses it, and does not exist in a store without folders.
+        # It is not empty while another try uses it, and does not exist in a store without folders.
         with contextlib.suppress(Exception):
             self._fs.rmdir(self._folder)

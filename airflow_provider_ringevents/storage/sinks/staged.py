@@ -1,11 +1,11 @@
 """Publication in a store that keeps an upload invisible until it is committed: S3, GCS, Azure.
 
 The bytes go straight to the final key, block by block, and the store shows none of them before the commit. A killed
-attempt leaves:
+try leaves:
 
-- S3: an open multipart upload of that key. The next attempt aborts every open upload of exactly its key, also one
-  that a live attempt still feeds: of two attempts at one key the newer wins, and the older fails without publishing.
-  An age limit would leave the uploads of a task that is retried after minutes. Where no attempt follows, a lifecycle
+- S3: an open multipart upload of that key. The next try aborts every open upload of exactly its key, also one
+  that a live try still feeds: of two tries at one key the newer wins, and the older fails without publishing.
+  An age limit would leave the uploads of a task that is retried after minutes. Where no try follows, a lifecycle
   rule (AbortIncompleteMultipartUpload) removes the upload.
 - GCS: a resumable session, which cannot be listed, costs nothing and expires after a week.
 - Azure: uncommitted blocks of that key, which the next commit removes and the service drops after a week. adlfs ignores
@@ -98,7 +98,7 @@ class StagedSink:
         self._file: Any = None
 
     def open(self) -> None:
-        """Abort the uploads of killed attempts and begin one."""
+        """Abort the uploads of killed tries and begin one."""
         if self._store.lists_uploads:
             _abort_open_uploads(self._fs, self._path)
         options = {"autocommit": False, **self._arguments} if self._store.has_commit else self._arguments
@@ -168,9 +168,9 @@ def _abort_open_uploads(fs: Any, path: str) -> None:
             page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key)
             found = {u["UploadId"] for u in page.get("Uploads", []) if u["Key"] == key} - aborted
             for upload_id in found:
-                with contextlib.suppress(FileNotFoundError):  # its own attempt just ended it
+                with contextlib.suppress(FileNotFoundError):  # its own try just ended it
                     fs.abort_mpu(bucket, key, upload_id)
-                log.info("Aborted an upload of s3://%s/%s left open by an earlier attempt", bucket, key)
+                log.info("Aborted an upload of s3://%s/%s left open by an earlier try", bucket, key)
         except FileNotFoundError as e:
             if _error_code(e) == "NoSuchBucket":  # better raised now than after the first block
                 raise
@@ -193,7 +193,7 @@ def _error_code(error: OSError) -> str:
 @cache
 def _warn_once(bucket: str, reason: str) -> None:
     log.warning(
-        "Cannot list the open uploads to s3://%s left by killed attempts (%s). Allow s3:ListBucketMultipartUploads "
+        "Cannot list the open uploads to s3://%s left by killed tries (%s). Allow s3:ListBucketMultipartUploads "
         "and s3:AbortMultipartUpload, or give the bucket a lifecycle rule that aborts incomplete multipart uploads.",
         bucket,
         reason,

@@ -9,7 +9,6 @@ from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_ringevents import storage
 from airflow_provider_ringevents.client.transport.redaction import clean_text
-from airflow_provider_ringevents.observability.lineage import ExportRecord, operator_lineage
 from airflow_provider_ringevents.observability.links import LinkStateMixin, ObjectLink
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
+    from airflow_provider_ringevents.observability.lineage import ExportRecord
 
 
 def check_destination(arguments: Arguments) -> bool:
@@ -108,6 +108,8 @@ class RingEventsBaseExportOperator(LinkStateMixin, RingEventsBaseOperator):
 
         :param path: the quoted path of the API that was read.
         """
+        from airflow_provider_ringevents.observability.lineage import ExportRecord
+
         if not published.get("skipped"):
             one = ExportRecord(
                 base_url=hook.base_url,
@@ -121,6 +123,8 @@ class RingEventsBaseExportOperator(LinkStateMixin, RingEventsBaseOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Return the datasets that the task read and wrote; called by OpenLineage, also after a failure."""
+        from airflow_provider_ringevents.observability.lineage import operator_lineage
+
         return operator_lineage(self.exported)
 
     def publish_outcome(self, context: Context, manifests: Sequence[Mapping[str, Any]], **more: Any) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, Final
 
+_LAZY_SEQUENCES: Final = ("LazyXComSequence", "LazySelectSequence")
+"""The results of a mapped task, by the name of the class, which lives in a private module of Airflow."""
 JINJA_STARTS: Final = ("{{", "{%", "{#")
 
 
@@ -50,13 +53,22 @@ def to_plain(value: Any) -> Any:
     return value
 
 
-def _items(sequence: Sequence[Any]) -> Sequence[Any]:
-    # The slice of a lazy sequence is one request. Its iterator sends one for each item, and another at the end, which
-    # Airflow logs as an error.
-    try:
-        return sequence[:]
-    except TypeError:  # a deque has no slices
+def _items(sequence: Sequence[Any]) -> Iterable[Any]:
+    if isinstance(sequence, (list, tuple)):
         return sequence
+    if any(cls.__name__ in _LAZY_SEQUENCES for cls in type(sequence).__mro__):
+        # The slice is one request. The iterator sends one for each item, and another at the end, which Airflow logs as
+        # an error.
+        return sequence[:]
+    functions, values = getattr(sequence, "callables", None), getattr(sequence, "value", None)
+    if functions is not None and isinstance(values, Sequence):
+        # Of `XComArg.map()`; its slice would give the functions the whole list, as if that were one item.
+        return [functools.reduce(_call, functions, item) for item in _items(values)]
+    return sequence
+
+
+def _call(value: Any, function: Callable[[Any], Any]) -> Any:
+    return function(value)
 
 
 def _is_resolved_later(value: Any) -> bool:

@@ -6,6 +6,7 @@ import itertools
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from airflow_harness import run_dag
 from airflow_harness.versions import HAS_STATE_STORE
@@ -43,6 +44,7 @@ def test_lists_of_mapped_tasks_are_lists_in_every_argument(tmp_path: Path) -> No
             "window": ["2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z"],
             "one_of_a_group": ids[:1],
             "two_of_a_group": ids[:2],
+            "short_of_a_map": ["guest, one", "nobody"],
             "columns": ["Email", "First name"],
             "signals": ["attendance", "attendeeCheckedInToEvent"],
             "attendees": [
@@ -51,6 +53,7 @@ def test_lists_of_mapped_tasks_are_lists_in_every_argument(tmp_path: Path) -> No
         }
         connections = {"ringevents_default": emulator.connection_json()}
         outcome = run_dag(FILES / "lazy.py", connections=connections, run_conf=given)
+        queries = [parse_qs(request.query) for request in emulator.requests.entries]
     failed = [task for task, ended in outcome.tasks.items() if ended.state != "success"]
     assert (failed, outcome.state) == ([], "success"), outcome.log_text
     assert "XCom not found" not in outcome.log_text
@@ -58,6 +61,9 @@ def test_lists_of_mapped_tasks_are_lists_in_every_argument(tmp_path: Path) -> No
     # Another task registers one more, before or after.
     assert outcome.task("window").xcom["rows"] in (20, 21)
     assert [manifest["parent_id"] for manifest in outcome.task("parent_ids").xcom] == given["events"]
+    # The functions of `map()` are called with each item, never with the list of them.
+    assert [manifest["parent_id"] for manifest in outcome.task("parents_of_a_map").xcom] == given["events"]
+    assert ["guest@x.org,nobod@x.org"] in [query.get("filter[email][in]") for query in queries]
     assert set(given["columns"]) <= set(outcome.task("required_columns").xcom["columns"])
     assert outcome.task("signals").xcom["signals"] == given["signals"]
     for task in ("metadata", "metadata_of_a_copy"):

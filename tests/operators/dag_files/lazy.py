@@ -72,6 +72,20 @@ with DAG("lazy", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
         parent_ids=events,
         destination="{{ params.folder }}/{parent_id}.jsonl",
     )
+    RingEventsCollectionToObjectStorageOperator(
+        task_id="parents_of_a_map",
+        collection="tickets",
+        parent_ids=param.override(task_id="param_of_a_map")("events").map(lambda event: f"{event}"),
+        destination="{{ params.folder }}/map/{parent_id}.jsonl",
+    )
+    RingEventsCollectionToObjectStorageOperator(
+        task_id="filter_of_a_map",
+        collection="registrations",
+        parent_id="{{ params.event_id }}",
+        # Of a whole list this would be its first five items.
+        filter={"email": {"in": mapped("short_of_a_map").map(lambda text: text[:5]).map(lambda text: f"{text}@x.org")}},
+        destination="{{ params.folder }}/filter_of_a_map.jsonl",
+    )
     for many in ("one", "two"):
         RingEventsCollectionToObjectStorageOperator(
             task_id=f"parents_of_{many}_expansion",

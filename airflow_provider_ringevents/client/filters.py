@@ -74,7 +74,7 @@ class FilterSchema:
             raise _undocumented(f"filter[{field}]", "by a documented operator", operator, operators)
         if operator != "in":
             return _scalar(where, kind, value)
-        values = value.split(",") if isinstance(value, str) else value
+        values = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
         if not isinstance(values, Sequence) or not values:
             raise invalid_argument(where, "a list with at least one value", value)
         rendered = [_scalar(where, kind, item) for item in values]
@@ -94,7 +94,7 @@ def _scalar(where: str, kind: str, value: Any) -> str:
         if isinstance(value, date) and not isinstance(value, datetime):
             raise invalid_argument(where, "a time with an offset, not a date", value.isoformat())
         return format_timestamp(to_utc(where, value, None))
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value.strip():
         raise invalid_argument(where, "a non-empty string", value)
     return value
 

@@ -57,9 +57,9 @@ class Arguments(GatheredArguments):
             value = [str(item) if isinstance(item, int) and not isinstance(item, bool) else item for item in value]
             self._replace(name, value)
         for index, item in enumerate(value):
-            with self.gather(f"{name}[{index}]"):
-                validate_identifier(f"{name}[{index}]", item)
-            self.is_plain_text(f"{name}[{index}]", "an id", item)
+            if self.is_plain_text(f"{name}[{index}]", "an id", item):
+                with self.gather(f"{name}[{index}]"):
+                    validate_identifier(f"{name}[{index}]", item)
 
     def filter(self, name: str) -> bool:
         """Refuse what is not a mapping of conditions, and values that only a mistake of a template can have made.
@@ -77,7 +77,8 @@ class Arguments(GatheredArguments):
         for field, conditions in value.items():
             operators = conditions if isinstance(conditions, Mapping) else {"eq": conditions}
             for operator, operand in operators.items():
-                for item in operand if isinstance(operand, list) else [operand]:
+                written = operand.split(",") if operator == "in" and isinstance(operand, str) else operand
+                for item in written if isinstance(written, list) else [written]:
                     self.is_plain_text(f"{name}[{field}][{operator}]", "a value", item)
         return True
 
@@ -101,9 +102,13 @@ class Arguments(GatheredArguments):
         if value is None or not self.is_known(value):
             return
         value = self._as_text(name, value)
-        if self.is_plain_text(name, "a key", value):
-            with self.gather(name):
-                validate(value)
+        if not self.is_plain_text(name, "a key", value):
+            return
+        if isinstance(value, str) and _NONE_IN_A_NAME.search(value):
+            self.refuse(name, "a key without a part None", value, hint="A template has rendered None as text.")
+            return
+        with self.gather(name):
+            validate(value)
 
     def path(self, name: str) -> bool:
         """Refuse a URI or path in which a template has left out a part, rendered None as text, or left Jinja over.
@@ -137,7 +142,7 @@ class Arguments(GatheredArguments):
         if value.strip() == "None":
             self.refuse(parameter, expected, value, hint="A template has rendered None as text.")
             return False
-        if self._rendered and any(part in value for part in _LEFT_OVER):
+        if self._rendered and any(part in value for part in (*_LEFT_OVER, *self._own_starts)):
             self.refuse(parameter, expected, value, hint="It still holds Jinja, which is rendered once only.")
             return False
         return True
@@ -272,6 +277,8 @@ class Arguments(GatheredArguments):
         for name, value in attributes.items():
             if name == "slug" or str(name).endswith("Id"):
                 self.is_plain_text(place.format(name), "an id", value)
+            if name == "slug" and isinstance(value, str) and not value.strip():
+                self.refuse(place.format(name), "a slug that is not blank", value)
 
 
 class ArgumentsMixin:

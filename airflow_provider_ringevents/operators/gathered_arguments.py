@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
 
 _START_STRINGS: Final = ("variable_start_string", "block_start_string", "comment_start_string")
+_LINE_PREFIXES: Final = ("line_statement_prefix", "line_comment_prefix")
 
 
 class InvalidArgumentError(RingEventsConfigError, AirflowFailException):
@@ -40,7 +41,8 @@ class GatheredArguments:
         self._operator = operator
         self._renamed = operator.renamed_arguments  # type: ignore[attr-defined] # mixed into an operator
         self._rendered = rendered
-        self._template_starts = _template_starts(operator)
+        self._own_starts = _own_delimiters(operator, _START_STRINGS)
+        self._template_starts = (*JINJA_STARTS, *self._own_starts, *_own_delimiters(operator, _LINE_PREFIXES))
         self._is_native = _renders_native_objects(operator)
         self._problems: list[RingEventsConfigError] = []
         if rendered:
@@ -77,7 +79,12 @@ class GatheredArguments:
     def __getitem__(self, name: str) -> Any:
         """Return the value of an argument as a plain value; it may hold what is not resolved yet."""
         value = getattr(self._operator, name)
-        return value if self._rendered else to_plain(value)
+        if name in self._operator.template_fields:
+            return value if self._rendered else to_plain(value)
+        plain = to_plain(value)
+        if plain is not value:  # nothing is rendered later that this could hide
+            setattr(self._operator, name, plain)
+        return plain
 
     def is_known(self, value: Any) -> bool:
         """Return True if a value can be checked now: the task runs, or nothing in it is left to resolve."""
@@ -118,10 +125,10 @@ class GatheredArguments:
             setattr(self._operator, name, value)
 
 
-def _template_starts(operator: BaseOperator) -> tuple[str, ...]:
+def _own_delimiters(operator: BaseOperator, names: Sequence[str]) -> tuple[str, ...]:
     dag = operator.get_dag() if operator.has_dag() else None
     custom = getattr(dag, "jinja_environment_kwargs", None) or {}
-    return (*JINJA_STARTS, *(custom[name] for name in _START_STRINGS if custom.get(name)))
+    return tuple(custom[name] for name in names if custom.get(name))
 
 
 def _renders_native_objects(operator: BaseOperator) -> bool:

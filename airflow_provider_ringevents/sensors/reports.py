@@ -12,6 +12,7 @@ from airflow_provider_ringevents import _compat, clock
 from airflow_provider_ringevents.client.errors import RingEventsError
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, translate_errors
+from airflow_provider_ringevents.operators.plain_values import is_literal
 from airflow_provider_ringevents.sensors.base import RingEventsBaseSensor
 from airflow_provider_ringevents.triggers._payload import parse_payload
 
@@ -79,6 +80,13 @@ class RingEventsReportSensor(RingEventsBaseSensor):
                     "a literal or Jinja string with `start_from_trigger`",
                     value,
                     hint="Write \"{{ ti.xcom_pull('the task before', map_indexes=-1) }}\" instead.",
+                )
+            elif is_literal(value) and not arguments.is_known(value):
+                arguments.refuse(
+                    name,
+                    "written with Jinja's standard delimiters with `start_from_trigger`",
+                    value,
+                    hint="Airflow's triggerer does not use the `jinja_environment_kwargs` of the DAG.",
                 )
             elif unavailable := _unavailable_in_triggerer(value):
                 arguments.refuse(

@@ -115,6 +115,8 @@ def test_other_delimiters_of_the_dag_are_not_taken_for_literals() -> None:
         "dag", schedule=None, jinja_environment_kwargs={"variable_start_string": "<<", "variable_end_string": ">>"}
     ):
         ticket(event_id="<< params.a / 1 >>")
+    with DAG("dag", schedule=None, jinja_environment_kwargs={"line_statement_prefix": "##"}):
+        update(merge="## if params.a\ntrue\n## endif")
     with DAG("dag", schedule=None), pytest.raises(InvalidArgumentError, match="event_id"):
         ticket(event_id="<< params.a / 1 >>")
 
@@ -159,6 +161,19 @@ def test_numpy_values_are_made_plain() -> None:
     made = to_plain([numpy.int64(7), numpy.float32(0.5), numpy.bool_(True), numpy.str_("a"), numpy.array([1, 2])])
     assert made == [7, 0.5, True, "a", [1, 2]]
     assert [type(value) for value in made] == [int, float, bool, str, list]
+
+
+def test_arguments_that_are_not_templated_are_plain_values_from_the_start() -> None:
+    numpy = pytest.importorskip("numpy")
+    given = {"deferrable": numpy.False_, "poll_interval": Decimal("0.5"), "wait_timeout": numpy.int64(9)}
+    copy = events.RingEventsDuplicateEventOperator(task_id="copy", event_id="e1", settle_timeout=Decimal(3), **given)
+    values = [getattr(copy, name) for name in ("deferrable", "poll_interval", "wait_timeout", "settle_timeout")]
+    assert values == [False, 0.5, 9, 3]
+    assert [type(value) for value in values] == [bool, float, int, int]
+    for name, value in given.items():  # as where only the worker makes the task of a mapped one
+        setattr(copy, name, value)
+    copy.validate_rendered()
+    assert [type(getattr(copy, name)) for name in given] == [bool, float, int]
 
 
 def test_times_are_left_as_they_are() -> None:
@@ -237,6 +252,48 @@ def test_none_blanks_and_left_over_jinja_are_no_ids_and_no_keys(emulator: Emulat
     assert (result.state, result.tries) == ("failed", 1), result.log_text
     assert result.exception.parameter == name  # type: ignore[union-attr]
     assert emulator.count() == 0
+
+
+def test_delimiters_of_the_dag_that_were_left_over_are_refused(emulator: Emulator) -> None:
+    def make() -> DAG:
+        delimiters = {"variable_start_string": "<<", "variable_end_string": ">>"}
+        with DAG("dag", schedule=None, jinja_environment_kwargs=delimiters) as dag:
+            events.RingEventsDuplicateEventOperator(
+                task_id="copy", event_id="e1", idempotency_key="<< '<' ~ '< ds >' ~ '>' >>"
+            )
+        return dag
+
+    result = run(emulator, make, task_id="copy", retries=2).to_end()
+    assert (result.state, result.tries) == ("failed", 1), result.log_text
+    assert result.exception.parameter == "idempotency_key"  # type: ignore[union-attr]
+    assert emulator.count() == 0
+
+
+@pytest.mark.parametrize("key", ["row-None", "None|2027", "NoneNone"])
+def test_none_as_a_part_of_a_key_is_refused(key: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="rendered None as text") as caught:
+        events.RingEventsDuplicateEventOperator(task_id="copy", event_id="e1", idempotency_key=key)
+    assert caught.value.parameter == "idempotency_key"
+
+
+@pytest.mark.parametrize("key", ["Nonesuch", "none", "row-null", "canon\u00e9None"])
+def test_keys_that_are_no_mistake(key: str) -> None:
+    events.RingEventsDuplicateEventOperator(task_id="copy", event_id="e1", idempotency_key=key)
+
+
+@pytest.mark.parametrize("slug", ["", "  "])
+def test_a_slug_that_is_blank_is_refused(slug: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        events.RingEventsCreateEventOperator(
+            task_id="create",
+            name="Summit",
+            time_start="2027-05-01T09:00",
+            time_end="2027-05-01T10:00",
+            timezone="Europe/Berlin",
+            currency="EUR",
+            attributes={"slug": slug},
+        )
+    assert caught.value.parameter == "attributes['slug']"
 
 
 @pytest.mark.parametrize(

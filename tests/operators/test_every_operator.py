@@ -255,6 +255,14 @@ def test_values_of_a_filter(emulator: Emulator, filter: Any, text: str) -> None:
     assert emulator.count() == 0
 
 
+@pytest.mark.parametrize(
+    "condition", [" ", {"eq": "\t"}, {"in": [" "]}, {"in": "a@example.org,None"}, {"in": "a@example.org, "}]
+)
+def test_a_filter_by_blanks_or_by_none_is_refused(condition: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"filter\[email\]"):
+        export(filter={"email": condition})
+
+
 def test_a_single_parent_of_a_mapped_group_is_a_list_of_one(emulator: Emulator, tmp_path: Path) -> None:
     made = run(
         emulator,
@@ -374,6 +382,30 @@ def test_what_the_triggerer_cannot_fetch_is_refused_at_parse(template: str, refu
         with pytest.raises(InvalidArgumentError, match="map_indexes=-1") as caught:
             make()
     assert caught.value.parameter == "report_id"
+
+
+@pytest.mark.skipif(not HAS_START_FROM_TRIGGER, reason="Airflow 3.3 and later")
+def test_the_triggerer_knows_no_delimiters_of_a_dag() -> None:
+    delimiters = {"variable_start_string": "[[", "variable_end_string": "]]"}
+    with (
+        DAG("d", schedule=None, jinja_environment_kwargs=delimiters),
+        pytest.raises(InvalidArgumentError, match="standard delimiters") as caught,
+    ):
+        RingEventsReportSensor(task_id="wait", report_id="[[params.r]]", deferrable=True, start_from_trigger=True)
+    assert caught.value.parameter == "report_id"
+
+
+@pytest.mark.skipif(not HAS_START_FROM_TRIGGER, reason="Airflow 3.3 and later")
+def test_none_that_the_triggerer_has_rendered_is_no_id(emulator: Emulator) -> None:
+    def make() -> Any:
+        return RingEventsReportSensor(
+            task_id="wait", report_id="{{ params.r }}", deferrable=True, start_from_trigger=True, timeout=30
+        )
+
+    result = run(emulator, make, params={"r": None}, retries=2).to_end()
+    assert (result.state, result.tries) == ("failed", 1), result.log_text
+    assert "`report_id` must be an id, got 'None'" in str(result.exception)
+    assert emulator.count() == 0
 
 
 # --- errors cross processes

@@ -35,6 +35,8 @@ def validate_identifier(parameter: str, value: str) -> None:
             f"an id of 1 to {MAX_ID_LENGTH} printable characters without white space, '/', '\\', '?', '#' and '%'",
             value if not isinstance(value, str) else value[:MAX_ID_LENGTH],
         )
+    if value == "None":
+        raise invalid_argument(parameter, "an id", value, hint="A template has rendered None as text.")
 
 
 def quote_segment(parameter: str, value: str) -> str:

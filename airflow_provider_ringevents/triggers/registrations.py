@@ -71,11 +71,13 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         lookback: float = 0.0,
     ) -> None:
         super().__init__()
-        if isinstance(event_id, str) and ("{{" in event_id or "{%" in event_id):
-            raise invalid_argument("event_id", "an id, since the arguments of a watcher are not templated", event_id)
+        for name, value in (("event_id", event_id), ("ringevents_conn_id", ringevents_conn_id)):
+            if isinstance(value, str) and ("{{" in value or "{%" in value):
+                raise invalid_argument(name, "an id, since the arguments of a watcher are not templated", value)
         validate_identifier("event_id", event_id)
         list_registrations(event_id, filter)
-        if not isinstance(ringevents_conn_id, str) or not ringevents_conn_id:
+        # A watcher never fails, so that one without a connection would wait for ever.
+        if not isinstance(ringevents_conn_id, str) or ringevents_conn_id.strip() in ("", "None"):
             raise invalid_argument("ringevents_conn_id", "the id of a connection", ringevents_conn_id)
         check_number("poll_interval", poll_interval, greater_than=0)
         check_number("lookback", lookback, minimum=0)

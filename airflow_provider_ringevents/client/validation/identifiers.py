@@ -36,7 +36,7 @@ def validate_identifier(parameter: str, value: str) -> None:
             value if not isinstance(value, str) else value[:MAX_ID_LENGTH],
         )
     if value == "None":
-        raise invalid_argument(parameter, "an id", value, hint="Python writes a missing value so.")
+        raise invalid_argument(parameter, "an id", value, hint="This is how Python writes a missing value.")
 
 
 def quote_segment(parameter: str, value: str) -> str:

@@ -62,10 +62,10 @@ class RecordingS3:
                 if found is not None and recorder.missing_heads:
                     recorder.missing_heads -= 1
                     found = None
+                recorder.requests.append(("head", {}))
                 self.send_response(404 if found is None else 200)
                 self.send_header("Content-Length", str(len(found or b"")))
                 self.end_headers()
-                recorder.requests.append(("head", {}))
 
             def _read(self) -> tuple[str, dict[str, list[str]], bytes]:
                 parts = urlsplit(self.path)

@@ -85,7 +85,13 @@ class Call:
 
 
 def _body(type_: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {"data": {"type": type_, "attributes": conceal_attributes(attributes)}}
+    return {"data": {"type": type_, "attributes": conceal_attributes(_mapping("attributes", attributes))}}
+
+
+def _mapping(parameter: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise invalid_argument(parameter, f"a mapping, not {type(value).__name__}")
+    return value
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -197,11 +203,11 @@ def update_registration(
 
     :raises RingEventsConfigError: nothing is to be changed, or the metadata are given twice.
     """
-    given = dict(attributes or {})
+    given = dict(_mapping("attributes", attributes or {}))
     if metadata is not None:
         if "metadata" in given:
             raise invalid_argument("metadata", "given once, beside `attributes` or in them")
-        given["metadata"] = dict(metadata)
+        given["metadata"] = dict(_mapping("metadata", metadata))
     if not given:
         raise invalid_argument("metadata", "given, or `attributes`, so that there is something to change")
     call = _call("update_registration", registration_id=registration_id, body=_body(REGISTRATION_TYPES[0], given))
@@ -221,7 +227,7 @@ def create_report(
 ) -> Call:
     """Return the call ``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``."""
     validate_choice("report_type", report_type, REPORT_TYPES, allow_undocumented=allow_undocumented)
-    body = {"data": {"attributes": dict(attributes)}} if attributes else None
+    body = {"data": {"attributes": dict(_mapping("attributes", attributes))}} if attributes else None
     if report_version is None:
         return _call("create_report", event_id=event_id, report_type=report_type, body=body)
     validate_choice("report_version", report_version, REPORT_VERSIONS, allow_undocumented=allow_undocumented)
@@ -332,7 +338,9 @@ def delete_magic_link(magic_link_id: str) -> Call:
 
 def create_data_subscription(event_id: str, configuration: Mapping[str, Any], signals: Sequence[str]) -> Call:
     """Return the call ``POST /v1/events/{eventId}/dataSubscriptions``."""
-    body = _body("dataSubscription", {"configuration": dict(configuration), "signals": list(signals)})
+    body = _body(
+        "dataSubscription", {"configuration": dict(_mapping("configuration", configuration)), "signals": list(signals)}
+    )
     return _call("create_data_subscription", event_id=event_id, body=body)
 
 

@@ -16,6 +16,7 @@ from airflow_provider_ringevents.client.validation.datetimes import format_times
 from airflow_provider_ringevents.contract._generated import FILTERS
 
 Conditions = Mapping[str, Any]
+_TEMPLATES: Final = ("{{", "{%", "{#", "}}", "%}", "#}")
 
 
 class Filter(dict[str, Conditions]):
@@ -96,6 +97,10 @@ def _scalar(where: str, kind: str, value: Any) -> str:
         return format_timestamp(to_utc(where, value, None))
     if not isinstance(value, str) or not value.strip():
         raise invalid_argument(where, "a non-empty string", value)
+    if value.strip() == "None":
+        raise invalid_argument(where, "a value", value, hint="This is how Python writes a missing value.")
+    if any(part in value for part in _TEMPLATES):
+        raise invalid_argument(where, "a value", value, hint="It holds Jinja, which nothing renders here.")
     return value
 
 

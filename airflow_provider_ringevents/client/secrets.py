@@ -67,8 +67,11 @@ def conceal_items(values: Mapping[str, Any], names: frozenset[str]) -> dict[str,
 
 
 def conceal_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a request with its password as a secret."""
-    return conceal_items(attributes, SECRET_ATTRIBUTES)
+    """Return the attributes of a request with its password as a secret.
+
+    What is no mapping is returned as it is, for the validation of the request to refuse.
+    """
+    return conceal_items(attributes, SECRET_ATTRIBUTES) if isinstance(attributes, Mapping) else attributes
 
 
 def conceal_credentials(resource: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from airflow_provider_ringevents.client import Client, endpoints
 from airflow_provider_ringevents.client.downloads.download import Download
 from airflow_provider_ringevents.client.endpoints import Call
+from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.filters import FilterLike
 from airflow_provider_ringevents.client.secrets import conceal_attributes
 from airflow_provider_ringevents.client.transport.responses import parse_resource
@@ -273,6 +274,9 @@ class OperationsMixin:
         allow_undocumented: bool = False,
     ) -> dict[str, Any]:
         """Create a data subscription of an event, and return it (``POST /v1/events/{eventId}/dataSubscriptions``)."""
+        for parameter, value in (("configuration", configuration), ("signals", signals)):
+            if value is None:
+                raise invalid_argument(parameter, "given")
         checked = validate_request(
             "create_data_subscription",
             {"configuration": configuration, "signals": signals},

@@ -22,6 +22,7 @@ from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.settings import ClientSettings
 from airflow_provider_ringevents.client.transport.redaction import clean_value
 from airflow_provider_ringevents.client.transport.time_budget import TimeBudget
+from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.hooks import connection_form
 from airflow_provider_ringevents.hooks.connection import (
     ConnectionFields,
@@ -181,9 +182,12 @@ class RingEventsHook(OperationsMixin, BaseHook):
     def organization_id(self, given: str | None = None) -> str:
         """Return the id of the organization to work on: the one given, else the connection's.
 
-        :raises RingEventsConfigError: neither is given.
+        :raises RingEventsConfigError: neither is given, or what is given is no id.
         """
-        found = given or self.default_organization_id
+        if given is not None:
+            validate_identifier("organization_id", given)
+            return given
+        found = self.default_organization_id
         if not found:
             raise RingEventsConfigError(
                 "`organization_id` must be given: the connection"

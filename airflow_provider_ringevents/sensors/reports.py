@@ -172,9 +172,17 @@ def _unavailable_in_triggerer(template: str) -> str | None:
         tree = Environment(autoescape=True).parse(template)
     except TemplateSyntaxError:  # Airflow reports it, or the delimiters are others
         return None
-    for call in tree.find_all(nodes.Call):
-        is_pull = isinstance(call.node, nodes.Getattr) and call.node.attr == "xcom_pull"
-        if is_pull and "map_indexes" not in {keyword.key for keyword in call.kwargs}:
-            return "xcom_pull without map_indexes"
+    answered = {
+        id(call.node) for call in tree.find_all(nodes.Call) if "map_indexes" in {keyword.key for keyword in call.kwargs}
+    }
+    # A pull that is named otherwise than by its call (`{% set pull = ti.xcom_pull %}`) may be called in any way.
+    named = [node for node in tree.find_all(nodes.Getattr) if node.attr == "xcom_pull"]
+    named_by_text = [  # ti['xcom_pull'] and ti | attr('xcom_pull')
+        node
+        for node in tree.find_all((nodes.Getitem, nodes.Filter))
+        if any(isinstance(part, nodes.Const) and part.value == "xcom_pull" for part in node.iter_child_nodes())
+    ]
+    if any(id(node) not in answered for node in (*named, *named_by_text)):
+        return "xcom_pull without map_indexes"
     previous = (name.name for name in tree.find_all(nodes.Name) if name.name.startswith("prev_"))
     return next((name for name in previous if name.endswith("_success")), None)

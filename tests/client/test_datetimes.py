@@ -103,6 +103,23 @@ def test_garbage_is_named_with_an_example(value: object) -> None:
     assert '"2026-05-01T09:00:00+02:00"' in str(caught.value.expected)
 
 
+def test_a_missing_time_of_pandas_is_named() -> None:
+    class NotATime(datetime):
+        """Behaves as `pandas.NaT` does: a datetime that equals nothing and whose methods raise ValueError."""
+
+        def __eq__(self, other: object) -> bool:
+            return False
+
+        __hash__ = datetime.__hash__
+
+        def utcoffset(self) -> None:
+            raise ValueError("NaTType does not support utcoffset")
+
+    with pytest.raises(RingEventsConfigError) as caught:
+        to_utc("time_start", NotATime(1, 1, 1), BERLIN)
+    assert caught.value.parameter == "time_start"
+
+
 @pytest.mark.parametrize(
     ("value", "zone"),
     [("0001-01-01T00:00:00+02:00", None), ("0001-01-01T00:00:00", "Asia/Tokyo"), ("9999-12-31T23:59:59-02:00", None)],

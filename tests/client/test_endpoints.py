@@ -363,6 +363,32 @@ def test_an_undocumented_report_type_or_version_is_refused_by_name_unless_allowe
     assert call.path == "/v1/events/e/reports/brand%2Fnew/9%2F9"
 
 
+@pytest.mark.parametrize("value", ["name=x", 5, [1]], ids=repr)
+@pytest.mark.parametrize(
+    ("parameter", "make"),
+    [
+        ("attributes", lambda value: endpoints.create_event("o", value)),
+        ("attributes", lambda value: endpoints.create_report("e", "registrations", attributes=value)),
+        ("attributes", lambda value: endpoints.update_registration("r", None, value)),
+        ("metadata", lambda value: endpoints.update_registration("r", value)),
+        ("configuration", lambda value: endpoints.create_data_subscription("e", value, [])),
+    ],
+)
+def test_what_is_no_mapping_is_refused_by_name(parameter: str, make: Any, value: Any) -> None:
+    with pytest.raises(RingEventsConfigError) as caught:
+        make(value)
+    assert caught.value.parameter == parameter
+
+
+@pytest.mark.parametrize("value", ["None", " None", "{{ params.email }}", "{{params.email}}", "{% x %}"])
+@pytest.mark.parametrize("operator", ["eq", "in"])
+def test_a_filter_by_what_only_a_mistake_can_have_written_is_refused(operator: str, value: str) -> None:
+    for operand in (value, ["ada@example.org", value]) if operator == "in" else (value,):
+        with pytest.raises(RingEventsConfigError) as caught:
+            endpoints.list_registrations("e", {"email": {operator: operand}})
+        assert caught.value.parameter == f"filter[email][{operator}]"
+
+
 def test_a_body_that_json_cannot_say_is_refused_by_name(driver: type[SyncDriver]) -> None:
     with RawServer(anything) as server:
         for value in (object(), {1, 2}, float("nan")):

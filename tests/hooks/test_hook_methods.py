@@ -262,6 +262,35 @@ def test_without_a_default_organization_the_error_says_where_to_put_one(hook: Ri
         hook.list_events()
 
 
+@pytest.mark.parametrize("given", ["", " ", 0, "None"], ids=repr)
+def test_a_blank_organization_is_refused_where_the_connection_has_one(
+    connect: Callable[..., str], server: RawServer, given: Any
+) -> None:
+    connect(host=server.url, extra={"organization_id": "mine"})
+    with RingEventsHook() as hook, pytest.raises(RingEventsConfigError, match=r"^`organization_id` must be an id"):
+        list(hook.list_events(given))
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("parameter", "request_"),
+    [
+        ("attributes", lambda hook: hook.create_event("o", None)),
+        ("attributes", lambda hook: hook.create_event_from_template("t", "name=x")),
+        ("attributes", lambda hook: hook.duplicate_event("e", "name=x")),
+        ("configuration", lambda hook: hook.create_data_subscription("e", None, ["attendance"])),
+        ("signals", lambda hook: hook.create_data_subscription("e", {"url": "https://example.org"}, None)),
+    ],
+)
+def test_what_is_no_mapping_is_refused_by_name(
+    hook: RingEventsHook, server: RawServer, parameter: str, request_: Callable[[RingEventsHook], Any]
+) -> None:
+    with pytest.raises(RingEventsConfigError) as caught:
+        request_(hook)
+    assert caught.value.parameter == parameter
+    assert server.requests == []
+
+
 def test_errors_of_the_service_reach_the_caller(connect: Callable[..., str]) -> None:
     with RawServer(lambda seen: error_response(404, {"detail": "no such event"})) as server:
         connect(host=server.url)

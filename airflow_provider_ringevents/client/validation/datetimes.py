@@ -91,7 +91,7 @@ def parse_iso_8601(text: str) -> datetime:
 
 
 def _parsed(parameter: str, value: str | datetime) -> datetime:
-    if isinstance(value, datetime):
+    if isinstance(value, datetime) and value == value:  # `pandas.NaT` is a datetime that equals nothing
         return value
     if isinstance(value, str):
         try:

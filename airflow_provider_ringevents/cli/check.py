@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
+from typing import Final
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.cli.hook import CliHook, ProgressListener
@@ -41,6 +42,9 @@ class _ClockSkewProbe(ProgressListener):
             service_time = service_time.replace(tzinfo=UTC)
         # The header is truncated to whole seconds: half a second is the mean error.
         self.ahead = clock.now() - service_time.timestamp() - 0.5
+
+
+_STYLES: Final = {"result": {"ok": "green", "warning": "yellow", "unknown": "yellow", "failed": "red"}}
 
 
 class _CheckReport:
@@ -87,7 +91,7 @@ def check(args: argparse.Namespace) -> ExitCode:
                     report.run(name, partial(_check_list, hook, call))
                 _check_filters(report, hook, organization_id)
             _check_clock(report, clock_skew.ahead)
-    print_rows(report.rows, ("check", "result", "found"), output)
+    print_rows(report.rows, ("check", "result", "found"), output, _STYLES)
     if report.code:
         print_error("a check failed, see above")
     return report.code

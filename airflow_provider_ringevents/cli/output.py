@@ -22,13 +22,24 @@ _UNLIMITED_WIDTH = 10_000
 """Columns of a destination other than a terminal, where no line is wrapped."""
 _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 
+Styles = Mapping[str, Mapping[str, str]]
+"""Column to cell to a style of rich, such as a colour."""
 
-def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], output: Output) -> None:
+
+def print_rows(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], output: Output, styles: Styles | None = None
+) -> None:
     """Write rows to stdout; JSON and plain rows are written as they arrive.
 
     :param columns: The fields of a table and of plain lines, the id first. JSON has all fields.
+    :param styles: Styles of cells of a table, used on a terminal that shows them.
     """
-    {"table": _print_table, "json": _print_json, "plain": _print_plain}[output](rows, columns)
+    if output == "table":
+        _print_table(rows, columns, styles or {})
+    elif output == "json":
+        _print_json(rows)
+    else:
+        _print_plain(rows, columns)
 
 
 def print_record(values: Mapping[str, Any], output: Output) -> None:
@@ -63,7 +74,7 @@ def _cell(value: Any) -> str:
     return printable(value if isinstance(value, str) else _to_json(value))
 
 
-def _print_json(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+def _print_json(rows: Iterable[Mapping[str, Any]]) -> None:
     opened = False
     for row in rows:
         sys.stdout.write(f"{',' if opened else '['}\n{_to_json(row)}")
@@ -76,13 +87,14 @@ def _print_plain(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> N
         sys.stdout.write("\t".join(_cell(row.get(name)) for name in columns) + "\n")
 
 
-def _print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+def _print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], styles: Styles) -> None:
     table = Table(box=ASCII_DOUBLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for number, name in enumerate(columns):
         # Ids are copied: never truncated, never wrapped.
         table.add_column(Text(name), no_wrap=number == 0, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_cell(row.get(name))) for name in columns))
+        cells = [(_cell(row.get(name)), styles.get(name, {})) for name in columns]
+        table.add_row(*(Text(cell, style=style.get(cell, "")) for cell, style in cells))
     if not table.row_count:
         return
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _UNLIMITED_WIDTH)

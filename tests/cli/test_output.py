@@ -85,6 +85,22 @@ def test_an_id_is_whole_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) ->
     assert max(len(line) for line in terminal.getvalue().splitlines() if "A" in line) <= 40
 
 
+@pytest.mark.parametrize("shown", [True, False], ids=["in colour", "NO_COLOR"])
+def test_results_are_in_colour_on_a_terminal(
+    run: Any, connect: Any, emulator: Any, monkeypatch: pytest.MonkeyPatch, shown: bool
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if not shown:
+        monkeypatch.setenv("NO_COLOR", "1")
+    emulator.fault(kind="status", status=404, path="/organizations/[^/]+$")
+    run("check")
+    assert ("\x1b[32mok" in terminal.getvalue(), "\x1b[31mfailed" in terminal.getvalue()) == (shown, shown)
+
+
 def test_one_thing(capsys: pytest.CaptureFixture[str]) -> None:
     values = {"uri": "file:///" + "x" * 300, "skipped": True}
     print_record(values, "table")

@@ -64,7 +64,7 @@ class Arguments(GatheredArguments):
     def filter(self, name: str) -> bool:
         """Refuse what is not a mapping of conditions, and values that only a mistake of a template can have made.
 
-        :returns: True if the filter is None or a known mapping, whose fields can be checked.
+        :returns: True if the filter is None or a known mapping without such values, whose fields can be checked.
         """
         value = self[name]
         if value is None:
@@ -74,13 +74,14 @@ class Arguments(GatheredArguments):
         if not isinstance(value, Mapping):
             self.refuse(name, "a mapping of fields to conditions", value)
             return False
+        is_plain = True
         for field, conditions in value.items():
             operators = conditions if isinstance(conditions, Mapping) else {"eq": conditions}
             for operator, operand in operators.items():
                 written = operand.split(",") if operator == "in" and isinstance(operand, str) else operand
                 for item in written if isinstance(written, list) else [written]:
-                    self.is_plain_text(f"{name}[{field}][{operator}]", "a value", item)
-        return True
+                    is_plain &= self.is_plain_text(f"{name}[{field}][{operator}]", "a value", item)
+        return is_plain
 
     def connection(self, name: str, *, required: bool = True) -> None:
         """Refuse what is not the id of a connection."""

@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 
 WINDOW_FIELDS: Final = ("updatedAt", "createdAt")
 
+_MAX_LOOKBACK: Final = 100 * 365 * 86_400
+"""Seconds: a century. A time before the calendar begins would end the trigger."""
+
 
 class RingEventsRegistrationsTrigger(BaseEventTrigger):
     """A trigger that fires when registrations of an event are new or have changed; it never ends, and never fails.
@@ -80,7 +83,7 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         if not isinstance(ringevents_conn_id, str) or ringevents_conn_id.strip() in ("", "None"):
             raise invalid_argument("ringevents_conn_id", "the id of a connection", ringevents_conn_id)
         check_number("poll_interval", poll_interval, greater_than=0)
-        check_number("lookback", lookback, minimum=0)
+        check_number("lookback", lookback, minimum=0, maximum=_MAX_LOOKBACK)
         if window_field == "userUpdatedAt":
             raise invalid_argument(
                 "window_field",

@@ -53,6 +53,11 @@ def test_a_kind_is_read(destination: str, format: str | None, expected: FileForm
             (f"key.csv.{other}", None, rf"`destination` must be without compression, or with \.gz.*'key.csv.{other}'")
             for other in ("zip", "zst", "bz2", "xz")
         ),
+        *(
+            (f"key.{other}", format, rf"`destination` must be one that ends in \.jsonl, .*'key.{other}'")
+            for other in ("xlsx", "XLS", "tsv", "avro", "orc", "pdf", "tsv.gz")
+            for format in (None, "csv")
+        ),
     ],
 )
 def test_what_cannot_be_written_is_refused(destination: str, format: str | None, message: str) -> None:

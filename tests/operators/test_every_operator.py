@@ -164,6 +164,16 @@ def test_nothing_is_sent_where_a_template_has_rendered_none(emulator: Emulator, 
 # --- exports
 
 
+@pytest.mark.parametrize("mistake", ["None", " ", "{{ ds }}"])
+def test_a_mistake_in_a_filter_is_one_problem(mistake: str) -> None:
+    with DAG("d", schedule=None):
+        task = export()
+    task.filter = {"email": {"in": ["ada@example.org", mistake]}}
+    with pytest.raises(InvalidArgumentError) as caught:
+        task.validate_rendered()
+    assert caught.value.parameter == "filter[email][in]"
+
+
 def export(**arguments: Any) -> RingEventsCollectionToObjectStorageOperator:
     usual = {"collection": "registrations", "parent_id": "e1", "destination": "file:///tmp/x.jsonl"}
     return RingEventsCollectionToObjectStorageOperator(task_id="export", **{**usual, **arguments})

@@ -149,6 +149,7 @@ class TestArguments:
             ({"ringevents_conn_id": "None"}, "`ringevents_conn_id` must be the id of a connection"),
             ({"start": "2026-05-01T00:00:00"}, "start.*offset"),
             ({"lookback": -1}, "lookback"),
+            ({"lookback": 1e11}, "lookback"),
             ({"lookback": 60, "start": "2026-05-01T00:00:00Z"}, "lookback.*start"),
         ],
     )

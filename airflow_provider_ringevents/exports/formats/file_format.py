@@ -45,6 +45,7 @@ _OTHER_COMPRESSIONS: Final = frozenset(
         ".zstd",
     }
 )
+_OTHER_FORMATS: Final = frozenset({".avro", ".feather", ".orc", ".pdf", ".tsv", ".xls", ".xlsx"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class FileFormat:
         :param destination: a path or URI; one that ends in ``/`` is a folder. Upper case counts like lower case.
         :param format: one of :data:`FORMATS`, or None.
         :raises RingEventsConfigError: the format is unknown or contradicts the suffix, or the suffix stands for a
-            compression that is not written.
+            format or a compression that is not written.
         """
         if format is not None:
             validate_choice("format", format, FORMATS, closed=True)
@@ -76,6 +77,8 @@ class FileFormat:
         if suffix in _OTHER_COMPRESSIONS:
             plain = ", ".join(known for known in _BY_SUFFIX if known != ".parquet")
             raise invalid_argument("destination", f"without compression, or with .gz after {plain}", destination)
+        if suffix in _OTHER_FORMATS:
+            raise invalid_argument("destination", f"one that ends in {', '.join(_BY_SUFFIX)}", destination)
         implied = _BY_SUFFIX.get(suffix)
         if implied and wanted and implied != wanted:
             suffixes = " or ".join(known for known, meant in _BY_SUFFIX.items() if meant == wanted)

@@ -278,7 +278,8 @@ class Arguments(GatheredArguments):
         for name, value in attributes.items():
             if name == "slug" or str(name).endswith("Id"):
                 self.is_plain_text(place.format(name), "an id", value)
-            if name == "slug" and isinstance(value, str) and not value.strip():
+            # An empty slug is none: the event gets one that its key makes.
+            if name == "slug" and isinstance(value, str) and value and not value.strip():
                 self.refuse(place.format(name), "a slug that is not blank", value)
 
 

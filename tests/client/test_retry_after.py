@@ -12,6 +12,7 @@ from email.utils import format_datetime
 from functools import partial
 from types import SimpleNamespace
 
+import anyio
 import pytest
 from client_drivers import KEY, SyncDriver
 from clocks import FakeClock
@@ -112,6 +113,8 @@ class Midday(datetime):
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     made = FakeClock(0.0)
+    # A module that were first imported while the clock is a fake would keep the fake: anyio imports its backend late.
+    asyncio.run(anyio.sleep(0))
     # With a sleep of no time the network lets the loop go on, which is no pause.
     monkeypatch.setattr(network, "asyncio", SimpleNamespace(**vars(asyncio)))
     monkeypatch.setattr(time, "sleep", made.sleep)

@@ -47,7 +47,7 @@ chaos: venv ## the campaign under faults, ten minutes: docs/generated/chaos.md; 
 
 # PostgreSQL and Redis come from the system: apt-get install postgresql redis-server.
 cluster-test: venv ## the examples on Celery, two triggerers and PostgreSQL, some of which die; docs/generated/cluster.md
-	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev cluster
+	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev cluster readers
 	@$(PYTHON_IN_VENV) -m pytest --quiet --no-header tests/cluster/examples_on_cluster.py $(ARGS)
 
 lint: venv ## rules and layout by ruff, spelling by codespell

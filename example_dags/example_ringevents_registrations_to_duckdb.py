@@ -42,11 +42,15 @@ def merge_into_duckdb(exports: Iterable[dict[str, Any]]) -> int:
 
     from airflow_provider_ringevents.exports.ddl import create_table
 
-    with duckdb.connect(get_current_context()["params"]["database"]) as database:
+    params = get_current_context()["params"]
+    # The URI of an export names no connection, so the file is opened below the destination, which may name one.
+    folder = ObjectStoragePath(params["destination"])
+    with duckdb.connect(params["database"]) as database:
         database.execute(create_table("registrations", "duckdb"))
         database.begin()
         for export in exports:
-            with ObjectStoragePath(export["uri"]).open("rb") as file:
+            day, name = export["uri"].split("/")[-2:]
+            with (folder / day / name).open("rb") as file:
                 database.register("exported", pq.read_table(file))
             database.execute("INSERT OR REPLACE INTO registrations BY NAME SELECT * FROM exported")
         database.commit()

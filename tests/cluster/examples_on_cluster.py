@@ -7,6 +7,7 @@ The service is an emulator in this process, the bucket is on a real S3 server. A
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import os
@@ -44,6 +45,9 @@ FINISHED = ("success", "failed")
 MAPPED = "example_ringevents_report_export_mapped"
 SYNC = "example_ringevents_registrations_sync"
 DAILY = "example_ringevents_registrations_daily"
+TO_DUCKDB = "example_ringevents_registrations_to_duckdb"
+INVITE = "example_ringevents_invite_from_file"
+GUESTS = 30
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +71,7 @@ def cluster(emulator: Emulator, s3_server: S3Server, tmp_path_factory: pytest.Te
     dags.mkdir()
     for file in EXAMPLES.glob("*.py"):
         text = file.read_text().replace("file:///tmp/ringevents", "s3://store@exports/examples")
+        text = text.replace("/tmp/ringevents.duckdb", str(folder / "warehouse.duckdb"))
         # The watcher looks more often than once a minute here.
         (dags / file.name).write_text(text.replace("poll_interval=60", "poll_interval=2"))
     environment = {
@@ -111,6 +116,10 @@ def test_every_example_runs(cluster: Cluster, emulator: Emulator, s3_server: S3S
         "ended_from": moment(event.end).isoformat(),
         "ended_before": (moment(event.end) + timedelta(seconds=1)).isoformat(),
     }
+    ticket = emulator.state.create_ticket(event, {"name": "VIP"})
+    guests = "".join(f"guest{number}@people.example,Given,Family,,{number}\n" for number in range(GUESTS))
+    header = "E-Mail,First name,Last name,Company,Contact ID\n"
+    (s3_server.data_dir / "exports" / "guests.csv").write_text(header + guests)
     before = set(emulator.state.events)
     copy = {"copy_name": "The same again", "starts": "2027-05-01T10:00:00Z", "ends": "2027-05-01T11:00:00Z"}
     confs: dict[str, dict[str, Any]] = {
@@ -119,13 +128,15 @@ def test_every_example_runs(cluster: Cluster, emulator: Emulator, s3_server: S3S
         "example_ringevents_post_event": {"event_id": event.id},
         "example_ringevents_provision_series": {"template_id": emulator.template_id},
         "example_ringevents_duplicate_then_sell": {"event_id": event.id, "edition": "2027", **copy},
+        INVITE: {"ticket_id": ticket.id, "source": "s3://store@exports/guests.csv"},
     }
-    assert {SYNC, DAILY, *confs} == {file.stem for file in EXAMPLES.glob("*.py")}
+    assert {SYNC, DAILY, TO_DUCKDB, *confs} == {file.stem for file in EXAMPLES.glob("*.py")}
     for dag_id, conf in confs.items():
         cluster.start_run(dag_id, f"run-of-{dag_id}", conf)
     runs = {dag_id: f"run-of-{dag_id}" for dag_id in confs}
     query = "SELECT run_id FROM dag_run WHERE dag_id = ?"
-    runs[DAILY] = cluster.until(lambda: cluster.rows(query, DAILY), "the run of yesterday", 60)[0][0]
+    for daily in (DAILY, TO_DUCKDB):
+        runs[daily] = cluster.until(partial(cluster.rows, query, daily), f"yesterday's run of {daily}", 60)[0][0]
     arrived = emulator.state.add_registrations(emulator.event_id, 30)
     for dag_id, run_id in runs.items():
         cluster.until(partial(end_of, cluster, dag_id, run_id), f"the end of {dag_id}", PATIENCE)
@@ -141,7 +152,12 @@ def test_every_example_runs(cluster: Cluster, emulator: Emulator, s3_server: S3S
         assert (bucket / event.id / f"{report_type}.csv").stat().st_size
     assert (bucket / f"registrations-{event.id}.csv").stat().st_size
     own = [each for each in before if emulator.state.events[each].organization.id == emulator.organization_id]
-    assert sorted(file.name for file in bucket.glob("*-*-*/*.csv.gz")) == sorted(f"{each}.csv.gz" for each in own)
+    for suffix in ("csv.gz", "parquet"):
+        files = sorted(file.name for file in bucket.glob(f"*-*-*/*.{suffix}"))
+        assert files == sorted(f"{each}.{suffix}" for each in own)
+    with (bucket / "links.csv").open(newline="") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["created"] * GUESTS
+    assert len(list(emulator.state.ticket_links(ticket))) == GUESTS
 
     def synced() -> set[str]:
         files = (bucket / f"registrations-{emulator.event_id}").glob("*.gz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from airflow_harness import DagOutcome
+from s3_server import S3Server
 
 from airflow_provider_ringevents.client import Client, endpoints
 
@@ -47,3 +49,17 @@ def test_the_registrations_of_two_days_are_in_one_table_once_each(
     with duckdb.connect(database, read_only=True) as connection:
         ids = connection.execute("SELECT id FROM registrations").fetchall()
     assert sorted(ids) == sorted((id,) for id in expected)
+
+
+def test_the_files_are_read_with_the_connection_of_the_destination(
+    emulator: Any, run_example: Callable[..., DagOutcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("duckdb", reason="duckdb is not installed (make readers)")
+    with S3Server(tmp_path) as server:
+        server.make_bucket("exports")
+        monkeypatch.setenv("AIRFLOW_CONN_STORE", json.dumps(server.airflow_connection()))
+        outcome = run_example(NAME, destination="s3://store@exports/lake", database=str(tmp_path / "warehouse.duckdb"))
+    assert outcome.state == "success"
+    exported = [task.xcom for (name, _), task in outcome.tasks.items() if name == "export_registrations"]
+    assert exported
+    assert outcome.task("merge_into_duckdb").xcom == sum(manifest["rows"] for manifest in exported)

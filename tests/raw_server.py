@@ -161,6 +161,12 @@ class RawServer:
     def paths(self) -> list[str]:
         return [seen.path for seen in self.requests]
 
+    def wait_for_requests(self, count: int, seconds: float = 10.0) -> list[Request]:
+        """Wait until so many requests were read, for a client that gave up may be ahead of the server; return all."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self.requests) >= count, seconds)
+            return list(self.requests)
+
     def wait_until_closed(self, seconds: float = 5.0) -> bool:
         """Wait until all connections have ended; False when some are left."""
         with self._changed:
@@ -218,6 +224,7 @@ class RawServer:
         with self._lock:
             seen = Request(method, target, headers, body, connection, len(self.requests))
             self.requests.append(seen)
+            self._changed.notify_all()
         return seen
 
     def _send(self, sock: socket.socket, request: Request, answer: Response) -> bool:

@@ -126,10 +126,10 @@ def test_tables_are_those_of_the_reference(name: str) -> None:
     properties = {
         key: {
             word: value
-            for word, value in schema.items()
+            for word, value in described.items()
             if (word, value) != ("format", "password") and word not in ("description", "pattern", "x-source")
         }
-        for key, schema in documented["properties"].items()
+        for key, described in documented["properties"].items()
     }
     assert {key: schema_of(kind) for key, kind in REQUEST_SCHEMAS[name].items()} == properties
     assert {key for key, kind in REQUEST_SCHEMAS[name].items() if kind.required} == set(documented.get("required", ()))

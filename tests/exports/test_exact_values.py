@@ -109,7 +109,7 @@ def test_integers_of_parquet_are_exact_at_once(number: str, expected: int | None
     (row,) = parquet_rows(file_of(PARQUET, "tickets", [decoded(f'[{{"id":"1","attributes":{{"count":{number}}}}}]')]))
     assert row["count"] == expected
     assert row["_other"] == (None if expected is not None else f'{{"count":{number}}}')
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 def test_names_that_meet_in_other_lose_nothing() -> None:

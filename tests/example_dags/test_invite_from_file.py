@@ -78,12 +78,12 @@ def test_the_files_may_be_on_s3(emulator: Any, ticket: Any, ringevents_conn: str
             FILE,
             connections={
                 ringevents_conn: os.environ[f"AIRFLOW_CONN_{ringevents_conn.upper()}"],
-                "my_s3": json.dumps(server.airflow_connection()),
+                server.conn_id: json.dumps(server.airflow_connection()),
             },
             run_conf={
                 "ticket_id": ticket.id,
-                "source": "s3://my_s3@crm/guests.csv",
-                "destination": "s3://my_s3@crm/out",
+                "source": f"s3://{server.conn_id}@crm/guests.csv",
+                "destination": f"s3://{server.conn_id}@crm/out",
             },
         )
         check(emulator, ticket, outcome, {file.name: file.read_bytes() for file in (bucket / "out").iterdir()})

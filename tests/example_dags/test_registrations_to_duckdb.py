@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -57,8 +56,9 @@ def test_the_files_are_read_with_the_connection_of_the_destination(
     pytest.importorskip("duckdb", reason="duckdb is not installed (make readers)")
     with S3Server(tmp_path) as server:
         server.make_bucket("exports")
-        monkeypatch.setenv("AIRFLOW_CONN_STORE", json.dumps(server.airflow_connection()))
-        outcome = run_example(NAME, destination="s3://store@exports/lake", database=str(tmp_path / "warehouse.duckdb"))
+        server.connect(monkeypatch)
+        destination = f"s3://{server.conn_id}@exports/lake"
+        outcome = run_example(NAME, destination=destination, database=str(tmp_path / "warehouse.duckdb"))
     assert outcome.state == "success"
     exported = [task.xcom for (name, _), task in outcome.tasks.items() if name == "export_registrations"]
     assert exported

@@ -235,7 +235,7 @@ async def found(number: int, deadline: float | None = None) -> dict[str, Any]:
 
 def test_those_that_come_later_do_not_wait_for_a_listing_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     """And those that wait for it already get the rows of the next one."""
-    monkeypatch.setattr(defaults, "LISTING_STALL", 0.5)
+    monkeypatch.setattr(defaults, "LISTING_STALL", 2.0)
     with RawServer(lambda seen: copies(seen) if seen.number else BYTE["body"]) as server:
         monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", connection(server))
 
@@ -269,11 +269,11 @@ def test_a_shared_listing_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_listing_whose_pages_arrive_is_shared_however_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(defaults, "LISTING_STALL", 0.5)
+    monkeypatch.setattr(defaults, "LISTING_STALL", 2.0)
 
     def handler(seen: Request) -> Response:
         page = int(seen.query["page"])
-        time.sleep(0.2)
+        time.sleep(0.5)
         row = {"id": f"copy-{page}", "attributes": {"metadata": {MARKER_METADATA_KEY: f"key-{page}"}}}
         return json_response({"data": [row], "links": {"next": f"?page={page + 1}" if page < 6 else None}})
 

@@ -31,14 +31,13 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """One server for all: a filesystem of fsspec remembers for good where its connection led."""
     with S3Server(tmp_path_factory.mktemp("s3")) as server:
         yield server
 
 
 @pytest.fixture
 def bucket(s3_server: S3Server, emulator: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("AIRFLOW_CONN_STORE", json.dumps(s3_server.airflow_connection()))
+    s3_server.connect(monkeypatch)
     emulator.state.settings.report_bytes = 9 * MEGABYTE
     return s3_server.make_bucket("b" + hashlib.sha256(str(tmp_path).encode()).hexdigest()[:20])
 
@@ -53,9 +52,9 @@ def test_nine_megabytes_arrive_whole(
     export: Export, emulator: Any, bucket: Path, s3_server: S3Server, download: str, given: str
 ) -> None:
     emulator.state.settings.download = download
-    arguments: dict[str, Any] = {"destination": f"s3://store@{bucket.name}/a/b.csv"}
+    arguments: dict[str, Any] = {"destination": f"s3://{s3_server.conn_id}@{bucket.name}/a/b.csv"}
     if given == "as an argument":
-        arguments = {"destination": f"s3://{bucket.name}/a/b.csv", "object_storage_conn_id": "store"}
+        arguments = {"destination": f"s3://{bucket.name}/a/b.csv", "object_storage_conn_id": s3_server.conn_id}
     result = export(**arguments).to_end()
 
     assert result.state == "success"
@@ -91,7 +90,7 @@ def test_a_download_that_never_works_leaves_the_bucket_as_it_was(
         before = {"a/b.csv": b"yesterday's"}
     emulator.fault(path="/download", times=None, **fault)
     emulator.fault(origin="links", times=None, **fault)
-    result = export(destination=f"s3://store@{bucket.name}/a/b.csv").to_end()
+    result = export(destination=f"s3://{s3_server.conn_id}@{bucket.name}/a/b.csv").to_end()
 
     assert result.state == "failed"
     assert objects(bucket) == before

@@ -40,13 +40,13 @@ def test_one_after_the_other_takes_one_connection() -> None:
 
 
 async def test_after_a_burst_the_connections_that_nobody_needs_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(defaults, "KEEPALIVE_SECONDS", 0.2)
+    monkeypatch.setattr(defaults, "KEEPALIVE_SECONDS", 1.0)
 
     with RawServer(slow) as server:
         async with AsyncClient(server.url, KEY) as client:
             await asyncio.gather(*(client.send(POLL) for _ in range(8)))
             assert server.open_connections == 8
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(1.1)
             for _ in range(10):
                 await client.send(POLL)
             deadline = time.monotonic() + 5

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import ROOT, Written, environment
+from benchmarks.machine import ROOT, Written, environment, memory
 
 LATENCY = 0.05
 IN_FLIGHT = 8
@@ -42,11 +42,6 @@ def write_people(path: Path, rows: int) -> None:
         writer.writerows((f"guest{row}@people.example", "Given", f"Family {row}", row) for row in range(rows))
 
 
-def _memory() -> float:
-    """The most memory of this process so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def measure(arguments: dict[str, Any]) -> dict[str, float]:
     """One run in this process; it is started anew for each."""
     if arguments["kind"] == "loop":
@@ -56,7 +51,8 @@ def measure(arguments: dict[str, Any]) -> dict[str, float]:
     from airflow_provider_ringevents.transfers._bulk_load import BulkLoad, load_rows
 
     with Client(arguments["base_url"], "key", verify=arguments["verify"], per_page=1_000) as client:
-        imported = _memory()
+        gc.collect()
+        before = memory("VmRSS")
         load = BulkLoad(
             source=arguments["source"],
             results=arguments["results"],
@@ -70,7 +66,7 @@ def measure(arguments: dict[str, Any]) -> dict[str, float]:
     counts = outcome.manifest["counts"]
     if counts != {arguments["expected"]: arguments["rows"]}:
         raise RuntimeError(f"expected {arguments['rows']} {arguments['expected']}, got {counts}")
-    return {"seconds": seconds, "cpu": cpu, "memory": _memory() - imported}
+    return {"seconds": seconds, "cpu": cpu, "memory": (memory("VmHWM") - before) / 2**20}
 
 
 def _loop(arguments: dict[str, Any]) -> dict[str, float]:

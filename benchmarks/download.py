@@ -22,22 +22,21 @@ from benchmarks.machine import ROOT, Written, environment
 MIB = 2**20
 
 _EXPORT = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
+from benchmarks.machine import memory
 from airflow_provider_ringevents.client import Client
 from airflow_provider_ringevents.storage import Destination
 from airflow_provider_ringevents.transfers._report_content import CsvInspector
 from airflow_provider_ringevents.transfers.report_upload import upload_report
 
 connection, report, target = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3]
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 with Client(connection["host"], connection["password"]) as client:
     destination = Destination.resolve(target)
-    with open("/proc/self/statm") as statm:
-        before = int(statm.read().split()[1]) * resource.getpagesize()
+    before = memory("VmRSS")
     started, cpu = time.perf_counter(), time.process_time()
     result = upload_report(client, report, destination, if_exists="overwrite", fallback_name="report.csv")
-    seconds, cpu, grown = time.perf_counter() - started, time.process_time() - cpu, peak() - before
+    seconds, cpu, grown = time.perf_counter() - started, time.process_time() - cpu, memory("VmHWM") - before
 counting, inspector = 0.0, CsvInspector()
 with Path(target).open("rb") as file:
     while block := file.read(2**20):
@@ -99,6 +98,7 @@ def export(connection: dict[str, Any], report: str, target: Path) -> Export:
         text=True,
         check=True,
         timeout=600,
+        cwd=ROOT,
     )
     return Export(*json.loads(done.stdout.splitlines()[-1]))
 

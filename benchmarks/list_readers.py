@@ -22,17 +22,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from benchmarks.machine import memory
+
 Reader = Callable[[str, int, Path], Callable[[], None] | None]
 """Origin of the server, rows of the list, file to write -> what makes it that one file, not measured; None: it is."""
 
 KEY = "benchmark"
-
-
-def _memory(name: str) -> int:
-    # VmHWM is of this program alone; ru_maxrss begins with what the parent had.
-    match = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    assert match is not None
-    return int(match[1]) * 1024
 
 
 def ours(concurrency: int | None) -> Reader:
@@ -206,11 +201,11 @@ def main() -> None:
     name, origin, rows, target = sys.argv[1:]
     read = READERS[name]()
     gc.collect()  # what the imports have left for the collector is not part of the reading
-    before = _memory("VmRSS")
+    before = memory("VmRSS")
     started, cpu = time.perf_counter(), time.process_time()
     join = read(origin, int(rows), Path(target))
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    grown = _memory("VmHWM") - before
+    grown = memory("VmHWM") - before
     if join:
         join()
     with gzip.open(target, "rb") if target.endswith(".gz") else open(target, "rb") as file:

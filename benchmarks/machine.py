@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -30,6 +31,17 @@ class Written:
 def environment() -> dict[str, str]:
     """Of the processes that are measured: byte code as an installed package has it, or the compiler is measured."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def memory(name: str) -> int:
+    """Bytes of this process: ``VmRSS`` now, ``VmHWM`` at most so far.
+
+    The latter is of this program alone. What ``getrusage`` calls the peak begins with that of the process that started
+    it, so that a small growth does not show.
+    """
+    match = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert match is not None
+    return int(match[1]) * 1024
 
 
 def interpreter(module: str, variable: str = "BENCH_PEERS_PYTHON") -> str | None:

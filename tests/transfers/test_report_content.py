@@ -9,7 +9,6 @@ import random
 from pathlib import Path
 
 import pytest
-from benchmarks.machine import memory
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from airflow_provider_ringevents.transfers._report_content import (
     ReportPipeline,
 )
 from airflow_provider_ringevents.transfers._report_name import true_name, validate_report_suffix
+from benchmarks.machine import memory
 
 PLAIN = b'id,"name"\r\n1,"a ""b""\n,c"\r\n2,d\r\n'
 

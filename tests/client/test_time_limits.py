@@ -60,10 +60,10 @@ def test_pages_have_more_time_than_resources_unless_it_is_set() -> None:
 
 
 def test_the_queue_of_a_client_does_not_count() -> None:
-    """At two requests a second the third waits for a second in our own queue, longer than it may take by itself."""
+    """At one request a second each but the first waits in our own queue for longer than it may take by itself."""
     with (
         RawServer(lambda seen: json_response({"data": {"id": "e"}})) as server,
-        Client(server.url, KEY, rate_limit=2, request_timeout=0.9, max_attempts=1) as client,
+        Client(server.url, KEY, rate_limit=1, request_timeout=0.6, max_attempts=1) as client,
     ):
         for _ in range(3):
             client.send(GET)
@@ -127,7 +127,7 @@ def test_one_budget_for_the_whole_transfer(driver: type[SyncDriver]) -> None:
         with pytest.raises(Exception, match=r"transfer_timeout|503"):
             driver(server.url, transfer_timeout=2.5).download(FILE)
         assert time.monotonic() - began < 20
-        assert len(server.requests) < 10
+        assert len(server.requests) <= 5, "of all of them together"
 
 
 @pytest.mark.usefixtures("quick_window")

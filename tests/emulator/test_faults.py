@@ -353,7 +353,7 @@ def test_slow_body(emulator: Emulator, api: Api) -> None:
     assert api.http.get("/v1/organizations").content == whole
     assert time.monotonic() - started > 0.2
     emulator.fault("slow_body", rate=1)
-    with pytest.raises(httpx.ReadTimeout), api.http.stream("GET", "/v1/organizations", timeout=1) as response:
+    with pytest.raises(httpx.ReadTimeout), api.http.stream("GET", "/v1/organizations", timeout=0.5) as response:
         response.read()
     api.get("/v1/health")
 

@@ -235,7 +235,7 @@ async def found(number: int, deadline: float | None = None) -> dict[str, Any]:
 
 def test_those_that_come_later_do_not_wait_for_a_listing_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     """And those that wait for it already get the rows of the next one."""
-    monkeypatch.setattr(defaults, "LISTING_STALL", 2.0)
+    monkeypatch.setattr(defaults, "LISTING_STALL", 1.0)
     with RawServer(lambda seen: copies(seen) if seen.number else BYTE["body"]) as server:
         monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", connection(server))
 

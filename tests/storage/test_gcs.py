@@ -18,7 +18,7 @@ BUCKET = "exports"
 BIG = 2 * BLOCK_BYTES + 7
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_server() -> Iterator[GcsServer]:
     """One server for all: Airflow keeps the filesystem that is attached to a scheme as long as the process lives."""
     with GcsServer(BUCKET) as running:

@@ -16,8 +16,14 @@ venv: $(VENV)/.installed ## the virtual environment of all other targets, in $(V
 
 # Only when what is installed has changed; an editable install follows the source by itself.
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) .ci/venv
-	@echo "Installing into $(VENV): one to four minutes ..."
+	@echo "Installing Airflow and the development tools into $(VENV): 300 MB of downloads, one to six minutes ..."
 	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev
+	@touch $(VENV)/.runnable $@
+
+# What the demo needs of it: a third of the downloads.
+$(VENV)/.runnable: pyproject.toml $(CONSTRAINTS) .ci/venv
+	@echo "Installing Airflow into $(VENV): 100 MB of downloads, one to three minutes ..."
+	@.ci/venv $(VENV) $(CONSTRAINTS) emulator
 	@touch $@
 
 stores: venv ## servers of Azure (by npm) and Google, and their filesystems, for the tests of storage
@@ -26,7 +32,7 @@ stores: venv ## servers of Azure (by npm) and Google, and their filesystems, for
 readers: venv ## DuckDB, polars, pandas and pyarrow, for the tests of the file formats
 	@.ci/venv $(VENV) $(CONSTRAINTS) $(EXTRAS) dev readers
 
-demo: venv ## a real DAG run against the emulator, from nothing to a file
+demo: $(VENV)/.runnable ## a real DAG run against the emulator, from nothing to a file
 	@$(PYTHON_IN_VENV) scripts/demo.py $(ARGS)
 
 test: venv ## all tests, in four processes; ARGS="-m unit" for a layer

@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) .ci/venv
 
 # What the demo needs of it: a third of the downloads.
 $(VENV)/.runnable: pyproject.toml $(CONSTRAINTS) .ci/venv
-	@echo "Installing Airflow into $(VENV): 100 MB of downloads, one to three minutes ..."
+	@echo "Installing Airflow into $(VENV): 120 MB of downloads, one to three minutes ..."
 	@.ci/venv $(VENV) $(CONSTRAINTS) emulator
 	@touch $@
 

@@ -108,6 +108,7 @@ class RawServer:
     :ivar requests: all requests in the order in which they were read.
     :ivar peak: most requests that were in the handler at one moment.
     :ivar connections: connections that were accepted.
+    :ivar sent_after: how often ``after`` of a response was sent.
     :ivar errors: what went wrong inside handlers.
     """
 
@@ -118,6 +119,7 @@ class RawServer:
         self.connections = 0
         self.open_connections = 0
         self.in_flight = self.peak = 0
+        self.sent_after = 0
         self.stopping = threading.Event()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -169,8 +171,12 @@ class RawServer:
 
     def wait_until_closed(self, seconds: float = 5.0) -> bool:
         """Wait until all connections have ended; False when some are left."""
+        return self.wait_until(lambda: self.open_connections == 0, seconds)
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+        """Wait for a condition on connections, requests or what was sent after an answer; return whether it holds."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.open_connections == 0, seconds)
+            return self._changed.wait_for(condition, seconds)
 
     @contextmanager
     def _handling(self) -> Iterator[None]:
@@ -237,6 +243,9 @@ class RawServer:
             if answer.after:
                 self.stopping.wait(0.1)
                 sock.sendall(answer.after)
+                with self._changed:
+                    self.sent_after += 1
+                    self._changed.notify_all()
             while answer.drip and not self.stopping.wait(answer.pause):
                 sock.sendall(answer.drip)
             if answer.ends:

@@ -135,7 +135,8 @@ def test_an_answer_that_nobody_asked_for_is_given_to_nobody() -> None:
     async def main(url: str) -> list[Any]:
         async with AsyncClient(url, KEY) as client:
             answers = [await client.send(POLL, max_attempts=1)]
-            await asyncio.sleep(0.3)
+            assert await asyncio.to_thread(server.wait_until, lambda: server.sent_after == 1)
+            await asyncio.sleep(0.05)
             return [*answers, await client.send(POLL, max_attempts=1)]
 
     with RawServer(lambda seen: Response(raw=WHOLE, after=STRAY if seen.number == 0 else b"")) as server:
@@ -147,7 +148,7 @@ def test_a_connection_that_ended_while_the_loop_was_blocked_is_not_used() -> Non
     async def main(url: str) -> None:
         async with AsyncClient(url, KEY) as client:
             await client.send(POLL)
-            time.sleep(0.3)
+            assert server.wait_until_closed(), "the loop is blocked meanwhile"
             await client.send(MAKE, max_attempts=1)
 
     with RawServer(lambda seen: Response(raw=WHOLE, ends=seen.number == 0)) as server:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -200,21 +199,25 @@ def test_a_short_retry_after_is_waited_for(driver: type[SyncDriver]) -> None:
 # --- one client in several threads
 
 
-def test_a_429_holds_all_threads_of_a_client() -> None:
+def await_429(caplog: pytest.LogCaptureFixture) -> None:
+    """Wait until the client has read a response with 429."""
+    deadline = time.monotonic() + 10
+    while "HTTP/1.1 429" not in caplog.text and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.2)
+
+
+def test_a_429_holds_all_threads_of_a_client(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "httpx")
     moments: list[float] = []
-    refused = threading.Event()
 
     def handler(seen: Request) -> Response:
         moments.append(time.monotonic())
-        if len(moments) > 1:
-            return GOOD
-        refused.set()
-        return error_response(429, Retry_After="1")
+        return GOOD if len(moments) > 1 else error_response(429, Retry_After="1")
 
     with RawServer(handler) as server, Client(server.url, KEY) as client, ThreadPoolExecutor(5) as threads:
         first = threads.submit(client.send, POST)
-        assert refused.wait(10)
-        time.sleep(0.4)  # until the client has read the response
+        await_429(caplog)
         for request in [first, *(threads.submit(client.send, POST) for _ in range(4))]:
             request.result()
     assert len(moments) == 6

@@ -373,8 +373,10 @@ async def test_waits_of_one_organization_share_a_listing(connect: Connect) -> No
 
 
 async def test_a_listing_that_takes_longer_than_waits_pause_is_not_begun_again_beside_itself(connect: Connect) -> None:
+    all_asked = threading.Event()
+
     def slow(seen: Request) -> Response:
-        time.sleep(0.5)
+        all_asked.wait(10)
         return listing(seen)
 
     with RawServer(slow) as server:
@@ -384,6 +386,7 @@ async def test_a_listing_that_takes_longer_than_waits_pause_is_not_begun_again_b
             for _ in range(10):
                 asked.append(asyncio.create_task(client.fetch(EventListing("o"))))
                 await asyncio.sleep(0.02)
+            all_asked.set()
             assert await asyncio.gather(*asked) == [[{"id": "e", "name": "n"}]] * 10
             assert len(server.requests) == 1
 

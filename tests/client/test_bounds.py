@@ -77,6 +77,9 @@ def test_all_pages_that_are_held_are_bounded() -> None:
         number = int(seen.query["page"])
         if number > 20:
             return json_response({"data": [], "meta": {"count": 100}})
+        if number > 1:
+            # Once the client has read a page of this size, it requests no more of them ahead.
+            server.wait_until(lambda: len(server.requests) > 8)
         text = "y" * 100_000 if number > 1 else "y"
         rows = [{"id": f"{number}-{n}", "attributes": {"x": text}} for n in range(100 if number > 1 else 1)]
         return json_response({"data": rows, "meta": {"count": 100}})
@@ -85,7 +88,7 @@ def test_all_pages_that_are_held_are_bounded() -> None:
         for page in client.pages(LIST):
             # Those that are read ahead have to be kept meanwhile, until one is given up and its connection with it.
             if len(page.items) > 1:
-                server.wait_until(lambda: server.open_connections < server.connections, seconds=2.0)
+                server.wait_until(lambda: server.open_connections < server.connections)
 
     with (
         RawServer(handler) as server,

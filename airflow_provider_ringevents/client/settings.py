@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -200,7 +200,7 @@ def check_number(
     numeric = not isinstance(value, bool) and isinstance(value, int if integer else (int, float))
     if (
         numeric
-        and not (isinstance(value, float) and not math.isfinite(value))
+        and abs(value) <= sys.float_info.max
         and (greater_than is None or value > greater_than)
         and (minimum is None or value >= minimum)
         and (maximum is None or value <= maximum)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -187,7 +187,7 @@ class Arguments(GatheredArguments):
         value = self[name]
         if not self.is_known(value):
             return
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:
             self.refuse(name, "a number of seconds greater than 0", value)
 
     def switch(self, name: str) -> None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _WRITTEN: Final = ("created", "updated", "deleted")
+_UNFINISHED: Final = frozenset({*FAILED, "invalid", "create", "update", "delete"})
+"""Statuses of rows that another run may still send; the last three are those of a dry run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,13 @@ def load_rows(
     started = clock.monotonic()
     mapping = load.mapping(target)
     results = _destination(load, load.results, "results")
-    if results.must_skip(load.if_exists):
+    if_exists = load.if_exists
+    if if_exists != "overwrite" and results.exists() and _are_unfinished(load):
+        log.info(
+            "The results in %s are those of a dry run or have rows that were not sent; they are replaced", results.uri
+        )
+        if_exists = "overwrite"
+    if results.must_skip(if_exists):
         return BulkOutcome({"uri": results.uri, "skipped": True})
     place = ReadableObject.resolve(load.source, load.source_conn_id)
     source = Source(place, load.format, delimiter=load.delimiter, encoding=load.encoding)
@@ -130,7 +138,7 @@ def load_rows(
             run.execute(source, mapping)
         except RowsRefusedError as error:
             refusal = error
-        manifest = _publish_results(load, results, spool)
+        manifest = _publish_results(load, results, spool, if_exists)
         if failed_rows is not None and not load.dry_run:
             manifest |= _publish_failed_rows(load, failed_rows, spool, source)
         counts = spool.counts()
@@ -192,10 +200,20 @@ def _destination(load: BulkLoad, uri: str, parameter: str) -> Destination:
     return Destination.parse(uri, load.results_conn_id, parameter=parameter, options=load.object_options).connect()
 
 
-def _publish_results(load: BulkLoad, results: Destination, spool: Spool) -> dict[str, Any]:
+def _are_unfinished(load: BulkLoad) -> bool:
+    """Tell whether the object at ``results`` has rows that were not sent; False for what is not read as results."""
+    try:
+        earlier = Source(ReadableObject.resolve(load.results, load.results_conn_id, parameter="results"))
+        with earlier.open() as opened:
+            return any(row.values.get("status") in _UNFINISHED for row in opened.rows())
+    except RingEventsError:
+        return False
+
+
+def _publish_results(load: BulkLoad, results: Destination, spool: Spool, if_exists: IfExists) -> dict[str, Any]:
     format, gzip = source_format(results.uri, None, parameter="results")
     content_type = FileFormat.from_destination(results.uri, None).content_type
-    publishing = results.publish(content_type=content_type, if_exists=load.if_exists)
+    publishing = results.publish(content_type=content_type, if_exists=if_exists)
     try:
         writer = write_results(publishing, spool, format=format, gzip=gzip, include_links=load.include_links)
     except ObjectExistsError as error:

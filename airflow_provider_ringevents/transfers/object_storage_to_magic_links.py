@@ -45,7 +45,7 @@ class RingEventsObjectStorageToMagicLinksOperator(RingEventsBaseBulkLoadOperator
     :param settle_timeout: seconds after the last request of an earlier try before this one treats a person without a
         link as missing (templated).
     :param if_exists: ``overwrite``, ``skip`` (send nothing, ``skipped`` in the result) or ``fail``, if there are
-        results already (templated).
+        results already (templated). Results of a dry run, and those with rows that were not sent, are replaced.
     :param allow_undocumented: accept attributes that the API does not document (templated).
     :param source_conn_id: the connection of the source's storage, instead of ``conn@`` (templated).
     :param results_conn_id: the connection of the storage of ``results`` and ``failed_rows`` (templated).

@@ -349,6 +349,40 @@ def test_results_that_exist(load: Load, emulator: Any, tmp_path: Path, if_exists
     assert (tmp_path / "results.csv").read_text() == "yesterday's"
 
 
+@pytest.mark.parametrize("results", ["results.csv", "results.jsonl.gz", "results.parquet"])
+@pytest.mark.parametrize("if_exists", ["skip", "fail"])
+@pytest.mark.parametrize("earlier", ["failed", "refused", "dry run"])
+def test_results_of_a_load_that_is_not_done_are_no_reason_to_skip(
+    load: Load,
+    links: Callable[[], dict[str, Any]],
+    emulator: Any,
+    tmp_path: Path,
+    earlier: str,
+    if_exists: str,
+    results: str,
+) -> None:
+    if results.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    places = {"if_exists": if_exists, "results": f"file://{tmp_path}/{results}"}
+    write_csv(tmp_path / "guests.csv", guests(6))
+    if earlier == "failed":
+        emulator.fault("status", status=422, times=2, **POST)
+        assert load(**places).to_end().state == "failed"
+    elif earlier == "refused":
+        write_csv(tmp_path / "guests.csv", [*guests(5), ("nobody", "Given6", "Family6")])
+        assert load(**places).to_end().state == "failed"
+        write_csv(tmp_path / "guests.csv", guests(6))
+    else:
+        assert load(dry_run=True, **places).to_end().state == "success"
+    again = load(**places).to_end()
+    assert again.state == "success"
+    assert "skipped" not in again.xcom
+    assert len(links()) == 6
+    last = load(**places).to_end()
+    assert last.state == ("success" if if_exists == "skip" else "failed")
+    assert if_exists == "fail" or last.xcom["skipped"] is True
+
+
 @pytest.mark.parametrize("if_exists", ["skip", "fail"])
 def test_results_that_appear_during_the_load_are_kept(
     load: Load, links: Callable[[], dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, if_exists: str

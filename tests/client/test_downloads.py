@@ -460,6 +460,25 @@ def test_a_range_that_ends_early_is_not_taken_for_the_whole_file(driver: type[Sy
         driver(api.url).download(CALL)
 
 
+@pytest.mark.parametrize("sent", [100, 300_000])
+def test_a_part_that_is_shorter_than_its_range_is_not_the_rest_of_a_file_of_unknown_size(
+    driver: type[SyncDriver], sent: int
+) -> None:
+    def handler(seen: Request) -> Response:
+        if "range" not in seen.headers:
+            return Store(700_000, framing="chunked")(seen)
+        start = int(seen.headers["range"].removeprefix("bytes=").rstrip("-"))
+        headers = {**CSV, "ETag": ETAG, "Content-Range": f"bytes {start}-{len(CONTENT) - 1}/*"}
+        return Response(206, CONTENT[start : start + sent], headers)
+
+    with RawServer(handler) as api:
+        if 700_000 + sent < len(CONTENT):
+            with pytest.raises(RingEventsTransferError, match=f"its range ends after {len(CONTENT)}"):
+                driver(api.url).download(CALL)
+        else:
+            assert driver(api.url).download(CALL).content == CONTENT
+
+
 def test_a_part_where_all_was_asked_for_is_an_error(driver: type[SyncDriver]) -> None:
     answer = Response(206, b"part", {**CSV, "Content-Range": "bytes 5-8/100"})
     with RawServer(lambda seen: answer) as api, pytest.raises(RingEventsTransferError, match="a part of the file"):

@@ -76,6 +76,7 @@ class DownloadState:
     encoded: bool = False
     resumes: int = 0
     _declared_size: int | None = None
+    _range_end: int | None = None
     _url: Secret = field(default_factory=lambda: Secret(""))
     _left_api: bool = False
     _unresolved_host: str = ""
@@ -253,6 +254,7 @@ class DownloadState:
             if status != 206 or not same or encoded or etag != self.etag:
                 raise self._restart_required("the server cannot resume it, or the file has changed")
             self.size = self._declared_size = size
+            self._range_end = int(match[2]) + 1 if match is not None else None
             return
         if status != 200:
             raise RingEventsTransferError(
@@ -267,6 +269,7 @@ class DownloadState:
         self.encoded = bool(self._decompressor.encoding)
         length = headers.get("content-length", "")
         self._declared_size = int(length) if length.isdecimal() else None
+        self._range_end = None
         self.size = None if self.encoded else self._declared_size
         self.etag = etag if etag.startswith('"') else None
         # The checksum is that of the compressed bytes.
@@ -297,6 +300,11 @@ class DownloadState:
         if self._declared_size is not None and total != self._declared_size:
             raise RingEventsTransferError(
                 f"{self._describe_host()} sent {total} bytes of a file of {self._declared_size}"
+            )
+        # The end of a range of a file of unknown size is no proof that the file ends there, but that it goes so far.
+        if self._range_end is not None and total != self._range_end:
+            raise RingEventsTransferError(
+                f"{self._describe_host()} sent {total} bytes where its range ends after {self._range_end}"
             )
         if self._decompressor.is_truncated:
             raise RingEventsTransferError(f"{self._describe_host()} sent a compressed file that ends in the middle")

@@ -206,9 +206,14 @@ class RingEventsReportToObjectStorageOperator(DeferrableWaitMixin, RingEventsBas
         return export_report(self, context)
 
     @translate_errors()
-    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Publish the report that the trigger's event names."""
+    def execute_complete(
+        self, context: Context, event: Mapping[str, Any] | None = None, requested: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Publish the report that the trigger's event names.
+
+        :param requested: the arguments with which the report was requested; another value now is an error.
+        """
         from airflow_provider_ringevents.transfers._report_export import publish_awaited_report
 
         self.validate_rendered()
-        return publish_awaited_report(self, context, event)
+        return publish_awaited_report(self, context, event, requested or {})

@@ -13,6 +13,8 @@ import pytest
 from airflow_harness import Run
 from airflow_harness.versions import HAS_STATE_STORE
 
+from airflow_provider_ringevents.transfers.report_to_object_storage import RingEventsReportToObjectStorageOperator
+
 Export = Callable[..., Run]
 
 
@@ -448,3 +450,31 @@ def test_neither_key_nor_signature_is_left_anywhere(export: Export, emulator: An
     assert "HTTP Request" in result.log_text, "the HTTP library's log is part of what is searched"
     assert emulator.api_key not in seen
     assert "signature=" not in seen
+
+
+@pytest.mark.parametrize("changed", ["event_id", "report_type"])
+def test_arguments_that_change_during_the_wait_publish_no_report_as_another_one(
+    emulator: Any, tmp_path: Path, quick: None, changed: str
+) -> None:
+    """The file of the DAG is edited, or a variable set: what is rendered after the wait names another report."""
+    other = {"event_id": next(id for id in emulator.state.events if id != emulator.event_id), "report_type": "all"}
+    arguments = {"event_id": emulator.event_id, "report_type": "registrations"}
+
+    def make() -> RingEventsReportToObjectStorageOperator:
+        place = f"file://{tmp_path}/{arguments['event_id']}-{arguments['report_type']}.csv"
+        return RingEventsReportToObjectStorageOperator(
+            task_id="export", destination=place, poll_interval=0.05, deferrable=True, **arguments
+        )
+
+    run = Run(make, connections={"ringevents_default": emulator.connection()}, retries=1)
+    run.attempt()
+    run.trigger()
+    arguments[changed] = other[changed]
+    result = run.attempt()
+    assert result.state == "up_for_retry"
+    assert f"`{changed}` was" in str(result.exception)
+    assert files(tmp_path) == {}
+    result = run.to_end()
+    assert result.state == "success"
+    assert result.xcom[changed] == other[changed]
+    assert posts(emulator) == 2

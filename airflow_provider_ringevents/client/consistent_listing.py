@@ -70,6 +70,7 @@ class ListReading:
         self.readings = 0
         self.count: int | None = None
         self._first_count = 0
+        self._last_count_before: int | None = None
         self.misfit: str | None = None
         self.foreign_origin: str | None = None
         self._filter_check = FilterCheck(call.params)
@@ -352,11 +353,14 @@ class ListReading:
         """Rows that the last reading's counts say are there and that no reading has found.
 
         Rows that arrive while the list is read are not missing, so the smallest count holds; but of those that lack on
-        a page in the middle the last count tells, else they would hide behind the new ones.
+        a page in the middle the last count tells, else they would hide behind the new ones. A count that fell until
+        the end of one reading and begins the next one higher was not that of a list from which rows were deleted.
         """
         if not self._trust_count or not self._counts:
             return 0
-        return max(0, min(self._counts) - self.rows, min(self._holes, self._counts[-1] - self.rows))
+        first, before = self._first_count_now, self._last_count_before
+        rebounded = first if first is not None and before is not None and first > before else 0
+        return max(0, max(min(self._counts), rebounded) - self.rows, min(self._holes, self._counts[-1] - self.rows))
 
     @property
     def count_stable(self) -> bool | None:
@@ -370,6 +374,7 @@ class ListReading:
         if self._is_settled() or self.readings >= MAX_READINGS or self._has_anonymous_rows or not self.call.paged:
             return False
         self._previous_digest = self._reading_digest()
+        self._last_count_before = self._counts[-1] if self._counts else None
         self._begin()
         return True
 

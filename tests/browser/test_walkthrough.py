@@ -10,4 +10,4 @@ from browser.walkthrough import walk
 
 def test_from_an_empty_list_of_connections_to_an_exported_file(tmp_path: Path) -> None:
     skip_without_a_browser()
-    walk(tmp_path, limit=300)
+    walk(tmp_path, limit=600)

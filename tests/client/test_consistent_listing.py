@@ -297,6 +297,37 @@ def test_a_link_past_the_next_page_is_an_error_unless_a_count_shows_what_is_miss
     assert len(read(PagedService(link=link))[0]) == 1000
 
 
+@pytest.mark.parametrize(
+    ("after", "count", "size"),
+    [(3, 0, 0), (3, 420, 100), (2, 300, 100), (4, 420, 20), (1, 100, 0)],
+    ids=["nothing", "fewer", "early", "a short page", "one page"],
+)
+@pytest.mark.parametrize("lasting", [True, False])
+def test_a_count_that_falls_and_begins_anew_as_it_was_tells_of_missing_rows(
+    after: int, count: int, size: int, lasting: bool
+) -> None:
+    """A limit of the depth of pages, or a replica that lags behind: 500 rows by the first page of every reading."""
+    readings = 0
+
+    def service(params: dict[str, str]) -> dict[str, Any]:
+        nonlocal readings
+        page = int(params["page"])
+        readings += page == 1
+        start = 100 * (page - 1)
+        if page <= after or (readings > 1 and not lasting):
+            end, counted = min(start + 100, 500), 500
+        else:
+            end, counted = max(start, min(start + size, count)), count
+        link = f"?page={page + 1}" if end < counted else None
+        return {"data": rows(start, end), "meta": {"count": counted}, "links": {"next": link}}
+
+    if lasting:
+        with pytest.raises(RingEventsIncompleteListError, match="rows are missing"):
+            read(service)
+    else:
+        assert sorted(read(service)[0], key=int) == [str(number) for number in range(500)]
+
+
 @pytest.mark.parametrize("id", [None, "", "a\ufffd"], ids=ascii)
 @pytest.mark.parametrize("faults", [{}, {"count": False}, {"link": text_link}, {"count": False, "link": text_link}])
 def test_rows_without_a_readable_id_are_all_kept(faults: dict[str, Any], id: str | None) -> None:

@@ -78,7 +78,8 @@ class ClientSettings:
             )
         scheme = self.auth_scheme
         if not isinstance(scheme, str) or not scheme.isascii() or (scheme and not scheme.isalnum()):
-            raise invalid_argument("auth_scheme", "one word such as 'Bearer', or empty", scheme)
+            # Not echoed: whoever pastes a whole Authorization header into it has pasted the key, too.
+            raise invalid_argument("auth_scheme", "one word such as 'Bearer', or empty")
         check_number("timeout", self.timeout, greater_than=0, maximum=defaults.MAX_TIMEOUT)
         if self.request_timeout is not None:
             check_number("request_timeout", self.request_timeout, greater_than=0, maximum=defaults.MAX_TIMEOUT)

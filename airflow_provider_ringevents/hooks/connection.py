@@ -119,7 +119,7 @@ def _boolean(name: str, value: Any) -> bool:
 
 def _unreadable(name: str, expected: str, value: Any) -> RingEventsConfigError:
     expected = f"{expected} in the connection's extra"
-    if name == "proxy":  # its URL may hold a password
+    if name in ("auth_scheme", "proxy"):  # a whole header holds the key, and a URL may hold a password
         return invalid_argument(name, expected)
     return invalid_argument(name, expected, value)
 

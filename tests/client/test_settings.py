@@ -153,6 +153,10 @@ def test_an_authorization_scheme_is_one_word(scheme: Any) -> None:
     refused("auth_scheme", auth_scheme=scheme)
 
 
+def test_a_whole_header_as_the_scheme_is_not_repeated() -> None:
+    assert "hunter2" not in refused("auth_scheme", auth_scheme="Bearer hunter2")
+
+
 # --- numbers and the rest
 
 NUMBERS: dict[str, tuple[list[Any], list[Any]]] = {

@@ -292,6 +292,12 @@ def test_a_proxys_password_is_never_repeated(connect: Connect) -> None:
         assert "hunter2" not in refused()
 
 
+@pytest.mark.parametrize("value", ["Bearer hunter2", {"Authorization": "Bearer hunter2"}, ["hunter2"]])
+def test_a_key_in_the_place_of_the_scheme_is_never_repeated(connect: Connect, value: Any) -> None:
+    connect(extra={"auth_scheme": value})
+    assert "hunter2" not in refused()
+
+
 def test_a_ca_bundle_is_a_path(connect: Connect) -> None:
     connect(extra={"verify": "/no/such/bundle.pem"})
     with pytest.raises(RingEventsConfigError, match=r"`verify` must be .* got '/no/such/bundle.pem'"):

@@ -21,8 +21,8 @@ from airflow_provider_ringevents.client.settings import ClientSettings, is_loopb
 Resolver = Callable[[str], Iterable[str]]
 """A function that returns the IP addresses of a host name; it may block, and raises OSError where there are none."""
 
-_EMBEDDING: Final = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
-"""IPv6 networks whose addresses end in an IPv4 address: NAT64, the local form of it, and IPv4-compatible."""
+_EMBEDDING: Final = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")))
+"""IPv6 networks whose addresses end in an IPv4 address: NAT64, its local form, IPv4-compatible and IPv4-translated."""
 _LOOPBACK: Final = "a loopback address"
 _LINK_LOCAL: Final = "a link-local address"
 _PRIVATE: Final = "a private address"

@@ -19,6 +19,7 @@ from airflow_provider_ringevents.bulk.spool import Spool
 from airflow_provider_ringevents.bulk.targets import Target
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
+    RingEventsConfigError,
     RingEventsError,
     invalid_argument,
 )
@@ -201,12 +202,15 @@ def _destination(load: BulkLoad, uri: str, parameter: str) -> Destination:
 
 
 def _are_unfinished(load: BulkLoad) -> bool:
-    """Tell whether the object at ``results`` has rows that were not sent; False for what is not read as results."""
+    """Tell whether the object at ``results`` has rows that were not sent; False for what is not read as results.
+
+    :raises RingEventsTransferError: it could not be read, so that nobody knows whether there is anything left to send.
+    """
     try:
         earlier = Source(ReadableObject.resolve(load.results, load.results_conn_id, parameter="results"))
         with earlier.open() as opened:
             return any(row.values.get("status") in _UNFINISHED for row in opened.rows())
-    except RingEventsError:
+    except RingEventsConfigError:
         return False
 
 

@@ -383,6 +383,13 @@ def test_results_of_a_load_that_is_not_done_are_no_reason_to_skip(
     assert if_exists == "fail" or last.xcom["skipped"] is True
 
 
+def test_results_that_cannot_be_read_are_no_reason_to_skip(load: Load, emulator: Any, tmp_path: Path) -> None:
+    write_csv(tmp_path / "guests.csv", guests(3))
+    (tmp_path / "results.csv.gz").write_bytes(gzip.compress(b"number,identity,status\n" * 1000)[:-20])
+    assert load(if_exists="skip", results=f"file://{tmp_path}/results.csv.gz").to_end().state == "failed"
+    assert emulator.count("POST") == 0
+
+
 @pytest.mark.parametrize("if_exists", ["skip", "fail"])
 def test_results_that_appear_during_the_load_are_kept(
     load: Load, links: Callable[[], dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, if_exists: str

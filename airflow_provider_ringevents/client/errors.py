@@ -32,8 +32,32 @@ _KINDS: dict[str, type[RingEventsError]] = {}
 _OMITTED: Final = object()
 _NOT_IN_PAYLOADS: Final = frozenset({"errors", "problems"})
 """Arguments of errors that hold objects; the message has their text."""
-_VALUE_REPR = reprlib.Repr()
-_VALUE_REPR.maxstring = _VALUE_REPR.maxother = 200
+_MAX_SHOWN_BITS: Final = 2048
+
+
+class _ValueRepr(reprlib.Repr):
+    """A short representation of any value, which never fails: it is part of the message of another error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 200
+
+    def repr(self, x: Any) -> str:
+        """Return the representation of a value."""
+        try:
+            return super().repr(x)
+        except Exception:
+            return f"<{object.__repr__(x)[1:-1]}, which has no representation>"
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Return the digits of an integer, or their number where Python would refuse to convert them."""
+        bits = x.bit_length()
+        if bits > _MAX_SHOWN_BITS:
+            return f"<an integer of {bits} bits>"
+        return super().repr_int(x, level)
+
+
+_VALUE_REPR: Final = _ValueRepr()
 
 
 class RingEventsError(Exception):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ast
 import copy
+import itertools
 import json
 import pickle
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -116,12 +120,63 @@ def test_a_long_value_is_shortened() -> None:
     assert len(str(error)) < 300
 
 
-def test_a_value_whose_repr_fails_is_shown_all_the_same() -> None:
-    class Broken:
-        def __repr__(self) -> str:
-            raise RuntimeError("no repr")
+@dataclass
+class _Box:
+    content: Any
 
-    assert "Broken" in str(invalid_argument("name", "a string", Broken()))
+
+class _Broken:
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+class _NamelessClass(type):
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]
+        raise RuntimeError("no name")
+
+
+class _Nameless(_Broken, metaclass=_NamelessClass):
+    pass
+
+
+def _nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def _cycle() -> list[Any]:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("make", "shown"),
+    [
+        (_Broken, "_Broken"),
+        (lambda: [_Broken()], "_Broken"),
+        (lambda: _Nameless(), "_Nameless"),
+        (lambda: 10**5_000, "an integer of 16610 bits"),  # Python converts no integer of more than 4300 digits to text
+        (lambda: -(10**5_000), "an integer"),
+        (lambda: [{"a": (10**5_000, {10**5_000})}], "an integer"),
+        (lambda: deque([10**5_000]), "an integer"),
+        (lambda: Fraction(10**5_000), "Fraction"),
+        (lambda: range(10**5_000), "range"),
+        (_cycle, "...]"),
+        (lambda: _nested(100_000), "...]"),
+        (lambda: _Box(_nested(100_000)), "_Box"),
+        (lambda: "\ud800", "ud800"),
+    ],
+    ids=itertools.count(),
+)
+def test_any_value_can_be_shown(make: Callable[[], Any], shown: str) -> None:
+    error = invalid_argument("name", "a string", make())
+    assert shown in str(error)
+    assert error.got is not None
+    assert len(error.got) < 210
 
 
 def test_several_problems_are_listed_each_once_and_kept() -> None:

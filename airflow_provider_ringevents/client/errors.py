@@ -26,7 +26,7 @@ import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
-from airflow_provider_ringevents.client.transport.redaction import hide_secrets
+from airflow_provider_ringevents.client.transport.redaction import hide_secrets, hide_userinfo
 
 _KINDS: dict[str, type[RingEventsError]] = {}
 _OMITTED: Final = object()
@@ -36,7 +36,10 @@ _MAX_SHOWN_BITS: Final = 2048
 
 
 class _ValueRepr(reprlib.Repr):
-    """A short representation of any value, which never fails: it is part of the message of another error."""
+    """A short representation of any value without passwords of URLs.
+
+    It never fails, since it is part of the message of another error.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,8 +52,21 @@ class _ValueRepr(reprlib.Repr):
         except Exception:
             return f"<{object.__repr__(x)[1:-1]}, which has no representation>"
 
+    def repr_str(self, x: str, level: int) -> str:
+        """Return a text, whose password would be found no more once it is shortened."""
+        return super().repr_str(hide_userinfo(x), level)
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        """Return the representation of an object of any other class, as :meth:`repr_str` does."""
+        try:
+            shown = hide_userinfo(repr(x))
+        except Exception:
+            return super().repr_instance(x, level)
+        half = self.maxother // 2
+        return shown if len(shown) <= self.maxother else f"{shown[:half]}{self.fillvalue}{shown[-half:]}"
+
     def repr_int(self, x: int, level: int) -> str:
-        """Return the digits of an integer, or their number where Python would refuse to convert them."""
+        """Return the digits of an integer, or its size where Python may refuse to convert it."""
         bits = x.bit_length()
         if bits > _MAX_SHOWN_BITS:
             return f"<an integer of {bits} bits>"

@@ -179,6 +179,33 @@ def test_any_value_can_be_shown(make: Callable[[], Any], shown: str) -> None:
     assert len(error.got) < 210
 
 
+class _Address:
+    def __repr__(self) -> str:
+        return f"_Address('https://user:hunter2{'x' * 500}@example.org')"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://user:hunter2@example.org",
+        f"{'x' * 95}https://user:hunter2{'y' * 500}@example.org",
+        "https://hunter2@example.org",
+        "s3://key:hunter2@bucket",
+        ["a", {"b": "ftp://u:hunter2@h"}],
+        b"http://u:hunter2@h",
+        _Address(),
+    ],
+    ids=itertools.count(),
+)
+def test_a_password_in_a_url_is_not_shown(value: Any) -> None:
+    assert "hunter2" not in str(invalid_argument("name", "a URL", value))
+
+
+def test_the_connection_and_the_path_of_a_url_are_shown() -> None:
+    for url in ("s3://aws_default@bucket/key", "https://example.org:8443/a", "user@example.org", "a//b"):
+        assert repr(url) in str(invalid_argument("name", "something else", url))
+
+
 def test_several_problems_are_listed_each_once_and_kept() -> None:
     first, second = invalid_argument("a", "x", 1), invalid_argument("b", "y", 2)
     assert combine_errors("create_event: nothing was sent", [first, first]) is first

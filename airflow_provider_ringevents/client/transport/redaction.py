@@ -63,6 +63,18 @@ def redact_url(url: str, trusted: frozenset[str] | set[str] = frozenset()) -> st
     return f"{place}{path}{'?***' if parts.query else ''}"
 
 
+def hide_userinfo(text: str) -> str:
+    """Hide user and password of a URL in a text: all from ``//`` to the last ``@``, since a password may hold anything.
+
+    A user alone stays, such as the connection of ``s3://connection@bucket``; that of http may be a token.
+    """
+    start, end = text.find("//"), text.rfind("@")
+    if not -1 < start < end:
+        return text
+    is_http = text[:start].lower().endswith(("http:", "https:"))
+    return f"{text[: start + 2]}***{text[end:]}" if is_http or ":" in text[start:end] else text
+
+
 def redact_text(text: str, trusted: frozenset[str] | set[str] = frozenset()) -> str:
     """Redact every URL in a text, and everything that looks like the query of one."""
     return _QUERY.sub("?***", _URL.sub(lambda match: redact_url(match[0], trusted), text))

@@ -154,15 +154,12 @@ class Arguments(GatheredArguments):
 
     def number(self, name: str) -> Any:
         """Return a number that may be given as text, as templates render it; other values are returned as they are."""
+        from airflow_provider_ringevents.client.numbers import parse_number
+
         value = self[name]
-        if isinstance(value, str):
-            for read in (int, float):
-                try:
-                    value = read(value)
-                except ValueError:
-                    continue
-                self._replace(name, value)
-                break
+        if isinstance(value, str) and (number := parse_number(value)) is not None:
+            self._replace(name, number)
+            return number
         return value
 
     def number_within(self, name: str, minimum: float, maximum: float, *, integer: bool = False) -> None:

@@ -55,6 +55,9 @@ def test_numbers_that_a_template_has_made_text_of_are_numbers_again(emulator: An
     [
         ({"price": "cheap"}, "`price` must be a finite number, got 'cheap'"),
         ({"price": "nan"}, "`price` must be a finite number"),
+        ({"price": "1_000"}, "`price` must be a finite number, got '1_000'"),
+        ({"price": "\u0661"}, "`price` must be a finite number"),
+        ({"count": "1_0"}, "`count` must be an integer"),
         ({"count": "2.5"}, "`count` must be an integer, got 2.5"),
         ({"event_id": " "}, "`event_id` must be an id"),
     ],

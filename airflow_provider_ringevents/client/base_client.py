@@ -24,7 +24,12 @@ from airflow_provider_ringevents.client.errors import (
 from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.resource_types import AcceptedTypes
 from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_items, conceal_url
-from airflow_provider_ringevents.client.settings import SECRET_SETTINGS, ClientSettings, check_number
+from airflow_provider_ringevents.client.settings import (
+    SECRET_SETTINGS,
+    ClientSettings,
+    check_number,
+    check_setting_names,
+)
 from airflow_provider_ringevents.client.transport import redaction
 from airflow_provider_ringevents.client.transport.decompression import ACCEPT_ENCODING
 from airflow_provider_ringevents.client.transport.http import (
@@ -79,6 +84,7 @@ class BaseClient(ABC):
         # Rebound, so that a traceback from below holds the plain texts in no variable.
         base_url, api_key = conceal_url(base_url), conceal(api_key)
         settings = conceal_items(settings, SECRET_SETTINGS)
+        check_setting_names(settings)
         self.settings = ClientSettings(base_url=base_url, api_key=api_key, **settings)
         self.policy = replace(policy or RetryPolicy(), max_attempts=self.settings.max_attempts)
         self._api_key = Secret(self.settings.api_key)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
@@ -89,7 +92,7 @@ class ClientSettings:
         check_number("concurrency", self.concurrency, integer=True, minimum=1, maximum=defaults.MAX_CONCURRENCY)
         if self.rate_limit is not None:
             check_number("rate_limit", self.rate_limit, minimum=defaults.MIN_RATE, maximum=defaults.MAX_RATE)
-        if not isinstance(self.verify, (bool, str)) or self.verify == "":
+        if not isinstance(self.verify, bool) and not _is_path(self.verify):
             raise invalid_argument("verify", "true, false or the path of a CA bundle", self.verify)
         if not isinstance(self.trust_count, bool):
             raise invalid_argument("trust_count", "true or false", self.trust_count)
@@ -109,6 +112,33 @@ class ClientSettings:
     def is_local(self) -> bool:
         """Return whether the base URL is on loopback."""
         return is_loopback(urlsplit(self.base_url).hostname or "")
+
+
+def check_setting_names(names: Iterable[str]) -> None:
+    """Require names of settings.
+
+    :raises RingEventsConfigError: one is none; the message names it and those that there are.
+    """
+    known = ClientSettings.__slots__
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            raise invalid_argument(
+                name,
+                f"left out: it is no setting of a client, which are {', '.join(known)}",
+                hint=f"Did you mean {close[0]!r}?" if close else None,
+            )
+
+
+def _is_path(value: Any) -> bool:
+    """Return whether the operating system can look for a file of this name."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        return False
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_header_word(secret: Secret) -> bool:
@@ -142,10 +172,16 @@ def _validate_base_url(url: Any) -> str:
         raise error
     try:
         parts = urlsplit(url)
-        host, _port = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         raise error from None
-    if parts.scheme not in ("http", "https") or not _is_host(host):
+    if (
+        parts.scheme not in ("http", "https")
+        or not _is_host(host)
+        or port == 0
+        or parts.netloc.endswith(":")
+        or not _is_path_prefix(parts.path)
+    ):
         raise error
     if parts.scheme == "http" and not is_loopback(host):
         raise invalid_argument(
@@ -155,6 +191,17 @@ def _validate_base_url(url: Any) -> str:
             hint="Plain http would send the API key unencrypted.",
         )
     return url.rstrip("/")
+
+
+def _is_path_prefix(path: str) -> bool:
+    """Return whether the path of a request can be appended, and stays below it.
+
+    Empty segments and dots would be resolved to another path, by the HTTP library or by the service.
+    """
+    prefix = path.rstrip("/")
+    return not prefix or not any(
+        segment in ("", ".", "..") or " " in segment for segment in unquote(prefix).split("/")[1:]
+    )
 
 
 def _is_host(host: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
+from airflow_provider_ringevents.client.numbers import parse_number
 from airflow_provider_ringevents.client.secrets import Secret, conceal_items, conceal_url
 from airflow_provider_ringevents.client.settings import SECRET_SETTINGS, ClientSettings
 
@@ -75,18 +77,23 @@ class ConnectionFields:
         )
 
 
+def _finite(value: Any) -> float | None:
+    number = parse_number(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) <= sys.float_info.max:
+        return None
+    return float(number)
+
+
 def _number(name: str, value: Any) -> float:
-    try:
-        if not isinstance(value, bool):
-            return float(value)
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise _unreadable(name, "a number", value)
+    number = _finite(value)
+    if number is None:
+        raise _unreadable(name, "a number", value)
+    return number
 
 
 def _whole_number(name: str, value: Any) -> int:
-    number = _number(name, value)
-    if not number.is_integer():
+    number = _finite(value)
+    if number is None or not number.is_integer():
         raise _unreadable(name, "an integer", value)
     return int(number)
 
@@ -186,7 +193,12 @@ def base_url(connection: ConnectionLike | ConnectionFields) -> str | Secret:
     """Return the base URL: the host if it is a URL, else one built from schema, host and port.
 
     A host that may hold a password is returned as it is, for the settings to refuse.
+
+    :raises RingEventsConfigError: the port or the schema is invalid.
     """
+    port, schema = connection.port, (connection.schema or "").strip()
+    if port is not None and (isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535):
+        raise invalid_argument("port", "a port from 1 to 65535, or empty", port)
     given = conceal_url(connection.host)
     if isinstance(given, Secret):
         return given
@@ -196,13 +208,15 @@ def base_url(connection: ConnectionLike | ConnectionFields) -> str | Secret:
     if "://" in host:
         scheme, _, rest = host.partition("://")
     else:
-        scheme, rest = (connection.schema or "https").strip(), host
+        scheme, rest = schema or "https", host
+        if scheme.lower() not in ("https", "http"):
+            raise invalid_argument("schema", "https, or http on loopback, or empty", schema)
     place, slash, path = rest.partition("/")
     if place.count(":") > 1 and not place.startswith("["):
         place = f"[{place}]"  # an IPv6 address, as a connection URI hands it on
     has_port = place.rpartition("]")[2].count(":") == 1
-    if connection.port and not has_port:
-        place = f"{place}:{connection.port}"
+    if port is not None and not has_port:
+        place = f"{place}:{port}"
     return f"{scheme}://{place}{slash}{path}"
 
 
@@ -213,9 +227,9 @@ def client_settings(connection: ConnectionFields, overrides: Mapping[str, Any]) 
         the connection's.
     :raises RingEventsConfigError: a field is invalid; the message names the connection and the field.
     """
-    values: dict[str, Any] = {"base_url": base_url(connection), "api_key": connection.password or ""}
     try:
         _check_type(connection.conn_type)
+        values: dict[str, Any] = {"base_url": base_url(connection), "api_key": connection.password or ""}
         values.update(read_extra(connection.conn_id, connection.extra))
         values.pop("organization_id", None)
         settings = ClientSettings(**{**values, **overrides})

@@ -19,7 +19,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsTransportError,
 )
 from airflow_provider_ringevents.client.pagination import Page
-from airflow_provider_ringevents.client.settings import ClientSettings
+from airflow_provider_ringevents.client.settings import ClientSettings, check_setting_names
 from airflow_provider_ringevents.client.transport.redaction import clean_value
 from airflow_provider_ringevents.client.transport.time_budget import TimeBudget
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
@@ -66,6 +66,7 @@ class RingEventsHook(OperationsMixin, BaseHook):
     :param ringevents_conn_id: the Airflow connection, of type ``ringevents``.
     :param overrides: fields of :class:`~airflow_provider_ringevents.client.settings.ClientSettings` that win over the
         connection's, such as ``timeout`` (seconds) or ``concurrency``.
+    :raises RingEventsConfigError: an override is no such field.
     """
 
     conn_name_attr = "ringevents_conn_id"
@@ -77,7 +78,8 @@ class RingEventsHook(OperationsMixin, BaseHook):
         super().__init__()
         self.ringevents_conn_id = ringevents_conn_id
         # A traceback or a representation of the hook shows no secret.
-        self._overrides = conceal_overrides(overrides)
+        self._overrides = overrides = conceal_overrides(overrides)
+        check_setting_names(overrides)
 
     # --- connection
 

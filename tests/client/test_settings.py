@@ -71,6 +71,18 @@ def test_a_base_url_that_can_be_used(url: str) -> None:
         "https://host:99999",
         "https://host:port",
         "https://host:-1",
+        "https://host:0",
+        "https://host:",
+        "https:",
+        "https:/host",
+        "https://https:/host",
+        "https://host//a",
+        "https://host/a//b",
+        "https://host/..",
+        "https://host/%2e%2E/a",
+        "https://host/a%2f../b",
+        "https://host/./a",
+        "https://host/a b",
         "https://example.org\n",
         "https://exam\x00ple.org",
         None,
@@ -188,7 +200,7 @@ def test_a_number_that_cannot_be_is_refused_by_name_and_value(name: str, value: 
     assert "a number" in message or "an integer" in message
 
 
-@pytest.mark.parametrize("value", ["", 0, 1, None, ["ca.pem"]], ids=repr)
+@pytest.mark.parametrize("value", ["", 0, 1, None, ["ca.pem"], "a\0b", "a\ud800b"], ids=repr)
 def test_verify_is_a_boolean_or_a_path(value: Any) -> None:
     refused("verify", verify=value)
 
@@ -235,9 +247,12 @@ def test_an_unreadable_ca_bundle_is_said_so(driver: type[SyncDriver], tmp_path: 
             driver("https://localhost", verify=path).client()
 
 
-def test_an_unknown_setting_is_named(driver: type[SyncDriver]) -> None:
-    with pytest.raises(TypeError, match="timeuot"):
-        driver("https://localhost", timeuot=5).client()
+@pytest.mark.parametrize(("name", "hint"), [("timeuot", "Did you mean 'timeout'"), ("organization_id", "per_page")])
+def test_an_unknown_setting_is_named(driver: type[SyncDriver], name: str, hint: str) -> None:
+    with pytest.raises(RingEventsConfigError, match=f"^`{name}` must be left out.* timeout.*{hint}") as caught:
+        driver("https://localhost", **{name: "hunter2"}).client()
+    assert caught.value.parameter == name
+    assert "hunter2" not in str(caught.value)
 
 
 def test_defaults_are_usable() -> None:

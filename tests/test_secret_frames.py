@@ -186,7 +186,7 @@ def report_tasks(target: str) -> dict[str, Callable[[], Any]]:
             task_id="t", ticket_id="t", attendees=[{"email": "a@example.org", "firstName": "A", "lastName": "B"}]
         ),
         "download": lambda: RingEventsDownloadReportOperator(task_id="t", report_id="r", destination=target),
-        "sensor": lambda: RingEventsReportSensor(task_id="t", report_id="r", poke_interval=0.01, timeout=0.05),
+        "sensor": lambda: RingEventsReportSensor(task_id="t", report_id="r", poke_interval=0.02, timeout=0.05),
     }
 
 

@@ -24,12 +24,7 @@ from airflow_provider_ringevents.client.errors import (
 from airflow_provider_ringevents.client.pagination import Page
 from airflow_provider_ringevents.client.resource_types import AcceptedTypes
 from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_items, conceal_url
-from airflow_provider_ringevents.client.settings import (
-    SECRET_SETTINGS,
-    ClientSettings,
-    check_number,
-    check_setting_names,
-)
+from airflow_provider_ringevents.client.settings import SECRET_SETTINGS, ClientSettings, check_setting_names
 from airflow_provider_ringevents.client.transport import redaction
 from airflow_provider_ringevents.client.transport.decompression import ACCEPT_ENCODING
 from airflow_provider_ringevents.client.transport.http import (
@@ -52,6 +47,7 @@ from airflow_provider_ringevents.client.transport.responses import Envelope, par
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 from airflow_provider_ringevents.client.transport.time_budget import RequestTimer, TimeBudget
 from airflow_provider_ringevents.client.types import OnIncomplete
+from airflow_provider_ringevents.client.validation.numbers import check_number
 
 log = logging.getLogger(__name__)
 
@@ -196,7 +192,7 @@ class BaseClient(ABC):
         :param per_page: rows per page; default: the client's.
         """
         requested = self.settings.per_page if per_page is None else per_page
-        check_number("per_page", requested, integer=True, minimum=1)
+        check_number("per_page", requested, integer=True, minimum=1, maximum=defaults.MAX_PAGE_ROWS)
         return ListReading(
             call, per_page=requested, base_url=self.settings.base_url, trust_count=self.settings.trust_count
         )

@@ -30,7 +30,6 @@ from airflow_provider_ringevents.client.errors import (
     unwrap,
 )
 from airflow_provider_ringevents.client.pagination import Page, parse_page
-from airflow_provider_ringevents.client.settings import check_number
 from airflow_provider_ringevents.client.transport.http import (
     HTTP_ERRORS,
     HttpClient,
@@ -45,6 +44,7 @@ from airflow_provider_ringevents.client.transport.responses import BoundedBodyRe
 from airflow_provider_ringevents.client.transport.retry import parse_retry_after
 from airflow_provider_ringevents.client.transport.time_budget import QueueTimeoutError, RequestTimer, TimeBudget
 from airflow_provider_ringevents.client.types import ON_INCOMPLETE, OnIncomplete, validate_choice
+from airflow_provider_ringevents.client.validation.numbers import check_number
 
 log = logging.getLogger(__name__)
 

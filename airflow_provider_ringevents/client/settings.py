@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -16,6 +15,7 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 from airflow_provider_ringevents.client.secrets import Secret, conceal, conceal_url
 from airflow_provider_ringevents.client.transport.http import normalize_host
+from airflow_provider_ringevents.client.validation.numbers import check_number
 
 SECRET_SETTINGS: Final = frozenset({"proxy"})
 """Settings besides the API key whose value may hold a password."""
@@ -88,7 +88,7 @@ class ClientSettings:
             check_number("request_timeout", self.request_timeout, greater_than=0, maximum=defaults.MAX_TIMEOUT)
         check_number("transfer_timeout", self.transfer_timeout, greater_than=0, maximum=defaults.MAX_TRANSFER_TIMEOUT)
         check_number("max_attempts", self.max_attempts, integer=True, minimum=1, maximum=20)
-        check_number("per_page", self.per_page, integer=True, minimum=1)
+        check_number("per_page", self.per_page, integer=True, minimum=1, maximum=defaults.MAX_PAGE_ROWS)
         check_number("concurrency", self.concurrency, integer=True, minimum=1, maximum=defaults.MAX_CONCURRENCY)
         if self.rate_limit is not None:
             check_number("rate_limit", self.rate_limit, minimum=defaults.MIN_RATE, maximum=defaults.MAX_RATE)
@@ -230,34 +230,3 @@ def _is_proxy_url(url: Any) -> bool:
         )
     except ValueError:
         return False
-
-
-def check_number(
-    parameter: str,
-    value: Any,
-    *,
-    integer: bool = False,
-    greater_than: float | None = None,
-    minimum: float | None = None,
-    maximum: float | None = None,
-) -> None:
-    """Require a finite number within bounds.
-
-    :raises RingEventsConfigError: it is not one; the message names the parameter, its value and the bounds.
-    """
-    numeric = not isinstance(value, bool) and isinstance(value, int if integer else (int, float))
-    if (
-        numeric
-        and abs(value) <= sys.float_info.max
-        and (greater_than is None or value > greater_than)
-        and (minimum is None or value >= minimum)
-        and (maximum is None or value <= maximum)
-    ):
-        return
-    bounds = {"greater than": greater_than, "at least": minimum, "at most": maximum}
-    if minimum is not None and maximum is not None:
-        constraint = f" from {minimum} to {maximum}"
-    else:
-        named = [f"{name} {bound}" for name, bound in bounds.items() if bound is not None]
-        constraint = f" {' and '.join(named)}" if named else ""
-    raise invalid_argument(parameter, f"{'an integer' if integer else 'a number'}{constraint}", value)

@@ -41,7 +41,7 @@ _FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "per_page": (
         "Rows per page",
         f"Asked for when reading lists; default {defaults.PER_PAGE}.",
-        {"type": ["integer", "null"], "minimum": 1},
+        {"type": ["integer", "null"], "minimum": 1, "maximum": defaults.MAX_PAGE_ROWS},
     ),
     "concurrency": (
         "Pages in flight",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.secrets import conceal_attributes
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
+from airflow_provider_ringevents.client.validation.numbers import check_duration, check_number, check_poll_interval
 from airflow_provider_ringevents.operators.gathered_arguments import GatheredArguments
 from airflow_provider_ringevents.operators.plain_values import JINJA_STARTS, to_plain
 
@@ -164,8 +164,6 @@ class Arguments(GatheredArguments):
 
     def number_within(self, name: str, minimum: float, maximum: float, *, integer: bool = False) -> None:
         """Refuse what is not a number in a range, both ends included."""
-        from airflow_provider_ringevents.client.settings import check_number
-
         value = self.number(name)
         if self.is_known(value):
             with self.gather():
@@ -180,12 +178,16 @@ class Arguments(GatheredArguments):
                 validate_choice(name, self[name], allowed, closed=True)
 
     def duration(self, name: str) -> None:
-        """Refuse what is not a positive, finite number of seconds."""
-        value = self[name]
-        if not self.is_known(value):
-            return
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:
-            self.refuse(name, "a number of seconds greater than 0", value)
+        """Refuse what is not a number of seconds that can be waited for."""
+        if self.knows(name):
+            with self.gather():
+                check_duration(name, self[name])
+
+    def poll_interval(self, name: str) -> None:
+        """Refuse what is not a number of seconds that may lie between two polls."""
+        if self.knows(name):
+            with self.gather():
+                check_poll_interval(name, self[name])
 
     def switch(self, name: str) -> None:
         """Refuse what is not True or False, nor the words of it that a template renders."""

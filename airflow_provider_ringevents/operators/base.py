@@ -77,7 +77,7 @@ class DeferrableWaitMixin(RingEventsBaseOperator):
 
     def check_arguments(self, arguments: Arguments) -> None:
         """Check the durations, and what the next class checks."""
-        arguments.duration("poll_interval")
+        arguments.poll_interval("poll_interval")
         arguments.duration("wait_timeout")
         super().check_arguments(arguments)
 

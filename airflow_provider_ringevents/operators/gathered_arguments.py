@@ -23,6 +23,32 @@ _LINE_PREFIXES: Final = ("line_statement_prefix", "line_comment_prefix")
 class InvalidArgumentError(RingEventsConfigError, AirflowFailException):
     """An invalid argument. Airflow does not retry the task, even if it fails while a mapped task is expanded."""
 
+    @classmethod
+    def combine(cls, task_id: str, problems: Sequence[RingEventsConfigError], note: str = "") -> Self:
+        """Return one error for all problems of a task.
+
+        :param problems: at least one.
+        :param note: a text for the end of the message.
+        """
+        combined = combine_errors(f"{task_id}: the arguments are invalid, nothing was sent", problems)
+        return cls(
+            f"{combined}{note}",
+            parameter=combined.parameter,
+            expected=combined.expected,
+            got=combined.got,
+            problems=combined.problems or (combined,),
+        )
+
+
+def not_templated(parameter: str, value: Any) -> RingEventsConfigError:
+    """Return the error for a template, or the result of a task, in an argument that Airflow does not render."""
+    return invalid_argument(
+        parameter,
+        "given as a plain value, since it is not templated",
+        value,
+        hint="A mapped task can take it from `expand()`.",
+    )
+
 
 class GatheredArguments:
     """The arguments of one operator or sensor as plain values, and the problems that were found in them.
@@ -60,27 +86,24 @@ class GatheredArguments:
         elif error is not None:
             return
         if self._problems:
-            summary = f"{self._operator.task_id}: the arguments are invalid, nothing was sent"
-            combined = combine_errors(summary, self._problems)
-            message = str(combined)
+            note = ""
             if self._rendered and self._is_native:
-                message += (
+                note = (
                     "\nThe DAG renders native objects (render_template_as_native_obj): Jinja makes a number of text"
                     " that consists of digits; write '\"{{ ... }}\"', with quotes around it, to keep it text."
                 )
-            raise InvalidArgumentError(
-                message,
-                parameter=combined.parameter,
-                expected=combined.expected,
-                got=combined.got,
-                problems=combined.problems or (combined,),
-            ) from error
+            raise InvalidArgumentError.combine(self._operator.task_id, self._problems, note) from error
 
     def __getitem__(self, name: str) -> Any:
         """Return the value of an argument as a plain value; it may hold what is not resolved yet."""
         value = getattr(self._operator, name)
         if name in self._operator.template_fields:
             return value if self._rendered else to_plain(value)
+        switches = self._operator.literal_switches  # type: ignore[attr-defined] # mixed into an operator
+        if not self._rendered and name not in switches and not is_literal(value, self._template_starts):
+            # Airflow neither renders nor resolves it: the task would get it as it is.
+            self._problems.append(not_templated(self._renamed.get(name, name), value))
+            return value
         plain = to_plain(value)
         if plain is not value:  # nothing is rendered later that this could hide
             setattr(self._operator, name, plain)

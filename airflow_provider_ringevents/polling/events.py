@@ -34,7 +34,7 @@ _DESCRIPTIONS: Final = {
     "started": "to have started",
     "ended": "to have ended",
 }
-_LAST_SECOND: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+LAST_SECOND: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 """The end of the calendar, in seconds since the epoch: an end plus an offset may lie behind it."""
 _TIME_FIELDS: Final = {"started": "timeStart", "ended": "timeEnd"}
 
@@ -72,7 +72,7 @@ class EventCondition:
         if self.name not in _TIME_FIELDS:
             return None
         time = parse_timestamp(event.get(_TIME_FIELDS[self.name]), event.get("timezone"))
-        return min(max(time.timestamp() + self.offset, 0.0), _LAST_SECOND) if time else None
+        return min(max(time.timestamp() + self.offset, 0.0), LAST_SECOND) if time else None
 
     def is_met(self, event: Mapping[str, Any], now: float) -> bool:
         """Return True when an event that was read just now meets the condition.

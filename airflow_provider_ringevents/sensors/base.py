@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
@@ -15,9 +16,17 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents._compat import first_reschedule_date
-from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsWaitTimeoutError
+from airflow_provider_ringevents.client import defaults
+from airflow_provider_ringevents.client.errors import (
+    RingEventsConfigError,
+    RingEventsError,
+    RingEventsWaitTimeoutError,
+)
+from airflow_provider_ringevents.client.validation.numbers import check_duration
 from airflow_provider_ringevents.operators.arguments import ArgumentsMixin
 from airflow_provider_ringevents.operators.base import DEFAULT_DEFERRABLE, translate_errors
+from airflow_provider_ringevents.operators.gathered_arguments import InvalidArgumentError, not_templated
+from airflow_provider_ringevents.operators.plain_values import is_literal
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -40,6 +49,8 @@ class RingEventsBaseSensor(ArgumentsMixin, BaseSensorOperator):
         ringevents_conn_id: str = "ringevents_default",
         **kwargs: Any,
     ) -> None:
+        # Before Airflow makes timedeltas of them, which overflow.
+        _check_times(str(kwargs.get("task_id")), {**(kwargs.get("default_args") or {}), **kwargs})
         super().__init__(**kwargs)
         self.deferrable = deferrable
         self.ringevents_conn_id = ringevents_conn_id
@@ -101,3 +112,24 @@ class RingEventsBaseSensor(ArgumentsMixin, BaseSensorOperator):
             if self.never_fail:
                 raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
             raise
+
+
+def _check_times(task_id: str, arguments: Mapping[str, Any]) -> None:
+    """Check Airflow's own arguments of a sensor that are times.
+
+    :raises InvalidArgumentError: a poke interval is too short or too long, or a timeout too long.
+    """
+    problems = []
+    for name, minimum in (("poke_interval", defaults.MIN_POLL_INTERVAL), ("timeout", 0)):
+        value = arguments.get(name)
+        if value is None:  # Airflow's default
+            continue
+        if not is_literal(value):
+            problems.append(not_templated(name, value))
+            continue
+        try:
+            check_duration(name, value.total_seconds() if isinstance(value, timedelta) else value, minimum=minimum)
+        except RingEventsConfigError as error:
+            problems.append(error)
+    if problems:
+        raise InvalidArgumentError.combine(task_id, problems)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import Context, PokeReturnValue
 
 from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsNotFoundError
 from airflow_provider_ringevents.observability.links import EventLink, LinkStateMixin
 from airflow_provider_ringevents.operators.arguments import Arguments
@@ -18,6 +19,8 @@ from airflow_provider_ringevents.triggers._payload import parse_payload
 
 if TYPE_CHECKING:
     from airflow_provider_ringevents.polling.events import EventCondition
+
+_LONGEST_OFFSET: Final = timedelta(seconds=defaults.MAX_DURATION)
 
 
 class RingEventsEventSensor(LinkStateMixin, RingEventsBaseSensor):
@@ -67,8 +70,10 @@ class RingEventsEventSensor(LinkStateMixin, RingEventsBaseSensor):
         """Check the arguments, as far as they are known."""
         arguments.identifier("event_id")
         offset = arguments["offset"]
-        if not isinstance(offset, timedelta):
-            arguments.refuse("offset", "a timedelta", offset)
+        if not arguments.is_known(offset):
+            return
+        if not isinstance(offset, timedelta) or abs(offset) > _LONGEST_OFFSET:
+            arguments.refuse("offset", f"a timedelta of at most {_LONGEST_OFFSET.days} days", offset)
         elif arguments.knows("condition", "status") and arguments.is_plain_text("status", "a status", self.status):
             with arguments.gather():
                 self._condition()

@@ -10,11 +10,14 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.validation.datetimes import to_utc
+from airflow_provider_ringevents.client.validation.numbers import check_number
 from airflow_provider_ringevents.observability.links import event_url
 from airflow_provider_ringevents.polling.duplications import DuplicationWaiter
 from airflow_provider_ringevents.polling.events import EventCondition, EventWaiter
 from airflow_provider_ringevents.polling.waiter import async_wait_until_done
-from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent
+from airflow_provider_ringevents.provisioning.event_identity import ExpectedEvent, validate_idempotency_key
+from airflow_provider_ringevents.triggers._arguments import check_id, check_time, check_wait
 from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client
 from airflow_provider_ringevents.triggers._payload import serialize_trigger
 
@@ -35,6 +38,7 @@ class RingEventsEventTrigger(BaseTrigger):
     :param offset: seconds after (or, negative, before) the start or the end.
     :param poll_interval: the longest delay between polls while no start or end is known, in seconds.
     :param deadline: when to give up, in seconds since the epoch; None: never.
+    :raises RingEventsConfigError: an argument is invalid.
     """
 
     def __init__(
@@ -48,6 +52,10 @@ class RingEventsEventTrigger(BaseTrigger):
         deadline: float | None = None,
     ) -> None:
         super().__init__()
+        check_id("event_id", event_id)
+        check_wait(ringevents_conn_id, poll_interval, deadline)
+        check_number("offset", offset, unit="seconds", minimum=-defaults.MAX_DURATION, maximum=defaults.MAX_DURATION)
+        EventCondition(condition, status, offset)
         self.event_id = event_id
         self.ringevents_conn_id = ringevents_conn_id
         self.condition = condition
@@ -90,6 +98,7 @@ class RingEventsDuplicationTrigger(BaseTrigger):
     :param ringevents_conn_id: the Airflow connection.
     :param poll_interval: the longest delay between listings, in seconds.
     :param deadline: when to give up, in seconds since the epoch; None: never.
+    :raises RingEventsConfigError: an argument is invalid.
     """
 
     def __init__(
@@ -106,6 +115,14 @@ class RingEventsDuplicationTrigger(BaseTrigger):
         deadline: float | None = None,
     ) -> None:
         super().__init__()
+        check_id("organization_id", organization_id)
+        check_id("source_id", source_id)
+        validate_idempotency_key(key)
+        check_time("requested_at", requested_at, required=True)
+        for parameter, time in (("time_start", time_start), ("time_end", time_end)):
+            if time is not None:
+                to_utc(parameter, time, None)
+        check_wait(ringevents_conn_id, poll_interval, deadline)
         self.organization_id = organization_id
         self.source_id = source_id
         self.key = key

@@ -18,12 +18,12 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import list_registrations
 from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.filters import Filter, FilterLike
-from airflow_provider_ringevents.client.settings import check_number
 from airflow_provider_ringevents.client.types import validate_choice
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
-from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
+from airflow_provider_ringevents.client.validation.numbers import check_number
 from airflow_provider_ringevents.state.cursor_store import CursorStore
 from airflow_provider_ringevents.state.watch_cursor import WatchCursor
+from airflow_provider_ringevents.triggers._arguments import check_id, check_wait
 from airflow_provider_ringevents.triggers._change_detection import ChangeSet
 from airflow_provider_ringevents.triggers._payload import serialize_trigger
 from airflow_provider_ringevents.triggers._registration_poller import (
@@ -36,9 +36,6 @@ from airflow_provider_ringevents.triggers._registration_poller import (
 log = logging.getLogger(__name__)
 
 WINDOW_FIELDS: Final = ("updatedAt", "createdAt")
-
-_MAX_LOOKBACK: Final = 100 * 365 * 86_400
-"""Seconds: a century. A time before the calendar begins would end the trigger."""
 
 
 class RingEventsRegistrationsTrigger(BaseEventTrigger):
@@ -74,16 +71,11 @@ class RingEventsRegistrationsTrigger(BaseEventTrigger):
         lookback: float = 0.0,
     ) -> None:
         super().__init__()
-        for name, value in (("event_id", event_id), ("ringevents_conn_id", ringevents_conn_id)):
-            if isinstance(value, str) and ("{{" in value or "{%" in value):
-                raise invalid_argument(name, "an id, since the arguments of a watcher are not templated", value)
-        validate_identifier("event_id", event_id)
+        check_id("event_id", event_id)
         list_registrations(event_id, filter)
         # A watcher never fails, so that one without a connection would wait for ever.
-        if not isinstance(ringevents_conn_id, str) or ringevents_conn_id.strip() in ("", "None"):
-            raise invalid_argument("ringevents_conn_id", "the id of a connection", ringevents_conn_id)
-        check_number("poll_interval", poll_interval, greater_than=0)
-        check_number("lookback", lookback, minimum=0, maximum=_MAX_LOOKBACK)
+        check_wait(ringevents_conn_id, poll_interval)
+        check_number("lookback", lookback, unit="seconds", minimum=0, maximum=defaults.MAX_DURATION)
         if window_field == "userUpdatedAt":
             raise invalid_argument(
                 "window_field",

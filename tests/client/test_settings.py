@@ -177,7 +177,7 @@ NUMBERS: dict[str, tuple[list[Any], list[Any]]] = {
         [0, -1, 86_401, 10**400, math.nan, math.inf, -math.inf, True, "60", None, [60]],
     ),
     "max_attempts": ([1, 20], [0, -1, 21, 10**400, 2.0, 2.5, math.nan, True, "5", None]),
-    "per_page": ([1, 100, 10_000], [0, -1, 2.5, math.inf, True, "100", None]),
+    "per_page": ([1, 100, 100_000], [0, -1, 2.5, 100_001, 10**400, math.inf, True, "100", None]),
     "concurrency": ([1, 16], [0, 17, 4.0, True, "4", None]),
     "rate_limit": ([None, 0.001, 0.5, 100], [0, -1, 1e-300, 1e300, 10**400, math.nan, True, "5"]),
 }

@@ -293,6 +293,7 @@ WRONG: list[tuple[str, Any]] = [
     ("max_attempts", "inf"),
     ("per_page", "all"),
     ("per_page", 0),
+    ("per_page", 1e308),
     ("concurrency", 17),
     ("concurrency", "many"),
     ("rate_limit", -1),

@@ -6,19 +6,21 @@ import inspect
 import pickle
 import re
 from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, Asset, BaseOperator, BaseSensorOperator
 from airflow_harness import AIRFLOW_VERSION, HAS_START_FROM_TRIGGER, HAS_TASK_SDK, Run
-from operator_arguments import ARGUMENTS, OPERATORS, make, own_parameters
+from operator_arguments import ARGUMENTS, OPERATORS, make, own_parameters, working_arguments
 
 from airflow_provider_ringevents.client import Client, RingEventsNotFoundError, endpoints
 from airflow_provider_ringevents.emulator import Emulator
 from airflow_provider_ringevents.operators.arguments import ArgumentsMixin
 from airflow_provider_ringevents.operators.gathered_arguments import InvalidArgumentError
 from airflow_provider_ringevents.operators.literals import literal_arguments
+from airflow_provider_ringevents.operators.reports import RingEventsCreateReportOperator
 from airflow_provider_ringevents.sensors.events import RingEventsEventSensor
 from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
 from airflow_provider_ringevents.transfers.collection_to_object_storage import (
@@ -50,6 +52,50 @@ def test_every_template_field_is_an_argument(operator: type[Any]) -> None:
     assert len(set(operator.template_fields)) == len(operator.template_fields)
     arguments = {operator.renamed_arguments.get(field, field) for field in operator.template_fields}
     assert arguments <= own_parameters(operator).keys()
+
+
+NOT_TEMPLATED = [
+    (operator, name)
+    for operator in OPERATORS
+    for name in own_parameters(operator)
+    if name not in operator.template_fields
+    and name not in operator.renamed_arguments.values()
+    and name not in operator.literal_switches
+]
+
+
+@pytest.mark.parametrize("text", ["{{ params.x }}", "{% if x %}5{% endif %}"])
+@pytest.mark.parametrize(
+    ("operator", "name"), NOT_TEMPLATED, ids=[f"{cls.__name__}-{name}" for cls, name in NOT_TEMPLATED]
+)
+def test_jinja_in_an_argument_that_is_not_templated_is_refused_while_the_dag_is_parsed(
+    operator: type[Any], name: str, text: str
+) -> None:
+    with pytest.raises(InvalidArgumentError) as raised:
+        make(operator, **{name: text})
+    assert raised.value.parameter == name
+    assert str(raised.value).startswith(f"`{name}` must be given as a plain value, since it is not templated, got ")
+
+
+def test_the_result_of_a_task_in_an_argument_that_is_not_templated_is_refused() -> None:
+    with DAG("d", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+        before = make(RingEventsCreateReportOperator, task_id="before")
+        with pytest.raises(InvalidArgumentError, match="`wait_timeout` must be given as a plain value"):
+            make(RingEventsReportToObjectStorageOperator, wait_timeout=before.output)
+        with pytest.raises(InvalidArgumentError, match="`timeout` must be given as a plain value"):
+            make(RingEventsReportSensor, timeout=before.output)
+
+
+def test_a_mapped_task_takes_them_from_its_map(emulator: Emulator, tmp_path: Path) -> None:
+    arguments = working_arguments(emulator, tmp_path)["RingEventsReportToObjectStorageOperator"]
+    del arguments["poll_interval"]
+
+    def mapped() -> Any:
+        fixed = RingEventsReportToObjectStorageOperator.partial(task_id="task", **arguments)
+        return fixed.expand(poll_interval=[0.1])
+
+    result = run(emulator, mapped, map_index=0).to_end()
+    assert (result.state, str(result.exception)) == ("success", "None")
 
 
 OF_BASES = {"ringevents_conn_id", "allow_undocumented", "settle_timeout", "poll_interval", "wait_timeout"}

@@ -107,12 +107,6 @@ class TestErrors:
         assert emulator.count() == 1
 
 
-def test_arguments_that_cannot_be_are_an_event_not_a_crash(emulator: Any, ringevents_conn: str) -> None:
-    (payload,) = fired(RingEventsEventTrigger(emulator.event_id, condition="publshed"))
-    assert payload["error"]["kind"] == "RingEventsConfigError"
-    assert emulator.count() == 0
-
-
 @pytest.mark.parametrize("kind", ["event", "copy"])
 def test_a_rotated_key_is_read_again(emulator: Any, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_RINGEVENTS_DEFAULT", emulator.connection_json())

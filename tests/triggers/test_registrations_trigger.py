@@ -132,10 +132,12 @@ class TestArguments:
         [
             ({"event_id": ""}, "event_id"),
             ({"event_id": "a/b"}, "`event_id` must be an id of 1 to 255 printable characters"),
-            ({"event_id": "{{ params.event_id }}"}, "`event_id` must be an id, since the arguments of a watcher"),
+            ({"event_id": "{{ params.event_id }}"}, "`event_id` must be an id, since the arguments of a trigger"),
             ({"ringevents_conn_id": ""}, "ringevents_conn_id"),
             ({"poll_interval": 0}, "poll_interval"),
             ({"poll_interval": float("nan")}, "poll_interval"),
+            ({"poll_interval": 0.01}, "`poll_interval` must be a number of seconds from 0.02 to 3153600000"),
+            ({"poll_interval": 10**400}, "`poll_interval` must be a number of seconds from 0.02 to 3153600000"),
             ({"window_field": "updated_at"}, "window_field.*updatedAt"),
             ({"window_field": "userUpdatedAt"}, "window_field.*does not show it"),
             ({"filter": {"name": "Ada"}}, "filter.*name"),

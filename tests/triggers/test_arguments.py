@@ -1,0 +1,68 @@
+"""The arguments of the triggers that wait: what cannot be is refused when the trigger is made."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Any
+
+import pytest
+
+from airflow_provider_ringevents.client import RingEventsConfigError
+from airflow_provider_ringevents.triggers.events import RingEventsDuplicationTrigger, RingEventsEventTrigger
+from airflow_provider_ringevents.triggers.reports import RingEventsReportTrigger
+
+WAITS: dict[type[Any], dict[str, Any]] = {
+    RingEventsReportTrigger: {"report_id": "r1"},
+    RingEventsEventTrigger: {"event_id": "e1"},
+    RingEventsDuplicationTrigger: {"organization_id": "o1", "source_id": "e1", "key": "row-1", "requested_at": 5.0},
+}
+NO_IDS = (None, "", " ", "None", "a/b", "..", 5, True, ["a"], "\ud800")
+JINJA = ("{{params.x}}", "{%if 1%}a{%endif%}")
+NO_NUMBERS = ("5", True, math.nan, math.inf, 10**400, ["a"])
+
+CASES = [
+    *[
+        (trigger, name, value)
+        for trigger, arguments in WAITS.items()
+        for name in arguments
+        if name.endswith("_id")
+        for value in (*NO_IDS, *(JINJA if trigger is not RingEventsReportTrigger else ()))
+    ],
+    *[(trigger, "ringevents_conn_id", value) for trigger in WAITS for value in (None, "", " ", "None", 5)],
+    *[
+        (trigger, "ringevents_conn_id", value)
+        for trigger in (RingEventsEventTrigger, RingEventsDuplicationTrigger)
+        for value in JINJA
+    ],
+    *[(trigger, "poll_interval", value) for trigger in WAITS for value in (None, 0, -1, 0.01, *NO_NUMBERS)],
+    *[(trigger, "deadline", value) for trigger in WAITS for value in (-1, *NO_NUMBERS)],
+    *[(RingEventsReportTrigger, "not_found_until", value) for value in NO_NUMBERS],
+    *[(RingEventsEventTrigger, "offset", value) for value in (None, *NO_NUMBERS)],
+    *[(RingEventsEventTrigger, "condition", value) for value in ("publshed", None)],
+    *[(RingEventsEventTrigger, "status", value) for value in ("live", 5)],
+    *[(RingEventsDuplicationTrigger, "requested_at", value) for value in (None, *NO_NUMBERS)],
+    *[(RingEventsDuplicationTrigger, "key", value) for value in (None, "", " ", 5)],
+    *[(RingEventsDuplicationTrigger, name, "tomorrow") for name in ("time_start", "time_end")],
+]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "name", "value"), CASES, ids=lambda value: getattr(value, "__name__", ascii(value))
+)
+def test_what_cannot_be_is_refused(trigger: type[Any], name: str, value: Any) -> None:
+    with pytest.raises(RingEventsConfigError) as raised:
+        trigger(**{**WAITS[trigger], name: value})
+    assert raised.value.parameter == {"key": "idempotency_key"}.get(name, name)
+
+
+@pytest.mark.parametrize("name", ["report_id", "ringevents_conn_id"])
+@pytest.mark.parametrize("text", JINJA)
+def test_what_a_sensor_lets_the_triggerer_render_is_checked_when_it_is_rendered(name: str, text: str) -> None:
+    async def run() -> Any:
+        trigger = RingEventsReportTrigger(**{"report_id": "r1", name: text})
+        return [event.payload async for event in trigger.run()]
+
+    (payload,) = asyncio.run(run())
+    assert payload["error"]["kind"] == "RingEventsConfigError"
+    assert payload["error"]["parameter"] == name

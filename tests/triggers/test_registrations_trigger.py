@@ -24,7 +24,7 @@ from airflow_provider_ringevents.triggers import _client_registry, _registration
 from airflow_provider_ringevents.triggers.registrations import RingEventsRegistrationsTrigger
 
 LIST = "/v1/events/*/registrations"
-INTERVAL = 0.015
+INTERVAL = 0.02
 needs_store = pytest.mark.skipif(not HAS_STATE_STORE, reason="Airflow before 3.3 keeps no state of assets")
 needs_watchers = pytest.mark.skipif(not HAS_TASK_SDK, reason="Airflow 2 has no asset watchers")
 

@@ -6,7 +6,10 @@ brackets, which Airflow's formatter takes for markup.
 
 from __future__ import annotations
 
-from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command, positive_int
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
 
 EXIT_CODES = (
     "Exit codes: 0 success; 1 permanent failure; 2 invalid arguments or connection; 3 the API key was rejected; 4 not"
@@ -31,13 +34,37 @@ EMULATOR_OPTIONS = (
 """Options that are passed on unchanged; the emulator validates them and has their defaults."""
 
 
+_SHOWN_CHARACTERS = 50
+
+
+def _refused(expected: str, text: str) -> ArgumentTypeError:
+    """Return the error of a value; argparse puts the name of the flag in front of it."""
+    shown = repr(text) if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]!r}..."
+    return ArgumentTypeError(f"must be {expected}, got {shown}")
+
+
 def _seconds(text: str) -> float:
-    if 0 < (seconds := float(text)) < float("inf"):
-        return seconds
-    raise ValueError(text)
+    from airflow_provider_ringevents.client.numbers import parse_number
+
+    seconds = parse_number(text)
+    if seconds is None or seconds <= 0:
+        raise _refused("a number of seconds greater than 0", text)
+    return seconds
 
 
-_seconds.__name__ = "number of seconds"  # The name in argparse's errors.
+def _integer(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
+    """Return the type of an option that takes the integers of a range."""
+
+    def read(text: str) -> int:
+        from airflow_provider_ringevents.client.numbers import parse_number
+
+        number = parse_number(text)
+        if not isinstance(number, int) or number < minimum or (maximum is not None and number > maximum):
+            bounds = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+            raise _refused(f"an integer {bounds}", text)
+        return number
+
+    return read
 
 
 def _switch(flag: str, help: str) -> Arg:
@@ -50,7 +77,7 @@ def _choice(flag: str, choices: tuple[str, ...], help: str) -> Arg:
 
 
 def _count(flag: str, default: int, help: str) -> Arg:
-    return Arg((flag,), type=positive_int(allow_zero=True), default=default, help=help)
+    return Arg((flag,), type=_integer(0), default=default, help=help)
 
 
 def _repeatable(flag: str, metavar: str, help: str) -> Arg:
@@ -162,7 +189,7 @@ _LOAD = (
         metavar="FILE",
         help="Path or URI of a file for the failed rows, which can be imported again",
     ),
-    Arg(("--concurrency",), type=positive_int(allow_zero=False), help="Requests in flight (default: the connection's)"),
+    Arg(("--concurrency",), type=_integer(1, 16), help="Requests in flight, from 1 to 16 (default: the connection's)"),
     _switch("--dry-run", "Send nothing, and write what would happen to each row"),
     _switch("--allow-undocumented", "Accept attributes that the API does not document"),
     Arg(("--source-conn-id",), help="Airflow connection of the storage of the people"),

@@ -13,7 +13,6 @@ from airflow_provider_ringevents.cli.output import print_record
 from airflow_provider_ringevents.cli.parsing import parse_key_values, resolve_destination
 from airflow_provider_ringevents.cli.progress import ProgressBar
 from airflow_provider_ringevents.cli.runner import ExitCode, command
-from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
 from airflow_provider_ringevents.client.validation.numbers import check_number
@@ -73,8 +72,6 @@ def import_registrations(args: argparse.Namespace) -> ExitCode:
 def _load(args: argparse.Namespace, **options: Any) -> BulkLoad:
     validate_delimiter(args.delimiter)
     validate_encoding(args.encoding)
-    if args.concurrency is not None:
-        check_number("concurrency", args.concurrency, integer=True, minimum=1, maximum=defaults.MAX_CONCURRENCY)
     columns = parse_key_values("columns", args.columns, "ATTRIBUTE=COLUMN") if args.columns else None
     load = BulkLoad(
         source=resolve_destination(args.source),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
 import os.path
@@ -10,7 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_ringevents.cli.commands import get_ringevents_cli_commands
-from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsError, invalid_argument
+from airflow_provider_ringevents.client.errors import (
+    RingEventsApiError,
+    RingEventsConfigError,
+    RingEventsError,
+    RingEventsTransportError,
+    invalid_argument,
+)
 
 _KEY_VALUE = "NAME=VALUE"
 _FILTER = "FIELD=VALUE or FIELD.OPERATOR=VALUE"
@@ -23,6 +30,25 @@ _OTHER_NAMES = {
     "required_columns": "--required-column",
     "object_options": "--object-option",
 }
+
+
+def check_texts(args: argparse.Namespace) -> None:
+    """Refuse arguments that are no text, which could not be sent or compared with anything.
+
+    :raises RingEventsConfigError: The bytes of an argument are not UTF-8.
+    """
+    for name, value in vars(args).items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not _is_unicode(text) and name in _flags(None):
+                raise invalid_argument(name, "valid UTF-8", text)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # Python keeps such bytes of the command line as surrogates.
+        return False
+    return True
 
 
 def parse_key_values(parameter: str, given: Sequence[str] | None, form: str = _KEY_VALUE) -> dict[str, str]:
@@ -84,21 +110,25 @@ def resolve_destination(destination: str) -> str:
     return f"{absolute.rstrip('/')}/" if is_folder else absolute
 
 
-def describe_error(error: RingEventsError) -> str:
-    """Return the message of an error, with each parameter named as it is typed."""
+def describe_error(error: RingEventsError, command: str | None = None) -> str:
+    """Return the message of an error, with each parameter named as it is typed.
+
+    :param command: The command that was typed: a parameter may be a flag of one, and a placeholder of another.
+    """
     message = str(error)
-    if not isinstance(error, RingEventsConfigError):
+    if isinstance(error, (RingEventsApiError, RingEventsTransportError)):  # The text is the service's.
         return message
-    if error.problems:
+    if isinstance(error, RingEventsConfigError) and error.problems:
         summary = message.partition("\n")[0]
-        return " - ".join([summary, *map(describe_error, error.problems)])
+        return " - ".join([summary, *(describe_error(problem, command) for problem in error.problems)])
     # The value is quoted as it was given.
-    parts = message.partition(error.got) if error.got else (message, "", "")
-    return f"{_name_flags(parts[0])}{parts[1]}{_name_flags(parts[2])}"
+    got = error.got if isinstance(error, RingEventsConfigError) else None
+    parts = message.partition(got) if got else (message, "", "")
+    return f"{_name_flags(parts[0], command)}{parts[1]}{_name_flags(parts[2], command)}"
 
 
-def _name_flags(text: str) -> str:
-    flags = _flags()
+def _name_flags(text: str, command: str | None) -> str:
+    flags = _flags(command)
     return _PARAMETER.sub(
         lambda found: f"{flags[found[1]]}{_condition(found[2])}" if found[1] in flags else found[0], text
     )
@@ -111,16 +141,18 @@ def _condition(brackets: str) -> str:
 
 
 @functools.cache
-def _flags() -> Mapping[str, str]:
-    """Return the flag or the placeholder of each parameter of the commands."""
+def _flags(command: str | None) -> Mapping[str, str]:
+    """Return the flag or the placeholder of each parameter of the commands; those of one command take precedence."""
     (group,) = get_ringevents_cli_commands()
-    flags = {
-        argument.flags[-1]: argument.kwargs.get("metavar")
-        for command in group.subcommands
-        if command.name != "emulator"
-        for argument in command.args
-    }
+    arguments = [
+        argument
+        for each in sorted(group.subcommands, key=lambda each: each.name == command)
+        if each.name != "emulator"
+        for argument in each.args
+    ]
     return _OTHER_NAMES | {
-        flag.lstrip("-").replace("-", "_"): flag if flag.startswith("-") else str(metavar)
-        for flag, metavar in flags.items()
+        argument.flags[-1].lstrip("-").replace("-", "_"): argument.flags[-1]
+        if argument.flags[-1].startswith("-")
+        else argument.kwargs["metavar"]
+        for argument in arguments
     }

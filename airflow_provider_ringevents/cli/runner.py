@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from enum import IntEnum
 
 from airflow_provider_ringevents.cli.output import printable, printable_lines
-from airflow_provider_ringevents.cli.parsing import describe_error
+from airflow_provider_ringevents.cli.parsing import check_texts, describe_error
 from airflow_provider_ringevents.client.errors import (
     RingEventsAuthError,
     RingEventsConfigError,
@@ -87,10 +87,11 @@ def command(command: Command) -> Callable[[argparse.Namespace], None]:
 
 def _run(command: Command, args: argparse.Namespace, verbose: bool) -> ExitCode:
     try:
+        check_texts(args)
         code = command(args)
         sys.stdout.flush()
     except RingEventsError as error:
-        print_error(describe_error(error))
+        print_error(describe_error(error, command.__name__.replace("_", "-")))
         return exit_code(error)
     except KeyboardInterrupt:
         print_error("interrupted")

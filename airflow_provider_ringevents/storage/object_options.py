@@ -117,8 +117,9 @@ def validate_object_options(scheme: str, options: Any, parameter: str = "object_
             hint = None
             if isinstance(name, str) and any(word in name.lower() for word in _CREDENTIALS):
                 hint = "Credentials belong into the connection of the store."
-            allowed = f"one of {', '.join(allowed_options(scheme))}" if store.allowed else "left out"
-            raise invalid_argument(f"{parameter} name for {store.name}", allowed, name, hint=hint)
+            options_of = f"the options of {store.name} are {', '.join(allowed_options(scheme))}"
+            allowed = options_of if store.allowed else f"{store.name} has no options"
+            raise invalid_argument(f"{parameter}[{name}]", f"left out, since {allowed}", hint=hint)
         checked[name] = _validated(f"{parameter}[{name}]", expected, value)
     return checked
 

@@ -128,8 +128,8 @@ class ReportPipeline:
         if self.inspector.is_empty:
             if not allow_empty:
                 raise RingEventsTransferError(
-                    "The report is empty: not even a header came. Nothing was published. With allow_empty=True an empty"
-                    " report is published."
+                    "The report is empty: not even a header came. Nothing was published. With `allow_empty=True` an"
+                    " empty report is published."
                 )
         else:
             self._require_columns()
@@ -162,12 +162,14 @@ class ReportPipeline:
         columns = self.inspector.columns
         if columns is None:
             raise RingEventsTransferError(
-                "`required_columns` must be in the header of the report, which cannot be read. Nothing was published."
+                "`required_columns` must be in the header of the report, which cannot be read. Nothing was published.",
+                retryable=False,
             )
         if missing := [name for name in self._required if name not in columns]:
             raise RingEventsTransferError(
                 f"`required_columns` must be in the header of the report, which lacks {', '.join(map(repr, missing))};"
-                f" its columns are {hide_secrets(', '.join(map(repr, columns)))[:1000]}. Nothing was published."
+                f" its columns are {hide_secrets(', '.join(map(repr, columns)))[:1000]}. Nothing was published.",
+                retryable=False,
             )
 
 

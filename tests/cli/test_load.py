@@ -92,7 +92,10 @@ def test_invalid_rows_are_refused(emulator: Any, ticket: Any, run: Any, tmp_path
         (("--from", "guests.csv", "--results", "guests.csv"), "--results must be another object than the source"),
         (("--from", "guests.csv", "--results", "l.csv", "--delimiter", ";;"), "--delimiter must be one character"),
         (("--from", "guests.csv", "--results", "l.csv", "--columns", "email"), "--columns must be ATTRIBUTE=COLUMN"),
-        (("--from", "guests.csv", "--results", "l.csv", "--concurrency", "17"), "--concurrency must be an integer"),
+        (
+            ("--from", "guests.csv", "--results", "l.csv", "--concurrency", "17"),
+            "--concurrency: must be an integer from 1 to 16",
+        ),
         (("--from", "nothing.csv", "--results", "l.csv"), "--from must be the place of an object that exists"),
     ],
 )

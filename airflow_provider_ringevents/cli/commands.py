@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from typing import Any, cast
 
 from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
 
@@ -34,35 +35,23 @@ EMULATOR_OPTIONS = (
 """Options that are passed on unchanged; the emulator validates them and has their defaults."""
 
 
-_SHOWN_CHARACTERS = 50
+def _number(check: str = "check_number", **bounds: Any) -> Callable[[str], float]:
+    """Return the type of an option that takes numbers.
 
+    :param check: the function of the client that validates the number.
+    """
 
-def _refused(expected: str, text: str) -> ArgumentTypeError:
-    """Return the error of a value; argparse puts the name of the flag in front of it."""
-    shown = repr(text) if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]!r}..."
-    return ArgumentTypeError(f"must be {expected}, got {shown}")
+    def read(text: str) -> float:
+        from airflow_provider_ringevents.client.errors import RingEventsConfigError
+        from airflow_provider_ringevents.client.validation import numbers
 
-
-def _seconds(text: str) -> float:
-    from airflow_provider_ringevents.client.numbers import parse_number
-
-    seconds = parse_number(text)
-    if seconds is None or seconds <= 0:
-        raise _refused("a number of seconds greater than 0", text)
-    return seconds
-
-
-def _integer(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
-    """Return the type of an option that takes the integers of a range."""
-
-    def read(text: str) -> int:
-        from airflow_provider_ringevents.client.numbers import parse_number
-
-        number = parse_number(text)
-        if not isinstance(number, int) or number < minimum or (maximum is not None and number > maximum):
-            bounds = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-            raise _refused(f"an integer {bounds}", text)
-        return number
+        number = numbers.parse_number(text)
+        try:
+            getattr(numbers, check)("number", text if number is None else number, **bounds)
+        except RingEventsConfigError as error:
+            # argparse puts the flag in front of it.
+            raise ArgumentTypeError(f"must be {error.expected}, got {error.got}") from None
+        return cast(float, number)
 
     return read
 
@@ -77,7 +66,7 @@ def _choice(flag: str, choices: tuple[str, ...], help: str) -> Arg:
 
 
 def _count(flag: str, default: int, help: str) -> Arg:
-    return Arg((flag,), type=_integer(0), default=default, help=help)
+    return Arg((flag,), type=_number(integer=True, minimum=0), default=default, help=help)
 
 
 def _repeatable(flag: str, metavar: str, help: str) -> Arg:
@@ -189,7 +178,11 @@ _LOAD = (
         metavar="FILE",
         help="Path or URI of a file for the failed rows, which can be imported again",
     ),
-    Arg(("--concurrency",), type=_integer(1, 16), help="Requests in flight, from 1 to 16 (default: the connection's)"),
+    Arg(
+        ("--concurrency",),
+        type=_number(integer=True, minimum=1, maximum=16),
+        help="Requests in flight, from 1 to 16 (default: the connection's)",
+    ),
     _switch("--dry-run", "Send nothing, and write what would happen to each row"),
     _switch("--allow-undocumented", "Accept attributes that the API does not document"),
     Arg(("--source-conn-id",), help="Airflow connection of the storage of the people"),
@@ -220,13 +213,13 @@ def get_ringevents_cli_commands() -> list[GroupCommand]:
             _switch("--allow-empty", "Also write an empty report"),
             Arg(
                 ("--poll-interval",),
-                type=_seconds,
+                type=_number("check_poll_interval"),
                 default=60.0,
                 help="Longest delay between two polls of the report, in seconds (default: 60)",
             ),
             Arg(
                 ("--wait-timeout",),
-                type=_seconds,
+                type=_number("check_duration"),
                 default=21600.0,
                 help="Seconds after which to stop waiting (default: 21600, 6 hours)",
             ),

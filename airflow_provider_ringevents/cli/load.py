@@ -15,7 +15,6 @@ from airflow_provider_ringevents.cli.progress import ProgressBar
 from airflow_provider_ringevents.cli.runner import ExitCode, command
 from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
-from airflow_provider_ringevents.client.validation.numbers import check_number
 from airflow_provider_ringevents.transfers._bulk_load import BulkLoad, check_files, load_rows
 
 _SAME_NAMES = (

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
-from airflow_provider_ringevents.client.numbers import parse_number
 from airflow_provider_ringevents.client.secrets import Secret, conceal_items, conceal_url
 from airflow_provider_ringevents.client.settings import SECRET_SETTINGS, ClientSettings
+from airflow_provider_ringevents.client.validation.numbers import parse_number
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,12 @@ from typing import Any, Final
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
 from airflow_provider_ringevents.client.secrets import conceal_attributes
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
-from airflow_provider_ringevents.client.validation.numbers import check_duration, check_number, check_poll_interval
+from airflow_provider_ringevents.client.validation.numbers import (
+    check_duration,
+    check_number,
+    check_poll_interval,
+    parse_number,
+)
 from airflow_provider_ringevents.operators.gathered_arguments import GatheredArguments
 from airflow_provider_ringevents.operators.plain_values import JINJA_STARTS, to_plain
 
@@ -154,8 +159,6 @@ class Arguments(GatheredArguments):
 
     def number(self, name: str) -> Any:
         """Return a number that may be given as text, as templates render it; other values are returned as they are."""
-        from airflow_provider_ringevents.client.numbers import parse_number
-
         value = self[name]
         if isinstance(value, str) and (number := parse_number(value)) is not None:
             self._replace(name, number)

@@ -33,7 +33,7 @@ def options(name: str) -> dict[str, Any]:
 def test_it_imports_airflows_words_alone() -> None:
     tree = ast.parse(Path(commands.__file__).read_text(encoding="utf-8"))
     imported = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
-    assert imported == {"__future__", "argparse", "collections.abc", "airflow.cli.cli_config"}
+    assert imported == {"__future__", "argparse", "collections.abc", "typing", "airflow.cli.cli_config"}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
 
 

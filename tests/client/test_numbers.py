@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_ringevents.client.numbers import parse_number
+from airflow_provider_ringevents.client.validation.numbers import parse_number
 
 
 @pytest.mark.parametrize(

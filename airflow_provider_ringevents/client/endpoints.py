@@ -15,8 +15,9 @@ from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.filters import MAGIC_LINKS_FILTER, REGISTRATIONS_FILTER, FilterLike
 from airflow_provider_ringevents.client.secrets import Secret, conceal_attributes
 from airflow_provider_ringevents.client.transport.retry import IDEMPOTENT_METHODS
-from airflow_provider_ringevents.client.types import REPORT_TYPES, REPORT_VERSIONS, validate_choice
+from airflow_provider_ringevents.client.types import REPORT_TYPES, REPORT_VERSIONS, check_switch, validate_choice
 from airflow_provider_ringevents.client.validation.identifiers import quote_segment
+from airflow_provider_ringevents.client.validation.nesting import find_unusable
 from airflow_provider_ringevents.contract._generated import OPERATIONS, REGISTRATION_TYPES
 from airflow_provider_ringevents.contract.overlay import PERSONAL_ATTRIBUTES
 
@@ -118,6 +119,8 @@ def _call(
     template = next(path for path in paths if path.count("{") == len(ids))
     segments = (quote_segment(name, value) for name, value in ids.items())
     path = _PLACEHOLDER.sub("{}", template).format(*segments)
+    if unusable := find_unusable("attributes", body):
+        raise unusable
     return Call(operation, method, path, params or {}, body, paged)
 
 
@@ -172,7 +175,7 @@ def create_event_from_template(template_id: str, attributes: Mapping[str, Any]) 
 
 def duplicate_event(event_id: str, attributes: Mapping[str, Any] | None = None) -> Call:
     """Return the call ``POST /v1/events/{eventId}/duplications``: 202 without a body; the copy appears later."""
-    return _call("duplicate_event", event_id=event_id, body=_body("event", attributes or {}))
+    return _call("duplicate_event", event_id=event_id, body=_body("event", {} if attributes is None else attributes))
 
 
 # --- registrations
@@ -203,7 +206,7 @@ def update_registration(
 
     :raises RingEventsConfigError: nothing is to be changed, or the metadata are given twice.
     """
-    given = dict(_mapping("attributes", attributes or {}))
+    given = dict(_mapping("attributes", {} if attributes is None else attributes))
     if metadata is not None:
         if "metadata" in given:
             raise invalid_argument("metadata", "given once, beside `attributes` or in them")
@@ -226,8 +229,10 @@ def create_report(
     allow_undocumented: bool = False,
 ) -> Call:
     """Return the call ``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``."""
+    check_switch("allow_undocumented", allow_undocumented)
     validate_choice("report_type", report_type, REPORT_TYPES, allow_undocumented=allow_undocumented)
-    body = {"data": {"attributes": dict(_mapping("attributes", attributes))}} if attributes else None
+    further = {} if attributes is None else dict(_mapping("attributes", attributes))
+    body = {"data": {"attributes": further}} if further else None
     if report_version is None:
         return _call("create_report", event_id=event_id, report_type=report_type, body=body)
     validate_choice("report_version", report_version, REPORT_VERSIONS, allow_undocumented=allow_undocumented)

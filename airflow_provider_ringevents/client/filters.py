@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, invalid_argument
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
+from airflow_provider_ringevents.client.validation.nesting import find_unusable
 from airflow_provider_ringevents.contract._generated import FILTERS
 
 Conditions = Mapping[str, Any]
@@ -99,6 +100,8 @@ def _scalar(where: str, kind: str, value: Any) -> str:
         raise invalid_argument(where, "a non-empty string", value)
     if value.strip() == "None":
         raise invalid_argument(where, "a value", value, hint="This is how Python writes a missing value.")
+    if unusable := find_unusable(where, value):
+        raise unusable
     if any(part in value for part in _TEMPLATES):
         raise invalid_argument(where, "a value", value, hint="It holds Jinja, which nothing renders here.")
     return value

@@ -114,6 +114,15 @@ def validate_choice(
     raise invalid_argument(parameter, "an allowed value" if closed else "a documented value", value, hint=hint or None)
 
 
+def check_switch(parameter: str, value: Any) -> None:
+    """Require True or False: a word such as "false" would count as true.
+
+    :raises RingEventsConfigError: it is neither.
+    """
+    if not isinstance(value, bool):
+        raise invalid_argument(parameter, "True or False", value)
+
+
 def __getattr__(name: str) -> Any:
     # Creating the typed dicts takes 5 ms, which every import of an operator would pay only for annotations.
     if name in __all__:

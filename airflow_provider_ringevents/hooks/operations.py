@@ -101,7 +101,7 @@ class OperationsMixin:
 
         ``POST /v1/events/{eventId}/duplications``
         """
-        attributes = conceal_attributes(attributes or {})
+        attributes = conceal_attributes({} if attributes is None else attributes)
         checked = validate_request("duplicate_event", attributes, allow_undocumented=allow_undocumented)
         self.client.send(endpoints.duplicate_event(event_id, checked))
 
@@ -158,7 +158,8 @@ class OperationsMixin:
         allow_undocumented: bool = False,
     ) -> dict[str, Any]:
         """Request a report, and return it (``POST /v1/events/{eventId}/reports/{reportType}[/{reportVersion}]``)."""
-        checked = validate_request("create_report", attributes or {}, allow_undocumented=allow_undocumented)
+        further = {} if attributes is None else attributes
+        checked = validate_request("create_report", further, allow_undocumented=allow_undocumented)
         return self._get_resource(
             endpoints.create_report(
                 event_id, report_type, report_version, checked, allow_undocumented=allow_undocumented
@@ -293,4 +294,11 @@ class OperationsMixin:
     ) -> dict[str, Any]:
         """Create a redeem code; deprecated by the API, use :meth:`create_magic_link` (``POST /v1/magic_link``)."""
         warnings.warn("the API has deprecated redeem codes; use create_magic_link", DeprecationWarning, stacklevel=2)
-        return self._get_resource(endpoints.create_redeem_code(ticket_id, first_name, last_name, email, created_at))
+        given = {
+            "ticket_id": ticket_id,
+            "first_name": first_name,
+            "last_name": last_name,
+            "email": email,
+            "created_at": created_at,
+        }
+        return self._get_resource(endpoints.create_redeem_code(**validate_request("create_redeem_code", given)))

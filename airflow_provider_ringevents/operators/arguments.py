@@ -15,7 +15,11 @@ from airflow_provider_ringevents.client.validation.numbers import (
     check_poll_interval,
     parse_number,
 )
-from airflow_provider_ringevents.operators.gathered_arguments import GatheredArguments
+from airflow_provider_ringevents.operators.gathered_arguments import (
+    GatheredArguments,
+    InvalidArgumentError,
+    find_unusable_fields,
+)
 from airflow_provider_ringevents.operators.plain_values import JINJA_STARTS, to_plain
 
 _LEFT_OVER: Final = (*JINJA_STARTS, "}}", "%}", "#}")
@@ -240,7 +244,7 @@ class Arguments(GatheredArguments):
         # 30 ms, more than all of the operators, and a DAG may have none of those that need it.
         from airflow_provider_ringevents.client.validation.requests import boolean_attributes, validate_request
 
-        given = to_plain(own)
+        given, further = to_plain(own), dict[str, Any]()
         if attributes:
             if not isinstance(self[attributes], Mapping) and not self.is_known(self[attributes]):
                 return {}
@@ -255,7 +259,11 @@ class Arguments(GatheredArguments):
             self._check_ids(given, f"{prefix}.{{}}")
         try:
             return validate_request(
-                operation, given, allow_undocumented=bool(allow_undocumented), is_resolved=self.is_known
+                operation,
+                given,
+                allow_undocumented=bool(allow_undocumented),
+                is_resolved=self.is_known,
+                names={} if prefix else {name: _argument_name(name) for name in own if name not in further},
             )
         except RingEventsConfigError as error:
             refused = {problem.parameter for problem in self._problems}
@@ -297,6 +305,15 @@ class ArgumentsMixin:
 
     def check_arguments(self, arguments: Arguments) -> None:
         """Check the arguments, as far as they are known; overridden by each class."""
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Render the templates, and refuse results that Airflow could not store, which it would try to do first.
+
+        :raises InvalidArgumentError: there is one.
+        """
+        super().render_template_fields(context, jinja_env)  # type: ignore[misc] # of the operator
+        if problems := find_unusable_fields(self):  # type: ignore[arg-type] # mixed into an operator
+            raise InvalidArgumentError.combine(self.task_id, problems)  # type: ignore[attr-defined]
 
     def validate_literals(self) -> None:
         """Check the arguments at the end of ``__init__``.

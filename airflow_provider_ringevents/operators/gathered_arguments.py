@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, combine_errors, invalid_argument
+from airflow_provider_ringevents.client.validation.nesting import find_unusable
 from airflow_provider_ringevents.operators.plain_values import JINJA_STARTS, is_literal, to_plain
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ class GatheredArguments:
                 setattr(operator, name, to_plain(getattr(operator, name, None)))
 
     def __enter__(self) -> Self:
+        self._problems = find_unusable_fields(self._operator)
+        if self._problems:  # no check below looks into such values
+            raise InvalidArgumentError.combine(self._operator.task_id, self._problems)
         return self
 
     def __exit__(
@@ -146,6 +150,13 @@ class GatheredArguments:
     def _replace(self, name: str, value: Any) -> None:
         if self._rendered:
             setattr(self._operator, name, value)
+
+
+def find_unusable_fields(operator: BaseOperator) -> list[RingEventsConfigError]:
+    """Return the errors for values of templated arguments that can be neither stored nor sent, whatever they mean."""
+    renamed = operator.renamed_arguments  # type: ignore[attr-defined] # mixed into an operator
+    found = (find_unusable(renamed.get(name, name), getattr(operator, name, None)) for name in operator.template_fields)
+    return [error for error in found if error]
 
 
 def _own_delimiters(operator: BaseOperator, names: Sequence[str]) -> tuple[str, ...]:

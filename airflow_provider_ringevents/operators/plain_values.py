@@ -9,37 +9,48 @@ from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, Final
 
+from airflow_provider_ringevents.client.validation.nesting import MAX_DEPTH
+
 _LAZY_SEQUENCES: Final = ("LazyXComSequence", "LazySelectSequence")
 """The results of a mapped task, by the name of the class, which lives in a private module of Airflow."""
 JINJA_STARTS: Final = ("{{", "{%", "{#")
 
 
-def is_literal(value: Any, template_starts: Sequence[str] = JINJA_STARTS) -> bool:
-    """Return True if a value holds no template and nothing that Airflow resolves when the task runs."""
+def is_literal(value: Any, template_starts: Sequence[str] = JINJA_STARTS, depth: int = 0) -> bool:
+    """Return True if a value holds no template and nothing that Airflow resolves when the task runs.
+
+    :param depth: the level of nesting; what is nested too deeply is not looked into.
+    """
+    if depth > MAX_DEPTH:
+        return True
     if isinstance(value, str):
         return not any(start in value for start in template_starts)
     if isinstance(value, Mapping):
-        return all(is_literal(item, template_starts) for pair in value.items() for item in pair)
+        return all(is_literal(item, template_starts, depth + 1) for pair in value.items() for item in pair)
     if isinstance(value, (list, tuple)):
-        return all(is_literal(item, template_starts) for item in value)
+        return all(is_literal(item, template_starts, depth + 1) for item in value)
     return not _is_resolved_later(value)
 
 
-def to_plain(value: Any) -> Any:
+def to_plain(value: Any, depth: int = 0) -> Any:
     """Return the plain value of what Airflow or a template has handed over.
 
     Lists for lazy sequences and tuples, dicts for mappings, numbers for ``Decimal`` and NumPy scalars; other values,
     and those that are not resolved yet, are returned as they are.
+
+    :param depth: the level of nesting; what is nested too deeply is returned as it is.
     """
-    if value is None or type(value) in (str, bool, int, float) or _is_resolved_later(value):
+    if depth > MAX_DEPTH or value is None or type(value) in (str, bool, int, float) or _is_resolved_later(value):
         return value
     if isinstance(value, str):
         return str.__str__(value)  # `str()` of a member of an enumeration is its name
     if isinstance(value, Mapping):
         # A tuple as a key stays one: lists cannot be keys.
-        return {key if isinstance(key, tuple) else to_plain(key): to_plain(item) for key, item in value.items()}
+        return {
+            key if isinstance(key, tuple) else to_plain(key): to_plain(item, depth + 1) for key, item in value.items()
+        }
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
-        return [to_plain(item) for item in _items(value)]
+        return [to_plain(item, depth + 1) for item in _items(value)]
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         return to_plain(value.tolist())
     if isinstance(value, Decimal):

@@ -11,6 +11,7 @@ from client_drivers import KEY
 from contract import check_request, operations
 from raw_server import RawServer, Request, Response, error_response, json_response
 
+from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.errors import (
     RingEventsConfigError,
     RingEventsError,
@@ -327,3 +328,52 @@ def test_every_error_of_the_hook_is_of_one_family(connect: Callable[..., str]) -
     connect(host="https://[::1", extra={"timeout": "soon"})
     with pytest.raises(RingEventsError):
         RingEventsHook().get_conn()
+
+
+OPTIONAL_ATTRIBUTES = {
+    "duplicate_event": ("e",),
+    "create_report": ("e", "registrations"),
+    "update_registration": ("r", {"seat": "B2"}),
+}
+SWITCHED = [
+    name for name in METHODS if "allow_undocumented" in inspect.signature(getattr(RingEventsHook, name)).parameters
+]
+
+
+@pytest.mark.parametrize("name", OPTIONAL_ATTRIBUTES)
+@pytest.mark.parametrize("value", ["", 0, False, [], (), "name", [("name", "x")]])
+def test_attributes_are_a_mapping_or_none(hook: RingEventsHook, server: RawServer, name: str, value: Any) -> None:
+    with pytest.raises(RingEventsConfigError, match="`attributes` must be "):
+        getattr(hook, name)(*OPTIONAL_ATTRIBUTES[name], attributes=value)
+    with pytest.raises(RingEventsConfigError, match="`attributes` must be "):
+        getattr(endpoints, name)(*OPTIONAL_ATTRIBUTES[name], attributes=value)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("name", SWITCHED)
+@pytest.mark.parametrize("value", ["false", "", 0, 1, None])
+def test_a_switch_is_true_or_false(hook: RingEventsHook, server: RawServer, name: str, value: Any) -> None:
+    with pytest.raises(RingEventsConfigError, match="`allow_undocumented` must be True or False, got "):
+        getattr(hook, name)(*METHODS[name][1], allow_undocumented=value)
+    assert server.requests == []
+
+
+GUEST: dict[str, Any] = {"ticket_id": "t", "first_name": "Ada", "last_name": "Li", "email": "ada@example.org"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[(name, value) for name in GUEST for value in (None, "", " ", 5, ["a"], "\ud800")],
+        *[("ticket_id", "a/b"), ("email", "nobody"), ("created_at", 5), ("created_at", "\ud800")],
+    ],
+    ids=ascii,
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_attributes_of_a_redeem_code_are_checked(
+    hook: RingEventsHook, server: RawServer, name: str, value: Any
+) -> None:
+    with pytest.raises(RingEventsConfigError) as raised:
+        hook.create_redeem_code(**{**GUEST, name: value})
+    assert raised.value.parameter == name
+    assert server.requests == []

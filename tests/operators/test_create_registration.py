@@ -203,8 +203,8 @@ def test_answers_that_do_not_fit_are_refused_together_before_anything_is_sent(em
     ("arguments", "words"),
     [
         ({"email": "ada"}, "`email` must be an e-mail address"),
-        ({"first_name": None}, "`firstName` must be given"),
-        ({"last_name": " "}, "`lastName` must be a non-empty string"),
+        ({"first_name": None}, "`first_name` must be given"),
+        ({"last_name": " "}, "`last_name` must be a non-empty string"),
         ({"event_id": "a/b"}, "`event_id` must be"),
         ({"ticket_id": ""}, "`ticket_id` must be"),
         ({"answers": ["x"]}, "`answers` must be a mapping"),

@@ -187,18 +187,18 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"timezone": "US/Pacific-New"},
         ("`timezone` must be", "got 'US/Pacific-New'"),
     ),
-    "an end before the start": ({"time_end": "2027-03-01T09:00:00"}, ("`timeEnd` must be after timeStart",)),
-    "an end at the start": ({"time_end": "2027-03-01T10:00:00+01:00"}, ("`timeEnd` must be after timeStart",)),
+    "an end before the start": ({"time_end": "2027-03-01T09:00:00"}, ("`time_end` must be after time_start",)),
+    "an end at the start": ({"time_end": "2027-03-01T10:00:00+01:00"}, ("`time_end` must be after time_start",)),
     "a time that the clocks skip": (
         {"time_start": "2027-03-28T02:30:00", "time_end": "2027-03-28T05:00:00"},
-        ("`timeStart` must be", "'Europe/Berlin' do not skip, got '2027-03-28 02:30:00'"),
+        ("`time_start` must be", "'Europe/Berlin' do not skip, got '2027-03-28 02:30:00'"),
     ),
     "a time that happens twice": (
         {"time_start": "2027-10-31T02:30:00", "time_end": "2027-10-31T05:00:00"},
-        ("`timeStart` must be 2027-10-31T02:30:00+02:00 or 2027-10-31T02:30:00+01:00", "occurs twice"),
+        ("`time_start` must be 2027-10-31T02:30:00+02:00 or 2027-10-31T02:30:00+01:00", "occurs twice"),
     ),
-    "a date alone": ({"time_start": "2027-03-01"}, ("`timeStart` must be a time in ISO 8601", "got '2027-03-01'")),
-    "no time": ({"time_start": "next Monday"}, ("`timeStart` must be a time in ISO 8601", "got 'next Monday'")),
+    "a date alone": ({"time_start": "2027-03-01"}, ("`time_start` must be a time in ISO 8601", "got '2027-03-01'")),
+    "no time": ({"time_start": "next Monday"}, ("`time_start` must be a time in ISO 8601", "got 'next Monday'")),
     "an unknown attribute": ({"attributes": {"sluk": "a", "autopublish": True}}, ("must be a documented attribute",)),
     "something given twice": ({"attributes": {"name": "Another"}}, ("`attributes['name']` must be left out",)),
 }
@@ -318,7 +318,7 @@ def test_what_other_tasks_give_is_left_alone_while_a_dag_is_parsed_and_checked_a
 
 def test_a_copy_s_local_time_needs_a_zone(harness: Harness) -> None:
     said = refused_at_parse("duplicate", harness, timezone=None)
-    assert "`timeStart` must be a time with an offset" in said
+    assert "`time_start` must be a time with an offset" in said
     aware = {"time_start": "2027-03-01T10:00:00+01:00", "time_end": "2027-03-01T11:00:00+01:00"}
     OPERATORS["duplicate"](**harness.arguments("duplicate", timezone=None, **aware))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 import re
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +19,10 @@ from operator_arguments import ARGUMENTS, OPERATORS, make, own_parameters, worki
 from airflow_provider_ringevents.client import Client, RingEventsNotFoundError, endpoints
 from airflow_provider_ringevents.emulator import Emulator
 from airflow_provider_ringevents.operators.arguments import ArgumentsMixin
+from airflow_provider_ringevents.operators.events import RingEventsCreateEventOperator
 from airflow_provider_ringevents.operators.gathered_arguments import InvalidArgumentError
 from airflow_provider_ringevents.operators.literals import literal_arguments
+from airflow_provider_ringevents.operators.registrations import RingEventsCreateRegistrationOperator
 from airflow_provider_ringevents.operators.reports import RingEventsCreateReportOperator
 from airflow_provider_ringevents.sensors.events import RingEventsEventSensor
 from airflow_provider_ringevents.sensors.reports import RingEventsReportSensor
@@ -161,7 +164,6 @@ MORE: dict[str, dict[str, Any]] = {
     "window_field": WINDOW,
 }
 """Arguments without which a field may not be given."""
-API_NAMES = {"time_start": "timeStart", "time_end": "timeEnd"}
 
 
 def test_every_template_field_is_of_one_kind() -> None:
@@ -191,7 +193,7 @@ def test_a_mistake_of_a_template_is_refused(operator: type[Any], field: str, mis
     with DAG("d", schedule=None):
         task = make(operator, **MORE.get(field, {}))
     setattr(task, field, with_text(operator, field, mistake))
-    with pytest.raises(InvalidArgumentError, match=rf"\b({field}|{API_NAMES.get(field, field)})\b"):
+    with pytest.raises(InvalidArgumentError, match=rf"`{field}\b"):
         task.validate_rendered()
 
 
@@ -481,3 +483,52 @@ def test_a_404_comes_out_of_a_process_pool(emulator: Emulator) -> None:
         pool.submit(not_found, emulator.url, emulator.api_key).result(60)
     assert caught.value.status == 404
     assert pickle.loads(pickle.dumps(caught.value)).errors == caught.value.errors
+
+
+def test_errors_name_the_argument_that_was_written() -> None:
+    """Not the attribute of the API that it becomes, unless that was written in `attributes`."""
+    arguments = ARGUMENTS["RingEventsCreateEventOperator"]
+    for given, said in (
+        ({"time_start": None}, "`time_start` must be given"),
+        ({"time_start": "soon"}, "`time_start` must be a time in ISO 8601"),
+        ({"time_end": arguments["time_start"]}, "`time_end` must be after time_start"),
+        ({"time_end": None, "attributes": {"timeEnd": "soon"}}, "`timeEnd` must be a time in ISO 8601"),
+    ):
+        with pytest.raises(InvalidArgumentError, match=said):
+            make(RingEventsCreateEventOperator, **given)
+    for name in ("ticket_id", "email", "first_name", "last_name"):
+        with pytest.raises(InvalidArgumentError) as raised:
+            make(RingEventsCreateRegistrationOperator, **{name: None})
+        assert raised.value.parameter == name
+
+
+def cycle() -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    made["name"] = [made]
+    return made
+
+
+TEMPLATED = [(operator, field) for operator in OPERATORS for field in operator.template_fields]
+ARGUMENT_OF = {field: name for operator in OPERATORS for field, name in operator.renamed_arguments.items()}
+
+
+@pytest.mark.parametrize("value", [lambda: "a\ud800", lambda: [{"a\ud800": 1}], cycle], ids=["text", "key", "cycle"])
+@pytest.mark.parametrize(("operator", "field"), TEMPLATED, ids=[f"{cls.__name__}-{field}" for cls, field in TEMPLATED])
+def test_what_can_be_neither_stored_nor_sent_is_refused_while_the_dag_is_parsed(
+    operator: type[Any], field: str, value: Callable[[], Any]
+) -> None:
+    name = ARGUMENT_OF.get(field, field)
+    with pytest.raises(InvalidArgumentError, match=rf"`{name}\b.*` must be (text without halves of|free of cycles)"):
+        make(operator, **{name: value()})
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda cls: cls.__name__)
+def test_what_a_template_has_rendered_and_cannot_be_stored_fails_without_a_retry(
+    emulator: Emulator, operator: type[Any]
+) -> None:
+    field = operator.template_fields[0]
+    broken = with_text(operator, field, "{{ '\\ud800' }}")
+    result = run(emulator, lambda: make(operator, **{ARGUMENT_OF.get(field, field): broken}), retries=2).to_end()
+    assert (result.state, result.tries) == ("failed", 1), result.log_text
+    assert isinstance(result.exception, InvalidArgumentError)
+    assert emulator.count() == 0

@@ -13,6 +13,7 @@ from typing import Any
 
 from airflow_provider_ringevents.client.errors import combine_errors, invalid_argument
 from airflow_provider_ringevents.client.secrets import conceal_attributes
+from airflow_provider_ringevents.client.types import check_switch
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp
 from airflow_provider_ringevents.client.validation.schema import (
     AttributeType,
@@ -93,6 +94,7 @@ def validate_request(
     *,
     allow_undocumented: bool = False,
     is_resolved: Callable[[Any], bool] = lambda value: True,
+    names: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Validate the attributes of a request and return them as they are sent.
 
@@ -103,9 +105,11 @@ def validate_request(
     :param allow_undocumented: accept unknown attributes and enumeration values; known attributes are validated all the
         same.
     :param is_resolved: returns False for a value that is not rendered yet, which counts as given and is not validated.
+    :param names: attribute -> the name by which errors call it, where that is another one.
     :raises RingEventsConfigError: at least one attribute is invalid; the message has one line for each error.
     """
     schema = REQUEST_SCHEMAS[operation]
+    check_switch("allow_undocumented", allow_undocumented)
     if not isinstance(attributes, Mapping):
         raise invalid_argument(
             "attributes", f"an object with attributes of {operation}, not {type(attributes).__name__}"
@@ -113,12 +117,13 @@ def validate_request(
     # Rebound, so that a traceback from below holds no password in a variable.
     attributes = conceal_attributes(attributes)
     timezone = attributes.get("timezone") if "timezone" in schema else None
-    context = ValidationContext(allow_undocumented, timezone, is_resolved)
+    context = ValidationContext(allow_undocumented, timezone, is_resolved, names or {})
     validated = validate_attributes(schema, attributes, context)
-    start, end = context.timestamps.get("timeStart"), context.timestamps.get("timeEnd")
+    first, last = (context.names.get(name, name) for name in ("timeStart", "timeEnd"))
+    start, end = context.timestamps.get(first), context.timestamps.get(last)
     if start is not None and end is not None and start >= end:
-        after = f"after timeStart, {format_timestamp(start)}"
-        context.errors.append(invalid_argument("timeEnd", after, format_timestamp(end)))
+        after = f"after {first}, {format_timestamp(start)}"
+        context.errors.append(invalid_argument(last, after, format_timestamp(end)))
     if context.errors:
         raise combine_errors(f"{operation}: nothing was sent", context.errors)
     for name in validated:

@@ -17,16 +17,22 @@ from airflow_provider_ringevents.client.secrets import Secret, conceal
 from airflow_provider_ringevents.client.types import closest_matches, validate_choice
 from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, to_utc
 from airflow_provider_ringevents.client.validation.identifiers import validate_identifier
+from airflow_provider_ringevents.client.validation.nesting import find_unusable
 from airflow_provider_ringevents.client.validation.timezones import check_timezone
 
 
 @dataclass(slots=True)
 class ValidationContext:
-    """The state of one validation run: its options, and the errors and timestamps found."""
+    """The state of one validation run: its options, and the errors and timestamps found.
+
+    :ivar names: attribute -> the name by which errors call it, where that is another one.
+    :ivar timestamps: the name in errors -> the time.
+    """
 
     allow_undocumented: bool
     timezone: Any = None
     is_resolved: Callable[[Any], bool] = lambda value: True
+    names: Mapping[str, str] = field(default_factory=dict)
     timestamps: dict[str, datetime] = field(default_factory=dict)
     errors: list[RingEventsConfigError] = field(default_factory=list)
 
@@ -43,6 +49,8 @@ class AttributeType(msgspec.Struct, frozen=True, kw_only=True):
     def validate(self, parameter: str, value: Any, context: ValidationContext) -> Any:
         """Return the value to send; record an error in the context if it is invalid."""
         try:
+            if unusable := find_unusable(parameter, value):
+                raise unusable
             return self._convert(parameter, value, context)
         except RingEventsConfigError as error:
             context.errors.append(error)
@@ -218,46 +226,62 @@ class StructListType(AttributeType, frozen=True):
 
 
 def validate_attributes(
-    table: Mapping[str, AttributeType], attributes: Mapping[str, Any], context: ValidationContext, prefix: str = ""
+    table: Mapping[str, AttributeType], attributes: Mapping[Any, Any], context: ValidationContext, prefix: str = ""
 ) -> dict[str, Any]:
     """Validate each attribute by its type and return them all; errors are added to ``context``."""
-    given = {name: value for name, value in attributes.items() if value is not None}
+    names = {} if prefix else context.names
+    given = {name: value for name, value in attributes.items() if isinstance(name, str) and value is not None}
+    for name in attributes:
+        if not isinstance(name, str):
+            whole = prefix.removesuffix(".") or "attributes"
+            context.errors.append(invalid_argument(whole, "a mapping with strings for keys", name))
     for name, attribute in table.items():
         if attribute.required and name not in given:
-            context.errors.append(invalid_argument(f"{prefix}{name}", "given"))
+            context.errors.append(invalid_argument(f"{prefix}{names.get(name, name)}", "given"))
     validated = {}
     for name, value in given.items():
         attribute_type = table.get(name)
+        # A name may contain invisible characters, such as the byte order mark in a spreadsheet's first column.
+        place = f"{prefix}{name if name.isidentifier() else repr(name)}"
         if not context.is_resolved(value) or (
             isinstance(attribute_type, TimestampType) and not context.is_resolved(context.timezone)
         ):
             validated[name] = value
         elif attribute_type is not None:
-            validated[name] = attribute_type.validate(f"{prefix}{name}", value, context)
-        elif not isinstance(name, str) or not context.allow_undocumented:
-            close = closest_matches(str(name), table)
+            validated[name] = attribute_type.validate(f"{prefix}{names.get(name, name)}", value, context)
+        elif not context.allow_undocumented:
+            close = closest_matches(name, table)
             hint = f"Did you mean {' or '.join(close)}?" if close else f"Allowed: {', '.join(table)}."
-            # A name may contain invisible characters, such as the byte order mark in a spreadsheet's first column.
-            plain = isinstance(name, str) and name.isidentifier()
             context.errors.append(
                 invalid_argument(
-                    f"{prefix}{name if plain else repr(name)}",
+                    place,
                     "a documented attribute",
                     hint=f"{hint} Pass `allow_undocumented=True` for one newer than this package.",
                 )
             )
+        elif unusable := find_unusable(place, value) or find_unusable(place, name):
+            context.errors.append(unusable)
         elif _is_json(value):
             validated[name] = value
         else:
             context.errors.append(
-                invalid_argument(f"{prefix}{name}", f"a value that JSON can represent, not {type(value).__name__}")
+                invalid_argument(place, f"a value that JSON can represent, not {type(value).__name__}")
             )
     return validated
 
 
 def _is_json(value: Any) -> bool:
+    """Return whether a value that is not nested too deeply can be sent as it is."""
+    if not _has_text_keys(value):  # others would become strings
+        return False
     try:
         json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError):
         return False
     return True
+
+
+def _has_text_keys(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(name, str) and _has_text_keys(item) for name, item in value.items())
+    return not isinstance(value, (list, tuple)) or all(map(_has_text_keys, value))

@@ -225,7 +225,7 @@ def test_times_without_offset_need_the_zone_in_the_same_call() -> None:
 def test_end_is_after_start(end: str) -> None:
     lines = problems("create_event", {**EVENT, "timeEnd": end})
     assert len(lines) == 1
-    assert lines[0].startswith("`timeEnd` must be after timeStart, 2026-05-01T13:00:00Z, got '2026-05-01T")
+    assert lines[0].startswith("`timeEnd` must be after the start, 2026-05-01T13:00:00Z, got '2026-05-01T")
 
 
 def test_start_and_end_are_compared_as_instants() -> None:
@@ -448,4 +448,4 @@ def test_errors_call_attributes_as_they_are_told() -> None:
     with pytest.raises(RingEventsConfigError) as raised:
         validate_request("create_event", given, names=names)
     assert parameters([str(problem) for problem in raised.value.problems]) == ["title", "timeEnd"]
-    assert "`timeEnd` must be after time_start, " in str(raised.value)
+    assert "`timeEnd` must be after the start, " in str(raised.value)

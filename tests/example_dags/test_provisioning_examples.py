@@ -125,7 +125,7 @@ def test_a_row_that_cannot_be_an_event_does_not_keep_the_others_from_being_made(
     wrong = row(2, ends="2027-03-02T16:00")
     outcome = run_example(SERIES, template_id=emulator.template_id, rows=[row(1), wrong, row(3)])
     assert [outcome.task("create_event", index).state for index in range(3)] == ["success", "failed", "success"]
-    assert "`time_end` must be after time_start, 2027-03-02T16:00:00Z" in outcome.log_text
+    assert "`time_end` must be after the start, 2027-03-02T16:00:00Z in `time_start`" in outcome.log_text
     assert [event.name for event in made()] == ["Part 1", "Part 3"]
 
 

@@ -187,8 +187,8 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"timezone": "US/Pacific-New"},
         ("`timezone` must be", "got 'US/Pacific-New'"),
     ),
-    "an end before the start": ({"time_end": "2027-03-01T09:00:00"}, ("`time_end` must be after time_start",)),
-    "an end at the start": ({"time_end": "2027-03-01T10:00:00+01:00"}, ("`time_end` must be after time_start",)),
+    "an end before the start": ({"time_end": "2027-03-01T09:00:00"}, ("`time_end` must be after the start",)),
+    "an end at the start": ({"time_end": "2027-03-01T10:00:00+01:00"}, ("`time_end` must be after the start",)),
     "a time that the clocks skip": (
         {"time_start": "2027-03-28T02:30:00", "time_end": "2027-03-28T05:00:00"},
         ("`time_start` must be", "'Europe/Berlin' do not skip, got '2027-03-28 02:30:00'"),

@@ -491,7 +491,7 @@ def test_errors_name_the_argument_that_was_written() -> None:
     for given, said in (
         ({"time_start": None}, "`time_start` must be given"),
         ({"time_start": "soon"}, "`time_start` must be a time in ISO 8601"),
-        ({"time_end": arguments["time_start"]}, "`time_end` must be after time_start"),
+        ({"time_end": arguments["time_start"]}, "`time_end` must be after the start"),
         ({"time_end": None, "attributes": {"timeEnd": "soon"}}, "`timeEnd` must be a time in ISO 8601"),
     ):
         with pytest.raises(InvalidArgumentError, match=said):

@@ -122,7 +122,7 @@ def validate_request(
     first, last = (context.names.get(name, name) for name in ("timeStart", "timeEnd"))
     start, end = context.timestamps.get(first), context.timestamps.get(last)
     if start is not None and end is not None and start >= end:
-        after = f"after {first}, {format_timestamp(start)}"
+        after = f"after the start, {format_timestamp(start)} in `{first}`"
         context.errors.append(invalid_argument(last, after, format_timestamp(end)))
     if context.errors:
         raise combine_errors(f"{operation}: nothing was sent", context.errors)

@@ -63,6 +63,7 @@ class ListReading:
         self._trust_count = trust_count
         self._seen = CompactIdSet()
         self._has_anonymous_rows = False
+        self._type: Any = None
         self._previous_digest: tuple[int, int] | None = None
         self.rows = 0
         self.duplicates_dropped = 0
@@ -187,7 +188,7 @@ class ListReading:
         self._linked = self._linked or page.next_link is not None
         if self.misfit is None and self._filter_check:
             self.misfit = next(filter(None, map(self._filter_check.violated_field, page.items)), None)
-        new, new_now, digest = self._new_rows(page.items)
+        new, new_now, digest = self._new_rows(page.items, page.types)
         self._refuse_endless_list()
         self._same_pages = self._same_pages + 1 if page.items and digest == self._page_digest else 0
         if first:
@@ -313,9 +314,22 @@ class ListReading:
                 retryable=False,
             )
 
-    def _new_rows(self, rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], int, tuple[int, int]]:
+    def _identities(self, rows: Sequence[dict[str, Any]], types: Sequence[Any]) -> list[str | None]:
+        """Return what tells each row from all others: its id, and its type where that is not the list's."""
+        identities = [_id_text(row["id"]) for row in rows]
+        if self._type is None:
+            self._type = next((type for type in types if type is not None), None)
+        if types.count(self._type) != len(types):
+            for place, (id, type) in enumerate(zip(identities, types, strict=True)):
+                if id is not None and type is not None and type != self._type:
+                    identities[place] = f"{id}\0{type}"
+        return identities
+
+    def _new_rows(
+        self, rows: Sequence[dict[str, Any]], types: Sequence[Any]
+    ) -> tuple[list[dict[str, Any]], int, tuple[int, int]]:
         """Return the rows that are new over all readings, their number in this one, and a digest of the page."""
-        known = [_id_text(row["id"]) for row in rows]
+        known = self._identities(rows, types)
         ids = [id for id in known if id is not None]
         anonymous = len(rows) - len(ids)
         # Rows without an id show by their content alone that a page is another one.
@@ -429,8 +443,12 @@ class ListReading:
 def _id_text(id: Any) -> str | None:
     """Return the text of an id; None for what tells no row from another: null, nothing, or an unreadable character.
 
-    Halves of surrogate pairs have become U+FFFD, so that ids with it may be the same although they were not.
+    Halves of surrogate pairs have become U+FFFD, so that ids with it may be the same although they were not. ``1`` and
+    ``"1"`` are two ids.
     """
+    if isinstance(id, str):
+        return id if id and "\ufffd" not in id else None
+    if id is None:
+        return None
     # A number that keeps its digits has no text of its own.
-    text = bytes(id).decode() if isinstance(id, msgspec.Raw) else str(id)
-    return text if id is not None and text and "\ufffd" not in text else None
+    return "\0" + (bytes(id).decode() if isinstance(id, msgspec.Raw) else str(id))

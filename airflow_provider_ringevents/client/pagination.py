@@ -13,13 +13,15 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 import msgspec
 
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsTransportError, strip_frames
+from airflow_provider_ringevents.client.secrets import RESPONSE_SECRETS, SECRET_ATTRIBUTES
 from airflow_provider_ringevents.client.transport.redaction import clean_text
 
 OTHER: Final = "_other"
 """The key under which a flat resource keeps what is no attribute."""
 MAX_LINK_CHARACTERS: Final = 8192
 _MAX_PAGE_DIGITS: Final = 10
-_MEMBERS: Final = frozenset({"id", "type", "attributes", "relationships", "meta", "links"})
+_STANDARD_MEMBERS: Final = frozenset({"id", "type", "attributes", "relationships", "meta", "links"})
+_SECRETS: Final = RESPONSE_SECRETS | SECRET_ATTRIBUTES
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_DATA: Final = object()
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -41,16 +43,23 @@ def url_origin(url: str) -> tuple[str, str, int | None]:
 def flatten_resource(data: Mapping[str, Any]) -> dict[str, Any]:
     """Flatten one ``{"id", "type", "attributes"}`` into its attributes, with the id first.
 
-    Without ``attributes`` the other members count as such. What would be lost (``relationships``, ``meta``,
-    ``attributes`` that are no object, an id among the attributes that is another one) is kept under ``_other``.
+    Members beside ``attributes`` count as such. What would be lost (``relationships``, ``meta``, ``attributes`` that are
+    no object, a member or an id that differs from the attribute of that name) is kept under ``_other``.
     """
     attributes = data.get("attributes")
-    if not isinstance(attributes, dict):
-        attributes = {name: value for name, value in data.items() if name not in _MEMBERS}
-    flat = {"id": None, **attributes}
+    flat: dict[str, Any] = {"id": None}
     other = {name: data[name] for name in ("relationships", "meta") if data.get(name)}
-    if data.get("attributes") and not isinstance(data["attributes"], dict):
-        other["attributes"] = data["attributes"]
+    if isinstance(attributes, dict):
+        flat.update(attributes)
+    elif attributes:
+        other["attributes"] = attributes
+    for name in data:
+        if name in _STANDARD_MEMBERS:
+            continue
+        if flat.get(name) is None:
+            flat[name] = data[name]
+        elif data[name] is not None and data[name] != flat[name] and name not in _SECRETS:
+            other[name] = data[name]
     id = data.get("id")
     if id is not None:
         if flat["id"] is not None and flat["id"] != id:
@@ -75,6 +84,7 @@ class Page:
     :ivar has_next_key: the page has ``links.next``, perhaps null.
     :ivar has_unreadable_count: ``meta.count`` is a text with digits that is no number, such as ``"1,000"``.
     :ivar has_links: the page has links of any kind, so that a missing ``next`` means that there is no next page.
+    :ivar types: the ``type`` of each resource: an id is unique among the resources of one type.
     """
 
     number: int
@@ -85,6 +95,7 @@ class Page:
     date: datetime | None = None
     has_links: bool = False
     has_unreadable_count: bool = False
+    types: Sequence[Any] = field(default=(), repr=False)
 
     @classmethod
     def from_envelope(cls, envelope: Mapping[str, Any], number: int, *, operation: str) -> Page:
@@ -118,6 +129,7 @@ class Page:
             getattr(envelope, "date", None),
             isinstance(links, Mapping) and bool(links),
             isinstance(given, str) and any(map(str.isdecimal, given)) and not _NUMBER.fullmatch(given.strip()),
+            [item.get("type") for item in data],
         )
 
 

@@ -356,6 +356,45 @@ def test_flat_members_count_as_attributes_and_a_bare_id_is_an_error() -> None:
         Page.from_envelope({"data": [{"id": "1", "type": "t"}]}, 1, operation="o")
 
 
+@pytest.mark.parametrize(
+    ("resource", "row"),
+    [
+        ({"attributes": {"a": 1}, "ticketId": "t1"}, {"a": 1, "ticketId": "t1"}),
+        ({"attributes": {"a": 1}, "checkedIn": False, "tags": []}, {"a": 1, "checkedIn": False, "tags": []}),
+        ({"attributes": {"a": None}, "a": 2}, {"a": 2}),
+        ({"attributes": {"a": 1}, "a": 1}, {"a": 1}),
+        ({"attributes": {"a": 1}, "a": None}, {"a": 1}),
+        ({"attributes": {"a": 1}, "a": 2, "meta": {"b": 3}}, {"a": 1, "_other": {"meta": {"b": 3}, "a": 2}}),
+        ({"attributes": {"magicLink": "one"}, "magicLink": "two"}, {"magicLink": "one"}),
+    ],
+)
+def test_members_beside_the_attributes_are_kept(resource: dict[str, Any], row: dict[str, Any]) -> None:
+    page = Page.from_envelope({"data": [{"id": "1", "type": "t", "links": {}, **resource}]}, 1, operation="o")
+    assert page.items == [{"id": "1", **row}]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [("1", "ticket"), ("1", "bundle")],
+        [(1, "ticket"), ("1", "ticket")],
+        [(True, "ticket"), ("True", "ticket")],
+    ],
+)
+@pytest.mark.parametrize("pages", [1, 2])
+def test_rows_of_another_type_or_with_an_id_of_another_type_are_other_rows(
+    keys: list[tuple[Any, str | None]], pages: int
+) -> None:
+    rows = [{"id": id, "type": type, "attributes": {"name": "x"}} for id, type in keys]
+
+    def service(params: dict[str, str]) -> dict[str, Any]:
+        number = int(params["page"])
+        return {"data": rows if pages == number == 1 else rows[number - 1 : number] if pages == 2 else []}
+
+    found, reading = read(service)
+    assert (len(found), reading.duplicates_dropped) == (2, 0)
+
+
 @pytest.mark.parametrize("fault", ["empty", "short", "repeated"])
 @pytest.mark.parametrize("lasting", [True, False])
 def test_rows_that_arrive_do_not_hide_a_page_that_lacks_rows(fault: str, lasting: bool) -> None:

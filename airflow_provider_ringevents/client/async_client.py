@@ -154,8 +154,8 @@ class AsyncClient(BaseClient):
         parsed = parse_page(envelope, reading.number + 1, operation=reading.call.operation)
         del envelope
         page = self._accept(reading, unwrap(parsed))
-        if probe := reading.take_filter_probe():
-            self._judge_filter(reading, Page.from_envelope(await self.send(probe), 1, operation=probe.operation))
+        while probe := reading.filter_probe.next_call():
+            self._take_probe(reading, Page.from_envelope(await self.send(probe), 1, operation=probe.operation))
         return page
 
     async def items(

@@ -206,17 +206,12 @@ class BaseClient(ABC):
         return accepted
 
     @staticmethod
-    def _judge_filter(reading: ListReading, unfiltered: Page) -> None:
-        """Raise where the unfiltered list is as long as the filtered one; else warn of the row that does not fit."""
-        field, operation = reading.misfit, reading.call.operation
-        if unfiltered.count is not None and unfiltered.count == reading.count:
-            raise RingEventsTransportError(
-                f"{operation}: the service ignores the filter: a row does not fit it in {field!r}, and the list has"
-                f" {unfiltered.count} rows with and without it",
-                sent=True,
-                retryable=False,
-            )
-        log.warning("%s: a row does not fit the filter in %r; it is kept", operation, field)
+    def _take_probe(reading: ListReading, page: Page) -> None:
+        """Raise where the service ignores the filter; at the end, warn of the row that does not fit it."""
+        probe = reading.filter_probe
+        probe.accept(page, reading.count)
+        if probe.next_call() is None:
+            log.warning("%s: a row does not fit the filter in %r; it is kept", reading.call.operation, probe.field)
 
     @staticmethod
     def _conclude(reading: ListReading, on_incomplete: OnIncomplete) -> None:

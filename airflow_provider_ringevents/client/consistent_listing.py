@@ -18,7 +18,7 @@ from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.compact_id_set import CompactIdSet
 from airflow_provider_ringevents.client.endpoints import Call
 from airflow_provider_ringevents.client.errors import RingEventsIncompleteListError, RingEventsTransportError
-from airflow_provider_ringevents.client.filter_check import FilterCheck, without_filter
+from airflow_provider_ringevents.client.filter_check import FilterProbe
 from airflow_provider_ringevents.client.pagination import Page, link_params
 
 MAX_READINGS: Final = 3
@@ -52,7 +52,7 @@ class ListReading:
     :ivar pages: pages that were read.
     :ivar readings: readings that were begun.
     :ivar count: the count that the service gave last; None where it gives none.
-    :ivar misfit: the field in which a row does not fit the filter; None: all fit, as far as the row shows.
+    :ivar filter_probe: the requests to send where a row does not fit the filter.
     :ivar foreign_origin: the origin of a link that names another host than ``base_url``; only its query is used.
     """
 
@@ -72,10 +72,8 @@ class ListReading:
         self.count: int | None = None
         self._first_count = 0
         self._last_count_before: int | None = None
-        self.misfit: str | None = None
         self.foreign_origin: str | None = None
-        self._filter_check = FilterCheck(call.params)
-        self._filter_probed = not self._filter_check
+        self.filter_probe = FilterProbe(call, per_page)
         self._begin()
 
     def _begin(self) -> None:
@@ -186,8 +184,7 @@ class ListReading:
             self._seen = self._seen_now = CompactIdSet(min(page.count, MAX_EXPECTED))
         self._page = page
         self._linked = self._linked or page.next_link is not None
-        if self.misfit is None and self._filter_check:
-            self.misfit = next(filter(None, map(self._filter_check.violated_field, page.items)), None)
+        self.filter_probe.observe(page.items)
         new, new_now, digest = self._new_rows(page.items, page.types)
         self._refuse_endless_list()
         self._same_pages = self._same_pages + 1 if page.items and digest == self._page_digest else 0
@@ -225,13 +222,6 @@ class ListReading:
     def _is_partial_count(self, count: int) -> bool:
         """Tell whether the count of the first page may be that of this page, or the limit of a service that counts."""
         return count <= self._full_page or count % _ROUND_COUNT == 0
-
-    def take_filter_probe(self) -> Call | None:
-        """Return, once, the request for the unfiltered list where a row does not fit the filter."""
-        if self.misfit is None or self._filter_probed:
-            return None
-        self._filter_probed = True
-        return replace(self.call, params={**without_filter(self.call.params), "page": "1", "perPage": "1"})
 
     @property
     def number(self) -> int:

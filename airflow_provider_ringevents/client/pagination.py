@@ -13,8 +13,9 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 import msgspec
 
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsTransportError, strip_frames
-from airflow_provider_ringevents.client.secrets import RESPONSE_SECRETS, SECRET_ATTRIBUTES
+from airflow_provider_ringevents.client.secrets import RESPONSE_SECRETS
 from airflow_provider_ringevents.client.transport.redaction import clean_text
+from airflow_provider_ringevents.contract.overlay import SECRET_ATTRIBUTES
 
 OTHER: Final = "_other"
 """The key under which a flat resource keeps what is no attribute."""
@@ -43,8 +44,8 @@ def url_origin(url: str) -> tuple[str, str, int | None]:
 def flatten_resource(data: Mapping[str, Any]) -> dict[str, Any]:
     """Flatten one ``{"id", "type", "attributes"}`` into its attributes, with the id first.
 
-    Members beside ``attributes`` count as such. What would be lost (``relationships``, ``meta``, ``attributes`` that are
-    no object, a member or an id that differs from the attribute of that name) is kept under ``_other``.
+    Members beside ``attributes`` count as such. What would be lost (``relationships``, ``meta``, ``attributes`` that
+    are no object, a member or an id that differs from the attribute of that name) is kept under ``_other``.
     """
     attributes = data.get("attributes")
     flat: dict[str, Any] = {"id": None}

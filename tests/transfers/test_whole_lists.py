@@ -321,6 +321,81 @@ def test_a_filter_that_changes_no_count_is_an_error(driver: type[SyncDriver]) ->
         driver(server.url).items(list_registrations("e", {"email": {"eq": "a@x.org"}}))
 
 
+class FilteringService:
+    """200 registrations of two people; a filter selects by the fields that the service obeys.
+
+    :param counts: the service counts its rows, and has one more at each request.
+    :param lenient: an address also finds those that begin like it.
+    """
+
+    def __init__(self, *obeyed: str, counts: bool = True, lenient: bool = False) -> None:
+        self.obeyed, self.counts, self.lenient = obeyed, counts, lenient
+        self.total = 200
+
+    def __call__(self, request: Request) -> Response:
+        query = request.query
+        rows = [row for row in map(self.row, range(self.total)) if self.fits(row, query)]
+        first = (int(query["page"]) - 1) * int(query["perPage"])
+        body: dict[str, Any] = {"data": rows[first : first + int(query["perPage"])]}
+        if self.counts:
+            body["meta"] = {"count": len(rows)}
+            self.total += 1
+        return json_response(body)
+
+    @staticmethod
+    def row(number: int) -> dict[str, Any]:
+        attributes = {
+            "email": ("a@x.org", "a@x.org.uk")[number % 2],
+            "updatedAt": f"2026-11-{number % 28 + 1:02}T00:00:00Z",
+        }
+        return {"id": str(number), "type": "registration", "attributes": attributes}
+
+    def fits(self, row: dict[str, Any], query: dict[str, str]) -> bool:
+        for name, wanted in query.items():
+            field, operator = (name.split("[")[1][:-1], name.split("[")[2][:-1]) if "[" in name else ("", "")
+            if field not in self.obeyed:
+                continue
+            value = row["attributes"][field]
+            fits = {"gte": value >= wanted, "lt": value < wanted, "eq": value == wanted}[operator]
+            if not fits and not (self.lenient and field == "email" and value.startswith(wanted)):
+                return False
+        return True
+
+
+@pytest.mark.parametrize("driver", [SyncDriver, AsyncDriver], ids=lambda driver: driver.name)
+@pytest.mark.parametrize("counts", [True, False], ids=["the count grows", "no count"])
+@pytest.mark.parametrize(
+    ("obeyed", "filter"),
+    [
+        ((), {"email": {"eq": "a@x.org"}}),
+        ((), {"updatedAt": {"gte": "2026-11-02T00:00:00Z"}}),
+        ((), {"updatedAt": {"gte": "2026-11-01T00:00:00Z", "lt": "2026-11-20T00:00:00Z"}}),
+        (("updatedAt",), {"email": {"eq": "a@x.org"}, "updatedAt": {"gte": "2026-11-02T00:00:00Z"}}),
+        (("email",), {"email": {"eq": "a@x.org"}, "updatedAt": {"lt": "2026-11-20T00:00:00Z"}}),
+    ],
+)
+def test_a_filter_that_is_ignored_is_an_error_whatever_the_counts(
+    driver: type[SyncDriver], counts: bool, obeyed: tuple[str, ...], filter: dict[str, Any]
+) -> None:
+    with (
+        RawServer(FilteringService(*obeyed, counts=counts)) as server,
+        pytest.raises(RingEventsTransportError, match="ignores the filter"),
+    ):
+        driver(server.url).items(list_registrations("e", filter))
+
+
+@pytest.mark.parametrize("driver", [SyncDriver, AsyncDriver], ids=lambda driver: driver.name)
+def test_a_filter_that_finds_more_than_it_says_is_obeyed(
+    driver: type[SyncDriver], caplog: pytest.LogCaptureFixture
+) -> None:
+    with RawServer(FilteringService("email", counts=False, lenient=True)) as server:
+        rows = driver(server.url).items(list_registrations("e", {"email": {"eq": "a@x.org"}}))
+    assert len(rows) == 200
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        "list_registrations: a row does not fit the filter in 'email'; it is kept"
+    ]
+
+
 # --- create once
 
 

@@ -71,6 +71,13 @@ def asset_state_store(context: Mapping[str, Any], asset: Any) -> Any | None:
     return None if stores is None else stores[asset]
 
 
+def mapped_arguments(operator: Any, context: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the arguments that ``expand`` maps; None where they are not known (``expand_kwargs``, a task group)."""
+    expand_input = getattr(context["dag"].get_task(operator.task_id), "expand_input", None)
+    value = getattr(expand_input, "value", None)
+    return frozenset(value) if isinstance(value, Mapping) else None
+
+
 def is_asset(outlet: Any) -> bool:
     """Return True for an outlet that is one asset or, on Airflow 3, a reference to one."""
     if isinstance(outlet, Asset):

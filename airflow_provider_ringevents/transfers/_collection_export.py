@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_ringevents._compat import asset_state_store, outlet_event
+from airflow_provider_ringevents._compat import asset_state_store, mapped_arguments, outlet_event
 from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.exports.catalog import COLLECTIONS
 from airflow_provider_ringevents.exports.formats.file_format import FileFormat
@@ -15,6 +15,9 @@ from airflow_provider_ringevents.storage import identifier_file_name
 from airflow_provider_ringevents.transfers import _export_log
 from airflow_provider_ringevents.transfers._collection_validation import PARENT_ID_PLACEHOLDER
 from airflow_provider_ringevents.transfers.collection_upload import CollectionExport, upload_collection
+
+_OF_THE_WATERMARK: Final = ("ringevents_conn_id", "collection", "parent_id", "parent_ids", "filter", "window_field")
+"""Arguments whose values have a watermark of their own."""
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -107,12 +110,20 @@ def _watermark(operator: RingEventsCollectionToObjectStorageOperator, context: C
     request = fingerprint(
         task.dag_id,
         task.task_id,
-        operator.ringevents_conn_id,
-        operator.collection,
-        operator.parent_id,
-        operator.parent_ids,
-        operator.filter,
-        operator.window_field,
+        *(getattr(operator, name) for name in _OF_THE_WATERMARK),
+        _distinguishing_map_index(operator, context),
     )
     run_after = getattr(run, "run_after", None)
     return ExportWatermark(store, request, f"{task.dag_id} {run.run_id}", run_after, operator.watermark_delay)
+
+
+def _distinguishing_map_index(operator: RingEventsCollectionToObjectStorageOperator, context: Context) -> int:
+    """Return the map index of a task instance, -1 where the arguments of its watermark tell it from its siblings.
+
+    There the order of the mapped values may change from run to run.
+    """
+    index = context["ti"].map_index
+    if index is None or index < 0:
+        return -1
+    mapped = mapped_arguments(operator, context)
+    return -1 if mapped is not None and mapped.issubset(_OF_THE_WATERMARK) else index

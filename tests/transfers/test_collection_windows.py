@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import pytest
 from airflow_harness import Run
 from airflow_harness.versions import HAS_STATE_STORE, HAS_TASK_SDK
+from outcomes import succeeded
 
 from airflow_provider_ringevents import _compat, clock
 from airflow_provider_ringevents.client.errors import RingEventsConfigError, RingEventsTransferError
@@ -334,6 +335,97 @@ def test_parents_that_come_from_a_task_have_places_of_their_own(export: Export, 
         ).to_end()
         assert result.xcom[0]["window"]["from"] is None
     assert len(store) == 2
+
+
+@needs_store
+@pytest.mark.parametrize(
+    ("mapped", "watermarks"),
+    [
+        ({"destination": 2}, 2),
+        ({"destination": 2, "parent_id": 2}, 4),
+        ({"format": ["jsonl", "jsonl"]}, 2),
+        ({"parent_id": 2}, 2),
+        ([{"destination": 0}, {"destination": 1}], 2),
+    ],
+    ids=["destination", "destination and parent", "format", "parent", "expand_kwargs"],
+)
+def test_instances_of_a_mapped_task_share_no_watermark(
+    emulator: Any, tmp_path: Path, quick: None, mapped: Any, watermarks: int
+) -> None:
+    events = list(emulator.state.events)[:2]
+    places = [f"file://{tmp_path}/{number}.jsonl" for number in range(2)]
+    chosen: Any
+    if isinstance(mapped, list):
+        chosen = [{"destination": places[each["destination"]]} for each in mapped]
+    else:
+        values = {"destination": places, "parent_id": events}
+        chosen = {name: values.get(name, value) for name, value in mapped.items()}
+
+    def task() -> Any:
+        from airflow_provider_ringevents.transfers.collection_to_object_storage import (
+            RingEventsCollectionToObjectStorageOperator,
+        )
+
+        partial = RingEventsCollectionToObjectStorageOperator.partial(
+            task_id="export",
+            collection="registrations",
+            window_field="createdAt",
+            watermark=True,
+            outlets=[asset()],
+            **(
+                {}
+                if "destination" in str(mapped)
+                else {"destination": f"file://{tmp_path}/{{{{ ti.map_index }}}}.jsonl"}
+            ),
+            **({} if "parent_id" in mapped else {"parent_id": events[0]}),
+        )
+        return partial.expand_kwargs(chosen) if isinstance(chosen, list) else partial.expand(**chosen)
+
+    store: dict[tuple[str, str], Any] = {}
+    for index in range(watermarks):
+        run = Run(
+            task,
+            connections={"ringevents_default": emulator.connection_json()},
+            map_index=index,
+            asset_store=store,
+        )
+        assert succeeded(run.to_end())["window"]["from"] is None
+    assert len(store) == watermarks
+
+
+@needs_store
+def test_a_watermark_of_a_parent_does_not_depend_on_the_order_of_the_mapped_parents(
+    emulator: Any, tmp_path: Path, quick: None
+) -> None:
+    events = list(emulator.state.events)[:2]
+    order = list(events)
+
+    def task() -> Any:
+        from airflow_provider_ringevents.transfers.collection_to_object_storage import (
+            RingEventsCollectionToObjectStorageOperator,
+        )
+
+        return RingEventsCollectionToObjectStorageOperator.partial(
+            task_id="export",
+            collection="registrations",
+            window_field="createdAt",
+            watermark=True,
+            watermark_delay=0.001,
+            outlets=[asset()],
+            destination=f"file://{tmp_path}/{{{{ task.parent_id }}}}.jsonl",
+        ).expand(parent_id=order)
+
+    store: dict[tuple[str, str], Any] = {}
+
+    def begins(index: int, run_id: str) -> Any:
+        connections = {"ringevents_default": emulator.connection_json()}
+        run = Run(task, connections=connections, map_index=index, asset_store=store, run_id=run_id)
+        return succeeded(run.to_end())["window"]["from"]
+
+    assert begins(0, "r1") is None
+    order.reverse()
+    time.sleep(1.01)  # A window ends at a whole second.
+    assert begins(1, "r2") is not None
 
 
 @needs_store

@@ -262,7 +262,7 @@ class BulkRun:
         target = self._target
         try:
             call = target.call(row.attributes or {}, row.id)
-        except RingEventsConfigError as error:  # an id of the service that no request can use
+        except RingEventsError as error:  # an id of the service that no request can use, or metadata that is unreadable
             return Outcome("failed", error=error)
         try:
             record = conceal_credentials(parse_resource(call, self._client.send(call)))

@@ -10,6 +10,7 @@ from airflow_provider_ringevents.bulk.targets import Decision, normalize_email, 
 from airflow_provider_ringevents.client import endpoints
 from airflow_provider_ringevents.client.errors import invalid_argument
 from airflow_provider_ringevents.client.secrets import conceal_credentials
+from airflow_provider_ringevents.client.transport.responses import parse_resource
 from airflow_provider_ringevents.client.validation.answers import QuestionIndex, collect_bounded
 from airflow_provider_ringevents.client.validation.requests import REQUEST_SCHEMAS, validate_request
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_ringevents.client.endpoints import Call
 
 _MAPS: Final = frozenset({"metadata", "answers"})
+_UNMERGED: Final = "\0unmerged"
+"""A key beside the attributes of an update whose record did not show the metadata to keep."""
 
 
 class _Questions:
@@ -64,10 +67,12 @@ class _RegistrationTarget:
         self.ticket_id = ticket_id
         self._operation = operation
         self._allow_undocumented = allow_undocumented
+        self._client: Client | None = None
         self._questions: _Questions | None = None
 
     def prepare(self, client: Client) -> None:
-        """Keep the client, for the questions of rows with answers."""
+        """Keep the client, for the questions of rows with answers and for metadata that lists do not show."""
+        self._client = client
         self._questions = _Questions(client, self.event_id, self.ticket_id)
 
     def list_call(self) -> Call:
@@ -190,11 +195,22 @@ class UpdateRegistrationTarget(_RegistrationTarget):
         shown = record.attributes or {}
         wanted = {name: value for name, value in attributes.items() if name != self.identity}
         if self._merge and "metadata" in wanted:
-            known = shown.get("metadata")
-            wanted["metadata"] = {**(known if isinstance(known, Mapping) else {}), **wanted["metadata"]}
+            wanted["metadata"] = _merged(shown.get("metadata"), wanted["metadata"])
         changed = {name: value for name, value in wanted.items() if name not in shown or shown[name] != value}
+        if self._merge and "metadata" in changed and "metadata" not in shown:
+            changed[_UNMERGED] = True
         return ("update", changed, None) if changed else ("unchanged", attributes, None)
 
     def call(self, attributes: Mapping[str, Any], id: str | None) -> Call:
-        """Return the request that changes a registration."""
+        """Return the request that changes a registration, whose metadata is read first if the list did not show it."""
+        if _UNMERGED in attributes:
+            attributes = {name: value for name, value in attributes.items() if name != _UNMERGED}
+            assert self._client is not None, "prepare() comes first"  # noqa: S101
+            reading = endpoints.get_registration(str(id))
+            known = parse_resource(reading, self._client.send(reading))
+            attributes["metadata"] = _merged(known.get("metadata"), attributes["metadata"])
         return endpoints.update_registration(str(id), attributes=attributes)
+
+
+def _merged(known: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {**(known if isinstance(known, Mapping) else {}), **metadata}

@@ -71,9 +71,10 @@ class Target(Protocol):
         """
 
     def call(self, attributes: Mapping[str, Any], id: str | None) -> Call:
-        """Return the request of a row.
+        """Return the request of a row, for which a record may be read.
 
         :param id: the id of the record that is updated; None for a new one.
+        :raises RingEventsError: there is no such request, or the record cannot be read.
         """
 
     def delete_call(self, id: str) -> Call:

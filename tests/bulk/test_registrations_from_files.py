@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_harness import Run
 from bulk.conftest import guests, read_results, statuses, write_csv
 from outcomes import failed, run_of, succeeded
+from raw_server import RawServer, Request, Response, json_response
 
 from airflow_provider_ringevents.client import Client, endpoints
 from airflow_provider_ringevents.transfers.object_storage_to_registrations import (
@@ -77,6 +79,45 @@ def test_metadata_are_merged_and_what_is_unchanged_is_not_sent(load: Load, emula
     assert registrations(emulator)[0]["metadata"] == {"old": "1", "crm_id": "z"}
     succeeded(load(mode="update", merge="false").to_end())
     assert registrations(emulator)[0]["metadata"] == {"crm_id": "z"}
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["", "it cannot be read"])
+def test_metadata_that_the_list_does_not_show_are_kept(emulator: Any, tmp_path: Path, broken: bool) -> None:
+    people = registrations(emulator)
+    emulator.state.update_registration(people[0]["id"], {"old": "1"})
+    if broken:
+        emulator.fault("status", status=404, method="GET", path=rf"/registrations/{people[0]['id']}$", times=None)
+    key = {"Authorization": f"Bearer {emulator.api_key}", "Content-Type": "application/json"}
+
+    def without_metadata(request: Request) -> Response:
+        answer = httpx.request(request.method, emulator.url + request.target, headers=key, content=request.body)
+        body = answer.json()
+        if isinstance(body.get("data"), list):
+            for row in body["data"]:
+                row["attributes"].pop("metadata", None)
+        return json_response(body, status=answer.status_code)
+
+    write_csv(tmp_path / "people.csv", [(people[0]["email"], "z"), (people[1]["email"], "y")], ("email", "metadata.a"))
+    with RawServer(without_metadata) as server:
+        run = Run(
+            lambda: RingEventsObjectStorageToRegistrationsOperator(
+                task_id="register",
+                event_id=emulator.event_id,
+                source=f"file://{tmp_path}/people.csv",
+                results=f"file://{tmp_path}/results.csv",
+                mode="update",
+            ),
+            connections={"ringevents_default": {**emulator.connection(), "host": server.url}},
+        )
+        result = run.to_end()
+    there = [row["metadata"] for row in registrations(emulator)[:2]]
+    if broken:
+        assert result.state == "failed"
+        assert statuses(tmp_path / "results.csv") == ["failed", "updated"]
+        assert there == [{"old": "1"}, {"a": "y"}]
+    else:
+        assert succeeded(result)["counts"] == {"updated": 2}
+        assert there == [{"old": "1", "a": "z"}, {"a": "y"}]
 
 
 def test_attributes_are_updated_by_id(load: Load, emulator: Any, tmp_path: Path) -> None:

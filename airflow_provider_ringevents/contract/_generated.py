@@ -925,7 +925,11 @@ REQUESTS: Final[dict[str, dict[str, tuple[str, bool, Any]]]] = {
             False,
             {"answer": ("string or array", True, None), "questionId": ("string", True, None)},
         ),
-        "email": ("pattern", True, "(?!.*[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff])[^@\\s]+@[^@\\s]+\\.[^@\\s]+"),
+        "email": (
+            "pattern",
+            True,
+            "(?!.*[\\x00-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\ufeff\\ud800-\\udfff])[^@\\s]+@[^@\\s]+\\.[^@\\s]+",
+        ),
         "externalBarcode": ("string", False, None),
         "firstName": ("string", True, None),
         "lastName": ("string", True, None),
@@ -953,7 +957,11 @@ REQUESTS: Final[dict[str, dict[str, tuple[str, bool, Any]]]] = {
         "private": ("boolean", False, None),
     },
     "create_magic_link": {
-        "email": ("pattern", True, "(?!.*[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff])[^@\\s]+@[^@\\s]+\\.[^@\\s]+"),
+        "email": (
+            "pattern",
+            True,
+            "(?!.*[\\x00-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\ufeff\\ud800-\\udfff])[^@\\s]+@[^@\\s]+\\.[^@\\s]+",
+        ),
         "extraFields": ("map", False, "string"),
         "firstName": ("string", True, None),
         "headline": ("string", False, None),
@@ -963,7 +971,11 @@ REQUESTS: Final[dict[str, dict[str, tuple[str, bool, Any]]]] = {
     },
     "create_redeem_code": {
         "created_at": ("string", False, None),
-        "email": ("pattern", True, "(?!.*[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff])[^@\\s]+@[^@\\s]+\\.[^@\\s]+"),
+        "email": (
+            "pattern",
+            True,
+            "(?!.*[\\x00-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\ufeff\\ud800-\\udfff])[^@\\s]+@[^@\\s]+\\.[^@\\s]+",
+        ),
         "first_name": ("string", True, None),
         "last_name": ("string", True, None),
         "ticket_id": ("string", True, None),

@@ -27,8 +27,11 @@ DEPRECATED_ATTRIBUTES: Final[Mapping[str, str]] = {"attendeesVisiblity": "attend
 """Deprecated request attribute -> its replacement."""
 
 ATTRIBUTE_PATTERNS: Final[Mapping[str, str]] = {
-    # Neither control characters nor halves of surrogate pairs, besides white space.
-    "email": r"(?!.*[\x00-\x1f\x7f-\x9f\ud800-\udfff])[^@\s]+@[^@\s]+\.[^@\s]+"
+    # No control characters, invisible characters or halves of surrogate pairs, besides white space.
+    "email": (
+        r"(?!.*[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff])"
+        r"[^@\s]+@[^@\s]+\.[^@\s]+"
+    )
 }
 """Request attribute -> a pattern that the reference does not state and the client checks."""
 

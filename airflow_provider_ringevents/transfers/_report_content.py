@@ -32,6 +32,10 @@ _LINES_BYTES: Final = 64 * 1024
 _LONGEST_BLANK_LINE: Final = 3
 _BLANK_LINES: Final = frozenset(b"\r" * returns + b"\n" for returns in range(_LONGEST_BLANK_LINE))
 _DELIMITERS: Final = ",;\t"
+_WELL_QUOTED: Final = re.compile(
+    rb'(?:[^"]++|(?<![^,;\t|\r\n])"[^"]*+"(?![^,;\t|\r\n]))*+(?:(?<![^,;\t|\r\n])"[^"]*+)?'
+)
+"""A part of a CSV file, without doubled quotes: before and after a quoted cell there is a separator, or an end."""
 _BLANK: Final = re.compile(
     rb"(?:[\s\0\xff\xfe]|\xef\xbb\xbf|\xc2[\x85\xa0]|\xe2\x80[\x80-\x8f\xa8-\xaf]|\xe2\x81\xa0|\xe3\x80\x80)++"
 )
@@ -281,11 +285,12 @@ class CsvInspector:
         self._is_text = True
         self._records = 0
         self._inside_quotes = False
+        self._last_byte = b""  # empty for a quote, which is counted already, and at the start
         self._has_content = False  # the record that is being read is no blank line
 
     @property
     def rows(self) -> int | None:
-        """Return the number of records after the header; None where the file is no text of this kind."""
+        """Return the number of records after the header; None where its lines or its quotes leave them open."""
         return max(0, self._records - 1) if self._is_text else None
 
     def feed(self, block: bytes) -> None:
@@ -297,6 +302,8 @@ class CsvInspector:
             self._read_header(at_end=False)
         if self._is_text:
             self._count(block)
+            last = block[-1:] or self._last_byte
+            self._last_byte = b"" if last == b'"' or self.is_empty else last
 
     def finish(self) -> None:
         """Take the end of the file."""
@@ -305,6 +312,8 @@ class CsvInspector:
         if self._has_content:
             self._records += 1
             self._has_content = False
+        if self._inside_quotes:
+            self._is_text = False
 
     def _read_header(self, *, at_end: bool) -> None:
         start = self._start.removeprefix(codecs.BOM_UTF8)
@@ -332,6 +341,16 @@ class CsvInspector:
         marks = block.translate(None, _NEITHER_QUOTE_NOR_LINE_FEED) if b'"' in block else b""
         if marks and not self._inside_quotes and self._count_quoted_lines(block, marks):
             return
+        if marks and self._inside_quotes:
+            head, line_feed, rest = block.partition(b"\n")
+            if rest and head.count(b'"') & 1:
+                # A block mostly begins within a cell; the rest of it may have the usual form.
+                self._count(head + line_feed)
+                self._last_byte = line_feed
+                self._count(rest)
+                return
+        if marks and any(len(line) & 1 for line in set(marks.split(b"\n"))):
+            self._is_text = not self._has_stray_quote(self._last_byte + block)
         inside, lines, last = int(self._inside_quotes), 0, b""
         # Searching for each line feed is several times as fast as counting them or looking for two in a row.
         stream = io.BytesIO(block)
@@ -361,13 +380,18 @@ class CsvInspector:
         *lines, rest = marks.split(b"\n")
         if any(quotes == 0 or quotes & 1 for quotes in set(map(len, lines))):
             return False
+        last = block.rpartition(b"\n")[2]
+        if len(rest) & 1 and self._has_stray_quote(last if lines else self._last_byte + last):
+            self._is_text = False
         self._records += len(lines)
         self._inside_quotes = bool(len(rest) & 1)
-        ends_line = block.endswith(b"\n")
-        self._has_content = not ends_line and (
-            (not lines and self._has_content) or bool(block.rpartition(b"\n")[2].strip(b"\r"))
-        )
+        self._has_content = bool(last) and ((not lines and self._has_content) or bool(last.strip(b"\r")))
         return True
+
+    def _has_stray_quote(self, text: bytes) -> bool:
+        """Return True if a quote stands within a cell that has none around it, as in ``a,19" rack,b``."""
+        plain = text.removeprefix(codecs.BOM_UTF8).replace(b'""', b"")
+        return _WELL_QUOTED.fullmatch(b'"' + plain if self._inside_quotes else plain) is None
 
     def _count_line_by_line(self, block: bytes) -> None:
         lines = block.split(b"\n")

@@ -253,6 +253,7 @@ def test_any_finite_number_is_a_price(value: Any) -> None:
             "ada@example.org\x7f",
             "ada@example.o\x9brg",
         ],
+        *[f"ada{invisible}@example.org" for invisible in "\xad\u061c\u200b\u200d\u200f\u202e\u2060\u2066\u2069\ufeff"],
     ],
 )
 @pytest.mark.parametrize("name", ["create_magic_link", "create_redeem_code"])

@@ -201,6 +201,7 @@ def _defer_event_wait(
             deadline=operator.deadline(),
         ),
         method_name="execute_complete",
+        kwargs={"awaited": operator.awaited()},
     )
 
 
@@ -222,6 +223,7 @@ def _defer_duplication_wait(
             operator.deadline(),
         ),
         method_name="execute_complete",
+        kwargs={"awaited": operator.awaited()},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,8 @@ class DeferrableWaitMixin(RingEventsBaseOperator):
     """A mixin of operators that wait for what the service does in the background; each describes the arguments."""
 
     literal_switches: Sequence[str] = ("deferrable",)
+    awaited_arguments: Sequence[str] = ()
+    """The arguments that determine what the wait is for."""
 
     def __init__(
         self,
@@ -84,3 +86,21 @@ class DeferrableWaitMixin(RingEventsBaseOperator):
     def deadline(self) -> float:
         """Return the end of a wait that starts now, in seconds since the epoch."""
         return clock.now() + self.wait_timeout
+
+    def awaited(self) -> dict[str, str]:
+        """Return the arguments that determine what the wait is for, as texts, for :meth:`require_awaited`."""
+        return {name: str(getattr(self, name)) for name in self.awaited_arguments}
+
+    def require_awaited(self, awaited: Mapping[str, str] | None) -> None:
+        """Refuse arguments that render to other values after a deferred wait: the result would be taken for theirs.
+
+        :param awaited: what :meth:`awaited` returned before the wait.
+        :raises RingEventsError: an argument has another value now.
+        """
+        for name, value in (awaited or {}).items():
+            if (now := str(getattr(self, name))) != value:
+                raise RingEventsError(
+                    f"`{name}` was {value!r:.200} before the wait, and is {now!r:.200} after it. The result of the wait"
+                    " is not used. A retry begins with the new value.",
+                    retryable=True,
+                )

@@ -112,6 +112,7 @@ class RingEventsCreateEventFromTemplateOperator(DeferrableWaitMixin, RingEventsB
 
     operation = "create_event_from_template"
     template_fields: Sequence[str] = ("template_id", "wait_for", *RingEventsBaseProvisioningOperator.template_fields)
+    awaited_arguments: Sequence[str] = ("template_id", "organization_id", "idempotency_key")
 
     def __init__(
         self,
@@ -169,15 +170,19 @@ class RingEventsCreateEventFromTemplateOperator(DeferrableWaitMixin, RingEventsB
         return _event_creation.create_event_from_template(self, context)
 
     @translate_errors()
-    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def execute_complete(
+        self, context: Context, event: Mapping[str, Any] | None = None, awaited: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """Return the event as it is after the wait in the triggerer.
 
         :param event: the payload of the trigger.
+        :param awaited: the arguments with which the wait began; another value now is an error.
         """
         from airflow_provider_ringevents.operators import _event_creation
 
         self.has_event_link = True  # persisted before the task was deferred
         self.validate_rendered()
+        self.require_awaited(awaited)
         return _event_creation.fetch_event(self, parse_payload(event, "event_id")["event_id"])
 
 
@@ -212,6 +217,7 @@ class RingEventsDuplicateEventOperator(DeferrableWaitMixin, RingEventsBaseProvis
 
     operation = "duplicate_event"
     template_fields: Sequence[str] = ("event_id", *RingEventsBaseProvisioningOperator.template_fields)
+    awaited_arguments: Sequence[str] = ("event_id", "organization_id", "idempotency_key")
 
     def __init__(
         self,
@@ -262,12 +268,16 @@ class RingEventsDuplicateEventOperator(DeferrableWaitMixin, RingEventsBaseProvis
         return _event_creation.duplicate_event(self, context)
 
     @translate_errors()
-    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def execute_complete(
+        self, context: Context, event: Mapping[str, Any] | None = None, awaited: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """Record the copy that the trigger has found, and return it.
 
         :param event: the payload of the trigger.
+        :param awaited: the arguments with which the wait began; another value now is an error.
         """
         from airflow_provider_ringevents.operators import _event_creation
 
         self.validate_rendered()
+        self.require_awaited(awaited)
         return _event_creation.fetch_copy(self, context, parse_payload(event, "event_id")["event_id"])

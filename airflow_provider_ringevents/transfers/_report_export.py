@@ -10,7 +10,6 @@ from airflow_provider_ringevents._compat import task_state_store
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.endpoints import create_report, get_report
 from airflow_provider_ringevents.client.errors import (
-    RingEventsError,
     RingEventsNotFoundError,
     RingEventsReportFailedError,
 )
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
         RingEventsReportToObjectStorageOperator,
     )
 
-_OF_THE_REPORT = ("event_id", "report_type")
 _DEAD_REPORT_ERRORS = (RingEventsReportFailedError, RingEventsNotFoundError)
 
 
@@ -82,7 +80,7 @@ def export_report(operator: RingEventsReportToObjectStorageOperator, context: Co
                     report.not_found_until,
                 ),
                 method_name="execute_complete",
-                kwargs={"requested": {name: getattr(operator, name) for name in _OF_THE_REPORT}},
+                kwargs={"awaited": operator.awaited()},
             )
         waiter = ReportWaiter(
             report.report_id, report.deadline, operator.poll_interval, report.not_found_until, operator.log.info
@@ -96,21 +94,11 @@ def publish_awaited_report(
     operator: RingEventsReportToObjectStorageOperator,
     context: Context,
     event: Mapping[str, Any] | None,
-    requested: Mapping[str, str],
 ) -> dict[str, Any]:
     """Publish the report that the trigger has waited for.
 
     :param event: the payload of the trigger.
-    :param requested: the arguments with which it was requested. They are rendered again after the wait.
-    :raises RingEventsError: one of them has another value now, so that the report would be taken for another one.
     """
-    for name, value in requested.items():
-        if (now := getattr(operator, name)) != value:
-            raise RingEventsError(
-                f"`{name}` was {value!r} when the report was requested, and is {now!r} after the wait. Nothing was"
-                " published. A retry requests the other report.",
-                retryable=True,
-            )
     checkpoint = _checkpoint(operator, context)
     with operator.hook as hook:
         with checkpoint.clear_on(*_DEAD_REPORT_ERRORS):

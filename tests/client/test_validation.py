@@ -225,7 +225,8 @@ def test_times_without_offset_need_the_zone_in_the_same_call() -> None:
 def test_end_is_after_start(end: str) -> None:
     lines = problems("create_event", {**EVENT, "timeEnd": end})
     assert len(lines) == 1
-    assert lines[0].startswith("`timeEnd` must be after the start, 2026-05-01T13:00:00Z in `timeStart`, got '2026-05-01T")
+    expected = "`timeEnd` must be after the start, 2026-05-01T13:00:00Z in `timeStart`, got '2026-05-01T"
+    assert lines[0].startswith(expected)
 
 
 def test_start_and_end_are_compared_as_instants() -> None:

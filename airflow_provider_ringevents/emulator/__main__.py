@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,21 @@ if TYPE_CHECKING:
 _DEFAULTS: Final = {field.name: field.default for field in fields(Settings) if field.default is not MISSING}
 
 
+# int() and float() would take "1_000", "nan" and digits of other scripts, too.
+_DECIMAL: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_PARAMETER: Final = re.compile(r"`(\w+)`")
+
+
+def _number(text: str) -> int | float | str:
+    """Return a number, and any other text as it is, for the settings to refuse with the range that they allow."""
+    if not _DECIMAL.fullmatch(text):
+        return text
+    try:
+        return int(text)
+    except ValueError:  # It has a fraction or an exponent, or more digits than Python converts.
+        return float(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_ringevents.emulator",
@@ -27,26 +43,26 @@ def _parser() -> argparse.ArgumentParser:
         "Airflow connection for programs to read, the second one the same to paste into a shell.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=8765, help="port of the API; 0 for a free one")
+    parser.add_argument("--port", type=_number, default=8765, help="port of the API; 0 for a free one")
     parser.add_argument("--host", choices=["127.0.0.1"], default="127.0.0.1", help="the only address there is")
 
-    def setting(name: str, kind: type, text: str) -> None:
+    def setting(name: str, kind: Callable[[str], Any], text: str) -> None:
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, dest=name, type=kind, default=_DEFAULTS[name], help=text)
 
-    setting("seed", int, "same seed, same ids and content")
+    setting("seed", _number, "same seed, same ids and content")
     setting("api_key", str, "the key that is accepted")
     setting("allowed_host", str, "name by which it is reached besides localhost, such as a container's")
-    setting("registrations", int, "registrations of each published event; a million is fine")
-    setting("events", int, "events of the first organization, at least 8")
-    setting("report_seconds", float, "seconds until a report is ready")
-    setting("report_bytes", int, "size of report files in bytes; None: as their rows make them")
-    setting("link_seconds", float, "seconds that a signed link works")
-    setting("template_seconds", float, "seconds that an event from a template takes")
-    setting("duplicate_seconds", float, "seconds until a copy of an event appears")
-    setting("latency", float, "seconds before every answer")
-    setting("rate_limit", float, "requests per second; more are answered with 429")
-    setting("max_per_page", int, "largest page of a list")
+    setting("registrations", _number, "registrations of each published event; a million is fine")
+    setting("events", _number, "events of the first organization, at least 8")
+    setting("report_seconds", _number, "seconds until a report is ready")
+    setting("report_bytes", _number, "size of report files in bytes; None: as their rows make them")
+    setting("link_seconds", _number, "seconds that a signed link works")
+    setting("template_seconds", _number, "seconds that an event from a template takes")
+    setting("duplicate_seconds", _number, "seconds until a copy of an event appears")
+    setting("latency", _number, "seconds before every answer")
+    setting("rate_limit", _number, "requests per second; more are answered with 429")
+    setting("max_per_page", _number, "largest page of a list")
     return parser
 
 
@@ -56,8 +72,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     values: dict[str, Any] = vars(parser.parse_args(arguments))
     port = values.pop("port")
     values.pop("host")
-    if not 0 <= port <= 65535:
-        parser.error(f"argument --port: {port} is not a port (0 to 65535)")
     try:
         from airflow_provider_ringevents.emulator import Emulator
 
@@ -65,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError as error:
         return _failed(str(error))
     except ValueError as error:
-        parser.error(str(error))
+        parser.error(_PARAMETER.sub(lambda found: f"--{found[1].replace('_', '-')}", str(error)))
     try:
         emulator.start()
     except OSError as error:

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, get_args, get_type_hints
+
+from airflow_provider_ringevents.emulator.arguments import (
+    check_choice,
+    check_header_value,
+    check_number,
+    check_switch,
+    check_text,
+    invalid,
+)
 
 DEFAULT_API_KEY: Final = "emulator-api-key"
 
@@ -29,7 +39,18 @@ _RANGES: Final = {
     "visible_seconds": (0, _TEN_YEARS),
 }
 """Smallest and largest value of each number."""
-_TYPES: Final[dict[str, Any]] = {"int": int, "float": (int, float), "bool": bool, "str": str}
+_HEADERS: Final = ("content_encoding", "content_type", "disposition")
+_PATTERNS: Final = {
+    # An empty key would admit everybody.
+    "api_key": (re.compile(r"[!-~]([ -~]*[!-~])?"), "a key of printable ASCII characters, without spaces around it"),
+    "allowed_host": (re.compile(r"[A-Za-z0-9._-]+"), "the name of a host, without scheme and port"),
+    "links_origin": (re.compile(r"https?://[^\s/?#@]+"), "an origin such as https://api.example.org:8443"),
+}
+"""The form of strings, and its description."""
+
+
+def _is_latin(text: str) -> bool:
+    return all(ord(character) < 256 for character in text)
 
 
 @dataclass
@@ -166,23 +187,25 @@ class Settings:
             kind = str(each.type)
             if value is None and kind.endswith(" | None"):
                 continue
-            choices = get_args(hints[each.name])
-            expected = _TYPES.get(kind.removesuffix(" | None"))
-            if expected is None:
-                valid, allowed = value in choices, f"one of {', '.join(map(repr, choices))}"
+            kind = kind.removesuffix(" | None")
+            if kind == "bool":
+                check_switch(each.name, value)
+            elif kind in ("int", "float"):
+                check_number(each.name, value, *_RANGES[each.name], integer=kind == "int")
+            elif kind != "str":
+                check_choice(each.name, value, get_args(hints[each.name]))
+            elif each.name in _HEADERS:
+                check_header_value(each.name, value)
+                if not _is_latin(value):
+                    raise invalid(each.name, "the value of a header, in Latin-1", value)
+            elif each.name in _PATTERNS:
+                pattern, expected = _PATTERNS[each.name]
+                if not isinstance(value, str) or not pattern.fullmatch(value):
+                    raise invalid(each.name, expected, value)
             else:
-                # In Python True is an integer.
-                valid = isinstance(value, expected) and (expected is bool or not isinstance(value, bool))
-                allowed = f"of type {kind}"
-            if valid and each.name in _RANGES:
-                low, high = _RANGES[each.name]
-                valid, allowed = low <= value <= high, f"from {low} to {high}"
-            if not valid:
-                raise ValueError(f"`{each.name}` must be {allowed}, got {value!r}.")
-        if not self.api_key:
-            raise ValueError("`api_key` must not be empty, since an empty key would admit everybody.")
+                check_text(each.name, value)
 
-    def change(self, **values: Any) -> None:
+    def change(self, /, **values: Any) -> None:
         """Set several settings while the emulator runs.
 
         :raises ValueError: a setting is unknown, has a value that is not allowed, or is one of ``SEEDED``; then nothing
@@ -195,7 +218,7 @@ class Settings:
             )
         self.apply(**values)
 
-    def apply(self, **values: Any) -> None:
+    def apply(self, /, **values: Any) -> None:
         """Set several settings before anything is seeded.
 
         :raises ValueError: a setting is unknown or has a value that is not allowed; then nothing changes.

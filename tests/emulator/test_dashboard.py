@@ -227,5 +227,5 @@ def test_numbers_are_finite(emulator: Any, number: str) -> None:
 def test_numbers_are_capped(emulator: Any, setting: str, value: float) -> None:
     refused = httpx.post(f"{emulator.url}/_emulator/reset", json={setting: value})
     assert refused.status_code == 400
-    assert re.search(rf"`{setting}` must be from \d+ to \d+, got", refused.json()["error"])
+    assert re.search(rf"`{setting}` must be an? (integer|number) from \d+ to \d+, got", refused.json()["error"])
     assert len(emulator.state.events) < 100

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
+import math
 import os
 import re
 import signal
@@ -13,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, fields
 from typing import Any
 
 import httpx
@@ -157,23 +160,81 @@ def test_ending_does_not_wait_for_anybody(clock: ManualClock) -> None:
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"registrations": -1}, "`registrations` must be from 0 to 100000000, got -1"),
-        ({"events": 3}, "`events` must be from 8 to 20000, got 3"),
+        ({"registrations": -1}, "`registrations` must be an integer from 0 to 100000000, got -1"),
+        ({"events": 3}, "`events` must be an integer from 8 to 20000, got 3"),
         ({"api_key": ""}, "api_key"),
         ({"auth": "none"}, "`auth` must be one of 'both', 'bearer', 'bare', got 'none'"),
         ({"download": "ftp"}, "download"),
         ({"rate_limit": 0}, "rate_limit"),
         ({"report_bytes": -1}, "report_bytes"),
         ({"report_pending_code": 404}, "report_pending_code"),
-        ({"latency": "1"}, "`latency` must be of type float, got '1'"),
-        ({"etag": 1}, "`etag` must be of type bool, got 1"),
-        ({"events": True}, "`events` must be of type int, got True"),
+        ({"latency": "1"}, "`latency` must be a number from 0 to 3600, got '1'"),
+        ({"etag": 1}, "`etag` must be True or False, got 1"),
+        ({"events": True}, "`events` must be an integer from 8 to 20000, got True"),
         ({"speed": 3}, "must be among seed, api_key"),
     ],
 )
 def test_settings_that_cannot_be(settings: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(text)):
         Emulator(**settings)
+
+
+def test_a_port_that_cannot_be() -> None:
+    ports: list[Any] = [None, "x", "8765", -1, 65_536, True, 1.5, [1], math.nan, 10**5_000]
+    for port in ports:
+        with pytest.raises(ValueError, match=r"^`port` must be an integer from 0 to 65535, got "):
+            Emulator(port=port)
+
+
+_NO_TEXTS = (None, 5, True, b"a", ["a"], "a\ud800")
+_NO_HEADERS = (5, b"a", ["a"], "a\r\nb: c", "a\0", "a\u2028b", "\u0416")
+UNUSABLE: dict[str, tuple[Any, ...]] = {
+    "api_key": (*_NO_TEXTS, "", " ", "k ", "k\r\nX: y", "k\u00e9", "k\0"),
+    "allowed_host": (5, True, "", "a/b", "http://a", "a:80", "a b", "a\r\nb", "\ud800"),
+    "links_origin": (5, "", "host", "ftp://host", "http://", "http://host/path", "http://u:p@host", "http://a\n"),
+    "content_type": (None, *_NO_HEADERS),
+    "content_encoding": _NO_HEADERS,
+    "disposition": _NO_HEADERS,
+    "report_status": _NO_TEXTS[1:],
+    "report_pending_status": _NO_TEXTS,
+}
+
+
+def test_every_free_text_is_covered() -> None:
+    assert {each.name for each in fields(Settings) if str(each.type).startswith("str")} == set(UNUSABLE)
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_text_that_no_response_can_hold_is_refused_everywhere(name: str, emulator: Emulator) -> None:
+    before = asdict(emulator.settings)
+    for value in UNUSABLE[name]:
+        with pytest.raises(ValueError, match=rf"^`{name}` must be .*, got ") as caught:
+            Emulator(**{name: value})
+        with pytest.raises(ValueError, match=re.escape(str(caught.value))):
+            emulator.settings.change(**{name: value})
+        if not isinstance(value, bytes):
+            for method, path in (("PATCH", "settings"), ("POST", "reset")):
+                refused = httpx.request(
+                    method,
+                    f"{emulator.url}/_emulator/{path}",
+                    content=json.dumps({name: value}),
+                    headers={"Content-Type": "application/json"},
+                )
+                assert (refused.status_code, refused.json()) == (400, {"error": str(caught.value)})
+    assert asdict(emulator.settings) == before
+
+
+_NUMBERS = (math.nan, math.inf, -1e300, 10**5_000, "1", True, [1], None)
+
+
+@pytest.mark.parametrize("value", _NUMBERS, ids=itertools.count())
+def test_numbers_that_cannot_be_are_named_with_their_range(value: Any) -> None:
+    for each in fields(Settings):
+        kind = str(each.type)
+        if not kind.startswith(("int", "float")) or (value is None and kind.endswith("None")):
+            continue
+        with pytest.raises(ValueError, match=rf"^`{each.name}` must be an? (integer|number) from \S+ to \d+, got "):
+            Emulator(**{each.name: value})
 
 
 def test_a_refused_change_changes_nothing() -> None:
@@ -301,10 +362,21 @@ def test_command_line_with_a_port_that_is_taken(emulator: Emulator, capsys: pyte
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("--port", "70000"), "70000 is not a port"),
-        (("--registrations", "-5"), "`registrations` must be from 0 to 100000000, got -5"),
+        (("--port", "70000"), "--port must be an integer from 0 to 65535, got 70000"),
+        (("--registrations", "-5"), "--registrations must be an integer from 0 to 100000000, got -5"),
         (("--host", "0.0.0.0"), "invalid choice: '0.0.0.0'"),
-        (("--seed", "x"), "invalid int value: 'x'"),
+        (("--seed", "x"), "--seed must be an integer from -9223372036854775808 to 9223372036854775808, got 'x'"),
+        (("--report-seconds", "nan"), "--report-seconds must be a number from 0 to 315360000, got 'nan'"),
+        (("--latency", "1_0"), "--latency must be a number from 0 to 3600, got '1_0'"),
+        (("--events", "\u0661\u0662"), "--events must be an integer from 8 to 20000"),
+        (("--events", "12.0"), "--events must be an integer from 8 to 20000, got 12.0"),
+        (("--events", "9" * 5_000), "--events must be an integer from 8 to 20000"),
+        (("--port", "x"), "--port must be an integer from 0 to 65535, got 'x'"),
+        (("--port", "-1"), "--port must be an integer from 0 to 65535, got -1"),
+        (("--api-key", ""), "--api-key must be a key of printable ASCII characters"),
+        (("--api-key", "k\u00e9"), "--api-key must be a key of printable ASCII characters"),
+        (("--api-key", "\udcff"), "--api-key must be a key of printable ASCII characters"),
+        (("--allowed-host", "a/b"), "--allowed-host must be the name of a host"),
     ],
 )
 def test_command_line_with_options_that_cannot_be(

@@ -152,9 +152,12 @@ def test_a_fault_sees_the_decoded_query(emulator: Emulator, api: Api, path: str)
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"kind": "reset", "query": "["}, "`query` must be a regular expression, got '['"),
-        ({"kind": "registrations_added", "value": 0}, "`value` must be from 1 to 100000 registrations, got 0"),
-        ({"kind": "registrations_cancelled", "value": -3}, "`value` must be from 1 to 100000 registrations, got -3"),
+        (
+            {"kind": "reset", "query": "["},
+            "`query` must be a regular expression (unterminated character set",
+        ),
+        ({"kind": "registrations_added", "value": 0}, "`value` must be an integer from 1 to 100000, got 0"),
+        ({"kind": "registrations_cancelled", "value": -3}, "`value` must be an integer from 1 to 100000, got -3"),
     ],
 )
 def test_faults_that_cannot_be(fields: dict[str, Any], text: str) -> None:

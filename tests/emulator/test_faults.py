@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import itertools
 import json
+import math
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -442,13 +445,113 @@ def test_chance_is_seeded(emulator: Emulator, api: Api) -> None:
         ({"kind": "status", "status": 99}, "got 99"),
         ({"kind": "reset", "time": 1}, "got time"),
         ({}, "`kind` must be given"),
-        ({"kind": "slow_body", "rate": "fast"}, "wrong type"),
+        ({"kind": "slow_body", "rate": "fast"}, "`rate` must be a number from 0.001 to"),
+        (5, "A fault must be a JSON object, got int"),
+        ([], "A fault must be a JSON object, got list"),
     ],
 )
-def test_faults_that_cannot_be(fields: dict[str, Any], text: str) -> None:
-    with pytest.raises(ValueError, match=r" must be |wrong type") as caught:
+def test_faults_that_cannot_be(fields: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=r" must be ") as caught:
         Fault.from_json(fields)
     assert text in str(caught.value)
+
+
+_NO_COUNT = (-1, 1.5, math.nan, math.inf, True, "1", [1], 10**5_000)
+WRONG_FIELDS: dict[str, tuple[Any, ...]] = {
+    "kind": (None, 5, ["status"], "Status", 10**5_000),
+    "method": (5, True, "", "GET /", "G\r\nT", ["GET"]),
+    "path": (5, "(", "*", ["a"], {}),
+    "query": (5, "[", True, ["a"]),
+    "origin": (5, "moon", ["api"], ""),
+    "times": _NO_COUNT,
+    "skip": (*_NO_COUNT, None),
+    "chance": (-0.1, 1.1, 2, math.nan, math.inf, True, "0.5", None),
+    "status": (*_NO_COUNT, 99, 199, 600, "x"),
+    "headers": (
+        *(None, [1], "X: y", 5),
+        *({"": "a"}, {"a b": "c"}, {"a\r\nb": "c"}, {"\u0416": "a"}),
+        *({"X": "a\r\nb"}, {"X": 5}, {"X": None}, {"X": "a\0"}, {"X": "\ud800"}),
+    ),
+    "body": (5, True, ["a"], b"a", {}, "\ud800"),
+    "url": (5, True, ["a"], "https://a\r\nX: y", "\ud800"),
+    "after": _NO_COUNT,
+    "seconds": (-1, math.nan, math.inf, True, "1", [1], 1e300),
+    "rate": (0, -1, math.nan, math.inf, True, "1", None, 1e300),
+    "value": (1.5, math.nan, True, "1", [1], 10**5_000, -1),
+    "rst": (None, 0, 1, "true"),
+}
+
+
+def test_every_field_is_covered() -> None:
+    assert {*WRONG_FIELDS, "hit_count"} == {each.name for each in fields(Fault)}
+
+
+@pytest.mark.parametrize("name", WRONG_FIELDS)
+def test_a_field_that_cannot_be_is_named_everywhere(name: str, emulator: Emulator) -> None:
+    for value in WRONG_FIELDS[name]:
+        given = {"kind": "status", name: value}
+        with pytest.raises(ValueError, match=rf"^`{name}(\[.*\])?` must be .*, got ") as caught:
+            Fault(**given)
+        with pytest.raises(ValueError, match=rf"^`{name}") as again:
+            emulator.fault(**given)
+        assert str(again.value) == str(caught.value)
+        is_json = not isinstance(value, float | int) or abs(value) < 10**100  # NaN is refused as no number
+        if is_json and not isinstance(value, bytes):
+            refused = httpx.post(
+                f"{emulator.url}/_emulator/faults",
+                content=json.dumps([{"kind": "status"}, given]),
+                headers={"Content-Type": "application/json"},
+            )
+            assert (refused.status_code, refused.json()) == (400, {"error": str(caught.value)})
+        assert not list(emulator.faults)
+
+
+@pytest.mark.parametrize("kind", ["redirect", "next_foreign"])
+@pytest.mark.parametrize("url", [None, ""])
+def test_a_fault_that_leads_elsewhere_needs_a_url(kind: str, url: str | None, emulator: Emulator) -> None:
+    with pytest.raises(ValueError, match=f"^`url` must be given for the fault {kind}"):
+        emulator.fault(kind, url=url)
+
+
+def test_the_body_of_the_fault_content_type_is_a_header(emulator: Emulator) -> None:
+    with pytest.raises(ValueError, match=r"^`body` must be the value of a header"):
+        emulator.fault("content_type", body="text/html\r\nX: y")
+    emulator.fault("body", body="two\r\nlines")
+
+
+def test_the_ends_of_ranges(emulator: Emulator) -> None:
+    for given in ({"times": 0, "skip": 0, "chance": 0, "after": 0, "seconds": 0}, {"chance": 1, "status": 200}):
+        emulator.fault("status", **given)
+    emulator.fault("status", method="get", status=599, times=None, after=None, seconds=None, headers={"X-Y": "a\tb"})
+    emulator.fault("wrong_count", value=-1)
+
+
+def test_an_unknown_field_is_named(emulator: Emulator) -> None:
+    with pytest.raises(ValueError, match=r"^Fields must be among kind, .*, got time\.$"):
+        emulator.fault("status", time=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"{", "The body must be JSON in UTF-8: Expecting property name"),
+        (b"\xff", "The body must be JSON in UTF-8: "),
+        (b"[" * 100_000, "The body must be JSON in UTF-8: maximum recursion"),
+        (b"5", "A fault must be a JSON object, got int."),
+        (b"[5]", "A fault must be a JSON object, got int."),
+        (b'{"kind": "status", "status": ' + b"9" * 5_000 + b"}", "Integers must have at most 100 digits, got 5000."),
+        (b'{"kind": "status", "self": 1}', "Fields must be among kind"),
+    ],
+    ids=itertools.count(),
+)
+def test_a_control_body_that_cannot_be(body: bytes, text: str, emulator: Emulator) -> None:
+    headers = {"Content-Type": "application/json"}
+    refused = httpx.post(f"{emulator.url}/_emulator/faults", content=body, headers=headers)
+    assert refused.status_code == 400
+    assert refused.json()["error"].startswith(text)
+    for method, path in (("PATCH", "settings"), ("POST", "reset")):
+        refused = httpx.request(method, f"{emulator.url}/_emulator/{path}", content=body, headers=headers)
+        assert refused.status_code == 400
 
 
 # --- over HTTP

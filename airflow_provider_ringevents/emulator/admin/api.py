@@ -32,6 +32,7 @@ MADE_UP: Final = (
 """Details of the emulated service that no public source describes; the dashboard names them."""
 _MAX_BODY: Final = 1024 * 1024
 """Bytes of a control request's body."""
+_MAX_DIGITS: Final = 100
 _SHOWN_REQUESTS: Final = 20
 _SHOWN_EVENTS: Final = 200
 
@@ -109,6 +110,23 @@ def _finite(digits: str) -> float:
     return number
 
 
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"Integers must have at most {_MAX_DIGITS} digits, got {len(digits)}.")
+    return int(digits)
+
+
+def _decode(body: bytes) -> Any:
+    """Return the JSON of a body.
+
+    :raises ValueError: it is none.
+    """
+    try:
+        return json.loads(body, parse_int=_integer, parse_float=_finite, parse_constant=_finite)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"The body must be JSON in UTF-8: {error}.") from error
+
+
 def _endpoint(handler: _Handler, status: int) -> Callable[[Request], Awaitable[Response]]:
     async def run(request: Request) -> Response:
         body = b""
@@ -120,8 +138,8 @@ def _endpoint(handler: _Handler, status: int) -> Callable[[Request], Awaitable[R
         if body and content_type.partition(";")[0].strip().lower() != "application/json":
             return _error(415, f"`Content-Type` must be application/json, got {content_type!r}.")
         try:
-            result = handler(json.loads(body, parse_float=_finite, parse_constant=_finite) if body else None)
-        except (ValueError, TypeError, RecursionError) as error:
+            result = handler(_decode(body) if body else None)
+        except ValueError as error:
             return _error(400, str(error))
         return Response(status_code=204) if result is None else JSONResponse(result, status)
 

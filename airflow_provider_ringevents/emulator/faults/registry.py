@@ -10,6 +10,16 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Literal, get_args
 from urllib.parse import unquote_plus
 
+from airflow_provider_ringevents.emulator.arguments import (
+    check_choice,
+    check_header_value,
+    check_headers,
+    check_number,
+    check_switch,
+    check_text,
+    invalid,
+)
+
 Kind = Literal[
     "status",
     "reset",
@@ -49,6 +59,10 @@ KINDS: Final[tuple[str, ...]] = get_args(Kind)
 MAX_CHANGES: Final = 100_000
 """Largest number of registrations that one fault or one control request changes."""
 MAX_FAULTS: Final = 10_000
+_METHOD: Final = re.compile(r"[A-Za-z]+")
+_MOST: Final = 2**53
+_CENTURY: Final = 100 * 365 * 86_400
+_LEAST_RATE: Final = 0.001
 _CHANGES: Final = ("registrations_added", "registrations_cancelled", "registrations_updated")
 
 
@@ -93,41 +107,65 @@ class Fault:
     hit_count: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"`kind` must be one of {', '.join(KINDS)}, got {self.kind!r}.")
-        if self.origin not in (None, "api", "links"):
-            raise ValueError(f"`origin` must be 'api' or 'links', got {self.origin!r}.")
-        if self.rate <= 0:
-            raise ValueError(f"`rate` must be greater than 0 bytes per second, got {self.rate!r}; use the fault stall.")
-        if self.status is not None and not 200 <= self.status <= 599:
-            raise ValueError(f"`status` must be an HTTP status from 200 to 599, got {self.status!r}.")
+        check_choice("kind", self.kind, KINDS)
+        if self.method is not None and not (isinstance(self.method, str) and _METHOD.fullmatch(self.method)):
+            raise invalid("method", "an HTTP method, or None for all", self.method)
+        if self.origin is not None:
+            check_choice("origin", self.origin, ("api", "links"))
+        self._check_numbers()
+        check_switch("rst", self.rst)
+        check_headers("headers", self.headers)
+        if self.body is not None:
+            (check_header_value if self.kind == "content_type" else check_text)("body", self.body)
+        if self.url is not None:
+            check_header_value("url", self.url)
         if self.kind in ("redirect", "next_foreign") and not self.url:
-            raise ValueError(f"`url` must be given for the fault {self.kind}, got {self.url!r}.")
-        if self.kind in _CHANGES and self.value is not None and not 1 <= self.value <= MAX_CHANGES:
-            raise ValueError(f"`value` must be from 1 to {MAX_CHANGES} registrations, got {self.value!r}.")
+            raise invalid("url", f"given for the fault {self.kind}", self.url)
+        self._check_patterns()
+
+    def _check_numbers(self) -> None:
+        for name, high in (("times", _MOST), ("after", _MOST)):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), 0, high, integer=True)
+        check_number("skip", self.skip, 0, _MOST, integer=True)
+        check_number("chance", self.chance, 0, 1)
+        if self.status is not None:
+            check_number("status", self.status, 200, 599, integer=True)
+        if self.seconds is not None:
+            check_number("seconds", self.seconds, 0, _CENTURY)
+        check_number("rate", self.rate, _LEAST_RATE, _MOST, unit="bytes per second")
+        if self.value is not None:
+            least = {"wrong_count": -_MOST, **dict.fromkeys(_CHANGES, 1)}.get(self.kind, 0)
+            most = MAX_CHANGES if self.kind in _CHANGES else _MOST
+            check_number("value", self.value, least, most, integer=True)
+
+    def _check_patterns(self) -> None:
         for name in ("path", "query"):
+            given = getattr(self, name)
+            if given is None:
+                continue
             try:
-                re.compile(getattr(self, name) or "")
-            except re.error as error:
-                given = getattr(self, name)
-                raise ValueError(f"`{name}` must be a regular expression, got {given!r}: {error}.") from error
+                if not isinstance(given, str):
+                    raise TypeError(f"no pattern, but {type(given).__name__}")
+                re.compile(given)
+            except (re.error, TypeError, OverflowError, RecursionError) as error:
+                raise invalid(name, f"a regular expression ({error})", given) from error
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Fault:
-        """Return the fault that :meth:`to_json` or a user has written as JSON values.
+    def from_json(cls, values: Any) -> Fault:
+        """Return the fault that :meth:`to_json` or a user has written as a JSON object.
 
         :raises ValueError: a field is unknown or has a value that is not allowed.
         """
+        if not isinstance(values, Mapping):
+            raise ValueError(f"A fault must be a JSON object, got {type(values).__name__}.")
         known = [each.name for each in fields(cls) if each.name != "hit_count"]
         unknown = sorted(set(values) - set(known) - {"hit_count"})
         if unknown:
             raise ValueError(f"Fields must be among {', '.join(known)}, got {', '.join(unknown)}.")
         if "kind" not in values:
             raise ValueError(f"`kind` must be given: one of {', '.join(KINDS)}.")
-        try:
-            return cls(**{name: value for name, value in values.items() if name != "hit_count"})
-        except TypeError as error:
-            raise ValueError(f"A field has the wrong type: {error}.") from error
+        return cls(**{name: value for name, value in values.items() if name != "hit_count"})
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""

@@ -14,6 +14,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from airflow_provider_ringevents.emulator.admin.api import control_application
+from airflow_provider_ringevents.emulator.arguments import check_number
 from airflow_provider_ringevents.emulator.backend.backend import Backend, Urls
 from airflow_provider_ringevents.emulator.backend.clock import Clock, system_clock
 from airflow_provider_ringevents.emulator.backend.reports import Report, Reports
@@ -47,11 +48,12 @@ class Emulator:
     :param clock: returns the time in seconds since the epoch.
     :param http: uvicorn's implementation of HTTP: ``httptools``, ``h11``, or ``auto``.
     :param settings: fields of :class:`~airflow_provider_ringevents.emulator.settings.Settings`.
-    :raises ValueError: a setting has a value that is not allowed.
+    :raises ValueError: the port or a setting has a value that is not allowed.
     :raises OSError: the port is taken (on entering the ``with`` block).
     """
 
     def __init__(self, *, port: int = 0, clock: Clock = system_clock, http: Http = "auto", **settings: Any) -> None:
+        check_number("port", port, 0, 65_535, integer=True)
         self.settings = Settings()
         self.settings.apply(**settings)
         self._initial = asdict(self.settings)
@@ -234,8 +236,11 @@ class Emulator:
         return self.requests.count(method, path, status=status, origin=origin)
 
     def fault(self, kind: Any, **fields: Any) -> Fault:
-        """Set a fault; the fields are those of :class:`~airflow_provider_ringevents.emulator.faults.registry.Fault`."""
-        return self.faults.add(Fault(kind, **fields))
+        """Set a fault; the fields are those of :class:`~airflow_provider_ringevents.emulator.faults.registry.Fault`.
+
+        :raises ValueError: a field is unknown or has a value that is not allowed.
+        """
+        return self.faults.add(Fault.from_json({"kind": kind, **fields}))
 
     def report(self, report_id: str) -> Report:
         """Return a report, also one that is not visible yet; its fields may be set.
@@ -256,7 +261,7 @@ class Emulator:
         """Return the SHA-256 of a report's file in hexadecimal digits, computed in constant memory."""
         return self.report(report_id).digest("sha256").hex()
 
-    def reset(self, **settings: Any) -> None:
+    def reset(self, /, **settings: Any) -> None:
         """Start over with seeded resources, no requests, no faults, and the initial settings.
 
         :param settings: settings that replace the initial ones.

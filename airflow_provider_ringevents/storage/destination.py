@@ -22,7 +22,7 @@ from airflow_provider_ringevents.client.errors import (
 from airflow_provider_ringevents.storage import IfExists
 from airflow_provider_ringevents.storage.errors import format_error, is_forbidden, transfer_error
 from airflow_provider_ringevents.storage.object_options import open_arguments, validate_object_options
-from airflow_provider_ringevents.storage.sinks.local import LocalSink
+from airflow_provider_ringevents.storage.sinks.local import LocalSink, prepare_folder
 from airflow_provider_ringevents.storage.sinks.rename import RenameSink
 from airflow_provider_ringevents.storage.sinks.staged import STAGED_STORES, StagedSink
 from airflow_provider_ringevents.storage.uri import (
@@ -96,9 +96,19 @@ class Destination:
     def connect(self) -> Self:
         """Look up the connection and open the filesystem. For run time: it may import packages and use the network.
 
-        :raises RingEventsConfigError: the connection does not exist, or no filesystem is installed for the scheme.
-        :raises RingEventsTransferError: the store's library failed to start, for another reason.
+        The folder of a local file is made, so that a place that cannot be is known before anything is requested.
+
+        :raises RingEventsConfigError: the connection does not exist, no filesystem is installed for the scheme, or no
+            local file can be there.
+        :raises RingEventsTransferError: the store's library failed to start, for another reason, or a local folder
+            cannot be written to.
         """
+        if self._parsed.is_local:
+            with self._translate_errors("Opening", "Nothing was changed."):
+                prepare_folder(self._parsed.path, self._parameter)
+        return self._connect()
+
+    def _connect(self) -> Self:
         if self._parsed.is_local:
             return replace(self, _path=self._parsed.path)
         fs, path = _filesystem(self._parsed, self._conn_id, self._parameter)
@@ -106,8 +116,8 @@ class Destination:
 
     @classmethod
     def resolve(cls, uri: str, conn_id: str | None = None, *, parameter: str = "destination") -> Self:
-        """Parse a destination and connect to it at once."""
-        return cls.parse(uri, conn_id, parameter=parameter).connect()
+        """Parse the place of an object that may only be read, and connect to its store."""
+        return cls.parse(uri, conn_id, parameter=parameter)._connect()
 
     @property
     def account(self) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os.path
+import os
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -23,6 +23,9 @@ _ALLOWED = (
     "a string: an absolute path or a URI such as s3://bucket/report.csv; one that ends in / takes the file's own name"
 )
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+
+_MAX_FILE_NAME = 255
+"""Bytes of the name of a file or folder, on every common file system."""
 
 
 class _Packages(NamedTuple):
@@ -112,6 +115,8 @@ def _require_object_path(parsed: ParsedUri, uri: str, parameter: str) -> None:
                 hint="It is not absolute, and the working folder of a task is not known beforehand. The URI of a local"
                 " file has three slashes: file:///data/report.csv.",
             )
+        if any(len(os.fsencode(name)) > _MAX_FILE_NAME for name in parsed.path.split("/")):
+            raise invalid_argument(parameter, f"a path whose names have at most {_MAX_FILE_NAME} bytes each", uri)
     elif parsed.scheme in _PACKAGES:
         container, _, key = parsed.path.partition("/")
         if not container:

@@ -13,7 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_harness import Run
 from bulk.conftest import GUEST_COLUMNS, guests, read_results, statuses, write_csv
-from outcomes import failed, succeeded
+from outcomes import failed, refused, succeeded
 
 Load = Callable[..., Run]
 HEADER = "email,firstName,lastName\n"
@@ -346,3 +346,16 @@ def test_the_source_is_never_overwritten(load: Load, tmp_path: Path, name: str) 
 def test_a_mapping_without_a_required_attribute(load: Load) -> None:
     with pytest.raises(AirflowFailException, match=r"`columns` must be a mapping that has firstName, lastName"):
         load(columns={"email": "E-Mail"}).to_end()
+
+
+@pytest.mark.parametrize("name", ["results", "failed_rows"])
+@pytest.mark.parametrize("place", ["{folder}/file/x.csv", "{folder}/folder.csv", "/proc/ringevents/x.csv"])
+def test_nothing_is_sent_where_a_file_of_the_results_cannot_be(
+    load: Callable[..., Run], emulator: Any, tmp_path: Path, name: str, place: str
+) -> None:
+    write_csv(tmp_path / "guests.csv", guests(1))
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.csv").mkdir()
+    result = load(**{name: f"file://{place.format(folder=tmp_path)}"}, retries=2).to_end()
+    assert f"`{name}` must be " in refused(result)
+    assert emulator.count() == 0

@@ -97,6 +97,18 @@ def test_invalid_arguments_are_named_before_anything_is_sent(
     assert not emulator.requests.entries
 
 
+@pytest.mark.parametrize("place", ["/dev/null", "file/r.csv", "/proc/ringevents/r.csv", "x" * 300])
+def test_nothing_is_requested_for_a_place_where_no_file_can_be(
+    place: str, emulator: Any, run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for command in (("export-report", emulator.event_id, "registrations"), ("export-list", "events")):
+        ran = run(*command, place)
+        assert (ran.code, ran.out) == (2, "")
+        assert "must be" in ran.err
+    assert not emulator.requests.entries
+
+
 @pytest.mark.parametrize(("if_exists", "code"), [("skip", 0), ("fail", 2), ("overwrite", 0)])
 def test_what_is_there(if_exists: str, code: int, emulator: Any, run: Any, tmp_path: Path) -> None:
     there = tmp_path / "r.csv"

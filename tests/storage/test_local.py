@@ -115,6 +115,70 @@ def test_a_file_in_the_place_of_a_folder(local_store: LocalStore) -> None:
         place.exists()
 
 
+IMPOSSIBLE = {
+    "a device": ("/dev/null", "must be a plain file"),
+    "a folder": ("{folder}/folder", r"must be a plain file.*A folder ends in /"),
+    "below a file": ("{folder}/file/report.csv", "folders can be made.*Not a directory"),
+    "far below a file": ("{folder}/file/a/b/report.csv", "folders can be made.*Not a directory"),
+    "a folder that is a file": ("{folder}/file/", "folders can be made.*(File exists|Not a directory)"),
+    "a folder that is a device": ("/dev/null/", "folders can be made"),
+    "a loop of links": ("{folder}/loop/report.csv", "folders can be made"),
+    "a system of the kernel": ("/proc/ringevents/report.csv", "folders can be made.*No such file or directory"),
+    "a path that is too long": (
+        "{folder}/" + "folder/" * 600 + "report.csv",
+        "folders can be made.*File name too long",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_a_place_that_cannot_be_is_known_when_it_is_connected(local_store: LocalStore, name: str) -> None:
+    (local_store.folder / "folder").mkdir()
+    local_store.put("file", b"x")
+    (local_store.folder / "loop").symlink_to("loop")
+    place, message = IMPOSSIBLE[name]
+    parsed = Destination.parse(place.format(folder=local_store.folder), parameter="results")
+    with pytest.raises(RingEventsConfigError, match=message) as raised:
+        parsed.connect()
+    assert raised.value.parameter == "results"
+    assert raised.value.retryable is False
+
+
+@pytest.mark.parametrize("place", ["{name}", "{name}/report.csv", "folder/{name}/"])
+def test_a_name_that_no_file_system_takes_is_refused_while_the_dag_is_parsed(place: str) -> None:
+    for name in ("x" * 256, "\u00fc" * 128):
+        with pytest.raises(
+            RingEventsConfigError, match="`destination` must be a path whose names have at most 255 bytes"
+        ):
+            Destination.parse(f"file:///data/{place.format(name=name)}")
+    assert Destination.parse(f"file:///data/{place.format(name='x' * 255)}")
+    assert Destination.parse(f"s3://bucket/{'x' * 256}")
+
+
+def test_a_folder_that_may_not_be_written_to_is_known_when_it_is_connected(
+    local_store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root, as which the tests may run, is denied nothing: hence the patch."""
+    monkeypatch.setattr(os, "access", lambda *arguments, **options: False)
+    with pytest.raises(RingEventsTransferError, match=r"Permission denied.*Check the permissions.*Nothing was changed"):
+        Destination.parse(f"{local_store.prefix}report.csv").connect()
+
+
+def test_connecting_leaves_what_is_there_and_makes_the_folder(local_store: LocalStore) -> None:
+    local_store.put("file", b"x")
+    Destination.parse(f"{local_store.prefix}file").connect()
+    Destination.parse(f"{local_store.prefix}new/report.csv").connect()
+    Destination.parse(f"{local_store.prefix}other/").connect()
+    assert local_store.read("file") == b"x"
+    assert list((local_store.folder / "new").iterdir()) == []
+    assert (local_store.folder / "other").is_dir()
+
+
+def test_a_place_to_read_from_is_not_made(local_store: LocalStore) -> None:
+    assert Destination.resolve(f"{local_store.prefix}absent/report.csv").exists() is False
+    assert not (local_store.folder / "absent").exists()
+
+
 def test_long_names_have_part_files_too(local_store: LocalStore) -> None:
     name = "ü" * 127 + "x"  # 255 bytes, all that a file system takes
     publish(destination(local_store, name), b"x")

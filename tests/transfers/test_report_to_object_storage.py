@@ -486,3 +486,18 @@ def test_arguments_that_change_during_the_wait_publish_no_report_as_another_one(
     assert result.state == "success"
     assert result.xcom.get(changed, other[changed]) == other[changed]
     assert posts(emulator) == 2
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["/dev/null", "{folder}/file/report.csv", "{folder}", "/proc/ringevents/report.csv", "{folder}/" + "x" * 300],
+)
+def test_nothing_is_requested_for_a_place_where_no_file_can_be(
+    export: Callable[..., Run], emulator: Any, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    name = place.format(folder=tmp_path)
+    result = export(destination="{{ params.place }}", params={"place": name}, retries=2).to_end()
+    assert (result.state, result.tries) == ("failed", 1), result.log_text
+    assert "`destination` must be " in str(result.exception)
+    assert emulator.count() == 0

@@ -26,6 +26,49 @@ _LOCK_PAUSE = 0.01
 _NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 _NOT_OURS = (errno.EPERM, errno.EISDIR)
 _NO_CHMOD = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+_NEVER = (errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR)
+"""Reasons for which a folder cannot be made, and which no later try changes."""
+
+
+def prepare_folder(path: str, parameter: str) -> None:
+    """Make the folder of a file, or the folder that the path names, and require that files can be put there.
+
+    :param path: the absolute path; one of a folder ends in a slash.
+    :param parameter: the name of the argument, for errors.
+    :raises RingEventsConfigError: no plain file can ever be there.
+    :raises OSError: the folder cannot be made or written to now.
+    """
+    try:
+        target = os.path.realpath(path)
+        if not path.endswith("/"):
+            _plain_file_mode(target, parameter)
+        folder = target if path.endswith("/") else os.path.dirname(target)
+        os.makedirs(folder, exist_ok=True)
+    except OSError as e:
+        if e.errno not in _NEVER:
+            raise
+        expected = "a path on which folders can be made and a file can be put"
+        raise invalid_argument(parameter, expected, path, hint=f"The system says: {e.strerror}.") from e
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+
+
+def _plain_file_mode(path: str, parameter: str = "destination", *, follow_link: bool = True) -> int | None:
+    """Return the mode of a plain file, or None if there is nothing, or a link that is not followed.
+
+    :raises RingEventsConfigError: something else is there.
+    """
+    try:
+        found = os.stat(path, follow_symlinks=follow_link)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISLNK(found.st_mode):
+        log.warning("%s is a symbolic link and is replaced, since a server gave its name", path)
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        hint = "A folder ends in /." if stat.S_ISDIR(found.st_mode) else None
+        raise invalid_argument(parameter, "a plain file", path, hint=hint)
+    return stat.S_IMODE(found.st_mode) & 0o777
 
 
 class LocalSink:
@@ -51,7 +94,7 @@ class LocalSink:
 
     def open(self) -> None:
         """Create the part file beside the destination."""
-        mode = self._existing_mode()
+        mode = _plain_file_mode(self._target, follow_link=self._follow_link)
         os.makedirs(self._folder, exist_ok=True)
         with self._folder_locked():
             self._remove_earlier_part()
@@ -82,19 +125,6 @@ class LocalSink:
                 e.strerror,
                 self._part,
             )
-
-    def _existing_mode(self) -> int | None:
-        try:
-            found = os.stat(self._target, follow_symlinks=self._follow_link)
-        except FileNotFoundError:
-            return None
-        if stat.S_ISLNK(found.st_mode):
-            log.warning("%s is a symbolic link and is replaced, since a server gave its name", self._target)
-            return None
-        if not stat.S_ISREG(found.st_mode):
-            hint = "A folder ends in /." if stat.S_ISDIR(found.st_mode) else None
-            raise invalid_argument("destination", "a plain file", self._target, hint=hint)
-        return stat.S_IMODE(found.st_mode) & 0o777
 
     def write(self, data: bytes | bytearray) -> None:
         """Append ``data`` to the part file."""

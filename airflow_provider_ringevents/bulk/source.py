@@ -244,6 +244,7 @@ class _Csv:
     """Rows of CSV after its header."""
 
     def __init__(self, text: io.TextIOWrapper, delimiter: str) -> None:
+        self._delimiter = delimiter
         self._reader = csv.reader(text, delimiter=delimiter, strict=True)
         header = next((row for row in self._reader if row), None)
         if header is None:
@@ -264,9 +265,23 @@ class _Csv:
             if len(cells) != len(names):
                 yield SourceRow(number, cells, {}, f"the row has {len(cells)} cells, the header {len(names)}")
                 continue
+            if any("\n" in cell or "\r" in cell for cell in cells) and self._holds_rows(cells):
+                yield SourceRow(number, cells, {}, "a cell holds lines that look like rows: a quote may be missing")
+                continue
             yield SourceRow(
                 number, cells, {name: cell for name, cell in zip(names, cells, strict=True) if name and cell.strip()}
             )
+
+    def _holds_rows(self, cells: Sequence[str]) -> bool:
+        """Return True if a cell begins with the rest of one row and ends with the beginning of another one."""
+        last = len(cells) - 1
+        for place, cell in enumerate(cells):
+            lines = cell.splitlines()
+            if last and len(lines) > 1 and "@" in cell:
+                counts = lines[0].count(self._delimiter), lines[-1].count(self._delimiter)
+                if counts == (last - place, place):
+                    return True
+        return False
 
 
 class _JsonLines:

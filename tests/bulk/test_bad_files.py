@@ -25,6 +25,14 @@ BAD_CSV_ROWS = {
     "no first name": ("ada@people.example,,B", "`firstName` must be given"),
     "too few cells": ("ada@people.example,A", "the row has 2 cells, the header 3"),
     "too many cells": ("ada@people.example,A,B,C", "the row has 4 cells, the header 3"),
+    "rows within the first name": (
+        'a@people.example,"A,B\nb@people.example,C,D\nc@people.example,E",F',
+        "a cell holds lines that look like rows: a quote may be missing",
+    ),
+    "rows within the last name": (
+        'a@people.example,A,"B\nb@people.example,C,D\nc@people.example,E,F"',
+        "a cell holds lines that look like rows: a quote may be missing",
+    ),
     "a person twice": ("GUEST1@people.example,A,B", "the same person as row 1"),
 }
 
@@ -47,6 +55,12 @@ def test_a_bad_row_of_csv(load: Load, emulator: Any, tmp_path: Path, kind: str, 
     else:
         assert succeeded(result)["counts"] == {"created": 3, "invalid": 1}
         assert emulator.count("POST") == 3
+
+
+def test_a_cell_of_several_lines_is_a_cell(load: Load, emulator: Any, tmp_path: Path) -> None:
+    row = 'ada@people.example,"Ada,\nCountess","Lovelace\nada@people.example, London"'
+    (tmp_path / "guests.csv").write_text(f"{HEADER}{row}\n", encoding="utf-8")
+    assert succeeded(load().to_end())["counts"] == {"created": 1}
 
 
 BAD_LINES = {

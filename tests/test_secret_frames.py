@@ -17,6 +17,7 @@ from raw_server import RawServer, Request, Response, closed_port, json_response
 
 from airflow_provider_ringevents.client import AsyncClient, Client, endpoints
 from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.secrets import conceal_response
 from airflow_provider_ringevents.client.transport import redaction, responses
 from airflow_provider_ringevents.client.transport.retry import RetryPolicy
 
@@ -322,6 +323,16 @@ def test_a_store_that_refuses_the_results_of_a_load_records_no_link(format: str,
         write_results(Destination.resolve(str(target)).publish(), spool, format=format, gzip=False, include_links=True)
     if format != "parquet":
         assert MAGIC in target.read_text(encoding="utf-8"), "the file has the link"
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    "data", [{"url": LINK, "password": PASSWORD}, {"url": LINK, "attributes": {"magicLink": MAGIC}}]
+)
+def test_credentials_beside_the_attributes_of_a_response_are_concealed(data: dict[str, Any]) -> None:
+    concealed = conceal_response({"data": {"id": "r1", "type": "report", **data}})
+    assert not any(canary in repr(concealed) for canary in CANARIES)
+    assert concealed["data"]["url"].reveal() == LINK
 
 
 @pytest.mark.unit

@@ -82,8 +82,10 @@ def conceal_credentials(resource: Mapping[str, Any]) -> dict[str, Any]:
 def conceal_response(envelope: dict[str, Any]) -> dict[str, Any]:
     """Make the credentials and the signed link in a response with one resource secrets, and return it."""
     data = envelope.get("data")
-    if isinstance(data, dict) and isinstance(attributes := data.get("attributes"), dict):
-        data["attributes"] = conceal_credentials(attributes)
+    if isinstance(data, dict):
+        envelope["data"] = data = conceal_credentials(data)
+        if isinstance(attributes := data.get("attributes"), dict):
+            data["attributes"] = conceal_credentials(attributes)
     return envelope
 
 

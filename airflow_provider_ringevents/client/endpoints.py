@@ -92,6 +92,8 @@ def _body(type_: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
 def _mapping(parameter: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise invalid_argument(parameter, f"a mapping, not {type(value).__name__}")
+    if unusable := find_unusable(parameter, value):
+        raise unusable
     return value
 
 
@@ -119,8 +121,6 @@ def _call(
     template = next(path for path in paths if path.count("{") == len(ids))
     segments = (quote_segment(name, value) for name, value in ids.items())
     path = _PLACEHOLDER.sub("{}", template).format(*segments)
-    if unusable := find_unusable("attributes", body):
-        raise unusable
     return Call(operation, method, path, params or {}, body, paged)
 
 

@@ -294,11 +294,6 @@ class OperationsMixin:
     ) -> dict[str, Any]:
         """Create a redeem code; deprecated by the API, use :meth:`create_magic_link` (``POST /v1/magic_link``)."""
         warnings.warn("the API has deprecated redeem codes; use create_magic_link", DeprecationWarning, stacklevel=2)
-        given = {
-            "ticket_id": ticket_id,
-            "first_name": first_name,
-            "last_name": last_name,
-            "email": email,
-            "created_at": created_at,
-        }
-        return self._get_resource(endpoints.create_redeem_code(**validate_request("create_redeem_code", given)))
+        call = endpoints.create_redeem_code(ticket_id, first_name, last_name, email, created_at)
+        validate_request(call.operation, call.body or {})
+        return self._get_resource(call)

@@ -133,8 +133,8 @@ WATERMARK_DELAY: Final = 60.0
 # --- waits, seconds
 POLL_INTERVAL: Final = 60.0
 """The longest pause between two polls."""
-MIN_POLL_INTERVAL: Final = 0.02
-"""And the shortest that may be set: one wait does not poll more often than all waits of a connection should."""
+MIN_POLL_INTERVAL: Final = 0.01
+"""And the shortest that may be set: a wait without pauses would flood the service."""
 MAX_DURATION: Final = 100 * 365 * 86_400
 """The longest wait, pause or delay that may be set, a century: calendars and Airflow's timers overflow beyond."""
 POLL_FIRST: Final = 2.0

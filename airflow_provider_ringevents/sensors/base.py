@@ -50,7 +50,9 @@ class RingEventsBaseSensor(ArgumentsMixin, BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         # Before Airflow makes timedeltas of them, which overflow.
-        _check_times(str(kwargs.get("task_id")), {**(kwargs.get("default_args") or {}), **kwargs})
+        given = {**(kwargs.get("default_args") or {}), **kwargs}
+        is_paced = given.get("mode") == "reschedule" and not deferrable  # by Airflow's scheduler
+        _check_times(str(kwargs.get("task_id")), given, shortest=0 if is_paced else defaults.MIN_POLL_INTERVAL)
         super().__init__(**kwargs)
         self.deferrable = deferrable
         self.ringevents_conn_id = ringevents_conn_id
@@ -114,13 +116,14 @@ class RingEventsBaseSensor(ArgumentsMixin, BaseSensorOperator):
             raise
 
 
-def _check_times(task_id: str, arguments: Mapping[str, Any]) -> None:
+def _check_times(task_id: str, arguments: Mapping[str, Any], *, shortest: float) -> None:
     """Check Airflow's own arguments of a sensor that are times.
 
+    :param shortest: the shortest poke interval, in seconds.
     :raises InvalidArgumentError: a poke interval is too short or too long, or a timeout too long.
     """
     problems = []
-    for name, minimum in (("poke_interval", defaults.MIN_POLL_INTERVAL), ("timeout", 0)):
+    for name, minimum in (("poke_interval", shortest), ("timeout", 0)):
         value = arguments.get(name)
         if value is None:  # Airflow's default
             continue

@@ -107,7 +107,7 @@ def test_a_number_out_of_range_is_told_with_the_range(line: list[str], name: str
     assert (ran.code, ran.out) == (2, "")
     (said,) = re.findall(rf"argument {name}: must be (.*)", ran.err)
     numbers = (
-        "a number of seconds (greater than 0 and at most|from 0.02 to) 3153600000|an integer (at least 0|from 1 to 16)"
+        "a number of seconds (greater than 0 and at most|from 0.01 to) 3153600000|an integer (at least 0|from 1 to 16)"
     )
     assert re.fullmatch(rf"({numbers}), got '?{re.escape(value[:10])}.*", said) or value == "\udcff"
     assert len(said) < 300
@@ -118,7 +118,7 @@ def test_the_ends_of_ranges() -> None:
         ("--limit", ["0", " 3 "], ["-1"]),
         ("--concurrency", ["1", str(defaults.MAX_CONCURRENCY)], ["0", str(defaults.MAX_CONCURRENCY + 1)]),
         ("--wait-timeout", ["0.001", "1e3"], ["0", "-0.0", "1e300"]),
-        ("--poll-interval", ["0.02"], ["0.019"]),
+        ("--poll-interval", ["0.01"], ["0.009"]),
     ):
         read = next(
             argument.kwargs["type"]

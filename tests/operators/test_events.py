@@ -353,7 +353,7 @@ def test_a_state_to_wait_for_is_a_word(harness: Harness, word: Any) -> None:
 @pytest.mark.parametrize("value", [0, -1, float("inf"), 10**400, 1e308, 3_153_600_001, "60", True, None])
 def test_seconds_can_be_waited_for(harness: Harness, name: str, value: Any) -> None:
     said = refused_at_parse("duplicate", harness, **{name: value})
-    bounds = "from 0.02 to" if name == "poll_interval" else "greater than 0 and at most"
+    bounds = "from 0.01 to" if name == "poll_interval" else "greater than 0 and at most"
     assert f"`{name}` must be a number of seconds {bounds} 3153600000, got " in said
 
 

@@ -260,7 +260,7 @@ def test_the_event_s_page_is_kept_once_a_session(emulator: Emulator, fake_clock:
 
 
 def test_the_event_s_page_is_linked_while_the_worker_is_free(emulator: Emulator, event: Any) -> None:
-    sensor = task(emulator, event.id, condition="published", mode="reschedule", poke_interval=0.02, deferrable=False)
+    sensor = task(emulator, event.id, condition="published", mode="reschedule", poke_interval=0, deferrable=False)
     for _ in range(2):
         result = sensor.attempt()
         ended(result, "up_for_reschedule")
@@ -283,7 +283,7 @@ def test_a_moment_after_the_deadline_is_not_slept_for(emulator: Emulator, fake_c
 
 
 def test_in_reschedule_mode_the_worker_is_free_between_pokes(emulator: Emulator, event: Any) -> None:
-    sensor = task(emulator, event.id, condition="published", mode="reschedule", poke_interval=0.02, deferrable=False)
+    sensor = task(emulator, event.id, condition="published", mode="reschedule", poke_interval=0, deferrable=False)
     assert sensor.attempt().state == "up_for_reschedule"
     assert sensor.attempt().state == "up_for_reschedule"
     event.published = True
@@ -294,7 +294,7 @@ def test_in_reschedule_mode_the_worker_is_free_between_pokes(emulator: Emulator,
 
 def test_in_reschedule_mode_a_timeout_is_the_same(emulator: Emulator, event: Any) -> None:
     sensor = task(
-        emulator, event.id, condition="published", mode="reschedule", poke_interval=0.02, timeout=0, deferrable=False
+        emulator, event.id, condition="published", mode="reschedule", poke_interval=0, timeout=0, deferrable=False
     )
     ended(sensor.to_end(), "failed", "AirflowSensorTimeout")
 

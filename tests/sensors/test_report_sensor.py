@@ -103,7 +103,7 @@ def test_reschedules_between_pokes(emulator: Any, report_id: str) -> None:
 
 @pytest.mark.skipif(not HAS_STATE_STORE, reason="before Airflow 3.3 nothing is kept between rescheduled pokes")
 def test_rescheduled_pokes_that_fail_are_counted_over_their_processes(emulator: Any) -> None:
-    result = run(emulator, report_id="nobody", deferrable=False, mode="reschedule", poke_interval=0.02).to_end()
+    result = run(emulator, report_id="nobody", deferrable=False, mode="reschedule", poke_interval=0.01).to_end()
 
     assert result.state == "failed"
     assert "404" in str(result.exception)
@@ -114,7 +114,7 @@ def test_rescheduled_pokes_that_fail_are_counted_over_their_processes(emulator: 
 def test_ten_failed_pokes_in_a_row_end_it_and_a_429_is_none(emulator: Any, report_id: str) -> None:
     from airflow_provider_ringevents.client.errors import RingEventsRateLimitError, RingEventsServerError
 
-    pokes = RingEventsReportSensor(task_id="wait", report_id=report_id, poke_interval=0.02).pokes({})
+    pokes = RingEventsReportSensor(task_id="wait", report_id=report_id, poke_interval=0.01).pokes({})
     broken = RingEventsServerError("oops", status=500)
     for _ in range(20):
         pokes.on_error(RingEventsRateLimitError("slowly", status=429))

@@ -27,7 +27,7 @@ deferrable = pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *[("poke_interval", value) for value in (0, 0.01, timedelta(0), *TOO_LONG, *NO_NUMBERS)],
+        *[("poke_interval", value) for value in (0, 0.009, timedelta(0), *TOO_LONG, *NO_NUMBERS)],
         *[("timeout", value) for value in (*TOO_LONG, *NO_NUMBERS)],
     ],
     ids=lambda value: str(value)[:20],
@@ -44,7 +44,7 @@ def test_the_message_has_the_bounds(sensor: type[Any]) -> None:
         make(sensor, poke_interval=0, timeout=math.inf)
     assert str(raised.value).splitlines() == [
         "task: the arguments are invalid, nothing was sent:",
-        f"- `poke_interval` must be a number of seconds from 0.02 to {CENTURY}, got 0.",
+        f"- `poke_interval` must be a number of seconds from 0.01 to {CENTURY}, got 0.",
         f"- `timeout` must be a number of seconds from 0 to {CENTURY}, got inf.",
     ]
 
@@ -60,8 +60,12 @@ def test_default_arguments_of_a_dag_are_checked_alike(sensor: type[Any]) -> None
 
 @sensors
 def test_the_ends_of_the_ranges_are_allowed(sensor: type[Any]) -> None:
-    task = make(sensor, poke_interval=0.02, timeout=0)
-    assert (task.poke_interval, task.timeout) == (0.02, 0)
+    task = make(sensor, poke_interval=0.01, timeout=0)
+    assert (task.poke_interval, task.timeout) == (0.01, 0)
+    task = make(sensor, mode="reschedule", deferrable=False, poke_interval=0)
+    assert task.poke_interval == 0
+    with pytest.raises(InvalidArgumentError, match="`poke_interval`"):
+        make(sensor, mode="reschedule", deferrable=True, poke_interval=0)
     task = make(sensor, poke_interval=timedelta(seconds=CENTURY), timeout=CENTURY)
     assert (task.poke_interval, task.timeout) == (CENTURY, CENTURY)
 

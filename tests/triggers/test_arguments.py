@@ -35,7 +35,7 @@ CASES = [
         for trigger in (RingEventsEventTrigger, RingEventsDuplicationTrigger)
         for value in JINJA
     ],
-    *[(trigger, "poll_interval", value) for trigger in WAITS for value in (None, 0, -1, 0.01, *NO_NUMBERS)],
+    *[(trigger, "poll_interval", value) for trigger in WAITS for value in (None, 0, -1, 0.009, *NO_NUMBERS)],
     *[(trigger, "deadline", value) for trigger in WAITS for value in (-1, *NO_NUMBERS)],
     *[(RingEventsReportTrigger, "not_found_until", value) for value in NO_NUMBERS],
     *[(RingEventsEventTrigger, "offset", value) for value in (None, *NO_NUMBERS)],

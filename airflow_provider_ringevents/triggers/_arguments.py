@@ -1,4 +1,7 @@
-"""The checks of the arguments of triggers, which Airflow neither renders nor checks."""
+"""The checks of the arguments of triggers, which Airflow neither renders nor checks.
+
+Triggers of waits check them when they run, since an error of a constructor would end Airflow's triggerer.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,6 @@ from airflow_provider_ringevents.client.validation.numbers import check_number, 
 from airflow_provider_ringevents.polling.events import LAST_SECOND
 
 _JINJA_STARTS: Final = ("{{", "{%", "{#")
-
-
-def holds_jinja(value: Any) -> bool:
-    """Return True for a text with a template in it."""
-    return isinstance(value, str) and any(start in value for start in _JINJA_STARTS)
 
 
 def check_id(name: str, value: Any) -> None:
@@ -31,19 +29,11 @@ def check_wait(ringevents_conn_id: Any, poll_interval: Any, deadline: Any = None
 
     :raises RingEventsConfigError: one of them is invalid.
     """
-    check_connection_id(ringevents_conn_id)
+    _refuse_jinja("ringevents_conn_id", ringevents_conn_id)
+    if not isinstance(ringevents_conn_id, str) or ringevents_conn_id.strip() in ("", "None"):
+        raise invalid_argument("ringevents_conn_id", "the id of a connection", ringevents_conn_id)
     check_poll_interval("poll_interval", poll_interval)
     check_time("deadline", deadline)
-
-
-def check_connection_id(value: Any) -> None:
-    """Require the id of a connection, and no template.
-
-    :raises RingEventsConfigError: it is not one.
-    """
-    _refuse_jinja("ringevents_conn_id", value)
-    if not isinstance(value, str) or value.strip() in ("", "None"):
-        raise invalid_argument("ringevents_conn_id", "the id of a connection", value)
 
 
 def check_time(name: str, value: Any, *, required: bool = False) -> None:
@@ -56,5 +46,5 @@ def check_time(name: str, value: Any, *, required: bool = False) -> None:
 
 
 def _refuse_jinja(name: str, value: Any) -> None:
-    if holds_jinja(value):
+    if isinstance(value, str) and any(start in value for start in _JINJA_STARTS):
         raise invalid_argument(name, "an id, since the arguments of a trigger are not templated", value)

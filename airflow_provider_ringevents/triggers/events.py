@@ -38,7 +38,6 @@ class RingEventsEventTrigger(BaseTrigger):
     :param offset: seconds after (or, negative, before) the start or the end.
     :param poll_interval: the longest delay between polls while no start or end is known, in seconds.
     :param deadline: when to give up, in seconds since the epoch; None: never.
-    :raises RingEventsConfigError: an argument is invalid.
     """
 
     def __init__(
@@ -52,10 +51,6 @@ class RingEventsEventTrigger(BaseTrigger):
         deadline: float | None = None,
     ) -> None:
         super().__init__()
-        check_id("event_id", event_id)
-        check_wait(ringevents_conn_id, poll_interval, deadline)
-        check_number("offset", offset, unit="seconds", minimum=-defaults.MAX_DURATION, maximum=defaults.MAX_DURATION)
-        EventCondition(condition, status, offset)
         self.event_id = event_id
         self.ringevents_conn_id = ringevents_conn_id
         self.condition = condition
@@ -72,6 +67,10 @@ class RingEventsEventTrigger(BaseTrigger):
         """Wait until the condition is met or the deadline has passed."""
         page: str | None = None
         try:
+            check_id("event_id", self.event_id)
+            check_wait(self.ringevents_conn_id, self.poll_interval, self.deadline)
+            longest = defaults.MAX_DURATION
+            check_number("offset", self.offset, unit="seconds", minimum=-longest, maximum=longest)
             condition = EventCondition(self.condition, self.status, self.offset)
             waiter = EventWaiter(self.event_id, condition, self.deadline, self.poll_interval, log.info)
             async with acquire_shared_client(self.ringevents_conn_id) as client:
@@ -98,7 +97,6 @@ class RingEventsDuplicationTrigger(BaseTrigger):
     :param ringevents_conn_id: the Airflow connection.
     :param poll_interval: the longest delay between listings, in seconds.
     :param deadline: when to give up, in seconds since the epoch; None: never.
-    :raises RingEventsConfigError: an argument is invalid.
     """
 
     def __init__(
@@ -115,14 +113,6 @@ class RingEventsDuplicationTrigger(BaseTrigger):
         deadline: float | None = None,
     ) -> None:
         super().__init__()
-        check_id("organization_id", organization_id)
-        check_id("source_id", source_id)
-        validate_idempotency_key(key)
-        check_time("requested_at", requested_at, required=True)
-        for parameter, time in (("time_start", time_start), ("time_end", time_end)):
-            if time is not None:
-                to_utc(parameter, time, None)
-        check_wait(ringevents_conn_id, poll_interval, deadline)
         self.organization_id = organization_id
         self.source_id = source_id
         self.key = key
@@ -146,7 +136,18 @@ class RingEventsDuplicationTrigger(BaseTrigger):
             event = {"status": "error", "event_id": self.source_id, "error": error.to_payload()}
         yield TriggerEvent(event)
 
+    def _check_arguments(self) -> None:
+        check_id("organization_id", self.organization_id)
+        check_id("source_id", self.source_id)
+        validate_idempotency_key(self.key)
+        check_time("requested_at", self.requested_at, required=True)
+        for parameter, time in (("time_start", self.time_start), ("time_end", self.time_end)):
+            if time is not None:
+                to_utc(parameter, time, None)
+        check_wait(self.ringevents_conn_id, self.poll_interval, self.deadline)
+
     async def _wait_for_copy(self) -> str:
+        self._check_arguments()
         expected = ExpectedEvent(
             self.key,
             name=self.name,

@@ -10,10 +10,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.errors import RingEventsError
-from airflow_provider_ringevents.client.validation.numbers import check_poll_interval
 from airflow_provider_ringevents.polling.reports import ReportWaiter
 from airflow_provider_ringevents.polling.waiter import async_wait_until_done
-from airflow_provider_ringevents.triggers._arguments import check_connection_id, check_id, check_time, holds_jinja
+from airflow_provider_ringevents.triggers._arguments import check_id, check_time, check_wait
 from airflow_provider_ringevents.triggers._client_registry import acquire_shared_client
 from airflow_provider_ringevents.triggers._payload import serialize_trigger
 
@@ -32,7 +31,6 @@ class RingEventsReportTrigger(BaseTrigger):
     :param deadline: when to give up, in seconds since the epoch; None: never.
     :param not_found_until: seconds since the epoch until which a 404 means that the report is not visible yet; None: a
         404 is an error like any other.
-    :raises RingEventsConfigError: an argument is invalid.
     """
 
     def __init__(
@@ -44,14 +42,6 @@ class RingEventsReportTrigger(BaseTrigger):
         not_found_until: float | None = None,
     ) -> None:
         super().__init__()
-        # Where a sensor starts in the triggerer, Airflow renders these two after the trigger is made.
-        if not holds_jinja(report_id):
-            check_id("report_id", report_id)
-        if not holds_jinja(ringevents_conn_id):
-            check_connection_id(ringevents_conn_id)
-        check_poll_interval("poll_interval", poll_interval)
-        check_time("deadline", deadline)
-        check_time("not_found_until", not_found_until)
         self.report_id = report_id
         self.ringevents_conn_id = ringevents_conn_id
         self.poll_interval = poll_interval
@@ -66,7 +56,8 @@ class RingEventsReportTrigger(BaseTrigger):
         """Poll until the report is ready, has failed, or the deadline has passed."""
         try:
             check_id("report_id", self.report_id)
-            check_connection_id(self.ringevents_conn_id)
+            check_wait(self.ringevents_conn_id, self.poll_interval, self.deadline)
+            check_time("not_found_until", self.not_found_until)
             waiter = ReportWaiter(self.report_id, self.deadline, self.poll_interval, self.not_found_until, log.info)
             async with acquire_shared_client(self.ringevents_conn_id) as client:
                 await async_wait_until_done(waiter, client)

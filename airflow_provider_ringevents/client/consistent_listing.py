@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +30,8 @@ MAX_EXPECTED: Final = 1_000_000
 """Ids for which room is made at the start at most, whatever the service says it has."""
 
 
+_INEXACTNESS: Final = 0.1
+"""The share by which two counts of a service that estimates them may differ."""
 _ROUND_COUNT: Final = 1_000
 """Services that stop counting somewhere stop at a multiple of this."""
 
@@ -357,8 +360,8 @@ class ListReading:
         """Rows that the last reading's counts say are there and that no reading has found.
 
         Rows that arrive while the list is read are not missing, so the smallest count holds; but of those that lack on
-        a page in the middle the last count tells, else they would hide behind the new ones. A count that fell until
-        the end of one reading and begins the next one higher was not that of a list from which rows were deleted.
+        a page in the middle the last count tells, else they would hide behind the new ones. A count that only fell in
+        one reading and begins the next one higher was not that of a list from which rows were deleted.
         """
         if not self._trust_count or not self._counts:
             return 0
@@ -378,9 +381,16 @@ class ListReading:
         if self._is_settled() or self.readings >= MAX_READINGS or self._has_anonymous_rows or not self.call.paged:
             return False
         self._previous_digest = self._reading_digest()
-        self._last_count_before = self._counts[-1] if self._counts else None
+        self._last_count_before = self._counts[-1] if self._count_only_fell() else None
         self._begin()
         return True
+
+    def _count_only_fell(self) -> bool:
+        """Tell whether the count fell and never rose in this reading, and is not merely an estimate."""
+        counts = [count for count, _ in groupby(self._counts)]
+        if len(counts) < 2 or counts != sorted(counts, reverse=True):
+            return False
+        return counts[-1] < (1 - _INEXACTNESS) * counts[0] or len(counts) == 2 < len(self._counts)
 
     def _is_settled(self) -> bool:
         """Tell whether another reading could find rows that no reading has found."""

@@ -356,6 +356,32 @@ def test_flat_members_count_as_attributes_and_a_bare_id_is_an_error() -> None:
         Page.from_envelope({"data": [{"id": "1", "type": "t"}]}, 1, operation="o")
 
 
+@pytest.mark.parametrize("counts", [(500, 400, 300, 200, 100), (500, 500, 500, 300, 300), (500, 500, 480, 480, 480)])
+def test_a_count_that_falls_in_every_reading_hides_no_rows(counts: tuple[int, ...]) -> None:
+    """The fourth page and what follows come empty: a limit of the service."""
+
+    def service(params: dict[str, str]) -> dict[str, Any]:
+        number = int(params["page"])
+        data = rows(100 * (number - 1), 100 * number) if number < 4 else []
+        return {"data": data, "meta": {"count": counts[min(number, 5) - 1]}, "links": {"next": None}}
+
+    with pytest.raises(RingEventsIncompleteListError, match=r"(200|180) rows are missing"):
+        read(service)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_count_that_is_an_estimate_is_no_sign_of_missing_rows(seed: int) -> None:
+    dice = random.Random(seed)
+
+    def service(params: dict[str, str]) -> dict[str, Any]:
+        number = int(params["page"])
+        data = rows(25 * (number - 1), min(25 * number, 200))
+        link = text_link(number + 1, 25) if number < 8 else None
+        return {"data": data, "meta": {"count": dice.randint(190, 210)}, "links": {"next": link}}
+
+    assert len(read(service, per_page=25)[0]) == 200
+
+
 @pytest.mark.parametrize(
     ("resource", "row"),
     [

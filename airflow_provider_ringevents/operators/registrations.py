@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_ringevents.client.errors import RingEventsError, invalid_argument
 from airflow_provider_ringevents.operators.arguments import Arguments
 from airflow_provider_ringevents.operators.base import RingEventsBaseOperator, translate_errors
+
+if TYPE_CHECKING:
+    from airflow_provider_ringevents.hooks.ringevents import RingEventsHook
 
 
 class RingEventsCreateRegistrationOperator(RingEventsBaseOperator):
@@ -201,11 +205,11 @@ class RingEventsUpdateRegistrationOperator(RingEventsBaseOperator):
             changes["metadata"] = self.metadata
         with self.hook as hook:
             if self.merge and "metadata" in changes:
-                existing = hook.get_registration(self.registration_id).get("metadata") or {}
-                changes["metadata"] = {**existing, **changes["metadata"]}
+                changes["metadata"] = {**self._kept_metadata(hook, changes["metadata"]), **changes["metadata"]}
             updated = hook.update_registration(
                 self.registration_id, attributes=changes, allow_undocumented=self.allow_undocumented
             )
+        self._require_own("update_registration", updated.get("id", self.registration_id))
         named = [*(self.metadata or {}), *(self.attributes or {})]
         self.log.info("Set %s of registration %s", ", ".join(named), self.registration_id)
         shown = {
@@ -213,3 +217,24 @@ class RingEventsUpdateRegistrationOperator(RingEventsBaseOperator):
             "metadata": updated.get("metadata", changes.get("metadata")),
         }
         return xcom_resource(shown, Registration)
+
+    def _kept_metadata(self, hook: RingEventsHook, changes: Mapping[str, Any]) -> dict[str, str]:
+        """Return the metadata that the registration has beside the changes.
+
+        :raises RingEventsError: they cannot be read, or cannot be sent.
+        """
+        existing = hook.get_registration(self.registration_id)
+        self._require_own("get_registration", existing.get("id"))
+        metadata = existing.get("metadata") or {}
+        if not isinstance(metadata, Mapping):
+            raise RingEventsError(f"get_registration: the metadata are {type(metadata).__name__}, not an object.")
+        kept = {name: value for name, value in metadata.items() if name not in changes}
+        if unsendable := sorted(name for name, value in kept.items() if not isinstance(value, str)):
+            raise invalid_argument(
+                "merge", "False where the registration has metadata that are not strings", unsendable
+            )
+        return kept
+
+    def _require_own(self, operation: str, identifier: Any) -> None:
+        if identifier != self.registration_id:
+            raise RingEventsError(f"{operation}: the response describes another registration.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -106,6 +107,32 @@ def test_the_values_are_not_logged(emulator: Any, registration_id: str) -> None:
 
 def test_a_registration_that_is_not_there(emulator: Any, registration_id: str) -> None:
     assert "404" in refused(task(emulator, "elsewhere", metadata={"a": "b"}, retries=2).to_end())
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"seat": 1, "tier": "gold", "row": None}, "`merge` must be False where the registration has metadata that"),
+        ([["seat", "A1"]], "the metadata are list, not an object"),
+        ("seat", "the metadata are str, not an object"),
+    ],
+)
+def test_metadata_of_the_service_that_cannot_be_kept(
+    emulator: Any, registration_id: str, metadata: Any, words: str
+) -> None:
+    body = json.dumps({"data": {"type": "registration", "id": registration_id, "attributes": {"metadata": metadata}}})
+    emulator.fault("body", body=body, method="GET")
+    assert words in refused(task(emulator, registration_id, metadata={"new": "yes"}, retries=2).to_end())
+    assert emulator.count("PATCH") == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_a_response_that_describes_another_registration(emulator: Any, registration_id: str, method: str) -> None:
+    other = {"type": "registration", "id": "another", "attributes": {"metadata": {"seat": "C3"}}}
+    emulator.fault("body", body=json.dumps({"data": other}), method=method)
+    message = refused(task(emulator, registration_id, metadata={"new": "yes"}, retries=2).to_end())
+    assert "the response describes another registration" in message
+    assert there(emulator, registration_id)["seat"] == "A1"
 
 
 def test_attributes_are_changed_beside_the_metadata(emulator: Any, registration_id: str) -> None:

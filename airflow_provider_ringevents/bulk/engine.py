@@ -266,7 +266,13 @@ class BulkRun:
             return Outcome("failed", error=error)
         try:
             record = conceal_credentials(parse_resource(call, self._client.send(call)))
+            if row.id and not record:  # a 202 or 204, which is no failure of an update
+                return Outcome("updated", id=row.id)
             validate_identifier("id", record.get("id", ""))
+            if not target.is_answered_by(record, row.attributes or {}, row.id):
+                raise RingEventsError(
+                    f"{call.operation}: the response describes another {target.noun}.", ambiguous=True
+                )
         except RingEventsConfigError as error:
             # The service has accepted the request, and its response names no usable id.
             return Outcome("failed" if target.idempotent else "unknown", error=error)

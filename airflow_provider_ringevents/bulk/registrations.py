@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from airflow_provider_ringevents.bulk.spool import ExistingRecord
 from airflow_provider_ringevents.bulk.targets import Decision, normalize_email, record_id
 from airflow_provider_ringevents.client import endpoints
-from airflow_provider_ringevents.client.errors import invalid_argument
+from airflow_provider_ringevents.client.errors import RingEventsError, invalid_argument
 from airflow_provider_ringevents.client.secrets import conceal_credentials
 from airflow_provider_ringevents.client.transport.responses import parse_resource
 from airflow_provider_ringevents.client.validation.answers import QuestionIndex, collect_bounded
@@ -134,6 +134,13 @@ class CreateRegistrationTarget(_RegistrationTarget):
         """Return the request that registers the person of a row."""
         return endpoints.create_registration(self.event_id, attributes)
 
+    def is_answered_by(self, record: Mapping[str, Any], attributes: Mapping[str, Any], id: str | None) -> bool:
+        """Return False if the response has another address or another ticket than the row."""
+        return self.identity_of(record) in (None, self.identity_of(attributes)) and record.get("ticketId") in (
+            None,
+            attributes.get("ticketId"),
+        )
+
 
 class UpdateRegistrationTarget(_RegistrationTarget):
     """The update of registrations that exist.
@@ -208,8 +215,14 @@ class UpdateRegistrationTarget(_RegistrationTarget):
             assert self._client is not None, "prepare() comes first"  # noqa: S101
             reading = endpoints.get_registration(str(id))
             known = parse_resource(reading, self._client.send(reading))
+            if not self.is_answered_by(known, attributes, id):
+                raise RingEventsError(f"{reading.operation}: the response describes another {self.noun}.")
             attributes["metadata"] = _merged(known.get("metadata"), attributes["metadata"])
         return endpoints.update_registration(str(id), attributes=attributes)
+
+    def is_answered_by(self, record: Mapping[str, Any], attributes: Mapping[str, Any], id: str | None) -> bool:
+        """Return False if the response has the id of another registration."""
+        return record.get("id") == id
 
 
 def _merged(known: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:

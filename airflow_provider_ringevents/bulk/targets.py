@@ -77,6 +77,12 @@ class Target(Protocol):
         :raises RingEventsError: there is no such request, or the record cannot be read.
         """
 
+    def is_answered_by(self, record: Mapping[str, Any], attributes: Mapping[str, Any], id: str | None) -> bool:
+        """Return False if the response to a row's request describes another record.
+
+        :param id: the id of the record that is updated; None for a new one.
+        """
+
     def delete_call(self, id: str) -> Call:
         """Return the request that deletes a record."""
 
@@ -162,6 +168,10 @@ class MagicLinkTarget:
     def call(self, attributes: Mapping[str, Any], id: str | None) -> Call:
         """Return the request that creates the link of a row."""
         return endpoints.create_magic_link(self.ticket_id, attributes)
+
+    def is_answered_by(self, record: Mapping[str, Any], attributes: Mapping[str, Any], id: str | None) -> bool:
+        """Return False if the response has another identity than the row."""
+        return self.identity_of(record) in (None, self.identity_of(attributes))
 
     def delete_call(self, id: str) -> Call:
         """Return the request that deletes a link."""

@@ -273,6 +273,21 @@ def test_what_is_not_found_is_unknown_and_a_retry_sends_it_after_the_settle_time
     assert (20 < fake_clock.now() - sent < 30) if HAS_STATE_STORE else (60 <= fake_clock.now() - sent < 70)
 
 
+def test_a_link_of_another_person_is_not_taken_for_the_row_s(
+    load: Load, emulator: Any, links: Callable[[], dict[str, Any]], tmp_path: Path
+) -> None:
+    write_csv(tmp_path / "guests.csv", guests(3))
+    other = {"email": "eve@people.example", "magicLink": "https://events.example/eve"}
+    body = json.dumps({"data": {"type": "magicLink", "id": "L1", "attributes": other}})
+    emulator.fault("body", status=201, body=body, method="POST", skip=1)
+    assert load(concurrency=1).to_end().state == "failed"
+    rows = read_results(tmp_path / "results.csv")
+    assert [row["status"] for row in rows] == ["created", "unknown", "created"]
+    assert (rows[1]["id"], rows[1]["magicLink"]) == ("", "")
+    assert succeeded(load().to_end())["counts"] == {"created": 1, "exists": 2}
+    assert len(links()) == 3
+
+
 def test_a_server_that_is_down_is_not_asked_for_every_row(load: Load, emulator: Any, tmp_path: Path) -> None:
     write_csv(tmp_path / "guests.csv", guests(100))
     emulator.fault("status", status=503, skip=20, times=None, **POST)

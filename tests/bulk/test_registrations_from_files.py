@@ -186,6 +186,26 @@ def test_updates_that_are_cut_are_sent_again(load: Load, emulator: Any, tmp_path
     assert [row["metadata"] for row in registrations(emulator)] == [{"n": f"n{index}"} for index in range(150)]
 
 
+def test_an_update_that_is_answered_with_another_registration(load: Load, emulator: Any, tmp_path: Path) -> None:
+    people = registrations(emulator)
+    write_csv(tmp_path / "people.csv", [(person["email"], "1") for person in people[:3]], ("email", "metadata.x"))
+    body = json.dumps({"data": {"type": "registration", "id": people[9]["id"], "attributes": {"metadata": {}}}})
+    emulator.fault("body", body=body, method="PATCH", skip=1)
+    failed(load(mode="update", concurrency=1).to_end(), "1 row of 3 failed")
+    rows = read_results(tmp_path / "results.csv")
+    assert [row["status"] for row in rows] == ["updated", "failed", "updated"]
+    assert [row["id"] for row in rows] == [person["id"] for person in people[:3]]
+    assert "describes another registration" in rows[1]["reason"]
+
+
+def test_an_update_that_is_answered_without_the_registration(load: Load, emulator: Any, tmp_path: Path) -> None:
+    person = registrations(emulator)[0]
+    write_csv(tmp_path / "people.csv", [(person["email"], "1")], ("email", "metadata.x"))
+    emulator.fault("status", status=204, method="PATCH")
+    assert succeeded(load(mode="update").to_end())["counts"] == {"updated": 1}
+    assert read_results(tmp_path / "results.csv")[0]["id"] == person["id"]
+
+
 def test_a_dry_run_of_an_update(load: Load, emulator: Any, tmp_path: Path) -> None:
     people = registrations(emulator)
     rows = [(people[0]["email"], "1"), ("nobody@people.example", "1")]
@@ -212,6 +232,19 @@ def test_people_are_registered_once(load: Load, emulator: Any, tmp_path: Path) -
         ids[email] for email, _, _ in guests(40)
     ]
     assert "magicLink" not in read_results(tmp_path / "results.csv")[0]
+
+
+@pytest.mark.parametrize("other", [{"email": "eve@people.example"}, {"ticketId": "another"}])
+def test_a_creation_that_is_answered_with_another_registration(
+    load: Load, emulator: Any, tmp_path: Path, other: dict[str, str]
+) -> None:
+    write_csv(tmp_path / "people.csv", guests(2))
+    body = json.dumps({"data": {"type": "registration", "id": "R1", "attributes": other}})
+    emulator.fault("body", status=201, body=body, method="POST")
+    ticket_id = ticket_of(emulator)
+    assert load(ticket_id=ticket_id, concurrency=1).to_end().state == "failed"
+    assert statuses(tmp_path / "results.csv") == ["unknown", "created"]
+    assert succeeded(load(ticket_id=ticket_id).to_end())["counts"] == {"created": 1, "exists": 1}
 
 
 def test_tickets_and_answers_of_rows(load: Load, emulator: Any, tmp_path: Path) -> None:

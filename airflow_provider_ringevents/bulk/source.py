@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import IO, Any, Final, Protocol, cast
 
 import msgspec
@@ -235,6 +236,19 @@ def source_format(uri: str, format: str | None, *, parameter: str = "source") ->
     return chosen, compressed
 
 
+def require_pyarrow(parameter: str) -> None:
+    """See, without importing it, that Parquet can be read and written.
+
+    :raises RingEventsConfigError: pyarrow is not installed; the message names the extra that brings it.
+    """
+    if find_spec("pyarrow") is None:
+        raise invalid_argument(
+            parameter,
+            "CSV or JSON Lines where pyarrow is not installed",
+            hint="pip install 'airflow-provider-ringevents[parquet]'",
+        )
+
+
 def _require_distinct_columns(names: Sequence[str]) -> None:
     if repeated := sorted(name for name, times in Counter(names).items() if name and times > 1):
         raise invalid_argument("source", "a file that names each column once", repeated)
@@ -331,14 +345,9 @@ class _Parquet:
     """Rows of Parquet, read a thousand at a time."""
 
     def __init__(self, raw: IO[bytes]) -> None:
-        try:
-            import pyarrow.parquet as pq
-        except ImportError:
-            raise invalid_argument(
-                "source",
-                "CSV or JSON Lines where pyarrow is not installed",
-                hint="pip install 'airflow-provider-ringevents[parquet]'",
-            ) from None
+        require_pyarrow("source")
+        import pyarrow.parquet as pq
+
         self._file = pq.ParquetFile(raw)
         self.schema = self._file.schema_arrow
         self.columns: Sequence[str] = list(self.schema.names)

@@ -124,6 +124,13 @@ class Destination:
         """Return the storage account that the URI does not name (Azure), or None."""
         return storage_account(self._fs)
 
+    def is_same_object(self, other: Destination) -> bool:
+        """Return True if both name one object, however they spell its scheme or its local path.
+
+        Connections do not count: two of them may lead to one store.
+        """
+        return self._parsed.place == other._parsed.place
+
     def child(self, name: str) -> Self:
         """Return the destination of one object under this prefix.
 

@@ -76,6 +76,14 @@ class ParsedUri:
         """Return the URI without the connection."""
         return f"{'file' if self.is_local else self.scheme}://{self.path}"
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return a value that all names of one object have in common, as far as is known without its store."""
+        if self.is_local:
+            return "file", os.path.realpath(self.path)
+        families = (S3_SCHEMES, GCS_SCHEMES, AZURE_SCHEMES)
+        return next((min(family) for family in families if self.scheme in family), self.scheme), self.path
+
 
 def parse(uri: str, parameter: str) -> ParsedUri:
     """Split a rendered destination into its parts.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -14,13 +15,14 @@ from airflow_provider_ringevents.bulk.failures import failure_kind
 from airflow_provider_ringevents.bulk.options import FAILED, BulkOptions, LastSentStore, RowsRefusedError
 from airflow_provider_ringevents.bulk.results import write_failed_rows, write_results
 from airflow_provider_ringevents.bulk.row_progress import OnProgress
-from airflow_provider_ringevents.bulk.source import Source, source_format
+from airflow_provider_ringevents.bulk.source import Source, require_pyarrow, source_format
 from airflow_provider_ringevents.bulk.spool import Spool
 from airflow_provider_ringevents.bulk.targets import Target
 from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
     RingEventsConfigError,
     RingEventsError,
+    RingEventsTransferError,
     invalid_argument,
 )
 from airflow_provider_ringevents.exports.formats.file_format import FileFormat
@@ -139,9 +141,10 @@ def load_rows(
             run.execute(source, mapping)
         except RowsRefusedError as error:
             refusal = error
-        manifest = _publish_results(load, results, spool, if_exists)
-        if failed_rows is not None and not load.dry_run:
-            manifest |= _publish_failed_rows(load, failed_rows, spool, source)
+        with _name_outcomes(spool):
+            manifest = _publish_results(load, results, spool, if_exists)
+            if failed_rows is not None and not load.dry_run:
+                manifest |= _publish_failed_rows(load, failed_rows, spool, source)
         counts = spool.counts()
         deletions = spool.deletion_counts()
     manifest |= {
@@ -180,18 +183,19 @@ def check_files(load: BulkLoad) -> None:
     source = Destination.parse(load.source, load.source_conn_id, parameter="source")
     format, _ = source_format(source.uri, load.format)
     results = Destination.parse(load.results, load.results_conn_id, parameter="results", options=load.object_options)
-    source_format(results.uri, None, parameter="results")
+    if source_format(results.uri, None, parameter="results")[0] == "parquet":
+        require_pyarrow("results")
     for place, parameter in ((source, "source"), (results, "results")):
         if place.is_prefix:
             raise invalid_argument(parameter, "the place of one object", place.uri, hint="It names a folder.")
-    if results.uri == source.uri:
+    if results.is_same_object(source):
         raise invalid_argument("results", "another object than the source", results.uri)
     if load.failed_rows is None:
         return
     failed = Destination.parse(
         load.failed_rows, load.results_conn_id, parameter="failed_rows", options=load.object_options
     )
-    if failed.is_prefix or failed.uri in (source.uri, results.uri):
+    if failed.is_prefix or failed.is_same_object(source) or failed.is_same_object(results):
         raise invalid_argument("failed_rows", "another object than the source and the results", failed.uri)
     if source_format(failed.uri, None, parameter="failed_rows")[0] != format:
         raise invalid_argument("failed_rows", f"a file in the format of the source, {format}", failed.uri)
@@ -221,14 +225,29 @@ def _publish_results(load: BulkLoad, results: Destination, spool: Spool, if_exis
     try:
         writer = write_results(publishing, spool, format=format, gzip=gzip, include_links=load.include_links)
     except ObjectExistsError as error:
-        counts = ", ".join(f"{count:,} {status}" for status, count in sorted(spool.counts().items()))
         raise invalid_argument(
             "results",
             f"a place at which nothing appears during the load while `if_exists` is {load.if_exists!r}",
             results.uri,
-            hint=f"The object there is kept, and there are no results of this load ({counts}). Another one finds them.",
+            hint=f"The object there is kept, and there are no results of this load ({_outcomes(spool)}). Another one finds them.",
         ) from error
     return {"uri": results.uri, "bytes": writer.bytes, "sha256": writer.sha256, "content_type": content_type}
+
+
+@contextmanager
+def _name_outcomes(spool: Spool) -> Iterator[None]:
+    """Add the outcomes of the rows to errors of stores, which know of their own place alone."""
+    try:
+        yield
+    except RingEventsTransferError as error:
+        raise RingEventsTransferError(
+            f"The results of the load ({_outcomes(spool)}) could not be written: {error}"
+            " Another load finds what this one has sent."
+        ) from error.__cause__
+
+
+def _outcomes(spool: Spool) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in sorted(spool.counts().items())) or "no rows"
 
 
 def _publish_failed_rows(load: BulkLoad, place: Destination, spool: Spool, source: Source) -> dict[str, Any]:

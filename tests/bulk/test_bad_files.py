@@ -357,6 +357,45 @@ def test_the_source_is_never_overwritten(load: Load, tmp_path: Path, name: str) 
         load(**{name: f"file://{tmp_path}/guests.csv"}).to_end()
 
 
+@pytest.mark.parametrize("name", ["results", "failed_rows"])
+@pytest.mark.parametrize("spelling", ["{folder}/./guests.csv", "{folder}/x/../guests.csv", "{folder}/link.csv"])
+def test_the_source_is_never_overwritten_by_another_of_its_names(
+    load: Load, tmp_path: Path, name: str, spelling: str
+) -> None:
+    (tmp_path / "link.csv").symlink_to(tmp_path / "guests.csv")
+    with pytest.raises(AirflowFailException, match="another object than the source"):
+        load(**{name: f"file://{spelling.format(folder=tmp_path)}"}).to_end()
+
+
+def test_a_bucket_has_one_object_whatever_the_scheme_is_called(load: Load) -> None:
+    with pytest.raises(AirflowFailException, match="another object than the source"):
+        load(source="s3://crm/guests.csv", results="s3a://crm/guests.csv").to_end()
+
+
+def test_results_in_parquet_need_pyarrow_before_anything_is_sent(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow_provider_ringevents.bulk import source
+
+    monkeypatch.setattr(source, "find_spec", lambda name: None)
+    with pytest.raises(AirflowFailException, match="`results` must be CSV or JSON Lines where pyarrow is not"):
+        load(results="file:///results.parquet").to_end()
+
+
+@pytest.mark.parametrize("name", ["results", "failed_rows"])
+def test_results_that_cannot_be_written_say_what_was_sent(
+    load: Load, emulator: Any, links: Any, tmp_path: Path, name: str
+) -> None:
+    from s3_server import S3Server
+
+    write_csv(tmp_path / "guests.csv", guests(2))
+    with S3Server(tmp_path) as server:
+        store = {"results_s3": server.airflow_connection()}
+        place = {name: "s3://results_s3@nowhere/results.csv", "run": {"connections": store}}
+        result = load(**place, retries=1).attempt()
+    assert result.state == "up_for_retry"
+    assert "The results of the load (2 created) could not be written: " in str(result.exception)
+    assert len(links()) == 2
+
+
 def test_a_mapping_without_a_required_attribute(load: Load) -> None:
     with pytest.raises(AirflowFailException, match=r"`columns` must be a mapping that has firstName, lastName"):
         load(columns={"email": "E-Mail"}).to_end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 
@@ -102,6 +102,8 @@ class ColumnMapping:
         whole: dict[str, str] = {}
         parts: dict[str, str] = {}
         for column, value in values.items():
+            if value is None:
+                continue
             targets = [column] if self._columns is None else self._by_column.get(column, ())
             for target in targets:
                 head, dot, member = target.partition(".")
@@ -152,8 +154,8 @@ def _as_text(value: Any) -> str | None:
     if isinstance(value, bool | float):
         return None
     if isinstance(value, int | Decimal):
-        return str(value)
-    if isinstance(value, datetime | date):
+        return f"{value:f}" if isinstance(value, Decimal) else str(value)  # str() of a small one has an exponent
+    if isinstance(value, datetime | date | time):
         return value.isoformat()
     return None
 

@@ -33,16 +33,22 @@ class _CsvTable:
         # One for the whole file: UTF-16 begins with a byte order mark, and has it once.
         self._encode = codecs.getincrementalencoder(encoding)().encode
         self._buffer = io.StringIO()
+        # Some versions of Python quote the characters of the end of a line alone: with "\n" no cell with a "\r" in it.
         self._writer = csv.writer(self._buffer, delimiter=delimiter, lineterminator="\n")
-        self._writer.writerow(columns)
+        self._quoting_writer = csv.writer(self._buffer, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        self._write_row(columns)
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        self._writer.writerows([reveal_all(row.get(name)) for name in self._columns] for row in rows)
-        self._flush()
+        self.write_cells([reveal_all(row.get(name)) for name in self._columns] for row in rows)
 
     def write_cells(self, rows: Iterable[Sequence[Any]]) -> None:
-        self._writer.writerows(rows)
+        for row in rows:
+            self._write_row(row)
         self._flush()
+
+    def _write_row(self, row: Sequence[Any]) -> None:
+        has_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
+        (self._quoting_writer if has_return else self._writer).writerow(row)
 
     def _flush(self) -> None:
         self._stream.write(self._encode(self._buffer.getvalue()))

@@ -42,7 +42,7 @@ class SourceRow:
 
     :ivar number: its number among the rows, from 1; a header and blank lines do not count.
     :ivar cells: the row as the file has it: a list of texts (CSV) or a line (JSON Lines); None for Parquet.
-    :ivar values: by column. Empty cells of CSV are left out.
+    :ivar values: by column. Empty cells of CSV are left out; a null of JSON Lines names a column all the same.
     :ivar problem: the reason why the row could not be read; then there are no values.
     """
 
@@ -143,9 +143,13 @@ class Source:
         """
         before = self._fingerprint = self._place.fingerprint()
         with self._translate_errors(), self._place.open() as raw:
-            if not self.gzip and self.format != "parquet":
+            if self.gzip:
+                self._require_member(raw)
+            elif self.format != "parquet":
                 self._require_text(raw)
             stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb")) if self.gzip else raw
+            if self.format != "parquet":
+                self._require_encoding(stream)
             if self.format == "csv":
                 rows = _Csv(self._text(stream), self.delimiter)
                 self.header = rows.header
@@ -166,6 +170,21 @@ class Source:
         for magic, kind in _BINARY.items():
             if begin.startswith(magic):
                 raise invalid_argument("source", f"a file of {self.format} as it is named, not {kind}", self.uri)
+
+    def _require_member(self, raw: IO[bytes]) -> None:
+        """Refuse a file without a byte, which the decoder takes for a text without one."""
+        if not raw.read(1):
+            raise EOFError("it is empty")
+        raw.seek(0)
+
+    def _require_encoding(self, stream: IO[bytes]) -> None:
+        """Refuse a text in UTF-8, as its byte order mark says, whose letters another encoding would change."""
+        begin = stream.read(len(codecs.BOM_UTF8))
+        stream.seek(0)
+        if begin == codecs.BOM_UTF8 and not is_utf8(self.encoding):
+            raise invalid_argument(
+                "encoding", f"utf-8 for {self.uri}, which begins with its byte order mark", self.encoding
+            )
 
     def batches_of(self, numbers: Iterator[int]) -> Iterator[Any]:
         """Read a Parquet file again and yield its rows with some numbers, as record batches.
@@ -329,7 +348,7 @@ class _JsonLines:
             if not isinstance(row, dict):
                 yield SourceRow(number, line, {}, f"the line must be a JSON object, got {_json_type(row)}")
                 continue
-            yield SourceRow(number, line, {name: value for name, value in row.items() if value is not None})
+            yield SourceRow(number, line, row)
 
     def _lines(self) -> Iterator[bytes]:
         first = True

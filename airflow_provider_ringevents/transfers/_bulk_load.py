@@ -229,7 +229,8 @@ def _publish_results(load: BulkLoad, results: Destination, spool: Spool, if_exis
             "results",
             f"a place at which nothing appears during the load while `if_exists` is {load.if_exists!r}",
             results.uri,
-            hint=f"The object there is kept, and there are no results of this load ({_outcomes(spool)}). Another one finds them.",
+            hint=f"The object there is kept, and there are no results of this load ({_outcomes(spool)})."
+            " Another one finds them.",
         ) from error
     return {"uri": results.uri, "bytes": writer.bytes, "sha256": writer.sha256, "content_type": content_type}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from collections.abc import Callable
@@ -190,6 +191,63 @@ def test_other_encodings_are_read_and_written(
     assert links()["ada@people.example"].first_name == "Ädä"
 
 
+@pytest.mark.parametrize("name", ["guests.csv", "guests.csv.gz", "guests.jsonl", "guests.jsonl.gz"])
+def test_a_byte_order_mark_contradicts_another_encoding(load: Load, emulator: Any, tmp_path: Path, name: str) -> None:
+    """In cp1252 the mark and each letter with an accent would be two or three other letters."""
+    person = {"Id": "1", "email": "j\u00f6rg@people.example", "firstName": "J\u00f6rg", "lastName": "B"}
+    lines = [",".join(person), ",".join(person.values())] if ".csv" in name else [json.dumps(person)]
+    content = "".join(f"{line}\n" for line in lines).encode("utf-8-sig")
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    arguments = {"source": f"file://{tmp_path}/{name}", "columns": {column: column for column in GUEST_COLUMNS}}
+    failed(load(encoding="cp1252", **arguments).to_end(), "`encoding` must be utf-8", "byte order mark")
+    assert emulator.count("POST") == 0
+    assert succeeded(load(encoding="utf-8", **arguments).to_end())["counts"] == {"created": 1}
+
+
+def test_failed_rows_keep_their_carriage_returns(load: Load, emulator: Any, links: Any, tmp_path: Path) -> None:
+    row = b'ada@people.example,"A\rda",B\n"bob\r@people.example",B,C\n'
+    (tmp_path / "guests.csv").write_bytes(HEADER.encode() + row)
+    emulator.fault("status", status=422, method="POST")
+    failed_rows = f"file://{tmp_path}/failed.csv"
+    assert load(failed_rows=failed_rows, on_invalid="skip").to_end().state == "failed"
+    with (tmp_path / "results.csv").open(newline="", encoding="utf-8") as file:
+        results = list(csv.DictReader(file))
+    assert [(result["identity"], result["status"]) for result in results] == [
+        ("ada@people.example", "failed"),
+        ("bob\r@people.example", "invalid"),
+    ]
+    assert succeeded(load(source=failed_rows).to_end())["counts"] == {"created": 1}
+    assert links()["ada@people.example"].first_name == "A\rda"
+
+
+def test_a_column_of_nulls_is_a_column(load: Load, emulator: Any, tmp_path: Path) -> None:
+    person = {"email": "ada@people.example", "firstName": "A", "lastName": "B", "Title": None}
+    (tmp_path / "guests.jsonl").write_text(json.dumps(person))
+    source = f"file://{tmp_path}/guests.jsonl"
+    failed(load(source=source).to_end(), "got 'Title'")
+    columns = {**{column: column for column in GUEST_COLUMNS}, "headline": "Title"}
+    assert succeeded(load(source=source, columns=columns).to_end())["counts"] == {"created": 1}
+
+
+def test_decimals_and_times_of_parquet_are_texts_of_one_form(load: Load, links: Any, tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import datetime
+    from decimal import Decimal
+
+    import pyarrow.parquet as pq
+
+    values = {
+        "zero": pa.array([Decimal("0")], pa.decimal128(18, 8)),
+        "price": pa.array([Decimal("12.50")], pa.decimal128(10, 2)),
+        "time": pa.array([datetime.time(9, 30)]),
+    }
+    person = dict(zip(GUEST_COLUMNS, (["ada@people.example"], ["A"], ["B"]), strict=True))
+    table = pa.table({**person, **{f"metadata.{name}": value for name, value in values.items()}})
+    pq.write_table(table, tmp_path / "guests.parquet")
+    succeeded(load(source=f"file://{tmp_path}/guests.parquet").to_end())
+    assert links()["ada@people.example"].metadata == {"zero": "0.00000000", "price": "12.50", "time": "09:30:00"}
+
+
 BAD_FILES = {
     "an empty file": (b"", {}, "`source` must be a file with a header"),
     "an unknown column": (b"email,firstName,lastName,colour\n", {}, "got 'colour'"),
@@ -235,6 +293,19 @@ def test_a_damaged_gzip_file(load: Load, emulator: Any, tmp_path: Path) -> None:
         assert result.state == "up_for_retry"
         assert "is damaged or ends early" in str(result.exception)
     assert emulator.count("POST") == 0
+
+
+@pytest.mark.parametrize("name", ["guests.csv.gz", "guests.jsonl.gz"])
+def test_a_gzip_file_without_a_byte_is_damaged(load: Load, emulator: Any, tmp_path: Path, name: str) -> None:
+    """An upload that failed, not a list without people, whose links would be deleted."""
+    write_csv(tmp_path / "guests.csv", guests(1))
+    succeeded(load().to_end())
+    (tmp_path / name).touch()
+    arguments = {"source": f"file://{tmp_path}/{name}", "delete_missing": True, "max_deletions": 5}
+    result = load(**arguments, retries=1).attempt()
+    assert result.state == "up_for_retry"
+    assert "is damaged or ends early" in str(result.exception)
+    assert emulator.count("DELETE") == 0
 
 
 def test_a_file_that_changes_while_it_is_read(load: Load, emulator: Any, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents import clock
-from airflow_provider_ringevents.client.errors import RingEventsError
+from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsTransportError
 from airflow_provider_ringevents.client.secrets import conceal_credentials
 from airflow_provider_ringevents.client.transport.redaction import clean_value, list_texts
 from airflow_provider_ringevents.client.types import Registration
@@ -122,19 +122,41 @@ class RegistrationCreation:
         return None
 
     def _lookup(self) -> dict[str, Any] | None:
-        """Return the oldest registration of the person; the whole list is read, since a filter may depend on case."""
+        """Return the oldest registration of the person, a refunded one only if there is no other.
+
+        The whole list is read, since a filter may depend on case.
+
+        :raises RingEventsError: it cannot be read, or none of its rows shows whose it is.
+        """
         identity = _identity(self._attributes["email"])
+        hidden = shown = 0
 
         def is_same_person(row: Mapping[str, Any]) -> bool:
+            nonlocal hidden, shown
+            if row.get("email") and row.get("ticketId"):
+                shown += 1
+            else:
+                hidden += 1
             return row.get("ticketId") == self._attributes["ticketId"] and _identity(row.get("email")) == identity
 
         # Secrets in rows are hidden before any variable holds one while the next page is fetched.
         rows = map(conceal_credentials, self._hook.list_registrations(self._event_id))
         found = list(filter(is_same_person, rows))
+        if hidden and not shown:
+            raise RingEventsTransportError(
+                f"list_registrations: none of the {hidden:,} registrations has `email` and `ticketId`, so that the"
+                " person cannot be looked up.",
+                sent=True,
+                retryable=False,
+            )
         if len(found) > 1:
             ids = list_texts(clean_value(row["id"]) for row in found)
             log.warning("%d registrations have this ticket and address: %s. The oldest counts", len(found), ids)
-        oldest = min(found, key=lambda row: (str(row.get("createdAt") or ""), str(row["id"])), default=None)
+        oldest = min(
+            found,
+            key=lambda row: (row.get("refunded") is True, str(row.get("createdAt") or ""), str(row["id"])),
+            default=None,
+        )
         if oldest is not None and not is_valid_identifier(oldest["id"]):
             raise RingEventsError(
                 f"list_registrations: the registration has an unusable id ({clean_value(oldest['id'])!r})",

@@ -75,6 +75,32 @@ def test_one_that_is_refunded_is_returned_with_a_warning(emulator: Any) -> None:
     assert emulator.count("POST") == 0
 
 
+def test_one_that_is_refunded_does_not_stand_for_a_later_one(emulator: Any, ticket: str) -> None:
+    rows = [
+        {
+            "type": "registration",
+            "id": identifier,
+            "attributes": {"email": PERSON["email"], "ticketId": ticket, "createdAt": created, "refunded": refunded},
+        }
+        for identifier, created, refunded in [("r1", "2026-01-01", True), ("r2", "2026-01-02", False)]
+    ]
+    body = json.dumps({"data": rows, "meta": {"count": 2}, "links": {"next": None}})
+    emulator.fault("body", method="GET", path="/registrations", body=body, times=None)
+    assert succeeded(task(emulator, ticket).to_end())["id"] == "r2"
+
+
+@pytest.mark.parametrize("name", ["email", "ticketId"])
+def test_registrations_that_do_not_show_whose_they_are_are_no_reason_to_make_another(
+    emulator: Any, ticket: str, name: str
+) -> None:
+    attributes = {"email": PERSON["email"], "ticketId": ticket, name: None}
+    row = {"type": "registration", "id": "r1", "attributes": attributes}
+    body = json.dumps({"data": [row], "meta": {"count": 1}, "links": {"next": None}})
+    emulator.fault("body", method="GET", path="/registrations", body=body, times=None)
+    assert "cannot be looked up" in refused(task(emulator, ticket, retries=2).to_end())
+    assert emulator.count("POST") == 0
+
+
 def test_the_same_again_logs_no_difference(emulator: Any, ticket: str) -> None:
     more = {"answers": {"Company": "ACME"}, "attributes": {"metadata": {"crm": "7"}, "externalBarcode": "1"}}
     succeeded(task(emulator, ticket, **more).to_end())

@@ -122,13 +122,17 @@ class CreateRegistrationTarget(_RegistrationTarget):
     def existing(self, client: Client, concurrency: int) -> Iterator[ExistingRecord]:
         """Yield the registrations of the event."""
         for row in map(conceal_credentials, client.items(self.list_call(), concurrency=concurrency)):
-            yield ExistingRecord(normalize_email(row.get("email")), record_id(row), None)
+            refunded = {"refunded": True} if row.get("refunded") is True else None
+            yield ExistingRecord(normalize_email(row.get("email")), record_id(row), None, refunded)
 
     def decide(
         self, attributes: dict[str, Any], found: tuple[ExistingRecord, int] | None
     ) -> tuple[Decision, dict[str, Any], str | None]:
         """Return ``create`` for a person who is not registered, else ``exists``."""
-        return ("create" if found is None else "exists"), attributes, None
+        if found is None:
+            return "create", attributes, None
+        record, copies = found
+        return "exists", attributes, "the registration is refunded" if copies == 1 and record.attributes else None
 
     def call(self, attributes: Mapping[str, Any], id: str | None) -> Call:
         """Return the request that registers the person of a row."""

@@ -234,6 +234,15 @@ def test_people_are_registered_once(load: Load, emulator: Any, tmp_path: Path) -
     assert "magicLink" not in read_results(tmp_path / "results.csv")[0]
 
 
+def test_who_is_refunded_exists_and_the_results_say_so(load: Load, emulator: Any, tmp_path: Path) -> None:
+    people = registrations(emulator)
+    rows = [next(row for row in people if row["refunded"] is refunded) for refunded in (True, False)]
+    write_csv(tmp_path / "people.csv", [(row["email"], "A", "B") for row in rows])
+    assert succeeded(load(ticket_id=ticket_of(emulator)).to_end())["counts"] == {"exists": 2}
+    results = read_results(tmp_path / "results.csv")
+    assert [row["reason"] for row in results] == ["the registration is refunded", ""]
+
+
 @pytest.mark.parametrize("other", [{"email": "eve@people.example"}, {"ticketId": "another"}])
 def test_a_creation_that_is_answered_with_another_registration(
     load: Load, emulator: Any, tmp_path: Path, other: dict[str, str]

@@ -11,7 +11,7 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.bulk.columns import ColumnMapping, DirectMapping
 from airflow_provider_ringevents.bulk.failures import describe_failure, failure_kind
 from airflow_provider_ringevents.bulk.loading import RowLoader
-from airflow_provider_ringevents.bulk.options import BulkOptions, LastSentStore, RowsRefusedError
+from airflow_provider_ringevents.bulk.options import DRY_RUN, BulkOptions, LastSentStore, RowsRefusedError
 from airflow_provider_ringevents.bulk.row_progress import LOG_INTERVAL, OnProgress, RowProgress
 from airflow_provider_ringevents.bulk.sending import Outcome, RequestPool
 from airflow_provider_ringevents.bulk.spool import Deletion, ExistingRecord, Spool, SpooledRow
@@ -187,7 +187,7 @@ class BulkRun:
                 decision,
                 id=record.id if record else None,
                 link=record.link if record else None,
-                reason=reason,
+                reason="; ".join(filter(None, (DRY_RUN, reason))) if self._options.dry_run else reason,
             )
         return to_do
 

@@ -10,6 +10,8 @@ from airflow_provider_ringevents.client.errors import RingEventsConfigError
 
 FAILED: Final = ("failed", "unknown", "not_tried")
 """Statuses of rows that count as failed and may be fed again."""
+DRY_RUN: Final = "dry run"
+"""How the reasons of a dry run begin whose status a load has too."""
 
 
 class LastSentStore(Protocol):

@@ -12,7 +12,7 @@ from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.bulk.columns import ColumnMapping
 from airflow_provider_ringevents.bulk.engine import BulkRun
 from airflow_provider_ringevents.bulk.failures import failure_kind
-from airflow_provider_ringevents.bulk.options import FAILED, BulkOptions, LastSentStore, RowsRefusedError
+from airflow_provider_ringevents.bulk.options import DRY_RUN, FAILED, BulkOptions, LastSentStore, RowsRefusedError
 from airflow_provider_ringevents.bulk.results import write_failed_rows, write_results
 from airflow_provider_ringevents.bulk.row_progress import OnProgress
 from airflow_provider_ringevents.bulk.source import Source, require_pyarrow, source_format
@@ -213,7 +213,10 @@ def _are_unfinished(load: BulkLoad) -> bool:
     try:
         earlier = Source(ReadableObject.resolve(load.results, load.results_conn_id, parameter="results"))
         with earlier.open() as opened:
-            return any(row.values.get("status") in _UNFINISHED for row in opened.rows())
+            return any(
+                row.values.get("status") in _UNFINISHED or str(row.values.get("reason") or "").startswith(DRY_RUN)
+                for row in opened.rows()
+            )
     except RingEventsConfigError:
         return False
 

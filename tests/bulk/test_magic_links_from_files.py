@@ -398,6 +398,19 @@ def test_results_of_a_load_that_is_not_done_are_no_reason_to_skip(
     assert if_exists == "fail" or last.xcom["skipped"] is True
 
 
+@pytest.mark.parametrize("results", ["results.csv", "results.jsonl"])
+def test_a_dry_run_without_anything_to_send_is_no_load(load: Load, links: Any, tmp_path: Path, results: str) -> None:
+    write_csv(tmp_path / "guests.csv", guests(2))
+    succeeded(load(results=f"file://{tmp_path}/earlier.csv").to_end())
+    arguments = {"results": f"file://{tmp_path}/{results}", "if_exists": "skip"}
+    assert succeeded(load(dry_run=True, **arguments).to_end())["counts"] == {"exists": 2}
+    assert {row["reason"] for row in read_results(tmp_path / results)} == {"dry run"}
+    write_csv(tmp_path / "guests.csv", guests(4))
+    assert succeeded(load(**arguments).to_end())["counts"] == {"exists": 2, "created": 2}
+    assert succeeded(load(**arguments).to_end())["skipped"] is True
+    assert len(links()) == 4
+
+
 def test_results_that_cannot_be_read_are_no_reason_to_skip(load: Load, emulator: Any, tmp_path: Path) -> None:
     write_csv(tmp_path / "guests.csv", guests(3))
     (tmp_path / "results.csv.gz").write_bytes(gzip.compress(b"number,identity,status\n" * 1000)[:-20])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -88,11 +89,12 @@ class Target(Protocol):
 
 
 def normalize_email(email: object) -> str:
-    """Return an e-mail address in the form in which it is compared: trimmed, without case.
+    """Return an e-mail address in the form in which it is compared: trimmed, composed, without case.
 
-    In lower case, not folded: "straße@" and "strasse@" are two people.
+    Some systems write an accent as a character of its own, which is the same address (NFC). In lower case, not folded:
+    "straße@" and "strasse@" are two people.
     """
-    return str(email or "").strip().lower()
+    return unicodedata.normalize("NFC", str(email or "").strip()).lower()
 
 
 def record_id(row: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_ringevents import clock
+from airflow_provider_ringevents.bulk.targets import normalize_email
 from airflow_provider_ringevents.client.errors import RingEventsError, RingEventsTransportError
 from airflow_provider_ringevents.client.secrets import conceal_credentials
 from airflow_provider_ringevents.client.transport.redaction import clean_value, list_texts
@@ -94,7 +95,7 @@ class RegistrationCreation:
         :raises RingEventsError: it does; ambiguous, since the registration may exist.
         """
         email, ticket = created.get("email"), created.get("ticketId")
-        if (email and _identity(email) != _identity(self._attributes["email"])) or (
+        if (email and normalize_email(email) != normalize_email(self._attributes["email"])) or (
             ticket and ticket != self._attributes["ticketId"]
         ):
             raise RingEventsError("create_registration: the response describes another registration.", ambiguous=True)
@@ -128,7 +129,7 @@ class RegistrationCreation:
 
         :raises RingEventsError: it cannot be read, or none of its rows shows whose it is.
         """
-        identity = _identity(self._attributes["email"])
+        identity = normalize_email(self._attributes["email"])
         hidden = shown = 0
 
         def is_same_person(row: Mapping[str, Any]) -> bool:
@@ -137,7 +138,7 @@ class RegistrationCreation:
                 shown += 1
             else:
                 hidden += 1
-            return row.get("ticketId") == self._attributes["ticketId"] and _identity(row.get("email")) == identity
+            return row.get("ticketId") == self._attributes["ticketId"] and normalize_email(row.get("email")) == identity
 
         # Secrets in rows are hidden before any variable holds one while the next page is fetched.
         rows = map(conceal_credentials, self._hook.list_registrations(self._event_id))
@@ -197,7 +198,3 @@ def _shown_answers(registration: Mapping[str, Any]) -> dict[str, Any]:
 def _mappings(value: Any) -> list[Mapping[str, Any]]:
     """Return the objects of a list; empty for anything else that the service may send in its place."""
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def _identity(email: object) -> str:
-    return str(email or "").strip().lower()

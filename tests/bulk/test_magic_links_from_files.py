@@ -209,6 +209,15 @@ def test_addresses_that_fold_to_the_same_are_two_people(
     assert sorted(links()) == ["strasse@people.example", "stra\u00dfe@people.example"]
 
 
+def test_an_accent_of_its_own_makes_no_other_person(load: Load, links: Any, tmp_path: Path) -> None:
+    composed, decomposed = "j\u00f6rg@people.example", "jo\u0308rg@people.example"
+    write_csv(tmp_path / "guests.csv", [(composed, "A", "B"), (decomposed, "A", "B")])
+    assert succeeded(load(on_invalid="skip").to_end())["counts"] == {"created": 1, "invalid": 1}
+    write_csv(tmp_path / "guests.csv", [(decomposed, "A", "B")])
+    assert succeeded(load().to_end())["counts"] == {"exists": 1}
+    assert sorted(links()) == [composed]
+
+
 # --- failures
 
 

@@ -41,7 +41,7 @@ def listed_rows() -> Mapping[str, Sequence[Row]]:
 
 
 def file_of(
-    kind: FileFormat, collection: str, pages: Iterable[Sequence[Mapping[str, Any]]], zone: tzinfo = UTC
+    kind: FileFormat, collection: str, pages: Iterable[Sequence[Mapping[str, Any]]], zone: tzinfo | None = UTC
 ) -> bytes:
     """The bytes of a file of these rows."""
     parts: list[bytes] = []

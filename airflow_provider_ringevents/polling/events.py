@@ -18,7 +18,7 @@ from airflow_provider_ringevents.client.errors import (
 from airflow_provider_ringevents.client.pagination import flatten_resource
 from airflow_provider_ringevents.client.transport.redaction import clean_value
 from airflow_provider_ringevents.client.types import validate_choice
-from airflow_provider_ringevents.client.validation.datetimes import parse_timestamp
+from airflow_provider_ringevents.client.validation.datetimes import is_local_time, parse_timestamp
 from airflow_provider_ringevents.observability.progress_log import LogFunction, WaitProgressLogger
 from airflow_provider_ringevents.polling.schedule import PollSchedule
 
@@ -71,7 +71,7 @@ class EventCondition:
         """Return when a condition of time is met, in seconds since the epoch; None if the event does not say."""
         if self.name not in _TIME_FIELDS:
             return None
-        time = parse_timestamp(event.get(_TIME_FIELDS[self.name]), event.get("timezone"))
+        time = parse_timestamp(event.get(_TIME_FIELDS[self.name]), event.get("timezone") or "")
         return min(max(time.timestamp() + self.offset, 0.0), LAST_SECOND) if time else None
 
     def is_met(self, event: Mapping[str, Any], now: float) -> bool:
@@ -95,8 +95,15 @@ class EventCondition:
             return f"its status is {status!r}, published: {published}"
         field = _TIME_FIELDS[self.name]
         due_at = self.due_at(event)
-        if due_at is None:
+        if due_at is None and event.get(field) is None:
             return f"it has no {field}"
+        if due_at is None and is_local_time(event[field]):
+            return (
+                f"its {field} is {clean_value(event[field])} without an offset, and its time zone"
+                f" {clean_value(event.get('timezone'))!r} is not known"
+            )
+        if due_at is None:
+            return f"its {field} {clean_value(event[field])!r} is not a time"
         until = f"{datetime.fromtimestamp(due_at, UTC):%Y-%m-%d %H:%M:%SZ}"
         return f"its {field} is {clean_value(event.get(field))}; waiting until {until}"
 

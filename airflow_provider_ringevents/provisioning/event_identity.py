@@ -105,7 +105,7 @@ class ExpectedEvent:
 
     def mismatches(self, event: Mapping[str, Any]) -> list[str]:
         """Describe the requested attributes that an event does not have; empty if it has all of them."""
-        zone = event.get("timezone")
+        zone = event.get("timezone") or ""
         found = []
         if self.name is not None and _normalize_name(event.get("name")) != _normalize_name(self.name):
             found.append(f"its name is {clean_value(event.get('name'))!r}, not {self.name!r}")
@@ -216,7 +216,7 @@ def _slug_suffix_of(event: Mapping[str, Any]) -> str | None:
 
 
 def _is_created_since(event: Mapping[str, Any], since: float) -> bool:
-    created = parse_timestamp(event.get("createdAt"), event.get("timezone"))
+    created = parse_timestamp(event.get("createdAt"), event.get("timezone") or "")
     return created is not None and created.timestamp() >= since
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from functools import cache
 from typing import Any
 
@@ -19,6 +18,7 @@ from airflow_provider_ringevents.client.types import OnIncomplete
 from airflow_provider_ringevents.client.validation.timezones import get_zone
 from airflow_provider_ringevents.exports.catalog import Collection
 from airflow_provider_ringevents.exports.formats import open_row_writer
+from airflow_provider_ringevents.exports.formats.base import ZoneOf
 from airflow_provider_ringevents.exports.formats.file_format import FileFormat
 from airflow_provider_ringevents.exports.reader import CollectionReader
 from airflow_provider_ringevents.observability.formatting import format_bytes, format_count, format_duration
@@ -128,27 +128,29 @@ def upload_collection(
     }
 
 
-def _zones(client: Client, collection: Collection, parent_id: str | None) -> Callable[[Mapping[str, Any]], tzinfo]:
+def _zones(client: Client, collection: Collection, parent_id: str | None) -> ZoneOf:
     """Return the function that gives the zone of a row's times without an offset: the event's, looked up at need."""
 
     @cache
-    def named(name: object) -> tzinfo:
+    def named(name: object) -> tzinfo | None:
         try:
-            return get_zone(name, allow_undocumented=True) if isinstance(name, str) else UTC
+            return get_zone(name, allow_undocumented=True) if isinstance(name, str) else None
         except RingEventsConfigError:
-            return UTC
+            return None
 
     @cache
-    def of_the_event() -> tzinfo:
+    def of_the_event() -> tzinfo | None:
         call = endpoints.get_event(str(parent_id))
         try:
             return named(parse_resource(call, client.send(call)).get("timezone"))
         except RingEventsError as error:
-            log.warning("Times without an offset are read as UTC: the zone of the event could not be read: %s", error)
-            return UTC
+            if error.retryable:
+                raise
+            log.warning("Times without an offset cannot be read: the zone of the event could not be read: %s", error)
+            return None
 
     if collection.parent == "event":
         return lambda row: of_the_event()
     if collection.parent == "organization":
         return lambda row: named(row.get("timezone"))
-    return lambda row: UTC
+    return lambda row: None

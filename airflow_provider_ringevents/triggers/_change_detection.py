@@ -62,9 +62,11 @@ class ChangeScan:
 
     :param since: the cursor before the scan.
     :param field: the time of a row that counts.
+    :param timezone: the zone of the event, in which times without an offset are local; empty: it is not known.
     """
 
-    def __init__(self, since: WatchCursor, field: str) -> None:
+    def __init__(self, since: WatchCursor, field: str, timezone: str = "") -> None:
+        self.timezone = timezone
         self._since = since
         self._field = field
         self._latest = since.time
@@ -82,7 +84,7 @@ class ChangeScan:
         :param latest_credible: a row with a later time counts once, and does not move the cursor; None: there is no
             such limit.
         """
-        row_id, time = _row_key(row), parse_timestamp(row.get(self._field), None)
+        row_id, time = _row_key(row), parse_timestamp(row.get(self._field), self.timezone)
         if time is None:
             self._unreadable += 1
             return

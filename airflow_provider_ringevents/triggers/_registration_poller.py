@@ -15,9 +15,10 @@ from typing import Any
 from airflow_provider_ringevents import clock
 from airflow_provider_ringevents.client import defaults
 from airflow_provider_ringevents.client.async_client import AsyncClient
-from airflow_provider_ringevents.client.endpoints import list_registrations
+from airflow_provider_ringevents.client.endpoints import get_event, list_registrations
 from airflow_provider_ringevents.client.errors import RingEventsTransportError
-from airflow_provider_ringevents.client.pagination import Page
+from airflow_provider_ringevents.client.pagination import Page, flatten_resource
+from airflow_provider_ringevents.client.validation.datetimes import is_local_time
 from airflow_provider_ringevents.polling.watch_backoff import Backoff
 from airflow_provider_ringevents.state.watch_cursor import WatchCursor, min_cursor
 from airflow_provider_ringevents.triggers._change_detection import ChangeScan, ChangeSet
@@ -71,6 +72,7 @@ class RegistrationPoller:
     _has_subscribers: asyncio.Event = field(default_factory=asyncio.Event)
     _unreadable: int = 0
     _ignored: int = 0
+    _timezone: str | None = None
 
     @contextmanager
     def subscribed(self, subscriber: Subscriber) -> Iterator[None]:
@@ -121,7 +123,10 @@ class RegistrationPoller:
             await clock.async_sleep(delay)
 
     async def _scan(self, client: AsyncClient) -> dict[Subscriber, ChangeSet]:
-        scans = {subscriber: ChangeScan(subscriber.cursor, self.key.window_field) for subscriber in self._subscribers}
+        scans = {
+            subscriber: ChangeScan(subscriber.cursor, self.key.window_field, self._timezone or "")
+            for subscriber in self._subscribers
+        }
         if not scans:
             return {}
         since = min_cursor(subscriber.cursor for subscriber in scans)
@@ -139,8 +144,18 @@ class RegistrationPoller:
                         sent=True,
                         retryable=False,
                     )
+                if self._timezone is None and _has_local_time(page, self.key.window_field):
+                    self._timezone = await self._read_timezone(client)
+                    for scan in scans.values():
+                        scan.timezone = self._timezone
                 _add_rows(page, scans.values())
         return {subscriber: scan.changes() for subscriber, scan in scans.items()}
+
+    async def _read_timezone(self, client: AsyncClient) -> str:
+        """Return the name of the zone of the event, empty if it has none."""
+        data = (await client.send_once(get_event(self.key.event_id))).get("data")
+        event = flatten_resource(data) if isinstance(data, Mapping) else {}
+        return str(event.get("timezone") or "")
 
     def _log_unnoticed(self, found: Mapping[Subscriber, ChangeSet]) -> None:
         """Log rows that cannot be noticed, whenever there are more of them."""
@@ -167,6 +182,10 @@ class RegistrationPoller:
 
     def _poll_interval(self) -> float:
         return min((subscriber.poll_interval for subscriber in self._subscribers), default=0.0)
+
+
+def _has_local_time(page: Page, field: str) -> bool:
+    return any(is_local_time(row.get(field)) for row in page.items)
 
 
 def _add_rows(page: Page, scans: Iterable[ChangeScan]) -> None:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from airflow_provider_ringevents.client.errors import RingEventsConfigError
-from airflow_provider_ringevents.client.validation.datetimes import format_timestamp, parse_timestamp, to_utc
+from airflow_provider_ringevents.client.validation.datetimes import (
+    format_timestamp,
+    is_local_time,
+    parse_timestamp,
+    to_utc,
+)
 
 BERLIN = "Europe/Berlin"
 NEW_YORK = "Eastern Time (US & Canada)"
@@ -157,7 +163,7 @@ def test_api_time_needs_an_offset() -> None:
         ("2026-05-01 09:00:00 +0200", None, datetime(2026, 5, 1, 7)),
         ("2026-05-01", BERLIN, datetime(2026, 4, 30, 22)),
         ("2026-05-01T09:00:00", None, datetime(2026, 5, 1, 9)),
-        ("2026-05-01T09:00:00", "Mars/Olympus", datetime(2026, 5, 1, 9)),
+        ("2026-05-01T09:00:00Z", "Mars/Olympus", datetime(2026, 5, 1, 9)),
         ("2026-05-01T09:00:00", "America/Coyhaique", datetime(2026, 5, 1, 12)),
         # Skipped: the offset before the change. Twice: the first.
         ("2026-03-29T02:30:00", BERLIN, datetime(2026, 3, 29, 1, 30)),
@@ -166,6 +172,28 @@ def test_api_time_needs_an_offset() -> None:
 )
 def test_answered_time_is_read(text: str, zone: str | None, expected: datetime) -> None:
     assert parse_timestamp(text, zone) == expected.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", ["", "Mars/Olympus", "../etc/passwd", 7])
+def test_a_time_without_an_offset_is_none_in_a_zone_that_is_not_known(zone: Any) -> None:
+    assert parse_timestamp("2026-05-01T09:00:00", zone) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "local"),
+    [
+        ("2026-05-01T09:00:00", True),
+        ("2026-05-01", True),
+        ("2026-05-01T09:00:00Z", False),
+        ("2026-05-01 09:00:00 +0200", False),
+        ("soon", False),
+        ("", False),
+        (None, False),
+        (5, False),
+    ],
+)
+def test_what_is_a_local_time(text: object, local: bool) -> None:
+    assert is_local_time(text) is local
 
 
 @pytest.mark.parametrize("text", [None, "", "soon", "2026-13-01T00:00:00", "0001-01-01T00:00:00+02:00", 5])

@@ -55,6 +55,13 @@ def of_one(collection: str, **fields: Any) -> Row:
     return {name: value for name, value in row.items() if value is not None and name != "id"}
 
 
+def test_a_time_without_an_offset_is_kept_as_it_came_if_its_zone_is_not_known() -> None:
+    rows = [{"id": "1", "createdAt": "2026-05-01T09:00:00"}, {"id": "2", "createdAt": "2026-05-01T09:00:00Z"}]
+    local, with_offset = read(file_of(PARQUET, "tickets", [rows], zone=None))
+    assert (local["createdAt"], json.loads(local["_other"])) == (None, {"createdAt": "2026-05-01T09:00:00"})
+    assert (with_offset["createdAt"], with_offset["_other"]) == (datetime(2026, 5, 1, 9, tzinfo=UTC), None)
+
+
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_rows_of_every_list(collection: str, caplog: pytest.LogCaptureFixture) -> None:
     rows = listed_rows()[collection]

@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator
 from airflow_harness import Result, Run
 from clocks import FakeClock
 from outcomes import run_of
+from raw_server import RawServer, json_response
 
 from airflow_provider_ringevents.emulator import Emulator
 from airflow_provider_ringevents.observability.links import EventLink
@@ -159,6 +160,22 @@ class TestConditions:
 
 @both_modes
 class TestTheEndOfWaiting:
+    @pytest.mark.parametrize("zone", ["Mars/Olympus", None])
+    def test_a_local_time_in_a_zone_that_is_not_known_is_waited_for_to_the_deadline(
+        self, fake_clock: FakeClock, deferrable: bool, zone: str | None
+    ) -> None:
+        past = {"timeStart": "2001-01-01T09:00:00", "timezone": zone}
+        with RawServer(lambda seen: json_response({"data": {"id": "e1", "attributes": past}})) as server:
+            run = Run(
+                lambda: RingEventsEventSensor(
+                    task_id="s", event_id="e1", condition="started", deferrable=deferrable, timeout=HOUR
+                ),
+                connections={"ringevents_default": {"conn_type": "ringevents", "host": server.url, "password": "k"}},
+            )
+            result = run.to_end()
+        ended(result, "failed", "AirflowSensorTimeout")
+        assert "without an offset, and its time zone" in result.log_text
+
     def test_an_end_that_nobody_knows_is_waited_for_to_the_deadline(
         self, emulator: Emulator, fake_clock: FakeClock, event: Any, deferrable: bool
     ) -> None:

@@ -141,6 +141,35 @@ def test_the_suffix_says_the_format(export: Export, tmp_path: Path, suffix: str)
     assert result.xcom["rows"] == 40
 
 
+def parquet_rows(path: Path) -> list[dict[str, Any]]:
+    pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
+
+
+def test_local_times_are_read_in_the_zone_of_the_event(export: Export, emulator: Any, tmp_path: Path) -> None:
+    export(destination=f"file://{tmp_path}/out/1.parquet").to_end()
+    emulator.settings.change(naive_registration_times=True)
+    export(destination=f"file://{tmp_path}/out/2.parquet").to_end()
+    with_offset, local = (parquet_rows(tmp_path / f"out/{number}.parquet") for number in (1, 2))
+    assert [row["createdAt"] for row in local] == [row["createdAt"] for row in with_offset]
+    assert {row["_other"] for row in local} == {None}
+
+
+@pytest.mark.parametrize(("status", "published"), [(503, False), (403, True)])
+def test_local_times_are_not_shifted_if_the_zone_of_the_event_cannot_be_read(
+    export: Export, emulator: Any, tmp_path: Path, status: int, published: bool
+) -> None:
+    emulator.settings.change(naive_registration_times=True)
+    emulator.fault("status", status=status, method="GET", path=rf"/events/{emulator.event_id}$", times=None)
+    result = export(destination=f"file://{tmp_path}/out/rows.parquet").to_end()
+    assert result.state == ("success" if published else "failed")
+    assert (tmp_path / "out/rows.parquet").exists() is published
+    for row in parquet_rows(tmp_path / "out/rows.parquet") if published else ():
+        assert row["createdAt"] is None
+        assert json.loads(row["_other"])["createdAt"].startswith("20")
+
+
 def test_a_folder_takes_a_file_named_after_the_list_and_its_parent(
     export: Export, emulator: Any, tmp_path: Path
 ) -> None:

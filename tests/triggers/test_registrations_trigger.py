@@ -179,6 +179,21 @@ class TestChanges:
 
         assert len(run(scenario())) == 1
 
+    async def test_local_times_are_read_in_the_zone_of_the_event(
+        self, emulator: Any, connect: Callable[[], None]
+    ) -> None:
+        emulator.settings.change(naive_registration_times=True)
+        trigger = RingEventsRegistrationsTrigger(emulator.event_id, poll_interval=INTERVAL)
+        async with Triggerer() as triggerer:
+            watcher = triggerer.watch(trigger)
+            await known(emulator)
+            ids = register(emulator, 3)
+            (payload,) = await watcher.wait_for(1)
+            assert payload["count"] == 3
+            assert in_window(emulator, payload) == set(ids)
+            await polled(emulator, 4)
+            assert len(watcher.events) == 1
+
     async def test_what_was_there_before_is_not_in_the_window(self, emulator: Any, trigger: Any) -> None:
         async with Triggerer() as triggerer:
             watcher = triggerer.watch(trigger)

@@ -66,18 +66,24 @@ def format_timestamp(value: datetime) -> str:
 def parse_timestamp(text: str | None, timezone: str | None) -> datetime | None:
     """Parse a time of a response as an aware datetime in UTC; ``None`` if it is missing or malformed.
 
-    :param timezone: the event's zone: a time without an offset is local there. An unknown zone counts as UTC. Of a time
-        that happens twice it is the first; one that the clocks skip is read with the offset before the change.
+    :param timezone: the event's zone: a time without an offset is local there, and cannot be read if the zone is not
+        known. ``None`` stands for UTC. Of a time that happens twice it is the first; one that the clocks skip is read
+        with the offset before the change.
     """
     if not isinstance(text, str) or len(text) > _MAX_CHARACTERS:
         return None
     try:
         moment = parse_iso_8601(_SPACED_OFFSET.sub(_joined_offset, text.strip()))
         if moment.utcoffset() is None:
-            moment = moment.replace(tzinfo=_zone_or_utc(timezone))
+            moment = moment.replace(tzinfo=UTC if timezone is None else get_zone(timezone, allow_undocumented=True))
         return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, RingEventsConfigError):
         return None
+
+
+def is_local_time(text: object) -> bool:
+    """Return True for a time of a response without an offset, which can be read in a known zone only."""
+    return isinstance(text, str) and parse_timestamp(text, None) is not None and parse_timestamp(text, "") is None
 
 
 def parse_iso_8601(text: str) -> datetime:
@@ -119,10 +125,3 @@ def _local(moment: datetime, zone_info: tzinfo) -> datetime:
 
 def _joined_offset(match: re.Match[str]) -> str:
     return "+00:00" if match[1] in ("UTC", "GMT") else match[1]
-
-
-def _zone_or_utc(timezone: str | None) -> tzinfo:
-    try:
-        return get_zone(timezone, allow_undocumented=True) if timezone else UTC
-    except RingEventsConfigError:
-        return UTC

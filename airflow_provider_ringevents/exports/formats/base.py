@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 Row = Mapping[str, Any]
 Write = Callable[[bytes], None]
-ZoneOf = Callable[[Row], tzinfo]
+ZoneOf = Callable[[Row], tzinfo | None]
 
 
 class RowWriter(Protocol):

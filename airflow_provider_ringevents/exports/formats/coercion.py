@@ -11,15 +11,13 @@ from typing import Any, Final
 
 import msgspec
 
-from airflow_provider_ringevents.client.validation.datetimes import parse_timestamp
+from airflow_provider_ringevents.client.validation.datetimes import is_local_time, parse_timestamp
 from airflow_provider_ringevents.exports.columns import ColumnKind
 from airflow_provider_ringevents.exports.formats.base import Row, ZoneOf
 from airflow_provider_ringevents.exports.formats.flattening import digits, json_bytes
 
 INT64: Final = range(-(2**63), 2**63)
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-# Any zone but UTC: a time without an offset reads differently there.
-_ELSEWHERE: Final = "Etc/GMT+12"
 
 
 class CoercionError(ValueError):
@@ -33,7 +31,7 @@ def coerce(kind: ColumnKind, value: Any, row: Row, zone_of: ZoneOf) -> Any:
     number or boolean where text is. A number whose double is another decimal number does not.
 
     :param kind: any but ``json``, which takes everything.
-    :param zone_of: returns the zone in which a time of the row without an offset is local.
+    :param zone_of: returns the zone in which a time of the row without an offset is local; None: it is not known.
     :raises CoercionError: the column cannot hold it.
     """
     if value is None:
@@ -102,14 +100,17 @@ def _parsed(value: Any) -> int | float | Decimal:
     return value
 
 
-def _moment(value: Any, zone: Callable[[], tzinfo]) -> datetime:
+def _moment(value: Any, zone_of: Callable[[], tzinfo | None]) -> datetime:
     moment = parse_timestamp(value, None)
     if moment is None:
         raise CoercionError
-    if moment == parse_timestamp(value, _ELSEWHERE):
+    if not is_local_time(value):
         return moment
+    zone = zone_of()
+    if zone is None:
+        raise CoercionError
     try:
-        return moment.replace(tzinfo=zone()).astimezone(UTC)
+        return moment.replace(tzinfo=zone).astimezone(UTC)
     except OverflowError:
         raise CoercionError from None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from client_drivers import KEY, SyncDriver
-from raw_server import NO_RESPONSE, RawServer, Response, closed_port, error_response, json_response
+from raw_server import NO_RESPONSE, RawServer, Request, Response, closed_port, error_response, json_response
 
 from airflow_provider_ringevents.client import defaults, endpoints
 from airflow_provider_ringevents.client.errors import (
@@ -17,6 +17,7 @@ from airflow_provider_ringevents.client.errors import (
     RingEventsApiError,
     RingEventsAuthError,
     RingEventsError,
+    RingEventsTransferError,
     RingEventsTransportError,
     RingEventsValidationError,
 )
@@ -420,3 +421,18 @@ def test_half_an_emoji_does_not_make_its_page_unreadable(driver: type[SyncDriver
 @pytest.mark.parametrize("body", [b'{"a": "\\ud83d", "b": NaN}', b'{"a": "\\ud83d"', b'{"a": "\\ud8'])
 def test_what_is_no_json_stays_none_beside_half_an_emoji(driver: type[SyncDriver], body: bytes) -> None:
     assert "is not valid JSON" in str(failure(driver, Response(200, body, {"Content-Type": "application/json"})))
+
+
+# --- another report than the one that was requested
+
+
+def test_a_file_of_another_report_is_not_downloaded(driver: type[SyncDriver]) -> None:
+    def respond(seen: Request) -> Response:
+        if seen.path.endswith("/download"):
+            return Response(200, b"<html>", {"Content-Type": "text/html"})
+        return json_response({"data": {"id": "b2", "attributes": {"url": f"{server.url}/file.csv"}}})
+
+    with RawServer(respond) as server:
+        with pytest.raises(RingEventsTransferError, match="another report"):
+            driver(server.url, max_attempts=1).download(endpoints.download_report("a1"))
+        assert "/file.csv" not in [request.path for request in server.requests]

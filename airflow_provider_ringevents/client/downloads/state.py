@@ -116,10 +116,16 @@ class DownloadState:
     def accept_link(self, envelope: Mapping[str, Any]) -> None:
         """Take the response to :attr:`pending_link_call`.
 
-        :raises RingEventsError: it holds no ``url``; the error of ``/download``, if there was one.
+        :raises RingEventsError: it describes another report, or holds no ``url`` (then the error of ``/download``, if
+            there was one).
         """
-        link = _signed_link(envelope)
-        del envelope  # The frame of an error keeps no link in plain.
+        data = envelope.get("data")
+        report = flatten_resource(data) if isinstance(data, Mapping) else {}
+        link = _signed_link(report)
+        is_other_report = report.get("id") not in (None, "", unquote(self.call.path.split("/")[-2]))
+        del envelope, data, report  # The frame of an error keeps no link in plain.
+        if is_other_report:
+            raise RingEventsTransferError(f"{self.call.operation}: the service described another report")
         if not link:
             raise self._first_error or RingEventsTransferError(
                 f"{self.call.operation}: the report has no link to its file (is it ready?)"
@@ -329,10 +335,9 @@ class DownloadState:
         return DownloadRestartRequired(f"{self._describe_host()}: {why}; {self.received} bytes are discarded")
 
 
-def _signed_link(envelope: Mapping[str, Any]) -> Secret | None:
+def _signed_link(report: Mapping[str, Any]) -> Secret | None:
     """Return the ``url`` of a report."""
-    data = envelope.get("data")
-    url = flatten_resource(data).get("url") if isinstance(data, Mapping) else None
+    url = report.get("url")
     return Secret(url) if isinstance(url, str) and url else None
 
 

@@ -205,10 +205,12 @@ class UpdateRegistrationTarget(_RegistrationTarget):
             return "invalid", attributes, f"{copies} registrations have this {self.identity}"
         shown = record.attributes or {}
         wanted = {name: value for name, value in attributes.items() if name != self.identity}
-        if self._merge and "metadata" in wanted:
-            wanted["metadata"] = _merged(shown.get("metadata"), wanted["metadata"])
+        known = shown.get("metadata")
+        is_shown = "metadata" in shown and (known is None or isinstance(known, Mapping))
+        if self._merge and "metadata" in wanted and is_shown:
+            wanted["metadata"] = _merged(known, wanted["metadata"])
         changed = {name: value for name, value in wanted.items() if name not in shown or shown[name] != value}
-        if self._merge and "metadata" in changed and "metadata" not in shown:
+        if self._merge and "metadata" in changed and not is_shown:
             changed[_UNMERGED] = True
         return ("update", changed, None) if changed else ("unchanged", attributes, None)
 
@@ -230,4 +232,10 @@ class UpdateRegistrationTarget(_RegistrationTarget):
 
 
 def _merged(known: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return {**(known if isinstance(known, Mapping) else {}), **metadata}
+    """Return the metadata of a registration with those of a request added.
+
+    :raises RingEventsError: what the service shows is no object.
+    """
+    if known is not None and not isinstance(known, Mapping):
+        raise RingEventsError(f"get_registration: the metadata are {type(known).__name__}, not an object.")
+    return {**(known or {}), **metadata}

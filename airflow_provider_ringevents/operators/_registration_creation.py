@@ -127,18 +127,27 @@ class RegistrationCreation:
 
         The whole list is read, since a filter may depend on case.
 
-        :raises RingEventsError: it cannot be read, or none of its rows shows whose it is.
+        :raises RingEventsError: it cannot be read, none of its rows shows whose it is, or one of the person does not
+            show its ticket.
         """
         identity = normalize_email(self._attributes["email"])
         hidden = shown = 0
 
         def is_same_person(row: Mapping[str, Any]) -> bool:
             nonlocal hidden, shown
-            if row.get("email") and row.get("ticketId"):
+            email, ticket = normalize_email(row.get("email")), row.get("ticketId")
+            if email and ticket:
                 shown += 1
+            elif email == identity:
+                raise RingEventsTransportError(
+                    f"list_registrations: registration {clean_value(row['id'])} has no `ticketId`, so that the person"
+                    " cannot be looked up.",
+                    sent=True,
+                    retryable=False,
+                )
             else:
                 hidden += 1
-            return row.get("ticketId") == self._attributes["ticketId"] and normalize_email(row.get("email")) == identity
+            return bool(ticket == self._attributes["ticketId"] and email == identity)
 
         # Secrets in rows are hidden before any variable holds one while the next page is fetched.
         rows = map(conceal_credentials, self._hook.list_registrations(self._event_id))

@@ -101,6 +101,15 @@ def test_registrations_that_do_not_show_whose_they_are_are_no_reason_to_make_ano
     assert emulator.count("POST") == 0
 
 
+def test_a_registration_of_the_person_without_a_ticket_is_no_reason_to_make_another(emulator: Any, ticket: str) -> None:
+    others = {"email": "bob@example.org", "ticketId": ticket}
+    rows = [{"id": "r1", "attributes": others}, {"id": "r2", "attributes": {"email": PERSON["email"].upper()}}]
+    body = json.dumps({"data": rows, "meta": {"count": 2}, "links": {"next": None}})
+    emulator.fault("body", method="GET", path="/registrations", body=body, times=None)
+    assert "registration r2 has no `ticketId`" in refused(task(emulator, ticket, retries=2).to_end())
+    assert emulator.count("POST") == 0
+
+
 def test_the_same_again_logs_no_difference(emulator: Any, ticket: str) -> None:
     more = {"answers": {"Company": "ACME"}, "attributes": {"metadata": {"crm": "7"}, "externalBarcode": "1"}}
     succeeded(task(emulator, ticket, **more).to_end())

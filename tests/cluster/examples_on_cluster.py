@@ -81,8 +81,8 @@ def cluster(emulator: Emulator, s3_server: S3Server, tmp_path_factory: pytest.Te
         "RINGEVENTS_EVENT_ID": emulator.event_id,
     }
     with Postgres() as postgres, Redis() as redis, Cluster(folder, dags, postgres, redis, environment) as airflow:
-        airflow.create()
-        airflow.start([file.stem for file in EXAMPLES.glob("*.py")])
+        airflow.create(limit=300)
+        airflow.start([file.stem for file in EXAMPLES.glob("*.py")], limit=300)
         yield airflow
     shutil.rmtree(folder, ignore_errors=True)
 
